@@ -1,0 +1,1 @@
+"""The domain: checklists, plans, records and comparisons, as pure functions over dataclasses."""

@@ -1,0 +1,80 @@
+"""What a checklist is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from darkmagic.checklist.errors import UserError, nearest
+
+__all__ = ["BASELINE", "Checklist", "Trial", "Trick"]
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Trick:
+    """One line of a checklist: a trick and the options to compare.
+
+    `options` are names of config files, the baseline's first. `vanilla` is the option
+    of the plain recipe (off or generic), the baseline's where not given.
+    """
+
+    name: str
+    section: str
+    options: tuple[str, ...]
+    vanilla: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise UserError(f"trick {self.name!r} has no options")
+        if len(set(self.options)) != len(self.options):
+            raise UserError(f"trick {self.name!r} names an option twice: {list(self.options)}")
+        if self.vanilla is not None and self.vanilla not in self.options:
+            raise UserError(
+                f"trick {self.name!r} has no option {self.vanilla!r} to be its vanilla one; "
+                + nearest(self.vanilla, self.options)
+            )
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """Tricks in the order in which they are reported."""
+
+    name: str
+    tricks: tuple[Trick, ...]
+
+    def __post_init__(self) -> None:
+        names = [trick.name for trick in self.tricks]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UserError(f"checklist {self.name!r} names {sorted(twice)} twice")
+
+    def trick(self, name: str) -> Trick:
+        """Return the trick called `name`; raise `UserError` where there is none."""
+        for trick in self.tricks:
+            if trick.name == name:
+                return trick
+        raise UserError(
+            f"checklist {self.name!r} has no trick {name!r}; "
+            + nearest(name, [trick.name for trick in self.tricks])
+        )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run: the baseline's choices with at most one trick changed.
+
+    `choices` maps every trick of the checklist to an option; `trick` and `option` say
+    which one was changed (None for the baseline itself).
+    """
+
+    trick: str | None
+    option: str | None
+    section: str
+    seed: int
+    choices: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def name(self) -> str:
+        """`baseline`, or `trick=option`: shared by the trial's seeds."""
+        return BASELINE if self.trick is None else f"{self.trick}={self.option}"

@@ -1,0 +1,48 @@
+"""What a comparison reads: one record a trained trial, whichever store it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Costs", "Status", "TrialRecord"]
+
+
+class Status(StrEnum):
+    """How a trial stands."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"  # a non-finite loss
+    FAILED = "failed"  # an error, with the reason
+    SKIPPED = "skipped"  # something it needs is not to be had, with the reason
+    NOT_APPLICABLE = "not_applicable"  # the trick finds nothing to work on in this model
+    INERT = "inert"  # it changes nothing against the baseline
+    RUNNING = "running"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a trial cost; None where it was not measured."""
+
+    step_seconds: float | None = None  # median over epochs after the first
+    wall_seconds: float | None = None  # from the first step's set-up to the result
+    peak_memory_bytes: float | None = None
+    parameters: int | None = None
+    flops: float | None = None  # a forward pass of one image
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial of one seed."""
+
+    trick: str | None  # None for the baseline
+    option: str | None
+    section: str
+    seed: int
+    status: Status
+    reason: str = ""
+    accuracy: float | None = None  # validation accuracy after the last epoch, in [0, 1]
+    costs: Costs = field(default_factory=Costs)
+    pretrained_share: float | None = None  # share of pretrained tensors in use, in [0, 1]
+    run_id: str = ""

@@ -1,0 +1,1 @@
+"""Many trials: configuration, Hydra plugins, trial directories and MLflow."""

@@ -1,0 +1,1 @@
+"""One trial in, one result out. Needs torch, and torchvision where a data set or model does."""

@@ -1,0 +1,1 @@
+"""Augmentations of whole uint8 batches, each sample with its own draw."""

@@ -1,0 +1,1 @@
+"""Data sets, their three splits, and the batches of an epoch."""

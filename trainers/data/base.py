@@ -1,0 +1,57 @@
+"""What a data set hands to the trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+__all__ = ["Data", "DataSet", "Split"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their classes: in memory, or read when asked for.
+
+    `targets` is int64 (N,). `images` is a uint8 tensor (N, C, H, W), or a torch `Dataset`
+    whose items are uint8 tensors (C, H, W), all of one size.
+    """
+
+    images: Tensor | Dataset[Tensor]
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Three disjoint splits. `mean` and `std` are the training split's, per channel, in [0, 1].
+
+    `flip` and `pad` are the geometry that suits the images: whether a mirrored image keeps
+    its class, and how many pixels a random crop may shift.
+    """
+
+    train: Split
+    val: Split
+    test: Split
+    classes: tuple[str, ...]
+    channels: int
+    size: tuple[int, int]  # height, width
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    flip: bool = True
+    pad: int = 4
+
+
+class DataSet(Protocol):
+    """A named source of `Data`. Fields are hyper-parameters; `load` reads or makes the images."""
+
+    def load(self, split_seed: int) -> Data:
+        """Return the three splits, which depend on `split_seed` alone.
+
+        Raises `TrialSkipped` when the images are not to be had here (offline, say).
+        """
+        ...

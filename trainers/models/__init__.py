@@ -1,0 +1,1 @@
+"""Networks to train and the tools that edit them."""

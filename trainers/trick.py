@@ -1,0 +1,81 @@
+"""The base of every trick, which is itself the trick that does nothing.
+
+The life of a trick in one trial, in order:
+
+1. `edit_model` once, after the network is built and before it moves to its device;
+2. `edit_param_groups`, then `build_optimizer`, once;
+3. every step: `augment` on uint8 images, `transform_batch` on normalised ones, `loss`,
+   and before the update `lr_factor` and `weight_decay_factor` at the step's progress.
+
+A trick overrides one or two of these. Its fields are hyper-parameters and never change, so
+a resumed trial needs nothing from it. At most one trick of a trial may give `loss`, and one
+`build_optimizer`; factors multiply; the rest chain in the order of the configuration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+__all__ = ["NotApplicable", "ParamGroup", "Trick", "TrialSkipped"]
+
+ParamGroup = dict[str, Any]
+"""An optimizer's parameter group: `params`, `names`, `weight_decay`, and what tricks add."""
+
+
+class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
+    """The trick finds nothing to work on in this model; the message says why."""
+
+
+class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
+    """Something the trial needs is not to be had here; the message says what."""
+
+
+class Trick:
+    """Do nothing. Options named `off` and `none` are this class itself."""
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        """Return `model`, edited in place or replaced.
+
+        `example` is a float batch (2, C, H, W) that the model takes. Raises
+        `NotApplicable` when there is nothing in the model to edit.
+        """
+        del example
+        return model
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Return augmented `images` (B, C, H, W), uint8 in and out. Draws come from `rng`."""
+        del rng
+        return images
+
+    def transform_batch(
+        self, images: Tensor, targets: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return changed `images` (B, C, H, W), float, and `targets` (B, K), rows sum to 1."""
+        del rng
+        return images, targets
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of `logits` (B, K) against probabilities `targets` (B, K)."""
+        return F.cross_entropy(logits, targets)
+
+    def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
+        """Return parameter groups. The first decays, the second (biases, norms) never does."""
+        return groups
+
+    def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
+        """Return an optimizer of `groups` at its base lr, which `lr_factor` multiplies."""
+        return torch.optim.SGD(groups, lr=0.1)
+
+    def lr_factor(self, progress: float) -> float:
+        """Return what the base lr is multiplied by at `progress` in [0, 1] of training."""
+        del progress
+        return 1.0
+
+    def weight_decay_factor(self, progress: float) -> float:
+        """Return what weight decay is multiplied by at `progress` in [0, 1] of training."""
+        del progress
+        return 1.0
