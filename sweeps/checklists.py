@@ -1,0 +1,61 @@
+"""From a `checklist` node of the configuration to the domain's `Checklist`, and to JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.sweeps.inventory import trick_names
+
+__all__ = ["checklist_from", "from_json", "to_json"]
+
+
+def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
+    """Return the checklist that `node` describes, each option held to its file.
+
+    Raises `UserError` for a trick or an option that has no file.
+    """
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    name = str(content["name"])
+    tricks = []
+    for line in content["tricks"]:
+        trick = str(line["name"])
+        if trick not in trick_names(loader):
+            raise UserError(
+                f"checklist {name!r} names trick {trick!r}, which has no folder under trick/; "
+                + nearest(trick, trick_names(loader))
+            )
+        options = tuple(str(option) for option in line["options"])
+        known = loader.get_group_options(f"trick/{trick}")
+        for option in options:
+            if option not in known:
+                raise UserError(
+                    f"checklist {name!r}: trick {trick!r} has no option {option!r}; "
+                    + nearest(option, known)
+                )
+        vanilla = line.get("vanilla")
+        tricks.append(
+            Trick(trick, str(line["section"]), options, None if vanilla is None else str(vanilla))
+        )
+    return Checklist(name, tuple(tricks))
+
+
+def to_json(checklist: Checklist) -> str:
+    """Return `checklist` as a line of JSON."""
+    return json.dumps(asdict(checklist))
+
+
+def from_json(text: str) -> Checklist:
+    """Return the checklist that `to_json` wrote."""
+    content = json.loads(text)
+    tricks = (
+        Trick(t["name"], t["section"], tuple(t["options"]), t["vanilla"])
+        for t in content["tricks"]
+    )
+    return Checklist(content["name"], tuple(tricks))

@@ -1,0 +1,72 @@
+"""Hydra's composition, used in this one place."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+
+from hydra import initialize_config_module
+from hydra._internal.hydra import Hydra
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+__all__ = [
+    "CONFIG_NAME",
+    "compose",
+    "derive_job_config",
+    "hydra_session",
+    "load_job_config",
+    "precomposed",
+]
+
+CONFIG_NAME = "config"
+
+_precomposed: ContextVar[Mapping[tuple[str, ...], DictConfig]] = ContextVar(
+    "precomposed", default={}
+)
+
+
+@contextlib.contextmanager
+def hydra_session() -> Iterator[Hydra]:
+    """Give a Hydra over our configuration, whatever was initialised before."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("darkmagic.sweeps.conf", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        yield hydra
+
+
+def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
+    """Compose the configuration, its `hydra` node included."""
+    return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
+
+
+@contextlib.contextmanager
+def precomposed(configs: Mapping[tuple[str, ...], DictConfig]) -> Iterator[None]:
+    """Let `load_job_config` find these inside this context: a sweeper has composed them."""
+    token = _precomposed.set(configs)
+    try:
+        yield
+    finally:
+        _precomposed.reset(token)
+
+
+def load_job_config(
+    loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]
+) -> DictConfig:
+    """Return the configuration of one job of the sweep that `master` configures."""
+    known = _precomposed.get().get(tuple(overrides))
+    return known if known is not None else loader.load_sweep_config(master, list(overrides))
+
+
+def derive_job_config(config: DictConfig, overrides: Sequence[str], seed: int) -> DictConfig:
+    """Return `config` with another seed, much faster than composing it anew."""
+    derived = copy.deepcopy(config)
+    with open_dict(derived):
+        derived.seed = seed
+        derived.hydra.overrides.task = OmegaConf.create(list(overrides))
+    return derived

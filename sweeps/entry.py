@@ -1,0 +1,66 @@
+"""A trial of a sweep as the orchestrator sees it: what it is, where it is, how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from darkmagic.checklist.model import Trial
+from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.sweeps.fields import REASON, STATUS, record_of, result_metrics, trial_tags
+from darkmagic.sweeps.layout import FINAL, read_result
+from darkmagic.sweeps.tracking import TrackedRun
+
+__all__ = ["Entry"]
+
+
+@dataclass
+class Entry:
+    """`job` is the composed configuration with Hydra's node; `resolved` its plain values."""
+
+    trial: Trial
+    overrides: tuple[str, ...]
+    job: DictConfig
+    resolved: dict[str, Any]
+    identity: str
+    directory: Path
+    status: Status = Status.PENDING
+    reason: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    run: TrackedRun | None = None
+    offset: int = 0  # bytes of its events that were read
+    events: int = 0  # events that were read
+
+    def __post_init__(self) -> None:
+        self.adopt_result()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What its MLflow run says of it."""
+        return {
+            **trial_tags(self.trial, self.identity),
+            STATUS: self.status,
+            REASON: self.reason[:5000],
+        }
+
+    def adopt_result(self) -> bool:
+        """Take over a final result from the trial's directory; return whether there is one."""
+        result = read_result(self.directory)
+        if result is None:
+            return False
+        if result["status"] in FINAL:
+            self.settle(result)
+        return result["status"] in FINAL
+
+    def settle(self, result: dict[str, Any]) -> None:
+        """Let the trial stand as its `result` says."""
+        self.result = result
+        self.status, self.reason = Status(result["status"]), result["reason"]
+
+    def record(self) -> TrialRecord:
+        """Return what a comparison reads of it, as it would from MLflow."""
+        run_id = self.run.run_id if self.run else ""
+        return record_of(self.tags, result_metrics(self.result), run_id)

@@ -1,0 +1,111 @@
+"""How a trial is written in MLflow, and read back: one vocabulary for both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from darkmagic.checklist.model import Trial
+from darkmagic.checklist.records import Costs, Status, TrialRecord
+
+__all__ = [
+    "CHECKLIST",
+    "EVENTS_SENT",
+    "EXPERIMENT",
+    "IDENTITY",
+    "KIND",
+    "PARENT",
+    "REASON",
+    "RECIPE",
+    "STATUS",
+    "epoch_metrics",
+    "record_of",
+    "result_metrics",
+    "run_key",
+    "trial_tags",
+]
+
+KIND = "darkmagic.kind"  # sweep or trial
+EXPERIMENT = "darkmagic.experiment"
+RECIPE = "darkmagic.recipe"  # of a sweep: the baseline's identity without its seed
+CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline options first
+IDENTITY = "darkmagic.identity"
+STATUS = "darkmagic.status"
+REASON = "darkmagic.reason"
+EVENTS_SENT = "darkmagic.events_sent"
+PARENT = "mlflow.parentRunId"
+TRICK, OPTION = "darkmagic.trick", "darkmagic.option"
+SECTION, SEED = "darkmagic.section", "darkmagic.seed"
+
+PER_EPOCH = (
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "lr",
+    "weight_decay",
+    "images_per_second",
+    "peak_memory",
+)
+COSTS = ("step_seconds", "wall_seconds", "peak_memory_bytes", "parameters", "flops")
+ACCURACY = "final.val_accuracy"
+SHARE = "final.pretrained_share"
+FINAL_METRICS = {
+    "val_accuracy": ACCURACY,
+    "val_loss": "final.val_loss",
+    "pretrained_share": SHARE,
+    "train_seconds": "cost.train_seconds",
+    **{name: f"cost.{name}" for name in COSTS},
+}
+"""From a field of `result.json` to the name of its metric."""
+
+
+def trial_tags(trial: Trial, identity: str) -> dict[str, str]:
+    """Return the tags that say which trial a run is."""
+    return {
+        KIND: "trial",
+        IDENTITY: identity,
+        TRICK: trial.trick or "",
+        OPTION: trial.option or "",
+        SECTION: trial.section,
+        SEED: str(trial.seed),
+    }
+
+
+def run_key(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what tells one trial's run from another's under the same parent."""
+    return (tags[TRICK], tags[OPTION], tags[SEED], tags[IDENTITY])
+
+
+def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of one epoch's event; those of upstream training have a prefix."""
+    prefix = "upstream." if event["type"] == "upstream" else ""
+    return {
+        prefix + name: float(event[name]) for name in PER_EPOCH if event.get(name) is not None
+    }
+
+
+def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of a finished trial's `result.json`."""
+    return {
+        metric: float(result[field])
+        for field, metric in FINAL_METRICS.items()
+        if result.get(field) is not None
+    }
+
+
+def record_of(tags: Mapping[str, str], metrics: Mapping[str, float], run_id: str) -> TrialRecord:
+    """Return the record of the trial that these tags and metrics describe."""
+    costs = {name: metrics.get(f"cost.{name}") for name in COSTS}
+    parameters = costs.pop("parameters")
+    return TrialRecord(
+        trick=tags[TRICK] or None,
+        option=tags[OPTION] or None,
+        section=tags[SECTION],
+        seed=int(tags[SEED]),
+        status=Status(tags.get(STATUS, Status.PENDING)),
+        reason=tags.get(REASON, ""),
+        accuracy=metrics.get(ACCURACY),
+        costs=Costs(parameters=None if parameters is None else int(parameters), **costs),
+        pretrained_share=metrics.get(SHARE),
+        run_id=run_id,
+    )

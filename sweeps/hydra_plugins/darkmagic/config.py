@@ -1,0 +1,39 @@
+"""The plugins' configuration, as `hydra/sweeper=checklist` and `hydra/launcher=local`."""
+
+# No `from __future__ import annotations`: Hydra's scan runs this module before it is in
+# sys.modules, where dataclasses look up annotations that are strings.
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+__all__ = ["ChecklistSweeperConf", "LocalLauncherConf"]
+
+
+@dataclass
+class ChecklistSweeperConf:
+    """The sweeper takes its plan from the application's `checklist` node. `trick_overrides`,
+    such as `tricks.mixup.alpha=1`, go to the trials whose option has the field.
+    """
+
+    _target_: str = "hydra_plugins.darkmagic.checklist_sweeper.ChecklistSweeper"
+    trick_overrides: list[str] = field(default_factory=list)
+
+
+@dataclass
+class LocalLauncherConf:
+    """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: 1 on a GPU, the
+    number of cores on a CPU, if null.
+    """
+
+    _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
+    devices: Any = "auto"
+    trials_per_device: int | None = None
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="checklist", node=ChecklistSweeperConf, provider="darkmagic"
+)
+ConfigStore.instance().store(
+    group="hydra/launcher", name="local", node=LocalLauncherConf, provider="darkmagic"
+)

@@ -1,0 +1,46 @@
+"""`hydra/launcher=local`: one forked process a job, one device each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+__all__ = ["LocalLauncher"]
+
+
+class LocalLauncher(Launcher):
+    """Runs jobs of any Hydra application on this machine's devices."""
+
+    def __init__(self, devices: Any = "auto", trials_per_device: int | None = None) -> None:
+        self._devices = devices
+        self._trials_per_device = trials_per_device
+        self._hydra_context: HydraContext
+        self._task_function: TaskFunction
+        self._config: DictConfig
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self._hydra_context = hydra_context
+        self._task_function = task_function
+        self._config = config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        from darkmagic.sweeps.launch import launch_local  # noqa: PLC0415 (Hydra scans this file)
+
+        return launch_local(
+            self._hydra_context,
+            self._task_function,
+            self._config,
+            job_overrides,
+            initial_job_idx,
+            devices=self._devices,
+            trials_per_device=self._trials_per_device,
+        )

@@ -1,0 +1,32 @@
+"""The identity of a trial: same identity, same result, so it is never trained twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+__all__ = ["IRRELEVANT", "identity", "resolve"]
+
+IRRELEVANT = frozenset({"runtime", "baseline", "seeds", "checklist", "hydra"})
+"""Nodes that say where, how often or beside what a trial runs, and cannot change its result."""
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """Return the configuration of one trial as plain values, Hydra's own node left out."""
+    visible = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    content = OmegaConf.to_container(visible, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def identity(resolved: dict[str, Any]) -> str:
+    """Return 16 hex digits that depend on what can change the result of a trial.
+
+    `resolved` is a resolved configuration; the order of its keys does not matter.
+    """
+    relevant = {key: value for key, value in resolved.items() if key not in IRRELEVANT}
+    content = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,0 +1,100 @@
+"""The local launcher's work: compose all jobs, then fork each on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from darkmagic.sweeps import forkserver
+from darkmagic.sweeps.composition import load_job_config
+from darkmagic.sweeps.devices import make_leases
+from darkmagic.sweeps.observer import current_observer
+from darkmagic.sweeps.pool import Call, Ended, run_calls
+
+__all__ = ["launch_local"]
+
+
+def launch_local(
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    initial_job_idx: int,
+    *,
+    devices: Any,
+    trials_per_device: int | None,
+) -> list[JobReturn]:
+    """Run a job for each of `job_overrides`; return what became of each, in their order.
+
+    Every job is composed before the first starts, so that a bad override stops all of them.
+    A job that fails is a `JobReturn` with status FAILED, and stops no other.
+    """
+    setup_globals()
+    forkserver.warm_up()
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+
+    configs = []
+    for index, overrides in enumerate(job_overrides, start=initial_job_idx):
+        job_config = load_job_config(hydra_context.config_loader, config, overrides)
+        with open_dict(job_config):
+            job_config.hydra.job.id = f"{job_config.hydra.job.id or 'job'}_{index}"
+            job_config.hydra.job.num = index
+        configs.append(job_config)
+
+    observer = current_observer()
+    observer.launching([(_directory(job_config), job_config) for job_config in configs])
+    singletons = Singleton.get_state()
+    calls = [Call(_run, (hydra_context, task_function, c, singletons)) for c in configs]
+    jobs: dict[int, JobReturn] = {}
+
+    def on_end(index: int, ended: Ended) -> None:
+        jobs[index] = _job_return(ended, configs[index])
+        observer.ended(index, jobs[index], ended.exit_code)
+
+    run_calls(
+        calls, make_leases(devices, trials_per_device), on_start=observer.started, on_end=on_end
+    )
+    return [jobs[index] for index in range(len(configs))]
+
+
+def _directory(config: DictConfig) -> Path:
+    return Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
+
+
+def _run(
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    singletons: dict[Any, Any],
+) -> JobReturn:
+    """Run one job, in the child."""
+    setup_globals()
+    Singleton.set_state(singletons)
+    return run_job(
+        hydra_context=hydra_context,
+        task_function=task_function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
+    """Return the child's own `JobReturn`, or one that says why there is none."""
+    if ended.error is None:
+        assert isinstance(ended.value, JobReturn)
+        return ended.value
+    job = JobReturn(
+        overrides=list(OmegaConf.to_container(config.hydra.overrides.task) or []),
+        cfg=config,
+    )
+    job.status = JobStatus.FAILED
+    job.return_value = RuntimeError(ended.error)
+    return job

@@ -1,0 +1,239 @@
+"""The words of the command line: read, checked against what there is, and made Hydra's."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.composition import compose
+from darkmagic.sweeps.inventory import all_groups, read_option
+from darkmagic.trainers.recipe import check_numbers
+
+__all__ = ["Words", "check_words"]
+
+NUMBERS_OR_NULL: Mapping[str, type] = {
+    "max_steps": int,
+    "clip_grad_norm": float,
+    "ema_decay": float,
+}
+"""Keys whose default, null, does not tell their type."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Checked overrides, in Hydra's form.
+
+    `tricks` are those of a trick's own field (`tricks.mixup.alpha=1`), which apply to the
+    trials whose option has the field, and `plain` are the others. `config` is what `plain`
+    composes to.
+    """
+
+    plain: tuple[str, ...]
+    tricks: tuple[str, ...]
+    config: DictConfig
+
+
+def check_words(loader: ConfigLoader, words: Sequence[str], *, sweep: bool = False) -> Words:
+    """Check `words` against the configuration.
+
+    `sweep` allows several values a word (`trick/optimizer=adam,sgd_nesterov`). Raises
+    `UserError`, one line naming the word and the nearest valid ones.
+    """
+    groups = all_groups(loader)
+    overrides = [_parse(_quote_option(word, groups)) for word in words]
+    for override in overrides:
+        if override.is_sweep_override() and not sweep:
+            raise UserError(
+                f"{override.input_line!r} gives several values, but a checklist gives one to all "
+                "its trials; to try several: darkmagic train -m " + str(override.input_line)
+            )
+        if "/" in override.key_or_group or override.key_or_group in groups:
+            _check_choice(loader, override, groups)
+
+    choices = [o for o in overrides if o.key_or_group in groups]
+    base = _compose(loader, [o for o in choices if not o.is_sweep_override()])
+    tricks = [o for o in overrides if _is_trick_field(o) and not o.is_add() and not o.is_delete()]
+    for override in overrides:
+        if override in choices or override.is_add() or override.is_delete():
+            continue
+        if not override.is_hydra_override():
+            defaults = _option_fields(loader, override) if override in tricks else None
+            _check_value(override, base, defaults)
+
+    plain = [o for o in overrides if o not in tricks]
+    config = _compose(loader, [o for o in plain if not o.is_sweep_override()])
+    _check_numbers(config)
+    return Words(
+        plain=tuple(str(o.input_line) for o in plain),
+        tricks=tuple(str(o.input_line) for o in tricks),
+        config=config,
+    )
+
+
+def _parse(word: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise UserError(
+            f"cannot read {word!r} as an override; write key=value, such as epochs=20, "
+            "dataset=cifar10 or trick/optimizer=adam"
+        ) from None
+
+
+def _quote_option(word: str, groups: Sequence[str]) -> str:
+    """Quote options that look like numbers, which Hydra would not take as names of files."""
+    key, equals, value = word.partition("=")
+    if key.lstrip("+") not in groups or not equals:
+        return word
+    quoted = [f"'{v}'" if re.fullmatch(r"[\d.eE+-]+", v) else v for v in value.split(",")]
+    return f"{key}={','.join(quoted)}"
+
+
+def _check_choice(loader: ConfigLoader, override: Override, groups: Sequence[str]) -> None:
+    group = override.key_or_group
+    if group not in groups:
+        raise UserError(f"no group {group!r} (in {override.input_line!r}); {nearest(group, groups)}")
+    if override.is_delete():
+        raise UserError(
+            f"{override.input_line!r}: a group cannot be left out; choose its plain option, such "
+            "as trick/mixup=off, or name the tricks you want in a checklist of your own"
+        )
+    options = loader.get_group_options(group)
+    for text in _values(override):
+        if text not in options:
+            raise UserError(
+                f"no option {text!r} of {group} (in {override.input_line!r}); "
+                + nearest(text, options)
+            )
+
+
+def _values(override: Override) -> Iterator[str]:
+    if override.is_sweep_override():
+        yield from (v.strip("'\"") for v in override.sweep_string_iterator())
+    elif isinstance(value := override.value(), str):
+        yield value
+    else:
+        raise UserError(f"{override.input_line!r}: give the name of an option")
+
+
+def _is_trick_field(override: Override) -> bool:
+    parts = override.key_or_group.split(".")
+    return parts[0] == "tricks" and len(parts) > 2
+
+
+def _option_fields(loader: ConfigLoader, override: Override) -> list[Any]:
+    """Return what each option of the trick has in the field; raise where none has it."""
+    _, trick, *path = override.key_or_group.split(".")
+    fields: set[str] = set()
+    found = []
+    for option in loader.get_group_options(f"trick/{trick}"):
+        node = read_option(loader, trick, option)
+        fields.update(f"tricks.{trick}.{name}" for name in node if name != "_target_")
+        if path[0] in node:
+            found.append(OmegaConf.to_container(node)[path[0]])  # type: ignore[call-overload,index]
+    if not found:
+        raise UserError(
+            f"no option of trick {trick!r} has {override.key_or_group!r}; "
+            + nearest(override.key_or_group, fields)
+        )
+    return found
+
+
+def _check_value(override: Override, base: DictConfig, defaults: list[Any] | None) -> None:
+    """Hold the override's key to what the configuration has, and its value to that type."""
+    key = override.key_or_group
+    if defaults is None:
+        if not _has(base, key):
+            raise UserError(f"no key {key!r}; " + _nearest_keys(key, base))
+        default = OmegaConf.select(base, key)
+        defaults = [OmegaConf.to_object(default) if OmegaConf.is_config(default) else default]
+    if override.is_sweep_override():
+        return
+    value = override.value()
+    kinds = [NUMBERS_OR_NULL.get(key, type(default)) for default in defaults]
+    nullable = key in NUMBERS_OR_NULL or None in defaults
+    if (value is None and nullable) or any(_fits(value, kind) for kind in kinds):
+        return
+    wanted = " or ".join(sorted({_NAMES.get(kind, kind.__name__) for kind in kinds}))
+    raise UserError(f"{override.input_line!r}: {key} takes {wanted}, as in {key}={defaults[0]}")
+
+
+_NAMES: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a name",
+    dict: "a mapping",
+    list: "a list",
+}
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is bool or isinstance(value, bool):
+        return isinstance(value, bool) and kind in (bool, type(None))
+    if kind is int:
+        return isinstance(value, int)
+    if kind is float:
+        return isinstance(value, int | float)
+    if kind in (dict, list):
+        return isinstance(value, kind)
+    return kind is type(None) or not isinstance(value, list | dict)
+
+
+def _has(config: DictConfig, key: str) -> bool:
+    node: Any = config
+    for part in key.split("."):
+        if not isinstance(node, DictConfig) or part not in node:
+            return False
+        node = node._get_node(part)  # noqa: SLF001 (a value of null is a key all the same)
+    return True
+
+
+def _nearest_keys(key: str, config: DictConfig) -> str:
+    """Suggest keys, by their last part too: `cycles` is near `tricks.lr_regime.cycles`."""
+    known = [k for k in _keys(config) if not k.startswith("hydra")]
+    last = {k.rpartition(".")[2]: k for k in sorted(known, key=lambda k: -k.count("."))}
+    if close := difflib.get_close_matches(key.rpartition(".")[2], last, n=2, cutoff=0.7):
+        return "did you mean " + " or ".join(last[name] for name in close) + "?"
+    return nearest(key, [k for k in known if "." not in k])
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for name in config:
+        node = config._get_node(name)  # noqa: SLF001 (values may be interpolations)
+        yield f"{prefix}{name}"
+        if isinstance(node, DictConfig) and not node._is_none():  # noqa: SLF001
+            yield from _keys(node, f"{prefix}{name}.")
+
+
+def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:
+    try:
+        return compose(loader, [str(o.input_line) for o in overrides])
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+
+
+def _check_numbers(config: DictConfig) -> None:
+    """Check ranges with the trainer's own rules, before anything starts."""
+    try:
+        check_numbers(
+            **{
+                key: config[key]
+                for key in ("epochs", "batch_size", "max_steps", "amp", "ema_decay")
+            }
+        )
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+    except ValueError as error:
+        raise UserError(str(error)) from None

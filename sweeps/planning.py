@@ -1,0 +1,87 @@
+"""From a composed configuration to its trials and the overrides of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
+from darkmagic.checklist.model import Checklist, Trial
+from darkmagic.checklist.plan import Baseline, expand, with_baseline
+from darkmagic.sweeps.checklists import checklist_from
+from darkmagic.sweeps.inventory import read_option
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`checklist` has the baseline's options first; `overrides` are in the trials' order."""
+
+    checklist: Checklist
+    trials: tuple[Trial, ...]
+    overrides: tuple[tuple[str, ...], ...]
+
+
+def make_plan(
+    loader: ConfigLoader,
+    config: DictConfig,
+    *,
+    plain: Sequence[str],
+    tricks: Sequence[str],
+) -> Plan:
+    """Return the plan of the checklist in `config`.
+
+    `plain` overrides go to every trial, but options of tricks among them become the
+    baseline's; `tricks` (of a trick's field) go to the trials whose option has the field.
+    """
+    listed = checklist_from(loader, config.checklist)
+    choices = config.hydra.runtime.choices
+    asked = {_group(word) for word in plain} & set(choices)
+    chosen = {g.removeprefix("trick/"): choices[g] for g in asked if g.startswith("trick/")}
+    checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
+    trials = expand(checklist, seeds=config.seeds, first_seed=config.seed)
+    common = [word for word in plain if _group(word) not in _trick_groups(checklist)]
+    common = [word for word in common if not word.startswith("seed=")]
+    defaults = set(config.hydra.runtime.choices)
+    return Plan(
+        checklist,
+        tuple(trials),
+        tuple(_overrides(loader, trial, common, tricks, defaults) for trial in trials),
+    )
+
+
+def _overrides(
+    loader: ConfigLoader,
+    trial: Trial,
+    common: Sequence[str],
+    tricks: Sequence[str],
+    defaults: set[str],
+) -> tuple[str, ...]:
+    choices = []
+    for name, option in trial.choices.items():
+        group = f"trick/{name}"
+        choices.append(f"{'' if group in defaults else '+'}{group}='{option}'")
+    fields = [
+        word
+        for word in tricks
+        if _field(word)[0] not in trial.choices
+        or _field(word)[1] in read_option(loader, _field(word)[0], trial.choices[_field(word)[0]])
+    ]
+    return (*common, *choices, *fields, f"seed={trial.seed}")
+
+
+def _group(word: str) -> str:
+    return word.partition("=")[0].lstrip("+")
+
+
+def _trick_groups(checklist: Checklist) -> set[str]:
+    return {f"trick/{trick.name}" for trick in checklist.tricks}
+
+
+def _field(word: str) -> tuple[str, str]:
+    """Return the trick and the field of a word such as `tricks.mixup.alpha=1`."""
+    _, trick, field, *_ = word.partition("=")[0].split(".")
+    return trick, field

@@ -1,0 +1,46 @@
+"""Where a result comes from: code, versions and machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["GIT_COMMIT", "provenance"]
+
+GIT_COMMIT = "mlflow.source.git.commit"
+PACKAGES = ("darkmagic", "torch", "torchvision", "hydra-core", "mlflow", "numpy")
+
+
+def provenance() -> dict[str, str]:
+    """Return tags: the versions of what took part, the machine, and the user's git commit."""
+    tags = {f"version.{name}": found for name in PACKAGES if (found := _version(name))}
+    tags["version.python"] = platform.python_version()
+    tags["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    if commit := _git("rev-parse", "HEAD"):
+        changed = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
+        tags[GIT_COMMIT] = commit + changed
+    return tags
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _git(*arguments: str) -> str:
+    """Return what git prints of the current folder; empty where there is no git or no commit."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S603, S607 (git as the user's PATH has it)
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,156 @@
+"""One sweep from end to end: compose, look ahead, track, launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, open_dict
+
+from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.sweeps import forkserver
+from darkmagic.sweeps.checklists import to_json
+from darkmagic.sweeps.composition import derive_job_config, load_job_config, precomposed
+from darkmagic.sweeps.entry import Entry
+from darkmagic.sweeps.fields import CHECKLIST
+from darkmagic.sweeps.identity import identity, resolve
+from darkmagic.sweeps.inert import look_ahead
+from darkmagic.sweeps.layout import experiment_folder, out_folder, trial_folder_name
+from darkmagic.sweeps.observer import observed_by
+from darkmagic.sweeps.orchestrator import Orchestrator
+from darkmagic.sweeps.planning import Plan, make_plan
+from darkmagic.sweeps.provenance import provenance
+from darkmagic.sweeps.tracking import TrackedRun, Tracker, default_uri
+from darkmagic.sweeps.view import current_view
+
+__all__ = ["SweepOutcome", "run_sweep"]
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """What a sweep came to. `records` are of every trial of the plan, in its order."""
+
+    experiment: str
+    folder: Path
+    uri: str
+    plan: Plan
+    records: tuple[TrialRecord, ...]
+    provenance: Mapping[str, str]
+    tracker: Tracker
+    parent: TrackedRun
+
+
+def run_sweep(
+    loader: ConfigLoader,
+    master: DictConfig,
+    arguments: Sequence[str],
+    trick_overrides: Sequence[str],
+    launcher: Launcher,
+) -> SweepOutcome:
+    """Train what is still to be trained of the checklist in `master`.
+
+    The order matters: everything is composed before anything starts; the look ahead runs in
+    a child while this process imports MLflow; MLflow's runs exist before the first trial.
+    """
+    forkserver.warm_up()
+    plan = make_plan(loader, master, plain=arguments, tricks=trick_overrides)
+    entries = _compose(loader, master, plan)
+    looking = _look_ahead(entries)
+
+    folder = experiment_folder(master)
+    uri = default_uri(master.runtime.tracking_uri, out_folder(master))
+    tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
+    tags = provenance()
+    parent = tracker.open_sweep(
+        _recipe_identity(entries[0]), {CHECKLIST: to_json(plan.checklist), **tags}
+    )
+    _adopt(entries, looking.result() if looking else [])
+    known = tracker.known_trials(parent)
+    for entry in entries:
+        name = f"{entry.trial.name} seed {entry.trial.seed}"
+        params = _flatten(entry.resolved)
+        entry.run = tracker.open_trial(known, parent, name, entry.tags, params)
+    tracker.reopen(parent)
+    tracker.flush(now=True)
+
+    parent.ends_as = None
+    pending = [entry for entry in entries if entry.status is Status.PENDING]
+    orchestrator = Orchestrator(entries, tracker, current_view())
+    try:
+        with orchestrator, observed_by(orchestrator), precomposed({e.overrides: e.job for e in pending}):
+            if pending:
+                launcher.launch([entry.overrides for entry in pending], 0)
+    except BaseException:
+        parent.ends_as = "KILLED"
+        tracker.flush(now=True)
+        raise
+    parent.ends_as = "FINISHED"
+    return SweepOutcome(
+        experiment=tracker.experiment,
+        folder=folder,
+        uri=uri,
+        plan=plan,
+        records=tuple(entry.record() for entry in entries),
+        provenance=tags,
+        tracker=tracker,
+        parent=parent,
+    )
+
+
+def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Entry]:
+    """Compose each trial once; its other seeds differ in that one value."""
+    folder = experiment_folder(master)
+    with open_dict(master):
+        master.hydra.sweep.dir = str(folder)
+    first: dict[str, DictConfig] = {}
+    entries = []
+    for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
+        if trial.name not in first:
+            first[trial.name] = load_job_config(loader, master, overrides)
+        job = derive_job_config(first[trial.name], overrides, trial.seed)
+        resolved = resolve(job)
+        trial_identity = identity(resolved)
+        subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
+        with open_dict(job):
+            job.hydra.sweep.dir = str(folder)
+            job.hydra.sweep.subdir = subdir
+        words = (*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
+        entries.append(Entry(trial, words, job, resolved, trial_identity, folder / subdir))
+    return entries
+
+
+def _look_ahead(entries: Sequence[Entry]) -> forkserver.Job | None:
+    """Start to compare the first seed's trials with their baseline, in a child on the CPU."""
+    seed = entries[0].trial.seed
+    if all(entry.status is not Status.PENDING for entry in entries):
+        return None
+    trials = [entry.resolved for entry in entries if entry.trial.seed == seed]
+    return forkserver.start(look_ahead, trials, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1)
+
+
+def _adopt(entries: Sequence[Entry], findings: Sequence[tuple[str, str] | None]) -> None:
+    """Let trials that need no training stand as the look ahead found, in every seed."""
+    names = dict.fromkeys(entry.trial.name for entry in entries)
+    found = dict(zip(names, findings, strict=False))
+    baselines = {e.trial.seed: e.identity for e in entries if e.trial.trick is None}
+    for entry in entries:
+        finding = found.get(entry.trial.name)
+        if entry.trial.trick is not None and entry.identity == baselines[entry.trial.seed]:
+            finding = ("inert", "its configuration is the baseline's")
+        if finding is not None and entry.status is Status.PENDING:
+            entry.status, entry.reason = Status(finding[0]), finding[1]
+
+
+def _recipe_identity(baseline: Entry) -> str:
+    return identity({**baseline.resolved, "seed": None})
+
+
+def _flatten(node: Any, prefix: str = "") -> dict[str, str]:
+    """Return a resolved configuration as MLflow's params, by dotted key."""
+    if isinstance(node, dict) and node:
+        return {k: v for key, child in node.items() for k, v in _flatten(child, f"{prefix}{key}.").items()}
+    return {prefix.rstrip("."): str(node)[:6000]}

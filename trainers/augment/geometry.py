@@ -1,0 +1,32 @@
+"""Random crops and flips of whole uint8 batches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+__all__ = ["random_crop", "random_flip"]
+
+
+def random_crop(images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
+    """Shift each of `images` (B, C, H, W) by up to `pad` pixels each way, filling with 0.
+
+    The same as padding and cropping back to size. Shifts are drawn on the CPU from `rng`.
+    """
+    count, _, height, width = images.shape
+    shifts = torch.randint(0, 2 * pad + 1, (2, count), generator=rng)
+    shifts = shifts.to(images.device, non_blocking=True)
+    rows = shifts[0, :, None] + torch.arange(height, device=images.device)
+    columns = shifts[1, :, None] + torch.arange(width, device=images.device)
+    padded = F.pad(images, (pad,) * 4)
+    places = torch.arange(count, device=images.device)[:, None, None]
+    cropped = padded.permute(0, 2, 3, 1)[places, rows[:, :, None], columns[:, None, :]]
+    return cropped.permute(0, 3, 1, 2)
+
+
+def random_flip(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Mirror each of `images` (B, C, H, W) left to right with probability 1/2."""
+    mirrored = torch.rand(len(images), generator=rng) < 0.5
+    mirrored = mirrored.to(images.device, non_blocking=True)
+    return torch.where(mirrored[:, None, None, None], images.flip(3), images)

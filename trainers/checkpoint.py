@@ -1,0 +1,29 @@
+"""Checkpoints: whole or not there, and safe to load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["CHECKPOINT", "load_checkpoint", "save_checkpoint"]
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def save_checkpoint(directory: Path, state: Mapping[str, Any]) -> None:
+    """Save `state`, replacing the checkpoint before it only once this one is whole."""
+    temporary = directory / (CHECKPOINT + ".part")
+    torch.save(dict(state), temporary)
+    temporary.replace(directory / CHECKPOINT)
+
+
+def load_checkpoint(directory: Path) -> dict[str, Any] | None:
+    """Return the directory's checkpoint, on the CPU; None where there is none."""
+    path = directory / CHECKPOINT
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

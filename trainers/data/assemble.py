@@ -1,0 +1,25 @@
+"""From splits to `Data`: the statistics and sizes that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.stats import channel_stats
+
+__all__ = ["assemble"]
+
+
+def assemble(
+    train: Split, val: Split, test: Split, classes: Sequence[str], *, flip: bool, pad: int
+) -> Data:
+    """Return `Data` of three splits of one image size."""
+    first = train.images[0]
+    assert isinstance(first, Tensor)
+    channels, height, width = first.shape
+    mean, std = channel_stats(train)
+    return Data(
+        train, val, test, tuple(classes), channels, (height, width), mean, std, flip=flip, pad=pad
+    )

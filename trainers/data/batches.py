@@ -1,0 +1,82 @@
+"""The batches of an epoch, on the device, in an order that depends on the generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from darkmagic.trainers.data.base import Split
+
+__all__ = ["Batches"]
+
+
+class Batches:
+    """Batches of `split`, as uint8 images (B, C, H, W) and int64 classes (B,) on `device`.
+
+    Images in memory go to the device once, and batches are gathered there; others are read
+    by `workers` processes. With `drop_last`, a last batch that is not full is left out, so
+    that every step is of one size, unless it is the only one.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        device: torch.device,
+        *,
+        workers: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        self._count = len(split)
+        self._batch_size = batch_size
+        self._device = device
+        self._drop_last = drop_last and self._count >= batch_size
+        self._targets = split.targets.to(device)
+        self._images: Tensor | None = None
+        self._order = _Order()
+        if isinstance(split.images, Tensor):
+            self._images = split.images.to(device)
+        else:
+            self._loader = DataLoader(
+                split.images,
+                batch_sampler=self._order,
+                num_workers=workers,
+                pin_memory=device.type == "cuda",
+                persistent_workers=workers > 0,
+            )
+
+    def __len__(self) -> int:
+        full, rest = divmod(self._count, self._batch_size)
+        return full + (rest > 0 and not self._drop_last)
+
+    def epoch(self, rng: torch.Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches, shuffled by `rng`, or in order without one."""
+        if rng is None:
+            order = torch.arange(self._count)
+        else:
+            order = torch.randperm(self._count, generator=rng)
+        chunks = order.split(self._batch_size)[: len(self)]
+        if self._images is None:
+            self._order.batches = [chunk.tolist() for chunk in chunks]
+            for images, chunk in zip(self._loader, chunks, strict=True):
+                on_device = chunk.to(self._device, non_blocking=True)
+                yield images.to(self._device, non_blocking=True), self._targets[on_device]
+            return
+        for on_device in order.to(self._device).split(self._batch_size)[: len(self)]:
+            yield self._images[on_device], self._targets[on_device]
+
+
+class _Order(torch.utils.data.Sampler[list[int]]):
+    """A batch sampler that says what it was last told to."""
+
+    def __init__(self) -> None:
+        self.batches: Sequence[list[int]] = []
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)

@@ -1,0 +1,56 @@
+"""Stratified splits, by a seed of their own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.randomness import generator
+
+__all__ = ["split_in_three", "split_off", "stratified_split"]
+
+
+def stratified_split(
+    targets: Tensor, fraction: float, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return the indices that are kept and those held out, each int64 and sorted.
+
+    `targets` is int64 (N,). Of each class, `fraction` (in (0, 1)) is held out, rounded, and at
+    least one image of every class that has two.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"cannot hold out {fraction} of a data set: need 0 < fraction < 1")
+    kept, held_out = [], []
+    for cls in torch.unique(targets):
+        members = torch.nonzero(targets == cls).flatten()
+        members = members[torch.randperm(len(members), generator=rng)]
+        count = round(fraction * len(members))
+        count = min(max(count, 1), len(members) - 1) if len(members) > 1 else 0
+        held_out.append(members[:count])
+        kept.append(members[count:])
+    return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
+
+
+def split_off(split: Split, fraction: float, split_seed: int) -> tuple[Split, Split]:
+    """Return `split` without, and with only, a stratified `fraction` of it."""
+    kept, held_out = stratified_split(split.targets, fraction, generator(split_seed, "split"))
+    return _select(split, kept), _select(split, held_out)
+
+
+def split_in_three(
+    split: Split, val_fraction: float, test_fraction: float, split_seed: int
+) -> tuple[Split, Split, Split]:
+    """Return train, validation and test splits; both fractions are of the whole."""
+    rest, test = split_off(split, test_fraction, split_seed)
+    train, val = split_off(rest, val_fraction / (1 - test_fraction), split_seed + 1)
+    return train, val, test
+
+
+def _select(split: Split, indices: Tensor) -> Split:
+    if isinstance(split.images, Tensor):
+        return Split(split.images[indices], split.targets[indices])
+    subset: torch.utils.data.Dataset[Tensor] = torch.utils.data.Subset(
+        split.images, indices.tolist()
+    )
+    return Split(subset, split.targets[indices])

@@ -1,0 +1,57 @@
+"""Where to train and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import resource
+from pathlib import Path
+
+import torch
+
+__all__ = ["autocast", "has_bf16", "peak_memory_bytes", "pick_device", "synchronize"]
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called `name`; `auto` is the first GPU, or the CPU without one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device={name!r}: choose from auto, cpu, cuda, cuda:0, ...") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r}: torch sees no GPU here; use device=auto or device=cpu")
+    return device
+
+
+@functools.cache
+def has_bf16(device_type: str) -> bool:
+    """Return whether the hardware computes in bf16 (emulation halves the speed)."""
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def autocast(device: torch.device, amp: str) -> contextlib.AbstractContextManager[object]:
+    """Return the context of a forward pass under `amp`: auto, bf16 or off."""
+    if amp == "bf16" or (amp == "auto" and has_bf16(device.type)):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for queued work, so that the clock reads what was done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Return the peak so far: allocated on a GPU, of the whole process (its RSS) on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,83 @@
+"""What a trial does, sampled cheaply: two recipes with one fingerprint train alike.
+
+Compares effects and not configurations: a trick whose options differ on paper and change
+nothing in the network, the batches, the loss, the update or the schedules is found out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.models.build import input_channels
+from darkmagic.trainers.network import example_batch, make_network
+from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.recipe import Recipe
+
+__all__ = ["SAMPLES", "fingerprint"]
+
+SAMPLES = 101  # places of a schedule; even a one-epoch step of a long one shows in its shape
+STEPS = 3
+BATCH = 32  # images are enough to tell, and a large network stays quick
+
+
+def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
+    """Return digests by part: network, batches, loss, update, lr, weight_decay.
+
+    Runs on the CPU, in `STEPS` training steps of at most `BATCH` images. `data` is the
+    recipe's own, loaded by the caller, who may share it.
+    """
+    device = torch.device("cpu")
+    hooks = Hooks(recipe.tricks, recipe.seed)
+    network = make_network(recipe, data, hooks)
+    parts = {"network": _network_digest(network, example_batch(network, data))}
+
+    optimizer = hooks.build_optimizer(network)
+    schedule = [hooks.factors(i / (SAMPLES - 1)) for i in range(SAMPLES)]
+    base = optimizer.param_groups[0]
+    parts["lr"] = _text_digest(base["base_lr"] * lr for lr, _ in schedule)
+    parts["weight_decay"] = _text_digest(base["base_weight_decay"] * wd for _, wd in schedule)
+
+    channels = input_channels(network) or data.channels
+    pipeline = Pipeline(recipe, data, hooks, device, channels)
+    network.train()
+    torch.manual_seed(0)
+    batches, losses = [], []
+    for step, (images, targets) in enumerate(islice(pipeline.training_epoch(0), STEPS)):
+        hooks.schedule(optimizer, (step + 1) / (STEPS + 1))  # not 0: a factor may start there
+        few_images, few_targets = images[:BATCH], targets[:BATCH]
+        loss = hooks.loss(network(few_images), few_targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad()
+        batches += [few_images, few_targets]
+        losses.append(loss.detach())
+    parts["batches"] = _digest(batches)
+    parts["loss"] = _digest(losses)
+    parts["update"] = _digest(network.parameters())
+    return parts
+
+
+@torch.no_grad()
+def _network_digest(network: nn.Module, example: Tensor) -> str:
+    """Digest weights and outputs. Names are left out: renaming a layer changes nothing."""
+    weights = sorted(_digest([value]) for value in network.state_dict().values())
+    network.eval()
+    return _text_digest([*weights, _digest([network(example)])])
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _text_digest(values: Iterable[object]) -> str:
+    return hashlib.sha256(repr(list(values)).encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""The tricks of one trial as one: factors multiply, edits chain, one loss, one optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from darkmagic.trainers.randomness import derive_seed, generator
+from darkmagic.trainers.trick import ParamGroup, Trick
+
+__all__ = ["Hooks"]
+
+
+class Hooks:
+    """Calls the hooks of several tricks, each with random draws of its own.
+
+    Raises `ValueError` when two tricks give a loss, or two an optimizer.
+    """
+
+    def __init__(self, tricks: Mapping[str, Trick], seed: int) -> None:
+        self._seed = seed
+        self._tricks = dict(tricks)
+        self._augment = self._overriding("augment")
+        self._transform = self._overriding("transform_batch")
+        self._lr = self._overriding("lr_factor")
+        self._weight_decay = self._overriding("weight_decay_factor")
+        self._loss = self._only("loss")
+        self._optimizer = self._only("build_optimizer")
+        self._rngs: dict[str, torch.Generator] = {}
+
+    def _overriding(self, hook: str) -> dict[str, Trick]:
+        return {
+            name: trick
+            for name, trick in self._tricks.items()
+            if getattr(type(trick), hook) is not getattr(Trick, hook)
+        }
+
+    def _only(self, hook: str) -> Trick:
+        found = self._overriding(hook)
+        if len(found) > 1:
+            raise ValueError(f"tricks {' and '.join(found)} both give {hook}: keep one of them")
+        return next(iter(found.values()), Trick())
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        """Apply every edit. New layers' weights do not depend on the other tricks."""
+        ordered = sorted(
+            self._overriding("edit_model").items(),
+            key=lambda item: bool(getattr(item[1], "runs_last", False)),
+        )
+        for name, trick in ordered:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derive_seed(self._seed, "init", name))
+                model = trick.edit_model(model, example)
+        return model
+
+    def start_epoch(self, epoch: int) -> None:
+        """Give every trick its random draws of `epoch`."""
+        self._rngs = {name: generator(self._seed, name, epoch) for name in self._tricks}
+
+    def augment(self, images: Tensor) -> Tensor:
+        """Chain the tricks' `augment`."""
+        for name, trick in self._augment.items():
+            images = trick.augment(images, self._rngs[name])
+        return images
+
+    def transform_batch(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Chain the tricks' `transform_batch`."""
+        for name, trick in self._transform.items():
+            images, targets = trick.transform_batch(images, targets, self._rngs[name])
+        return images, targets
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the one loss."""
+        return self._loss.loss(logits, targets)
+
+    def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """Return the one optimizer, over parameters that decay and ones that do not."""
+        groups = _param_groups(model)
+        for trick in self._overriding("edit_param_groups").values():
+            groups = trick.edit_param_groups(groups)
+        optimizer = self._optimizer.build_optimizer(groups)
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+            group["base_weight_decay"] = group["weight_decay"]
+        return optimizer
+
+    def factors(self, progress: float) -> tuple[float, float]:
+        """Return the lr and weight decay factors at `progress` in [0, 1]."""
+        return (
+            math.prod(trick.lr_factor(progress) for trick in self._lr.values()),
+            math.prod(t.weight_decay_factor(progress) for t in self._weight_decay.values()),
+        )
+
+    def schedule(self, optimizer: torch.optim.Optimizer, progress: float) -> None:
+        """Set the lr and weight decay of every group for the step at `progress`."""
+        lr, weight_decay = self.factors(progress)
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * lr
+            group["weight_decay"] = group["base_weight_decay"] * weight_decay
+
+
+def _param_groups(model: nn.Module) -> list[ParamGroup]:
+    """Return the weights that decay, then biases and norms, which never do.
+
+    One-dimensional parameters are exactly those: biases, and scales of any normalisation.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]

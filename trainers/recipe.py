@@ -1,0 +1,68 @@
+"""Everything that decides what one trial trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # so that numbers can be checked where torch is not imported
+    from torch import nn
+
+    from darkmagic.trainers.data.base import DataSet
+    from darkmagic.trainers.trick import Trick
+
+__all__ = ["Recipe", "check_numbers"]
+
+
+def check_numbers(
+    *,
+    epochs: int,
+    batch_size: int,
+    max_steps: int | None = None,
+    amp: str = "auto",
+    ema_decay: float | None = None,
+) -> None:
+    """Raise `ValueError`, one line, for a number outside its range."""
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        if value < 1:
+            raise ValueError(f"{name}={value}: need 1 or more")
+    if max_steps is not None and max_steps < 1:
+        raise ValueError(f"max_steps={max_steps}: need 1 or more, or null")
+    if amp not in ("auto", "bf16", "off"):
+        raise ValueError(f"amp={amp!r}: choose from auto, bf16, off")
+    if ema_decay is not None and not 0 < ema_decay < 1:
+        raise ValueError(f"ema_decay={ema_decay}: need 0 < ema_decay < 1, or null")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One trial, ready to train: objects and numbers, no configuration left.
+
+    `build` makes the network from those of the keyword arguments `num_classes`,
+    `in_channels` and `image_size` that it accepts.
+    """
+
+    dataset: DataSet
+    build: Callable[..., nn.Module]
+    tricks: Mapping[str, Trick]
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    split_seed: int = 0
+    max_steps: int | None = None  # ends training early, at the schedules' end
+    clip_grad_norm: float | None = None
+    ema_decay: float | None = None  # evaluate an average of the weights instead of the last
+    amp: str = "auto"  # auto: bf16 where the hardware has it; bf16; off
+    channels_last: bool = True
+    device: str = "auto"
+    workers: int = 0  # processes that read images which do not fit in memory
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            max_steps=self.max_steps,
+            amp=self.amp,
+            ema_decay=self.ema_decay,
+        )

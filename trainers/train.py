@@ -1,0 +1,211 @@
+"""Train one trial: a recipe in, a result out, everything else in its directory.
+
+Reads top to bottom: prepare, resume, epochs, result. Inside an epoch nothing waits for the
+device: losses are summed where they are made and read once at the epoch's end.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
+from darkmagic.trainers.device import autocast, peak_memory_bytes, pick_device, synchronize
+from darkmagic.trainers.evaluate import evaluate
+from darkmagic.trainers.files import EventLog
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.models.build import input_channels
+from darkmagic.trainers.network import example_batch, make_network
+from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.randomness import derive_seed
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.result import Result, count_flops, count_parameters, median_step_seconds
+
+
+__all__ = ["train"]
+
+
+@dataclass
+class _State:
+    """What changes while training, and is therefore what a checkpoint holds."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: nn.Module | None  # EMA of the weights
+    history: list[dict[str, Any]] = field(default_factory=list)  # an event an epoch
+    seconds: float = 0.0  # spent in runs that were interrupted
+
+    @property
+    def evaluated(self) -> nn.Module:
+        return self.network if self.average is None else self.average
+
+    def save(self, directory: Path, seconds: float) -> None:
+        average = self.average.state_dict() if self.average is not None else None
+        save_checkpoint(
+            directory,
+            {
+                "model": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "average": average,
+                "history": self.history,
+                "seconds": self.seconds + seconds,
+            },
+        )
+
+    def resume(self, directory: Path) -> None:
+        checkpoint = load_checkpoint(directory)
+        if checkpoint is None:
+            return
+        self.network.load_state_dict(checkpoint["model"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(checkpoint["average"])
+        self.history = checkpoint["history"]
+        self.seconds = checkpoint["seconds"]
+
+
+def train(
+    recipe: Recipe,
+    directory: Path,
+    *,
+    tell: Callable[[dict[str, Any]], None] | None = None,
+) -> Result:
+    """Train `recipe`, continuing from the checkpoint in `directory` if there is one.
+
+    Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `tell` gets each event too.
+    Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
+    """
+    started = time.perf_counter()
+    device = pick_device(recipe.device)
+    memory_before = peak_memory_bytes(device)
+    data = recipe.dataset.load(recipe.split_seed)
+    hooks = Hooks(recipe.tricks, recipe.seed)
+    network = make_network(recipe, data, hooks)
+    example = example_batch(network, data)
+    flops = count_flops(network, example)
+    share = None
+
+    memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).eval() if recipe.ema_decay is not None else None
+    state = _State(network, hooks.build_optimizer(network), average)
+    channels = input_channels(network) or data.channels
+    pipeline = Pipeline(recipe, data, hooks, device, channels)
+    plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
+    total_steps = sum(plan)
+
+    log = EventLog(directory)
+    state.resume(directory)
+    for event in state.history[log.epochs_logged :]:  # checkpointed, killed before it was logged
+        log.append(event)
+
+    status, reason = "finished", ""
+    network.train()
+    for epoch in range(len(state.history), len(plan)):
+        epoch_started = time.perf_counter()
+        torch.manual_seed(derive_seed(recipe.seed, "network", epoch))  # dropout and the like
+        loss_sum = torch.zeros((), device=device)
+        step = sum(plan[:epoch])
+        for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
+            hooks.schedule(state.optimizer, step / total_steps)
+            with autocast(device, recipe.amp):
+                logits = network(images)
+            loss = hooks.loss(logits.float(), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if recipe.clip_grad_norm is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_grad_norm)
+            state.optimizer.step()
+            state.optimizer.zero_grad(set_to_none=True)
+            if state.average is not None and recipe.ema_decay is not None:
+                _update_average(state.average, network, recipe.ema_decay)
+            loss_sum += loss.detach()
+            step += 1
+        train_loss = loss_sum.item() / plan[epoch]
+        seconds = time.perf_counter() - epoch_started
+
+        val_loss, val_accuracy = evaluate(
+            state.evaluated, pipeline.validation(), device, recipe.amp
+        )
+        group = state.optimizer.param_groups[0]
+        event = {
+            "type": "epoch",
+            "epoch": epoch + 1,
+            "epochs": len(plan),
+            "steps": plan[epoch],
+            "train_loss": train_loss,
+            "val_loss": val_loss,
+            "val_accuracy": val_accuracy,
+            "lr": group["lr"],
+            "weight_decay": group["weight_decay"],
+            "images_per_second": plan[epoch] * len(images) / seconds,
+            "peak_memory": _memory_used(device, memory_before),
+            "seconds": seconds,
+            "time": time.time(),
+        }
+        state.history.append(event)
+        state.save(directory, time.perf_counter() - started)
+        log.append(event)
+        if tell is not None:
+            tell(event)
+        if not math.isfinite(train_loss) or not math.isfinite(val_loss):
+            status, reason = "diverged", f"loss is not finite in epoch {epoch + 1}"
+            break
+
+    synchronize(device)
+    last = state.history[-1]
+    return Result(
+        status=status,
+        reason=reason,
+        val_accuracy=last["val_accuracy"],
+        val_loss=last["val_loss"],
+        train_loss=last["train_loss"],
+        epochs=len(state.history),
+        step_seconds=median_step_seconds(state.history),
+        wall_seconds=state.seconds + time.perf_counter() - started,
+        train_seconds=sum(e["seconds"] for e in state.history),
+        peak_memory_bytes=max(e["peak_memory"] for e in state.history),
+        parameters=count_parameters(network),
+        flops=flops,
+        pretrained_share=share,
+        device=_device_name(device),
+    )
+
+
+def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
+    """Yield the steps of each epoch: all of them, until `max_steps` are used up."""
+    left = recipe.max_steps or recipe.epochs * steps_per_epoch
+    for _ in range(recipe.epochs):
+        if left <= 0:
+            return
+        yield min(left, steps_per_epoch)
+        left -= steps_per_epoch
+
+
+@torch.no_grad()
+def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move `average` towards `network`; what does not average (counters) is copied."""
+    current = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - decay)
+        else:
+            value.copy_(current[name])
+
+
+def _memory_used(device: torch.device, before: int) -> int:
+    """On a CPU, what training added to the process; a GPU counts only what it allocated."""
+    peak = peak_memory_bytes(device)
+    return peak if device.type == "cuda" else peak - before
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -1,0 +1,46 @@
+"""label_smoothing: train against targets that are not quite certain.
+
+What: puts `1 - eps` on the true class and `eps / (K - 1)` on each of the other K - 1. (Szegedy
+et al. and PyTorch spread eps over all K classes, which leaves `1 - eps + eps / K` on the true
+one: not the same number.)
+Why: a logit gap that grows without bound is over-confidence; smoothing gives the loss a
+minimum at a finite gap.
+When it helps: many classes, long training, noisy labels. 0.1 is the usual value.
+Conflicts: with mixup both soften targets, and less smoothing may do; needs a loss that takes
+soft targets.
+Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7; Ridnik's article for this form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+from darkmagic.trainers.trick import Trick
+
+__all__ = ["LabelSmoothing", "smooth_targets"]
+
+
+def smooth_targets(targets: Tensor, eps: float) -> Tensor:
+    """Return `targets` (B, K), rows summing to 1, smoothed by `eps` in [0, 1).
+
+    Linear in `targets`, so that smoothing a mixture is mixing the smoothed.
+    """
+    classes = targets.shape[1]
+    return targets * (1 - eps) + (1 - targets) * (eps / (classes - 1))
+
+
+@dataclass(frozen=True)
+class LabelSmoothing(Trick):
+    """Cross-entropy against targets smoothed by `eps`."""
+
+    eps: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.eps < 1:
+            raise ValueError(f"eps={self.eps}: need 0 <= eps < 1")
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(logits, smooth_targets(targets, self.eps))

@@ -1,0 +1,33 @@
+"""scheduled_weight_decay: weight decay that rises over training.
+
+What: multiplies weight decay by a factor that rises linearly from `start` to `2 - start`, so
+that its mean over training is that of the fixed decay.
+Why: early on the network should learn freely; overfitting sets in late, when a stronger pull
+costs least.
+When it helps: long schedules that end in overfitting. In a short run there is little to
+gain.
+Conflicts: does nothing where weight decay is 0.
+Source: Ridnik, "Revealing the Dark Magic Behind Deep Learning" (scheduled regularisation).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkmagic.trainers.trick import Trick
+
+__all__ = ["LinearWeightDecay"]
+
+
+@dataclass(frozen=True)
+class LinearWeightDecay(Trick):
+    """Raise the weight decay factor linearly from `start` to `2 - start`."""
+
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= 1:
+            raise ValueError(f"start={self.start}: need 0 <= start <= 1, so that decay rises")
+
+    def weight_decay_factor(self, progress: float) -> float:
+        return self.start + 2 * (1 - self.start) * progress

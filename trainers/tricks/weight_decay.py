@@ -1,0 +1,31 @@
+"""weight_decay: how strongly weights are pulled to zero.
+
+What: adds `value` times each weight to its gradient. Biases and the parameters of
+normalisation layers do not decay.
+Why: small weights make smoother functions; before a normalisation layer, decay also keeps
+the effective learning rate up.
+When it helps: the best value grows as data shrink or training lengthens; 5e-5 to 5e-4 is
+the usual range for CNNs.
+Conflicts: works together with the learning rate, and with every other regulariser.
+Source: Krogh & Hertz 1991 (NIPS) for weight decay; He et al. 2019, "Bag of Tricks" (arXiv
+1812.01187), section 3.1, for leaving out biases and norms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkmagic.trainers.trick import ParamGroup, Trick
+
+__all__ = ["WeightDecay"]
+
+
+@dataclass(frozen=True)
+class WeightDecay(Trick):
+    """Decay the first parameter group by `value`."""
+
+    value: float = 5e-5
+
+    def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
+        decayed, *rest = groups
+        return [{**decayed, "weight_decay": self.value}, *rest]
