@@ -44,7 +44,7 @@ def launch_local(
     for index, overrides in enumerate(job_overrides, start=initial_job_idx):
         job_config = load_job_config(hydra_context.config_loader, config, overrides)
         with open_dict(job_config):
-            job_config.hydra.job.id = f"{job_config.hydra.job.id or 'job'}_{index}"
+            job_config.hydra.job.id = f"{config.hydra.job.name}_{index}"
             job_config.hydra.job.num = index
         configs.append(job_config)
 

@@ -68,7 +68,7 @@ def run_sweep(
     parent = tracker.open_sweep(
         _recipe_identity(entries[0]), {CHECKLIST: to_json(plan.checklist), **tags}
     )
-    _adopt(entries, looking.result() if looking else [])
+    _adopt(entries, _findings(looking))
     known = tracker.known_trials(parent)
     for entry in entries:
         name = f"{entry.trial.name} seed {entry.trial.seed}"
@@ -130,6 +130,19 @@ def _look_ahead(entries: Sequence[Entry]) -> forkserver.Job | None:
         return None
     trials = [entry.resolved for entry in entries if entry.trial.seed == seed]
     return forkserver.start(look_ahead, trials, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1)
+
+
+def _findings(looking: forkserver.Job | None) -> list[tuple[str, str] | None]:
+    """Wait for the look ahead. Should its process die, the trials themselves will show why."""
+    if looking is None:
+        return []
+    try:
+        findings: list[tuple[str, str] | None] = looking.result()
+    except EOFError:
+        findings = []
+        current_view().note("the look ahead ended early: trials that change nothing go unseen")
+    looking.stop()
+    return findings
 
 
 def _adopt(entries: Sequence[Entry], findings: Sequence[tuple[str, str] | None]) -> None:

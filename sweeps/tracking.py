@@ -7,6 +7,7 @@ knows what is missing.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -42,12 +43,10 @@ def open_client(uri: str) -> Any:
     """Return an `MlflowClient` of `uri`, whose store answers. Raises `UserError` if not."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    import logging
+    from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):  # migrations of a new store are no news to a user
         logging.getLogger(name).setLevel(logging.WARNING)
-    from mlflow import MlflowClient
-
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     try:
