@@ -73,7 +73,8 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
     pretrain = resolved["tricks"].get("pretrain", {})
     if pretrain.get("weights") == "upstream":
         weights = _upstream_weights(resolved, directory)
-        tricks = {**resolved["tricks"], "pretrain": {**pretrain, "weights": str(weights)}}
+        loaded = {**pretrain, "weights": str(weights), "after_edits": True}
+        tricks = {**resolved["tricks"], "pretrain": loaded}
         resolved = {**resolved, "tricks": tricks}
     return Recipe(
         dataset=instantiate(resolved["dataset"]["source"]),

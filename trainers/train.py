@@ -29,6 +29,7 @@ from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.randomness import derive_seed
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.result import Result, count_flops, count_parameters, median_step_seconds
+from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 
 __all__ = ["train"]
@@ -92,7 +93,7 @@ def train(
     network = make_network(recipe, data, hooks)
     example = example_batch(network, data)
     flops = count_flops(network, example)
-    share = None
+    share = take_pretrained_share(network)
 
     memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
