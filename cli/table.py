@@ -12,9 +12,16 @@ from rich.text import Text
 
 from darkmagic.checklist.comparison import Comparison, Row
 from darkmagic.checklist.model import Checklist, Trial
+from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report import percent, points, ratio
 
-__all__ = ["checklist_table", "comparison_table", "plan_table", "tricks_table"]
+__all__ = [
+    "checklist_table",
+    "comparison_table",
+    "plan_table",
+    "results_table",
+    "tricks_table",
+]
 
 NARROW = 100
 """Below this width, costs give way to intervals and the status stands in the difference."""
@@ -135,4 +142,26 @@ def tricks_table(tricks: Sequence[tuple[str, Sequence[str], str]]) -> Renderable
     table.add_column("what it is")
     for name, options, summary in tricks:
         table.add_row(name, ", ".join(options), summary.partition(": ")[2] or summary)
+    return table
+
+
+def results_table(rows: Sequence[tuple[str, TrialRecord, str]]) -> RenderableType:
+    """Return label, outcome and directory of single trials."""
+    table = _table()
+    table.add_column("trial")
+    table.add_column("val %", justify="right", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("status")
+    table.add_column("directory", overflow="fold")
+    for label, record, directory in rows:
+        accuracy = None if record.accuracy is None else 100 * record.accuracy
+        seconds = record.costs.wall_seconds
+        status = record.status.replace("_", " ")
+        table.add_row(
+            label,
+            percent(accuracy),
+            "" if seconds is None else f"{seconds:.1f}",
+            f"{status}: {record.reason}" if record.reason else status,
+            directory,
+        )
     return table

@@ -6,13 +6,18 @@ import contextlib
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 
 from hydra import initialize_config_module
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.identity import identity, resolve
 
 __all__ = [
     "CONFIG_NAME",
@@ -31,12 +36,26 @@ _precomposed: ContextVar[Mapping[tuple[str, ...], DictConfig]] = ContextVar(
 
 
 @contextlib.contextmanager
-def hydra_session() -> Iterator[Hydra]:
-    """Give a Hydra over our configuration, whatever was initialised before."""
+def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
+    """Give a Hydra over our configuration and the user's `config_dirs`, which go first.
+
+    Raises `UserError` for a folder that is not there.
+    """
+    for folder in config_dirs:
+        if not folder.is_dir():
+            raise UserError(f"no folder {folder} (--config-dir)")
+    OmegaConf.register_new_resolver(
+        "trial_identity", lambda *, _root_: identity(resolve(_root_)), replace=True
+    )
     GlobalHydra.instance().clear()
     with initialize_config_module("darkmagic.sweeps.conf", version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
+        search_path = hydra.config_loader.get_search_path()
+        for folder in reversed(config_dirs):
+            search_path.prepend("user", f"file://{folder.absolute()}")
+        assert isinstance(hydra.config_loader, ConfigLoaderImpl)
+        hydra.config_loader.repository.initialize_sources(search_path)
         yield hydra
 
 

@@ -33,8 +33,10 @@ class Entry:
     run: TrackedRun | None = None
     offset: int = 0  # bytes of its events that were read
     events: int = 0  # events that were read
+    label: str = ""  # the name of its run
 
     def __post_init__(self) -> None:
+        self.label = self.label or f"{self.trial.name} seed {self.trial.seed}"
         self.adopt_result()
 
     @property
@@ -46,14 +48,11 @@ class Entry:
             REASON: self.reason[:5000],
         }
 
-    def adopt_result(self) -> bool:
-        """Take over a final result from the trial's directory; return whether there is one."""
+    def adopt_result(self) -> None:
+        """Take over a final result from the trial's directory, if there is one."""
         result = read_result(self.directory)
-        if result is None:
-            return False
-        if result["status"] in FINAL:
+        if result is not None and result["status"] in FINAL:
             self.settle(result)
-        return result["status"] in FINAL
 
     def settle(self, result: dict[str, Any]) -> None:
         """Let the trial stand as its `result` says."""

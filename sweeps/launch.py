@@ -46,6 +46,9 @@ def launch_local(
         with open_dict(job_config):
             job_config.hydra.job.id = f"{config.hydra.job.name}_{index}"
             job_config.hydra.job.num = index
+            # Its directory is the same wherever it is asked for, whatever the folder then is.
+            job_config.hydra.sweep.dir = str(Path(str(job_config.hydra.sweep.dir)).absolute())
+            job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
         configs.append(job_config)
 
     observer = current_observer()

@@ -27,7 +27,7 @@ from darkmagic.sweeps.provenance import provenance
 from darkmagic.sweeps.tracking import TrackedRun, Tracker, default_uri
 from darkmagic.sweeps.view import current_view
 
-__all__ = ["SweepOutcome", "run_sweep"]
+__all__ = ["SweepOutcome", "flatten", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ def run_sweep(
     _adopt(entries, _findings(looking))
     known = tracker.known_trials(parent)
     for entry in entries:
-        name = f"{entry.trial.name} seed {entry.trial.seed}"
-        params = _flatten(entry.resolved)
-        entry.run = tracker.open_trial(known, parent, name, entry.tags, params)
+        params = flatten(entry.resolved)
+        entry.run = tracker.open_trial(known, parent, entry.label, entry.tags, params)
     tracker.reopen(parent)
     tracker.flush(now=True)
 
@@ -81,9 +80,10 @@ def run_sweep(
     pending = [entry for entry in entries if entry.status is Status.PENDING]
     orchestrator = Orchestrator(entries, tracker, current_view())
     try:
-        with orchestrator, observed_by(orchestrator), precomposed({e.overrides: e.job for e in pending}):
+        composed = {entry.overrides: entry.job for entry in pending}
+        with orchestrator, observed_by(orchestrator), precomposed(composed):
             if pending:
-                launcher.launch([entry.overrides for entry in pending], 0)
+                launcher.launch(list(composed), 0)
     except BaseException:
         parent.ends_as = "KILLED"
         tracker.flush(now=True)
@@ -162,8 +162,9 @@ def _recipe_identity(baseline: Entry) -> str:
     return identity({**baseline.resolved, "seed": None})
 
 
-def _flatten(node: Any, prefix: str = "") -> dict[str, str]:
+def flatten(node: Any, prefix: str = "") -> dict[str, str]:
     """Return a resolved configuration as MLflow's params, by dotted key."""
     if isinstance(node, dict) and node:
-        return {k: v for key, child in node.items() for k, v in _flatten(child, f"{prefix}{key}.").items()}
+        parts = [flatten(child, f"{prefix}{key}.") for key, child in node.items()]
+        return {key: value for part in parts for key, value in part.items()}
     return {prefix.rstrip("."): str(node)[:6000]}

@@ -204,7 +204,13 @@ class Tracker:
             return False
         return True
 
-    def log_artifacts(self, run: TrackedRun, files: Sequence[Path]) -> None:
-        """Attach `files` to `run`."""
-        for path in files:
-            self._client.log_artifact(run.run_id, str(path))
+    def close_sweep(self, parent: TrackedRun, files: Sequence[Path]) -> None:
+        """Attach the report's `files` to `parent` and end it. Keeps quiet when MLflow is away:
+        the files are on disk, and the next run of the experiment attaches them.
+        """
+        try:
+            for path in files:
+                self._client.log_artifact(parent.run_id, str(path))
+        except Exception as error:  # noqa: BLE001 (whatever the store raises)
+            self.problem = str(error).strip().splitlines()[0]
+        self.flush(now=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["autocast", "has_bf16", "peak_memory_bytes", "pick_device", "synchronize"]
+__all__ = ["autocast", "has_bf16", "peak_memory_bytes", "pick_device", "reset_peak_memory", "synchronize"]
 
 
 def pick_device(name: str) -> torch.device:
@@ -50,8 +50,23 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def reset_peak_memory(device: torch.device) -> int:
+    """Begin to measure the peak anew; return the bytes that are in use now."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        with contextlib.suppress(OSError):  # without it the peak of the process so far stands
+            Path("/proc/self/clear_refs").write_text("5")
+    return peak_memory_bytes(device)
+
+
 def peak_memory_bytes(device: torch.device) -> int:
     """Return the peak so far: allocated on a GPU, of the whole process (its RSS) on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    kilobytes = status.partition("VmHWM:")[2].split(maxsplit=1)[0]
+    return int(kilobytes) * 1024

@@ -19,7 +19,13 @@ import torch
 from torch import nn
 
 from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
-from darkmagic.trainers.device import autocast, peak_memory_bytes, pick_device, synchronize
+from darkmagic.trainers.device import (
+    autocast,
+    peak_memory_bytes,
+    pick_device,
+    reset_peak_memory,
+    synchronize,
+)
 from darkmagic.trainers.evaluate import evaluate
 from darkmagic.trainers.files import EventLog
 from darkmagic.trainers.hooks import Hooks
@@ -87,8 +93,8 @@ def train(
     """
     started = time.perf_counter()
     device = pick_device(recipe.device)
-    memory_before = peak_memory_bytes(device)
     data = recipe.dataset.load(recipe.split_seed)
+    memory_before = reset_peak_memory(device)  # the data are the same for every trial
     hooks = Hooks(recipe.tricks, recipe.seed)
     network = make_network(recipe, data, hooks)
     example = example_batch(network, data)

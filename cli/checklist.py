@@ -1,0 +1,118 @@
+"""`darkmagic checklist`: list, plan, run."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from darkmagic.cli.errors import explained, interruptible
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
+
+
+@app.command("list", epilog="Example: darkmagic checklist list")
+def list_checklists(config_dir: ConfigDirs = None) -> None:
+    """Show the checklists: their tricks and options."""
+    with explained():
+        from darkmagic.cli.console import make_console
+        from darkmagic.cli.table import checklist_table
+        from darkmagic.sweeps.api import checklists
+
+        for checklist in checklists(config_dir or ()):
+            make_console().print(checklist_table(checklist))
+
+
+@app.command(epilog="Example: darkmagic checklist plan dataset=cifar10 seeds=3 --estimate")
+def plan(
+    overrides: Overrides = None,
+    config_dir: ConfigDirs = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Measure a few steps and say how long it takes.")
+    ] = False,
+) -> None:
+    """Show the trials that `run` would train, and what each changes."""
+    with explained():
+        from darkmagic.cli.console import make_console
+        from darkmagic.cli.table import plan_table
+        from darkmagic.sweeps import api
+
+        words = list(overrides or [])
+        planned = api.plan(words, config_dir or ())
+        seconds = api.estimate(words, config_dir or ()) if estimate else None
+        made = planned.plan
+        console = make_console()
+        console.print(plan_table(made.checklist, made.trials, seconds))
+        if seconds is not None:
+            total = sum(seconds) * len(made.trials) / len(seconds)
+            console.print(
+                f"about {total / 60:.1f} minutes of training on one device, validation and "
+                "start-up apart"
+            )
+
+
+@app.command(epilog="Example: darkmagic checklist run dataset=cifar10 model=resnet18 seeds=3")
+def run(
+    overrides: Overrides = None,
+    name: Name = None,
+    out: Out = None,
+    config_dir: ConfigDirs = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Train two steps of every trial on tiny data, and keep nothing."
+        ),
+    ] = False,
+) -> None:
+    """Train the baseline and one trial a trick, and compare them.
+
+    Goes on with an experiment of the same name: what is trained is not trained again. Exits
+    with 1 when a trial failed.
+    """
+    with explained():
+        from darkmagic.sweeps import api
+
+        words = all_words(overrides, name, out)
+        again = shlex.join(["darkmagic", *sys.argv[1:]])
+        with interruptible(again):
+            if dry_run:
+                api.plan(words, config_dir or ())  # what the user wrote is checked as it is
+                with api.dry_run_words(words) as dry_words:
+                    failed = _run(dry_words, config_dir or (), dry_run=True)
+            else:
+                failed = _run(words, config_dir or (), dry_run=False)
+        if failed:
+            raise typer.Exit(1)
+
+
+def _run(words: list[str], config_dirs: ConfigDirs, *, dry_run: bool) -> bool:
+    """Run, show the table and what to do next; return whether a trial failed."""
+    from darkmagic.checklist.records import Status
+    from darkmagic.cli.console import make_console
+    from darkmagic.cli.progress import make_view
+    from darkmagic.cli.table import comparison_table
+    from darkmagic.sweeps import api
+    from darkmagic.sweeps.reporting import ui_command
+
+    with make_view(make_console(stderr=True)) as view:
+        outcome = api.run_checklist(words, view, config_dirs or ())
+    report, paths = api.finish(outcome)
+    failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
+    console = make_console()
+    console.print(comparison_table(report.comparison, console.width))
+    if dry_run:
+        finished = len(outcome.records) - len(failed)
+        console.print(f"dry run: {finished} of {len(outcome.records)} trials work")
+        return bool(failed)
+    for path in paths:
+        if path.suffix == ".html":
+            console.print(f"report: {path}", soft_wrap=True)
+    console.print(f"all runs: {ui_command(outcome.uri)}", soft_wrap=True)
+    if any(record.status is Status.FAILED for record in outcome.records):
+        console.print(f"logs of failed trials: {outcome.folder}/*/log.txt", soft_wrap=True)
+    return any(record.status is Status.FAILED for record in outcome.records)

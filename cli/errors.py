@@ -1,0 +1,72 @@
+"""How commands end badly: one line for what a user can mend, a traceback only for bugs."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import typer
+
+__all__ = ["Settings", "explained", "interruptible"]
+
+
+class Settings:
+    """Set by the options before the command."""
+
+    debug = False
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors into one line on stderr: exit code 2 for the user's, 1 for ours."""
+    from darkmagic.checklist.errors import UserError
+    from darkmagic.cli.console import make_console
+
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except UserError as error:
+        if Settings.debug:
+            raise
+        _say(make_console(stderr=True), f"error: {error}")
+        raise typer.Exit(2) from None
+    except Exception as error:
+        if Settings.debug:
+            raise
+        _say(
+            make_console(stderr=True),
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a bug of darkmagic's; `darkmagic --debug ...` shows where.",
+        )
+        raise typer.Exit(1) from None
+
+
+def _say(console: object, message: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    assert isinstance(console, Console)
+    console.print(Text(message, style="red"), soft_wrap=True)
+
+
+@contextlib.contextmanager
+def interruptible(how_to_continue: str) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end in a line that says how to go on, and exit code 130."""
+    from darkmagic.cli.console import make_console
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        make_console(stderr=True).print(
+            f"stopped; finished trials are kept. To go on: {how_to_continue}", soft_wrap=True
+        )
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,52 @@
+"""The `darkmagic` command. Only Typer is imported here: help answers at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from darkmagic.cli import checklist
+from darkmagic.cli.errors import Settings
+from darkmagic.cli.report import report
+from darkmagic.cli.train import train
+from darkmagic.cli.tricks import tricks
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="darkmagic",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Which training tricks would help your model?",
+    epilog="Example: darkmagic checklist run",
+)
+app.add_typer(checklist.app, name="checklist")
+app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
+app.command(epilog="Example: darkmagic report --format md")(report)
+app.command(epilog="Example: darkmagic tricks mixup")(tricks)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("darkmagic"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Which training tricks would help your model?"""
+    del version
+    Settings.debug = debug
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,38 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["ConfigDirs", "Name", "Out", "Overrides", "all_words"]
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[OVERRIDES]...",
+        help="Hydra overrides: dataset=cifar10 model=resnet18 epochs=50 trick/mixup=on ...",
+    ),
+]
+ConfigDirs = Annotated[
+    list[Path] | None,
+    typer.Option("--config-dir", "-c", help="A folder of your own configuration; repeatable."),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", "-n", help="The experiment's name; the same name goes on.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The folder of all experiments.  [default: runs]")
+]
+
+
+def all_words(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:
+    """Return the overrides with what the options stand for."""
+    words = list(overrides or [])
+    if name is not None:
+        words.append(f"runtime.experiment='{name}'")
+    if out is not None:
+        words.append(f"runtime.out='{out}'")
+    return words

@@ -1,0 +1,40 @@
+"""`darkmagic train`: single trials."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from darkmagic.cli.errors import explained, interruptible
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+
+__all__ = ["train"]
+
+
+def train(
+    overrides: Overrides = None,
+    multirun: Annotated[
+        bool, typer.Option("--multirun", "-m", help="Try every combination of a,b,c in a word.")
+    ] = False,
+    name: Name = None,
+    out: Out = None,
+    config_dir: ConfigDirs = None,
+) -> None:
+    """Train one trial, or with -m several."""
+    with explained(), interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        from darkmagic.checklist.records import Status
+        from darkmagic.cli.console import make_console
+        from darkmagic.cli.progress import make_view
+        from darkmagic.cli.table import results_table
+        from darkmagic.sweeps import api
+
+        words = all_words(overrides, name, out)
+        with make_view(make_console(stderr=True)) as view:
+            entries = api.train(words, view, config_dir or (), multirun=multirun)
+        rows = [(entry.label, entry.record(), str(entry.directory)) for entry in entries]
+        make_console().print(results_table(rows), soft_wrap=True)
+        if any(record.status is Status.FAILED for _, record, _ in rows):
+            raise typer.Exit(1)

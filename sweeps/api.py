@@ -1,0 +1,159 @@
+"""What the command line calls: each function is one command, over checked overrides."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.report import Report
+from darkmagic.sweeps import forkserver
+from darkmagic.sweeps.checklists import checklist_from
+from darkmagic.sweeps.composition import compose, hydra_session
+from darkmagic.sweeps.devices import make_leases
+from darkmagic.sweeps.entry import Entry
+from darkmagic.sweeps.estimate import estimate_seconds
+from darkmagic.sweeps.identity import resolve
+from darkmagic.sweeps.inventory import TrickCard, trick_card, trick_names
+from darkmagic.sweeps.observer import observed_by
+from darkmagic.sweeps.overrides import check_words
+from darkmagic.sweeps.planning import Plan, make_plan
+from darkmagic.sweeps.reporting import make_report, write_files
+from darkmagic.sweeps.sweep import SweepOutcome
+from darkmagic.sweeps.task import run_trial
+from darkmagic.sweeps.training import TrainObserver
+from darkmagic.sweeps.view import SweepView, viewed_by
+
+__all__ = [
+    "checklists",
+    "dry_run_words",
+    "estimate",
+    "finish",
+    "plan",
+    "run_checklist",
+    "train",
+    "trick_cards",
+]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and the configuration that it was made from."""
+
+    plan: Plan
+    config: DictConfig
+
+
+def plan(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Planned:
+    """Return what `run_checklist` would train."""
+    with hydra_session(config_dirs) as hydra:
+        checked = check_words(hydra.config_loader, words)
+        made = make_plan(
+            hydra.config_loader, checked.config, plain=checked.plain, tricks=checked.tricks
+        )
+    return Planned(made, checked.config)
+
+
+def estimate(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[float]:
+    """Return about how many seconds each trial of the first seed takes, from measured steps."""
+    forkserver.warm_up()
+    planned = plan(words, config_dirs)
+    with hydra_session(config_dirs) as hydra:
+        first = planned.plan.trials[0].seed
+        trials = [
+            resolve(compose(hydra.config_loader, overrides))
+            for trial, overrides in zip(planned.plan.trials, planned.plan.overrides, strict=True)
+            if trial.seed == first
+        ]
+    launcher = planned.config.hydra.launcher
+    lease = make_leases(launcher.devices, launcher.trials_per_device)[0]
+    job = forkserver.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
+    seconds: list[float] = job.result()
+    job.stop()
+    return seconds
+
+
+def run_checklist(
+    words: Sequence[str], view: SweepView, config_dirs: Sequence[Path] = ()
+) -> SweepOutcome:
+    """Train the checklist's trials that are not trained yet; see `sweeps.sweep`."""
+    forkserver.warm_up()
+    with hydra_session(config_dirs) as hydra, viewed_by(view):
+        checked = check_words(hydra.config_loader, words)
+        make_plan(hydra.config_loader, checked.config, plain=checked.plain, tricks=checked.tricks)
+        fields = "[" + ",".join(f"'{word}'" for word in checked.tricks) + "]"
+        outcome = hydra.multirun(
+            "config", run_trial, [*checked.plain, f"hydra.sweeper.trick_overrides={fields}"]
+        )
+    assert isinstance(outcome, SweepOutcome)
+    return outcome
+
+
+def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
+    """Write the report of a sweep into its folder and attach it to its parent run."""
+    report = make_report(
+        outcome.experiment, outcome.plan.checklist, outcome.records, outcome.provenance
+    )
+    paths = write_files(report, outcome.folder)
+    outcome.tracker.close_sweep(outcome.parent, paths)
+    return report, paths
+
+
+@contextmanager
+def dry_run_words(words: Sequence[str]) -> Iterator[list[str]]:
+    """Give `words` changed to two steps on tiny data on the CPU, in a folder that goes away.
+
+    The user's data set gives way; all else that they set stays.
+    """
+    kept = [w for w in words if not w.lstrip("+").startswith(("dataset=", "dataset."))]
+    with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
+        yield [
+            *kept,
+            "dataset=tiny",
+            "max_steps=2",
+            "runtime.device=cpu",
+            "hydra.launcher.devices=cpu",
+            f"runtime.out='{folder}'",
+            f"runtime.cache='{folder}/cache'",
+            f"runtime.tracking_uri='sqlite:///{folder}/mlflow.db'",
+        ]
+
+
+def train(
+    words: Sequence[str], view: SweepView, config_dirs: Sequence[Path] = (), *, multirun: bool
+) -> list[Entry]:
+    """Train one trial, or with `multirun` each combination of the words' choices."""
+    forkserver.warm_up()
+    with hydra_session(config_dirs) as hydra:
+        checked = check_words(hydra.config_loader, words, sweep=multirun)
+        observer = TrainObserver(view)
+        try:
+            with observed_by(observer):
+                hydra.multirun(
+                    "config", run_trial, [*checked.plain, *checked.tricks, "hydra/sweeper=basic"]
+                )
+        finally:
+            observer.close()
+    return observer.entries
+
+
+def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:
+    """Return every checklist that has a file, ours and the user's."""
+    with hydra_session(config_dirs) as hydra:
+        loader = hydra.config_loader
+        names = loader.get_group_options("checklist")
+        nodes = [compose(loader, [f"checklist={name}"]).checklist for name in names]
+        return [checklist_from(loader, node) for node in nodes]
+
+
+def trick_cards(config_dirs: Sequence[Path] = (), name: str | None = None) -> list[TrickCard]:
+    """Return the cards of all tricks, or of the one called `name`."""
+    with hydra_session(config_dirs) as hydra:
+        loader = hydra.config_loader
+        names = [name] if name is not None else trick_names(loader)
+        return [trick_card(loader, each) for each in names]
