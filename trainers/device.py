@@ -9,7 +9,15 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["autocast", "has_bf16", "peak_memory_bytes", "pick_device", "reset_peak_memory", "synchronize"]
+__all__ = [
+    "autocast",
+    "has_bf16",
+    "idle_memory_bytes",
+    "peak_memory_bytes",
+    "pick_device",
+    "reset_peak_memory",
+    "synchronize",
+]
 
 
 def pick_device(name: str) -> torch.device:
@@ -50,14 +58,19 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def reset_peak_memory(device: torch.device) -> int:
-    """Begin to measure the peak anew; return the bytes that are in use now."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Begin to measure the peak anew."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with contextlib.suppress(OSError):  # without it the peak of the process so far stands
             Path("/proc/self/clear_refs").write_text("5")
-    return peak_memory_bytes(device)
+
+
+@functools.cache
+def idle_memory_bytes() -> int:
+    """Return the memory of this process before it trained anything, when first asked."""
+    return peak_memory_bytes(torch.device("cpu"))
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -21,6 +21,7 @@ from torch import nn
 from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.device import (
     autocast,
+    idle_memory_bytes,
     peak_memory_bytes,
     pick_device,
     reset_peak_memory,
@@ -93,8 +94,9 @@ def train(
     """
     started = time.perf_counter()
     device = pick_device(recipe.device)
+    idle_memory_bytes()  # the data count as memory of training
     data = recipe.dataset.load(recipe.split_seed)
-    memory_before = reset_peak_memory(device)  # the data are the same for every trial
+    reset_peak_memory(device)
     hooks = Hooks(recipe.tricks, recipe.seed)
     network = make_network(recipe, data, hooks)
     example = example_batch(network, data)
@@ -154,7 +156,7 @@ def train(
             "lr": group["lr"],
             "weight_decay": group["weight_decay"],
             "images_per_second": plan[epoch] * len(images) / seconds,
-            "peak_memory": _memory_used(device, memory_before),
+            "peak_memory": _memory_used(device),
             "seconds": seconds,
             "time": time.time(),
         }
@@ -208,10 +210,10 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
             value.copy_(current[name])
 
 
-def _memory_used(device: torch.device, before: int) -> int:
+def _memory_used(device: torch.device) -> int:
     """On a CPU, what training added to the process; a GPU counts only what it allocated."""
     peak = peak_memory_bytes(device)
-    return peak if device.type == "cuda" else peak - before
+    return peak if device.type == "cuda" else max(0, peak - idle_memory_bytes())
 
 
 def _device_name(device: torch.device) -> str:

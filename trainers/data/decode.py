@@ -1,0 +1,134 @@
+"""Reading image files: one when it is asked for, or all at once into a cached tensor."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.utils.data import Dataset
+
+__all__ = ["Decoder", "ImageFiles", "decode_all"]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Reads an image file as uint8 (channels, *size).
+
+    An image of another size is resized so that it covers the target, and its middle is cut
+    out, unless `fixed`: then it is an error.
+    """
+
+    size: tuple[int, int]  # height, width
+    channels: int
+    fixed: bool
+
+    @classmethod
+    def for_files(
+        cls, files: Sequence[Path], size: int | Sequence[int] | None, channels: int
+    ) -> Decoder:
+        """Return the decoder to `size`; None means the size of the first of `files`."""
+        if channels not in (1, 3):
+            raise ValueError(f"channels={channels}: choose 1 (grey) or 3 (RGB)")
+        if size is None:
+            with _open(files[0]) as image:
+                return cls((image.height, image.width), channels, fixed=True)
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        if len(sides) != 2 or min(sides) < 1:
+            raise ValueError(f"size={size}: give a side or [height, width]")
+        return cls((sides[0], sides[1]), channels, fixed=False)
+
+    @property
+    def bytes_per_image(self) -> int:
+        """Size in memory."""
+        return self.channels * self.size[0] * self.size[1]
+
+    def read(self, path: Path) -> np.ndarray:
+        """Return the pixels (H, W) or (H, W, 3). Raises `ValueError` naming a bad file."""
+        height, width = self.size
+        with _open(path) as opened:
+            try:
+                image = opened.convert("L" if self.channels == 1 else "RGB")
+            except OSError as error:
+                raise ValueError(f"cannot read {path}: {error}") from error
+        if image.size != (width, height):
+            if self.fixed:
+                raise ValueError(
+                    f"{path} is {image.width} x {image.height}, the first image {width} x {height}: "
+                    "set dataset.source.size to bring all to one size"
+                )
+            image = _cover(image, width, height)
+        return np.asarray(image)
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"cannot read {path}: not an image that PIL knows") from error
+
+
+def _cover(image: Image.Image, width: int, height: int) -> Image.Image:
+    scale = max(width / image.width, height / image.height)
+    larger = image.resize(
+        (max(width, round(image.width * scale)), max(height, round(image.height * scale))),
+        Image.Resampling.BILINEAR,
+    )
+    left, top = (larger.width - width) // 2, (larger.height - height) // 2
+    return larger.crop((left, top, left + width, top + height))
+
+
+class ImageFiles(Dataset[Tensor]):
+    """Image files, each decoded when it is asked for."""
+
+    def __init__(self, files: Sequence[Path], decoder: Decoder) -> None:
+        self._files = list(files)
+        self._decoder = decoder
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, place: int) -> Tensor:
+        return _channels_first(self._decoder.read(self._files[place])[None])[0]
+
+
+def _channels_first(pixels: np.ndarray) -> Tensor:
+    images = torch.from_numpy(np.array(pixels))
+    return (images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)).contiguous()
+
+
+def decode_all(folder: Path, files: Sequence[Path], decoder: Decoder, cache: str | None) -> Tensor:
+    """Return all `files` as uint8 (N, C, H, W), decoded once and kept under `cache`.
+
+    The kept copy goes by the files' names, sizes and times, so a changed file is seen.
+    Processes that ask at the same time wait for the one that decodes.
+    """
+    base = Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "darkmagic"
+    kept = base.expanduser() / "images" / f"{_fingerprint(folder, files, decoder)}.npy"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            with ThreadPoolExecutor() as pool:  # PIL decodes outside Python's lock
+                pixels = np.stack(list(pool.map(decoder.read, files)))
+            temporary = kept.with_suffix(".part.npy")
+            np.save(temporary, pixels)
+            temporary.replace(kept)
+    return _channels_first(np.load(kept))
+
+
+def _fingerprint(folder: Path, files: Sequence[Path], decoder: Decoder) -> str:
+    digest = hashlib.sha256(repr(decoder).encode())
+    for path in files:
+        status = path.stat()
+        digest.update(
+            f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\n".encode()
+        )
+    return digest.hexdigest()[:32]

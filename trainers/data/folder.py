@@ -1,0 +1,87 @@
+"""Images in folders: train/CLASS/*.jpg, optionally val/ and test/, or CLASS/*.jpg alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
+from darkmagic.trainers.data.split import split_in_three, split_off
+
+__all__ = ["Folder"]
+
+EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The images under `root`. A split that has no folder is taken from the others.
+
+    `size` is the side of the square that images are resized and cropped to, or (height,
+    width); None takes them as they are, which needs all of one size. Up to
+    `memory_budget` bytes are decoded at once into memory and kept under `cache`; more are
+    read as they are needed.
+    """
+
+    root: str
+    size: int | Sequence[int] | None = None
+    channels: int = 3
+    flip: bool = True
+    pad: int = 4
+    val_fraction: float = 0.1
+    test_fraction: float = 0.2
+    memory_budget: int = 2**31
+    cache: str | None = None
+
+    def load(self, split_seed: int) -> Data:
+        root = Path(self.root).expanduser()
+        if not root.is_dir():
+            raise ValueError(f"no folder {root} (dataset.source.root)")
+        if not (root / "train").is_dir():
+            whole, classes = self._read(root, None)
+            splits = split_in_three(whole, self.val_fraction, self.test_fraction, split_seed)
+            return assemble(*splits, classes, flip=self.flip, pad=self.pad)
+        train, classes = self._read(root / "train", None)
+        parts = {
+            name: self._read(root / name, classes)[0] if (root / name).is_dir() else None
+            for name in ("test", "val")
+        }
+        test, val = parts["test"], parts["val"]
+        if test is None:
+            train, test = split_off(train, self.test_fraction, split_seed)
+        if val is None:
+            train, val = split_off(train, self.val_fraction, split_seed + 1)
+        return assemble(train, val, test, classes, flip=self.flip, pad=self.pad)
+
+    def _read(self, folder: Path, known: Sequence[str] | None) -> tuple[Split, list[str]]:
+        """Return the images of `folder` and its classes, which must be among `known`."""
+        classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        if unknown := set(classes) - set(classes if known is None else known):
+            raise ValueError(f"{folder} has classes that train has not: {sorted(unknown)}")
+        order = list(known or classes)
+        files, targets = _scan(folder, order)
+        if not files:
+            raise ValueError(f"no images under {folder}; expected CLASS/*.jpg or another of "
+                             f"{', '.join(sorted(EXTENSIONS))}")
+        decoder = Decoder.for_files(files, self.size, self.channels)
+        images: Tensor | ImageFiles = ImageFiles(files, decoder)
+        if len(files) * decoder.bytes_per_image <= self.memory_budget:
+            images = decode_all(folder, files, decoder, self.cache)
+        return Split(images, torch.tensor(targets)), order
+
+
+def _scan(folder: Path, classes: Sequence[str]) -> tuple[list[Path], list[int]]:
+    files, targets = [], []
+    for place, name in enumerate(classes):
+        if not (folder / name).is_dir():
+            continue
+        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in EXTENSIONS)
+        files += found
+        targets += [place] * len(found)
+    return files, targets

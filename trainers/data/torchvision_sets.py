@@ -1,0 +1,77 @@
+"""Data sets that torchvision downloads: CIFAR-10 and -100, SVHN, Fashion-MNIST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.split import split_off
+from darkmagic.trainers.trick import TrialSkipped
+
+__all__ = ["TorchvisionSet"]
+
+CLASSES = {"CIFAR10": 10, "CIFAR100": 100, "SVHN": 10, "FashionMNIST": 10}
+
+
+@dataclass(frozen=True)
+class TorchvisionSet:
+    """The set that torchvision calls `name`, kept under `root`, decoded into memory.
+
+    Validation is `val_fraction` of its training split; its test split is ours.
+    """
+
+    name: str
+    root: str
+    flip: bool = True
+    pad: int = 4
+    val_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.name not in CLASSES:
+            raise ValueError(f"name={self.name!r}: choose from {', '.join(CLASSES)}")
+
+    def load(self, split_seed: int) -> Data:
+        train, val = split_off(self._read(train=True), self.val_fraction, split_seed)
+        names = [str(cls) for cls in range(CLASSES[self.name])]
+        return assemble(
+            train, val, self._read(train=False), names, flip=self.flip, pad=self.pad
+        )
+
+    def _read(self, *, train: bool) -> Split:
+        from filelock import FileLock  # noqa: PLC0415
+        from torchvision import datasets  # noqa: PLC0415 (slow to import)
+
+        root = Path(self.root).expanduser()
+        root.mkdir(parents=True, exist_ok=True)
+        part: dict[str, Any] = {"train": train}
+        if self.name == "SVHN":
+            part = {"split": "train" if train else "test"}
+        try:
+            with FileLock(root / f".{self.name}.lock"):  # trials start at once: one downloads
+                found = getattr(datasets, self.name)(root, download=True, **part)
+        except (OSError, RuntimeError) as error:  # no network, or what came is not the set
+            reason = str(error).strip().splitlines()[0]
+            raise TrialSkipped(
+                f"torchvision cannot download {self.name} here ({reason}); put its files into {root}"
+            ) from error
+        return Split(_pixels(found.data), _classes(found))
+
+
+def _pixels(data: Any) -> Tensor:
+    """Return uint8 (N, C, H, W) of what the sets keep: channels last, first or none."""
+    images = torch.as_tensor(data)
+    if images.ndim == 3:
+        return images[:, None]
+    if images.shape[-1] == 3:
+        images = images.permute(0, 3, 1, 2)
+    return images.contiguous()
+
+
+def _classes(found: Any) -> Tensor:
+    return torch.as_tensor(found.labels if hasattr(found, "labels") else found.targets).long()
