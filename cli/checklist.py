@@ -106,8 +106,10 @@ def _run(words: list[str], config_dirs: ConfigDirs, *, dry_run: bool) -> bool:
     console = make_console()
     console.print(comparison_table(report.comparison, console.width))
     if dry_run:
-        finished = len(outcome.records) - len(failed)
-        console.print(f"dry run: {finished} of {len(outcome.records)} trials work")
+        trained = sum(record.status is Status.FINISHED for record in outcome.records)
+        untried = len(outcome.records) - trained - len(failed)
+        tail = f", {untried} could not be tried" if untried else ""
+        console.print(f"dry run: {trained} of {len(outcome.records)} trials work{tail}")
         return bool(failed)
     for path in paths:
         if path.suffix == ".html":

@@ -33,9 +33,11 @@ class Entry:
     run: TrackedRun | None = None
     offset: int = 0  # bytes of its events that were read
     events: int = 0  # events that were read
+    shown: str = ""  # its name in the progress
     label: str = ""  # the name of its run
 
     def __post_init__(self) -> None:
+        self.shown = self.shown or self.trial.name
         self.label = self.label or f"{self.trial.name} seed {self.trial.seed}"
         self.adopt_result()
 

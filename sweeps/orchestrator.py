@@ -82,7 +82,7 @@ class Orchestrator:
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
         """Begin to follow."""
         self._jobs = [self._by_directory[directory] for directory, _ in jobs]
-        waiting = [(entry.trial.name, entry.trial.seed) for entry in self._jobs]
+        waiting = [(entry.shown, entry.trial.seed) for entry in self._jobs]
         self._view.started(waiting, len(self._entries) - len(self._jobs))
         self._thread.start()
 

@@ -73,6 +73,10 @@ def check_words(loader: ConfigLoader, words: Sequence[str], *, sweep: bool = Fal
 
     plain = [o for o in overrides if o not in tricks]
     config = _compose(loader, [o for o in plain if not o.is_sweep_override()])
+    swept = {o.key_or_group for o in plain if o.is_sweep_override()}
+    for key in sorted(OmegaConf.missing_keys(config) - swept):
+        if not key.startswith("hydra."):
+            raise UserError(f"{key} is not set; give it as {key}=...")
     _check_numbers(config)
     return Words(
         plain=tuple(str(o.input_line) for o in plain),
@@ -156,7 +160,7 @@ def _check_value(override: Override, base: DictConfig, defaults: list[Any] | Non
     if defaults is None:
         if not _has(base, key):
             raise UserError(f"no key {key!r}; " + _nearest_keys(key, base))
-        default = OmegaConf.select(base, key)
+        default = OmegaConf.select(base, key, throw_on_missing=False)
         defaults = [OmegaConf.to_object(default) if OmegaConf.is_config(default) else default]
     if override.is_sweep_override():
         return
@@ -194,7 +198,7 @@ def _fits(value: Any, kind: type) -> bool:
 def _has(config: DictConfig, key: str) -> bool:
     node: Any = config
     for part in key.split("."):
-        if not isinstance(node, DictConfig) or part not in node:
+        if not isinstance(node, DictConfig) or part not in node.keys():  # noqa: SIM118 (??? too)
             return False
         node = node._get_node(part)  # noqa: SLF001 (a value of null is a key all the same)
     return True

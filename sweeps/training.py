@@ -65,4 +65,6 @@ def _entry(directory: Path, job: DictConfig) -> Entry:
     resolved = resolve(job)
     trial = Trial(None, None, "", int(job.seed))
     label = " ".join(words) or "train"
-    return Entry(trial, words, job, resolved, identity(resolved), directory, label=label)
+    return Entry(
+        trial, words, job, resolved, identity(resolved), directory, shown=label, label=label
+    )

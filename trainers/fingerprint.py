@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.network import example_batch, make_network
 from darkmagic.trainers.pipeline import Pipeline
@@ -45,7 +46,8 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
     parts["weight_decay"] = _text_digest(base["base_weight_decay"] * wd for _, wd in schedule)
 
     channels = input_channels(network) or data.channels
-    pipeline = Pipeline(recipe, data, hooks, device, channels)
+    memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
+    pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
     network.train()
     torch.manual_seed(0)
     batches, losses = [], []

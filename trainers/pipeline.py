@@ -23,14 +23,18 @@ class Pipeline:
     """Shuffles, crops, flips, augments, normalises and mixes, each with draws of its own."""
 
     def __init__(
-        self, recipe: Recipe, data: Data, hooks: Hooks, device: torch.device, channels: int
+        self,
+        recipe: Recipe,
+        data: Data,
+        hooks: Hooks,
+        device: torch.device,
+        channels: int,
+        memory_format: torch.memory_format,
     ) -> None:
         self._seed = recipe.seed
         self._data = data
         self._hooks = hooks
-        self._normalize = Normalizer(
-            data.mean, data.std, channels, device, channels_last=recipe.channels_last
-        )
+        self._normalize = Normalizer(data.mean, data.std, channels, device, memory_format)
         self._train = Batches(
             data.train, recipe.batch_size, device, workers=recipe.workers, drop_last=True
         )

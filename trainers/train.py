@@ -30,6 +30,7 @@ from darkmagic.trainers.device import (
 from darkmagic.trainers.evaluate import evaluate
 from darkmagic.trainers.files import EventLog
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.network import example_batch, make_network
 from darkmagic.trainers.pipeline import Pipeline
@@ -103,12 +104,12 @@ def train(
     flops = count_flops(network, example)
     share = take_pretrained_share(network)
 
-    memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
     network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval() if recipe.ema_decay is not None else None
     state = _State(network, hooks.build_optimizer(network), average)
     channels = input_channels(network) or data.channels
-    pipeline = Pipeline(recipe, data, hooks, device, channels)
+    pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
     plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
     total_steps = sum(plan)
 

@@ -22,8 +22,7 @@ class Normalizer:
         std: Sequence[float],
         channels: int,
         device: torch.device,
-        *,
-        channels_last: bool = True,
+        memory_format: torch.memory_format = torch.channels_last,
     ) -> None:
         if channels != len(mean) and len(mean) != 1:
             raise ValueError(
@@ -35,7 +34,7 @@ class Normalizer:
         self._scale = scale.float().view(1, -1, 1, 1).to(device)
         self._shift = shift.float().view(1, -1, 1, 1).to(device)
         self._channels = channels
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._format = memory_format
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return float32 (B, channels, H, W) of uint8 (B, C, H, W)."""

@@ -1,0 +1,140 @@
+"""What holds for every option of every trick that has a folder."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from darkmagic.sweeps import conf
+from darkmagic.sweeps.composition import compose, hydra_session
+from darkmagic.sweeps.identity import resolve
+from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.fingerprint import fingerprint
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.network import make_network
+from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import Trick
+from hydra.utils import instantiate
+
+FOLDER = Path(str(conf.__file__)).parent / "trick"
+OPTIONS = sorted((p.parent.name, p.stem) for p in FOLDER.glob("*/*.yaml"))
+FORMAT = torch.contiguous_format
+BASE = {
+    "lr_regime": "cosine_power_cycles",
+    "optimizer": "sgd_nesterov",
+    "pretrain": "none",
+    "augmentation": "autoaugment",
+    "weight_decay": "generic",
+    "label_smoothing": "0.1",
+    "scheduled_weight_decay": "fixed",
+    "mixup": "off",
+    "squeeze_excite": "on",
+    "stem_activation": "leaky_relu",
+}
+
+
+def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
+    words = [f"trick/{name}='{option}'" for name, option in {**BASE, **changed}.items()]
+    weights = tmp_path / "weights.pt"
+    torch.save({"model": SmallResNet(8, 4, 10, 1).state_dict()}, weights)
+    with hydra_session() as hydra:
+        config = compose(hydra.config_loader, [*words, f"model.pretrained='{weights}'"])
+    return {name: instantiate(node) for name, node in resolve(config)["tricks"].items()}
+
+
+def _recipe(tricks: dict[str, Trick], device: str = "cpu") -> Recipe:
+    build = partial(SmallResNet, depth=8, width=4)
+    return Recipe(Shapes(count=120), build, tricks, epochs=4, batch_size=16, device=device)
+
+
+def _devices() -> list[str]:
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+@pytest.mark.parametrize("device", _devices())
+@pytest.mark.parametrize(("trick", "option"), OPTIONS, ids="=".join)
+def test_option_trains_two_steps(tmp_path: Path, trick: str, option: str, device: str) -> None:
+    """Forward, backward and update, everything finite, batches of the right form."""
+    recipe = _recipe(_tricks(tmp_path, **{trick: option}), device)
+    data = recipe.dataset.load(0)
+    hooks = Hooks(recipe.tricks, seed=0)
+    network = make_network(recipe, data, hooks).to(device)
+    optimizer = hooks.build_optimizer(network)
+    pipeline = Pipeline(recipe, data, hooks, torch.device(device), data.channels, FORMAT)
+    before = [p.detach().clone() for p in network.parameters()]
+    for step, (images, targets) in zip(range(2), pipeline.training_epoch(0), strict=False):
+        assert images.shape == (16, 1, 8, 8)
+        assert targets.shape == (16, 10)
+        assert torch.allclose(targets.sum(1), torch.ones(16, device=device))
+        hooks.schedule(optimizer, (step + 1) / 3)
+        loss = hooks.loss(network(images), targets)
+        assert loss.isfinite()
+        loss.backward()
+        optimizer.step()
+    after = list(network.parameters())
+    assert all(p.isfinite().all() for p in after)
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("trick", "option"), [o for o in OPTIONS if BASE[o[0]] != o[1]], ids="=".join
+)
+def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
+    """It changes the network, the batch, the loss, the update or a schedule: none is a copy."""
+    expected = {
+        "lr_regime": {"lr", "update"},
+        "optimizer": {"update"},
+        "pretrain": {"network", "update"},
+        "augmentation": {"batches", "update"},
+        "weight_decay": {"weight_decay", "update"},
+        "label_smoothing": {"loss", "update"},
+        "scheduled_weight_decay": {"weight_decay", "update"},
+        "mixup": {"batches", "loss", "update"},
+        "squeeze_excite": {"network", "loss", "update"},
+        "stem_activation": {"network", "loss", "update"},
+    }
+    base, changed = (_recipe(_tricks(tmp_path, **c)) for c in ({}, {trick: option}))
+    data = base.dataset.load(0)
+    ours, theirs = fingerprint(base, data), fingerprint(changed, data)
+    differing = {part for part in ours if ours[part] != theirs[part]}
+    assert expected[trick] <= differing
+
+
+def test_tricks_do_not_shift_each_others_draws(tmp_path: Path) -> None:
+    """Mixup on or off: the same images in the same order, augmented alike."""
+    plain, mixed = (_recipe(_tricks(tmp_path, mixup=m)) for m in ("off", "on"))
+    data = plain.dataset.load(0)
+    seen = []
+    for recipe in (plain, mixed):
+        hooks = Hooks(recipe.tricks, seed=0)
+        mixup = hooks._transform.pop("mixup", None)  # look at what would be mixed
+        assert (mixup is None) == (recipe is plain)
+        pipeline = Pipeline(recipe, data, hooks, torch.device("cpu"), data.channels, FORMAT)
+        seen.append([images for images, _ in pipeline.training_epoch(0)])
+    assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))
+
+
+def test_architecture_edits_share_the_initial_weights(tmp_path: Path) -> None:
+    """Switching squeeze-and-excite off leaves every other layer as it was."""
+    networks = []
+    for option in ("on", "off"):
+        recipe = _recipe(_tricks(tmp_path, squeeze_excite=option))
+        networks.append(make_network(recipe, recipe.dataset.load(0), Hooks(recipe.tricks, 0)))
+    excited, plain = networks
+    assert torch.equal(excited.stem[0].weight, plain.stem[0].weight)
+    assert torch.equal(excited.blocks[2].conv2.weight, plain.blocks[2].conv2.weight)
+    assert torch.equal(excited.head.weight, plain.head.weight)
+
+
+@pytest.mark.parametrize("trick", sorted({trick for trick, _ in OPTIONS}))
+def test_trick_has_a_card(trick: str) -> None:
+    """What, why, when, conflicts and source, in the docstring of a module of its name."""
+    card = importlib.import_module(f"darkmagic.trainers.tricks.{trick}").__doc__ or ""
+    assert card.startswith(f"{trick}: ")
+    for heading in ("What:", "Why:", "When it helps:", "Conflicts:", "Source:"):
+        assert f"\n{heading}" in card

@@ -1,0 +1,35 @@
+"""Channels last where it is safe."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from darkmagic.trainers.memory_format import pick_memory_format
+from darkmagic.trainers.models.resnet import SmallResNet
+from torch import nn
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("width", "safe"), [(4, False), (8, False), (16, True)])
+def test_narrow_strided_shortcuts_keep_channels_first(width: int, safe: bool) -> None:
+    """On a CPU; a GPU has no such trouble, and who does not ask does not get it."""
+    network = SmallResNet(8, width, 10, 3)
+    expected = torch.channels_last if safe else torch.contiguous_format
+    assert pick_memory_format(network, CPU, channels_last=True) is expected
+    gpu = torch.device("cuda")
+    assert pick_memory_format(network, gpu, channels_last=True) is torch.channels_last
+    assert pick_memory_format(network, CPU, channels_last=False) is torch.contiguous_format
+
+
+@pytest.mark.parametrize("channels", [16, 24, 64])
+def test_what_counts_as_safe_has_the_right_gradients(channels: int) -> None:
+    """A strided 1 x 1 convolution is a 1 x 1 convolution of every second pixel."""
+    conv = nn.Conv2d(channels, 32, 1, 2, bias=False).to(memory_format=torch.channels_last)
+    x = torch.randn(8, channels, 8, 8).contiguous(memory_format=torch.channels_last)
+    conv(x).square().sum().backward()
+    weight = conv.weight.detach().flatten(1).clone().requires_grad_()
+    torch.einsum("oc,bchw->bohw", weight, x[:, :, ::2, ::2]).square().sum().backward()
+    assert conv.weight.grad is not None
+    assert weight.grad is not None
+    assert torch.allclose(conv.weight.grad.flatten(1), weight.grad, rtol=1e-3, atol=1e-2)
