@@ -1,0 +1,50 @@
+"""Tricks of a user's own, some of which go wrong, for the tests of a sweep."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+import torch
+from darkmagic.trainers.trick import NotApplicable, Trick
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Misbehave(Trick):
+    """Do what `how` says when the model is edited for training (not when it is looked at)."""
+
+    how: str
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        if self.how == "not_applicable":
+            raise NotApplicable("this network has no eyebrows")
+        if os.environ.get("CUDA_VISIBLE_DEVICES") is None or not _training():
+            return model
+        if self.how == "raise":
+            raise RuntimeError("planted error")
+        if self.how == "exit":
+            os._exit(3)
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return model
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        loss = nn.functional.cross_entropy(logits, targets)
+        return loss * float("nan") if self.how == "diverge" else loss + 0.0
+
+
+def _training() -> bool:
+    """Only a trial has a log of its own."""
+    return os.readlink("/proc/self/fd/1").endswith("log.txt")
+
+
+@dataclass(frozen=True)
+class Brighten(Trick):
+    """A trick of the user's own that works."""
+
+    by: int = 40
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return (images.int() + self.by).clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,69 @@
+"""Dependencies point one way only."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+ALLOWED = {
+    "checklist": {"checklist"},
+    "trainers": {"trainers"},
+    "sweeps": {"sweeps", "checklist", "trainers"},
+    "cli": {"cli", "sweeps", "checklist"},
+}
+FOREIGN = {
+    "checklist": {"torch", "torchvision", "hydra", "omegaconf", "mlflow", "typer", "rich"},
+    "trainers": {"hydra", "omegaconf", "mlflow", "typer", "rich", "optuna"},
+    "sweeps": {"typer", "rich"},
+    "cli": {"torch", "torchvision", "omegaconf"},
+}
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} has a relative import"
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_point_one_way(package: str) -> None:
+    """cli -> sweeps -> trainers, and checklist beneath; nothing flows back up."""
+    for path in (REPO / package).rglob("*.py"):
+        for module in _imports(path):
+            parts = module.split(".")
+            if parts[0] == "darkmagic":
+                assert parts[1] in ALLOWED[package], f"{path} imports {module}"
+            assert parts[0] not in FOREIGN[package], f"{path} imports {module}"
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("darkmagic.cli.main", {"torch", "hydra", "mlflow", "scipy", "numpy"}),
+        ("darkmagic.sweeps.api", {"torch", "mlflow", "scipy"}),
+        ("darkmagic.checklist.comparison", {"torch", "hydra", "mlflow", "scipy", "numpy"}),
+        ("darkmagic.trainers.train", {"hydra", "mlflow", "torchvision", "sklearn"}),
+    ],
+)
+def test_heavy_modules_wait(module: str, absent: set[str]) -> None:
+    """What is imported where it is used is not imported before."""
+    code = f"import sys, {module}; print(*{{m.partition('.')[0] for m in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not absent & set(done.stdout.split())
+
+
+def test_files_are_short() -> None:
+    """One idea a file."""
+    for package in ALLOWED:
+        for path in (REPO / package).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 270, path
