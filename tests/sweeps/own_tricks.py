@@ -32,7 +32,9 @@ class Misbehave(Trick):
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = nn.functional.cross_entropy(logits, targets)
-        return loss * float("nan") if self.how == "diverge" else loss + 0.0
+        if self.how == "diverge":
+            return loss * float("nan")
+        return loss if self.how == "inert" else loss * 1.1
 
 
 def _training() -> bool:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import pytest
 import torch
 from darkmagic.trainers.memory_format import pick_memory_format
-from darkmagic.trainers.models.resnet import SmallResNet
 from torch import nn
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("width", "safe"), [(4, False), (8, False), (16, True)])
-def test_narrow_strided_shortcuts_keep_channels_first(width: int, safe: bool) -> None:
+@pytest.mark.parametrize(
+    ("conv", "safe"),
+    [
+        (nn.Conv2d(4, 8, 1, 2), False),
+        (nn.Conv2d(8, 16, 1, 2), False),
+        (nn.Conv2d(64, 64, 1, 2, groups=8), False),
+        (nn.Conv2d(16, 32, 1, 2), True),
+        (nn.Conv2d(4, 8, 1), True),
+        (nn.Conv2d(4, 8, 3, 2), True),
+    ],
+)
+def test_narrow_strided_shortcuts_keep_channels_first(conv: nn.Conv2d, safe: bool) -> None:
     """On a CPU; a GPU has no such trouble, and who does not ask does not get it."""
-    network = SmallResNet(8, width, 10, 3)
+    network = nn.Sequential(nn.ReLU(), conv)
     expected = torch.channels_last if safe else torch.contiguous_format
     assert pick_memory_format(network, CPU, channels_last=True) is expected
     gpu = torch.device("cuda")

@@ -1,91 +1,123 @@
-"""Networks of torchvision and timm, with a stem that suits the size of the images."""
+"""Networks of torchvision and timm by name, with a stem that suits the size of the images."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from darkmagic.trainers.models.build import input_channels
-from darkmagic.trainers.models.surgery import replace_module
-from darkmagic.trainers.models.trace import trace
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.graph import trace_model
 
-__all__ = ["SMALL", "small_stem", "timm_classifier", "torchvision_classifier"]
+__all__ = ["SMALL_IMAGE", "fit_stem_to_small_images", "timm_classifier", "torchvision_classifier"]
 
-SMALL = 96
-"""Images whose shorter side is below this get a stem that keeps their resolution."""
+SMALL_IMAGE = 96
+"""Below this many pixels, a stem made for 224 leaves too little of the image."""
 
 
 def torchvision_classifier(
-    name: str, num_classes: int, image_size: tuple[int, int], **settings: Any
+    name: str, num_classes: int, image_size: tuple[int, int], **kwargs: Any
 ) -> nn.Module:
-    """Return torchvision's classifier `name`, with fresh weights, for `image_size` (H, W).
+    """Return torchvision's classification network `name`, with fresh weights.
 
-    Raises `ValueError` with the nearest names for one that torchvision does not have.
+    It takes images of 3 channels. `image_size` is (height, width) in pixels: below
+    `SMALL_IMAGE` the stem keeps the resolution. `kwargs` go to torchvision's builder. Raises
+    `ValueError` for an unknown name.
     """
-    from torchvision import models  # noqa: PLC0415 (slow to import)
+    from torchvision import models  # noqa: PLC0415 (seconds, which other networks need not pay)
 
     known = models.list_models(module=models)
     if name not in known:
-        raise ValueError(f"torchvision has no classifier {name!r}; {_nearest(name, known)}")
-    network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **settings)
-    return small_stem(network, image_size)
-
-
-def timm_classifier(
-    name: str, num_classes: int, in_channels: int, image_size: tuple[int, int], **settings: Any
-) -> nn.Module:
-    """Return timm's model `name`, with fresh weights. Needs the extra: darkmagic[timm]."""
-    try:
-        import timm  # noqa: PLC0415 (an extra)
-    except ImportError:
-        raise ValueError(
-            f"model {name!r} comes from timm, which is not installed: pip install darkmagic[timm]"
-        ) from None
-    if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; {_nearest(name, timm.list_models())}")
-    network: nn.Module = timm.create_model(
-        name, num_classes=num_classes, in_chans=in_channels, **settings
-    )
-    return small_stem(network, image_size)
-
-
-def small_stem(network: nn.Module, image_size: tuple[int, int]) -> nn.Module:
-    """Return `network`, for images below `SMALL` with a stem that does not shrink them.
-
-    Its first convolution gets stride 1 (and 3x3 where it was larger), and a pooling before
-    the second convolution is left out: the usual change for CIFAR.
-    """
-    channels = input_channels(network)
-    if min(image_size) >= SMALL or channels is None:
-        return network
-    seen = trace(network, torch.zeros(2, channels, SMALL, SMALL))
-    convs = [call for call in seen.calls if call.is_conv]
-    first = convs[0].module
-    assert isinstance(first, nn.Conv2d)
-    second = convs[1].place if len(convs) > 1 else len(seen.calls)
-    for call in seen.calls[:second]:
-        if isinstance(call.module, nn.MaxPool2d | nn.AvgPool2d):
-            replace_module(network, call.name, nn.Identity())
-    if first.stride != (1, 1):
-        kernel = tuple(min(3, side) for side in first.kernel_size)
-        replace_module(network, convs[0].name, _like(first, kernel))
+        raise ValueError(f"torchvision has no model {name!r}; {_nearest(name, known)}")
+    if name in ("googlenet", "inception_v3"):  # whose defaults give three logits, and a warning
+        kwargs = {"aux_logits": False, "init_weights": True, **kwargs}
+    if name.startswith("vit_"):  # whose position embedding has one size
+        kwargs = {"image_size": image_size[0], **kwargs}
+    network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **kwargs)
+    if min(image_size) < SMALL_IMAGE:
+        network = fit_stem_to_small_images(network)
     return network
 
 
-def _like(conv: nn.Conv2d, kernel: tuple[int, ...]) -> nn.Conv2d:
-    return nn.Conv2d(
-        conv.in_channels,
-        conv.out_channels,
-        (kernel[0], kernel[1]),
-        padding=(kernel[0] // 2, kernel[1] // 2),
-        groups=conv.groups,
-        bias=conv.bias is not None,
+def timm_classifier(
+    name: str,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int] | None = None,
+    **kwargs: Any,
+) -> nn.Module:
+    """Return timm's network `name`, with fresh weights unless `kwargs` say otherwise.
+
+    `image_size` is (height, width) in pixels: below `SMALL_IMAGE` the stem keeps the
+    resolution. `kwargs` go to `timm.create_model`. Raises `ValueError` for an unknown name,
+    and where timm is not installed.
+    """
+    try:
+        import timm  # noqa: PLC0415 (an optional dependency)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"model {name!r} is timm's, which is not installed: pip install darkmagic[timm]"
+        ) from error
+    if not timm.is_model(name):
+        raise ValueError(f"timm has no model {name!r}; {_nearest(name, timm.list_models())}")
+    network: nn.Module = timm.create_model(
+        name, num_classes=num_classes, in_chans=in_channels, **kwargs
     )
+    if image_size is not None and min(image_size) < SMALL_IMAGE:
+        network = fit_stem_to_small_images(network)
+    return network
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def fit_stem_to_small_images(network: nn.Module) -> nn.Module:
+    """Return `network`, edited in place, with a stem that keeps the resolution.
+
+    The first convolution to run gets stride 1, and 3x3 weights where its kernel is larger;
+    a max-pool that runs before the second one is taken out. Networks of one convolution,
+    such as transformers, cut patches with it and are left alone.
+    """
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    if len(convolutions) < 2:
+        return network
+    # At this size every network runs as it was made to; what runs first depends on no size.
+    example = torch.zeros(1, convolutions[0].in_channels, SMALL_IMAGE, SMALL_IMAGE)
+    trace = trace_model(network, example)
+    calls = [call for call in trace.calls if isinstance(call.module, (nn.Conv2d, nn.MaxPool2d))]
+    replacements: dict[Any, nn.Module] = {}
+    seen = 0
+    for call in calls:
+        if isinstance(call.module, nn.Conv2d):
+            seen += 1
+            if seen == 2:
+                break
+            if max(call.module.stride) > 1:
+                replacements[call] = _unstrided(call.module)
+        else:
+            replacements[call] = nn.Identity()
+    return replace_calls(network, trace, replacements)
+
+
+def _unstrided(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Return a convolution of stride 1 that keeps the resolution: 3x3, or smaller if it was."""
+    kernel = min(3, *convolution.kernel_size)
+    new = nn.Conv2d(
+        convolution.in_channels,
+        convolution.out_channels,
+        kernel,
+        stride=1,
+        padding=kernel // 2,
+        groups=convolution.groups,
+        bias=convolution.bias is not None,
+    )
+    if (kernel, kernel) == convolution.kernel_size:
+        new.load_state_dict(convolution.state_dict())
+    else:
+        nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    return new
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else "see its list of models"
+    return f"did you mean {' or '.join(close)}?" if close else f"for example {', '.join(known[:3])}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-__all__ = ["SmallResNet"]
+__all__ = ["BasicBlock", "SmallResNet"]
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, projected where the shape changes."""
+    """Two 3x3 convolutions and a shortcut, projected where the shape changes (option B)."""
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -20,20 +20,27 @@ class BasicBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, channels, 1, stride, bias=False),
+                nn.Conv2d(in_channels, channels, 1, bias=False),
                 nn.BatchNorm2d(channels),
             )
-        self.act2 = nn.ReLU(inplace=True)
+        # Same as a projection of this stride, whose backward pass writes past its workspace on
+        # CPUs, under channels_last, from fewer than 16 channels (oneDNN issue 6035).
+        self.subsample = (..., slice(None, None, stride), slice(None, None, stride))
+        self.act2 = nn.ReLU(inplace=True)  # a module of its own, so that tricks can tell them
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.act1(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        out = self.act2(out + self.shortcut(x))
-        return out  # noqa: RET504
+        """Return (B, channels, H / stride, W / stride) of `x` (B, in_channels, H, W)."""
+        branch = self.bn2(self.conv2(self.act1(self.bn1(self.conv1(x)))))
+        out: Tensor = self.act2(branch + self.shortcut(x[self.subsample]))
+        return out
 
 
 class SmallResNet(nn.Module):
-    """`depth` = 6n + 2 layers in three stages of n blocks, `width`, 2x and 4x as wide."""
+    """`depth` = 6n + 2 layers: a stem, three stages of n blocks, and a linear head.
+
+    The stages are `width`, 2 `width` and 4 `width` channels wide, each half as large as the
+    one before. Takes images of 8x8 pixels and up. Raises `ValueError` for another depth.
+    """
 
     def __init__(
         self, depth: int = 20, width: int = 16, num_classes: int = 10, in_channels: int = 3
@@ -41,25 +48,25 @@ class SmallResNet(nn.Module):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth={depth}: need 6n + 2, such as 8, 20 or 32")
-        blocks = (depth - 2) // 6
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, 1, 1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
         )
-        stages, channels = [], width
+        blocks, channels = [], width
         for stage in range(3):
-            out = width * 2**stage
-            for block in range(blocks):
-                stages.append(BasicBlock(channels, out, 2 if stage > 0 and block == 0 else 1))
-                channels = out
-        self.blocks = nn.Sequential(*stages)
+            for block in range((depth - 2) // 6):
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(BasicBlock(channels, width * 2**stage, stride))
+                channels = width * 2**stage
+        self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(channels, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (B, num_classes) of images (B, in_channels, H, W)."""
+        """Return logits (B, num_classes) of `images` (B, in_channels, H, W)."""
+        # A mean, not a pooling layer: the CPU's pooling is slow under channels_last.
         logits: Tensor = self.head(self.blocks(self.stem(images)).mean((2, 3)))
         return logits

@@ -1,12 +1,12 @@
 """pretrain: start from weights that were trained on other data.
 
-What: loads every tensor whose name and shape fit; the rest, such as a head for another number of
-classes, starts fresh.
-Why: early layers learn much the same on any images; what they have learnt once is worth many
-epochs.
-When it helps: the less data, the more. On small images of another kind it may not.
-Conflicts: edits of the architecture throw away or change what was trained. The share of the
-pretrained tensors that the final network still uses is reported.
+What: loads the tensors whose name and shape the network has; the others, such as a
+classifier for another number of classes, start fresh.
+Why: early layers learn much the same on any images, and need not learn it from few.
+When it helps: the less data, and the more like the upstream ones, the more. On small images
+of another kind it may not.
+Conflicts: an edit of the architecture that renames, reshapes or takes out layers leaves fewer
+pretrained tensors in use; the share that the final network uses is reported.
 Source: Yosinski et al. 2014 (arXiv 1411.1792); He et al. 2019, "Rethinking ImageNet
 Pre-training" (arXiv 1811.08883), for when it does not help.
 """
@@ -16,17 +16,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.trick import Trick, TrialSkipped
 
-__all__ = ["Pretrained", "load_pretrained", "take_pretrained_share"]
+__all__ = [
+    "LoadedTensors",
+    "Pretrained",
+    "load_pretrained",
+    "pretrained_share",
+    "take_pretrained_share",
+]
 
 TORCHVISION = "torchvision:"
-RECORD = "darkmagic_pretrained"
+RECORD = "darkmagic_pretrained"  # a plain attribute of the model: no part of its state dict
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedTensors:
+    """The network's own weights that got pretrained values, of `total` in the source.
+
+    Both count floating-point tensors: batch norm's step counters are no weights.
+    """
+
+    tensors: tuple[Tensor, ...]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -47,41 +64,51 @@ class Pretrained(Trick):
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         del example
-        load_pretrained(model, _read(self.weights), self.weights)
+        setattr(model, RECORD, load_pretrained(model, _read(self.weights), self.weights))
         return model
 
 
-def load_pretrained(model: nn.Module, source: Mapping[str, Tensor], name: str) -> None:
-    """Copy into `model` the tensors of `source` that fit, and note which they are.
+@torch.no_grad()
+def load_pretrained(model: nn.Module, source: Mapping[str, Tensor], name: str) -> LoadedTensors:
+    """Copy into `model` the tensors of `source` that fit; return which of its own they are.
 
     Raises `ValueError` where none fits. `name` is for the message.
     """
-    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    own = model.state_dict(keep_vars=True)  # the objects, not copies
     fitting = {
         key: value for key, value in source.items() if key in own and own[key].shape == value.shape
     }
-    if not any(value.is_floating_point() for value in fitting.values()):
+    for key, value in fitting.items():
+        own[key].copy_(value)
+    loaded = tuple(own[key] for key, value in fitting.items() if value.is_floating_point())
+    if not loaded:
         raise ValueError(
-            f"none of the {len(source)} tensors in {name} fits the network by name and shape"
+            f"none of the {len(source)} tensors in {name} fits the network by name and shape: "
+            f"they are called {_some_names(source)}, the network's {_some_names(own)}"
         )
-    with torch.no_grad():
-        for key, value in fitting.items():
-            own[key].copy_(value)
-    setattr(model, RECORD, ([own[key] for key in fitting], len(source)))
+    return LoadedTensors(loaded, sum(value.is_floating_point() for value in source.values()))
+
+
+def pretrained_share(model: nn.Module, loaded: LoadedTensors) -> float:
+    """Return which share of the source's tensors, its head's included, `model` uses; in [0, 1].
+
+    A tensor is used while it is, as an object, one of the model's parameters or buffers: so
+    ask after all edits, and before the model moves to a device, which makes new buffers.
+    """
+    used = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    return sum(id(tensor) in used for tensor in loaded.tensors) / loaded.total
 
 
 def take_pretrained_share(model: nn.Module) -> float | None:
-    """Return which share of the source's tensors, its head's included, `model` still uses.
+    """Return the `pretrained_share` of what `Pretrained` loaded, and forget what that was.
 
-    To be called after all edits; forgets what `load_pretrained` noted. None where nothing was
-    loaded.
+    None where nothing was loaded.
     """
-    if not hasattr(model, RECORD):
-        return None
-    loaded, total = getattr(model, RECORD)
-    delattr(model, RECORD)
-    used = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    return sum(id(tensor) in used for tensor in loaded) / total
+    for module in model.modules():  # an edit may have wrapped the network that was loaded into
+        loaded = module.__dict__.pop(RECORD, None)
+        if loaded is not None:
+            return pretrained_share(model, loaded)
+    return None
 
 
 def _read(weights: str) -> Mapping[str, Tensor]:
@@ -90,12 +117,14 @@ def _read(weights: str) -> Mapping[str, Tensor]:
     path = Path(weights).expanduser()
     if not path.exists():
         raise TrialSkipped(f"no file of weights at {path}")
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content: Any = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping):
-        raise ValueError(f"{path} holds {type(content).__name__}, not tensors by name")
+        raise ValueError(  # noqa: TRY004 (a file's content, not an argument's type)
+            f"{path} holds {type(content).__name__}, not tensors by name"
+        )
     return {key: value for key, value in content.items() if isinstance(value, Tensor)}
 
 
@@ -107,10 +136,15 @@ def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
     except ValueError:
         raise ValueError(f"torchvision has no weights for a model {name!r}") from None
     try:
-        state: Mapping[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-    except (URLError, OSError) as error:
+        # The network and not its file: densenet's has names from before a renaming.
+        published: nn.Module = models.get_model(name, weights=weights, progress=False)
+    except OSError as error:
         raise TrialSkipped(
             f"torchvision's weights {weights} cannot be downloaded here ({error}); put "
             f"{Path(weights.url).name} into {torch.hub.get_dir()}/checkpoints"
         ) from error
-    return state
+    return published.state_dict()
+
+
+def _some_names(state: Mapping[str, Tensor]) -> str:
+    return ", ".join([*list(state)[:2], "..."])

@@ -1,59 +1,133 @@
-"""squeeze_excite: let each channel be weighed by what the whole image holds.
+"""squeeze_excite: let each block weigh its channels by what the whole image shows.
 
-What: a block averages each channel over the image, passes the averages through two small
-fully connected layers (C to C / ratio to C), and scales the channels by the result, which a
-sigmoid keeps in [0, 1]. It adds 2 C^2 / r + C / r + C parameters at width C.
-Where: at the end of each residual block, before the addition; in a network without residual
-blocks, after the last convolution (and its norm) of each stage, a stage being the layers of one
-resolution.
-Why: convolutions see a neighbourhood; this lets a layer react to the whole at little cost.
-When it helps: nearly always on ImageNet, by half a point to one and a half, for a tenth more
-parameters; its share of the time on small images can be large.
-Conflicts: networks that have such blocks already (EfficientNet, MobileNetV3) are left alone.
-Pretrained weights keep their tensors; the new blocks start fresh.
-Source: Hu et al. 2018 (arXiv 1709.01507), sections 3 and 6.
+What: at the end of each residual block's branch, before the addition, multiplies every
+channel by a gate in (0, 1): the channels' means over the image, a linear layer to C / ratio
+units (at least one), ReLU, a linear layer back to C, sigmoid. That is 2 C^2 / r + C / r + C
+parameters at width C where r divides C. A block that has such a gate keeps its own, alone.
+A network without residual blocks gets one at the end of each stage: after the last
+convolution, or its norm, at each resolution.
+Why: a convolution sees a small window; the gate brings in the whole image, for about a tenth
+more parameters and hardly any more arithmetic.
+When it helps: nearly always on accuracy; it costs memory traffic, so a step takes longer.
+Conflicts: none. Fresh gates start near 1/2 and halve the branches of pretrained networks,
+which fine-tuning has to undo. Pretrained tensors keep their names and values.
+Source: Hu et al. 2018 (arXiv 1709.01507), sections 3 and 6.4 for the place.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.models.surgery import replace_module
-from darkmagic.trainers.models.trace import Call, Trace, trace
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.structure import find_residuals, gated, last_layer, stage_ends
 from darkmagic.trainers.trick import NotApplicable, Trick
 
-__all__ = ["Excited", "SqueezeExcite", "SqueezeExciteBlock", "places_for_blocks"]
+__all__ = ["SqueezeExcite", "SqueezeExciteBlock", "WithSE", "add_squeeze_excite"]
 
 
 class SqueezeExciteBlock(nn.Module):
-    """Scale `channels` channels by a gate that their averages decide.
+    """Squeeze, excite, scale: feature maps (B, C, H, W) in and out."""
 
-    The middle has `channels // ratio` units, and at least one.
+    def __init__(self, channels: int, ratio: int = 16) -> None:
+        super().__init__()
+        hidden = max(1, channels // ratio)
+        self.reduce = nn.Linear(channels, hidden)
+        self.expand = nn.Linear(hidden, channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return `maps`, each channel times its gate."""
+        hidden = torch.relu(self.reduce(maps.mean((2, 3))))
+        return maps * torch.sigmoid(self.expand(hidden))[:, :, None, None]
+
+
+class WithSE(nn.Module):
+    """A layer, then a `SqueezeExciteBlock`.
+
+    In state dicts the layer's tensors keep the names they had without the block, so weights
+    from before the edit load after it. (A hook on the layer would keep them too, but a copy
+    of a norm, such as conversion to `SyncBatchNorm` makes, loses its hooks silently.)
     """
 
-    def __init__(self, channels: int, ratio: int) -> None:
+    def __init__(self, layer: nn.Module, se: SqueezeExciteBlock) -> None:
         super().__init__()
-        middle = max(1, channels // ratio)
-        self.squeeze = nn.Linear(channels, middle)
-        self.act = nn.ReLU(inplace=True)
-        self.excite = nn.Linear(middle, channels)
-        self.gate = nn.Sigmoid()
+        self.layer = layer
+        self.se = se
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return features (B, C, H, W), scaled a channel."""
-        gate: Tensor = self.gate(self.excite(self.act(self.squeeze(features.mean((2, 3))))))
-        return features * gate[:, :, None, None]
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the layer's feature maps (B, C, H, W), gated."""
+        gated_maps: Tensor = self.se(self.layer(*args, **kwargs))
+        return gated_maps
+
+    def state_dict(  # type: ignore[override]  # overloads by destination, which is passed on
+        self, *args: Any, prefix: str = "", **kwargs: Any
+    ) -> dict[str, Any]:
+        """Return the layer's state under its own names, and the block's under `se`."""
+        state = self.layer.state_dict(*args, prefix=prefix, **kwargs)
+        return self.se.state_dict(**{**kwargs, "destination": state}, prefix=f"{prefix}se.")
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        for name in [name for name in state_dict if name.startswith(prefix)]:
+            own = name.removeprefix(prefix)
+            if not own.startswith("se."):
+                state_dict[f"{prefix}layer.{own}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-class Excited(nn.Sequential):
-    """A layer and the block behind it, in the layer's place."""
+def add_squeeze_excite(model: nn.Module, example: Tensor, ratio: int) -> nn.Module:
+    """Return `model`, edited in place, with a gate at the end of each block or stage.
+
+    `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` with the reason
+    where there is no place for one.
+    """
+    trace = trace_model(model, example)
+    return replace_calls(
+        model,
+        trace,
+        {
+            call: WithSE(call.module, SqueezeExciteBlock(end.shape[1], ratio))
+            for call in _places(trace)
+            if (end := call.output) is not None
+        },
+    )
+
+
+def _places(trace: Trace) -> list[Call]:
+    if not trace.convolutions:
+        raise NotApplicable("squeeze_excite gates feature maps, and the model has no convolution")
+    residuals = find_residuals(trace)
+    if not residuals:
+        stages = stage_ends(trace)
+        free = [call for call, has_gate in stages if not has_gate]
+        if not free:
+            why = "every stage has a gate already" if stages else "no stage ends in a module"
+            raise NotApplicable(f"squeeze_excite finds no place: {why}")
+        return free
+    blocks = [block for block in residuals if block.convolutional]
+    if not blocks:
+        raise NotApplicable(
+            "squeeze_excite gates feature maps, and the model's residual blocks do not convolve"
+        )
+    bare = [block for block in blocks if not gated(trace, block.branch)]
+    if not bare:
+        raise NotApplicable("every residual block of the model has squeeze-and-excitation already")
+    places = [call for block in bare if (call := last_layer(block.end)) is not None]
+    if not places:
+        raise NotApplicable(
+            "squeeze_excite finds no place: the model's residual branches end in no module"
+        )
+    return places
 
 
 @dataclass(frozen=True)
 class SqueezeExcite(Trick):
-    """Put blocks of `ratio` into any convolutional network."""
+    """A `SqueezeExciteBlock` of `ratio` at the end of each residual block, or of each stage."""
 
     ratio: int = 16
 
@@ -62,45 +136,4 @@ class SqueezeExcite(Trick):
             raise ValueError(f"ratio={self.ratio}: need 1 or more")
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
-        if any(_has_own(module) for module in model.modules()):
-            raise NotApplicable("the network has squeeze-and-excite blocks of its own")
-        for call in places_for_blocks(trace(model, example)):
-            block = SqueezeExciteBlock(call.out_shape[1], self.ratio)
-            replace_module(model, call.name, Excited(call.module, block))
-        return model
-
-
-def places_for_blocks(seen: Trace) -> list[Call]:
-    """Return the calls behind which blocks belong. Raises `NotApplicable` without any."""
-    residual = [a.branch for a in seen.additions if a.branch is not None]
-    if residual:
-        chosen = [seen.calls[place] for place in dict.fromkeys(residual)]
-    elif seen.additions:
-        raise NotApplicable("no layer ends the residual branches: something is done in between")
-    else:
-        chosen = _ends_of_stages(seen)
-    once = [call for call in chosen if call.name and seen.calls_of(call.module) == 1]
-    if not once:
-        raise NotApplicable("there is no residual block and no stage of convolutions to end")
-    return once
-
-
-def _ends_of_stages(seen: Trace) -> list[Call]:
-    """Return the last convolution of each resolution, or the norm that follows it."""
-    convs = [call for call in seen.calls if call.is_conv and call.out_shape[2] > 1]
-    if len(convs) < 2:  # a patch embedding alone makes no convolutional network
-        return []
-    last = {call.out_shape[2:]: call for call in convs}
-    return [_with_norm(seen, call) for call in last.values()]
-
-
-def _with_norm(seen: Trace, conv: Call) -> Call:
-    for call in seen.calls[conv.place + 1 :]:
-        if call.sources == (conv.place,) and "Norm" in type(call.module).__name__:
-            return call
-    return conv
-
-
-def _has_own(module: nn.Module) -> bool:
-    name = type(module).__name__.lower()
-    return "squeezeexcit" in name or name in ("semodule", "selayer", "seblock")
+        return add_squeeze_excite(model, example, self.ratio)

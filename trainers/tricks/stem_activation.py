@@ -1,132 +1,84 @@
-"""stem_activation: the activation of the stem and of the layers that feed a downscaling.
+"""stem_activation: another activation where the network loses resolution.
 
-What: swaps the activation in the stem and those whose output goes into a stride-2 layer; the
-rest of the network keeps its own. The stem is what runs before the first residual block, or
-in a network without such blocks, before the first reduction.
-Why: ReLU throws away what is negative, and where resolution is lost too the loss is for good;
-leaky ReLU and swish keep some of it, and only a few layers pay for their cost.
-When it helps: small effects, if any; leaky ReLU costs next to nothing.
-Conflicts: activations called as functions (`F.relu`) cannot be swapped. Pretrained weights were
-trained with another activation and need some epochs to adapt.
-Source: Ridnik, "Revealing the Dark Magic Behind Deep Learning"; Maas et al. 2013 (ICML) for leaky
-ReLU; Ramachandran et al. 2017 (arXiv 1710.05941) for swish.
+What: replaces the activations of the stem and of the downscaling layers, and no other. The
+stem is all that runs before the first residual block; in a network without any, the first
+stage, up to the first change of resolution after the first convolution. A downscaling layer
+is a convolution or pooling of stride 2 or more, outside shortcuts, with a convolution after
+it; its activation is the one on its own output, or where it has none, the one before it.
+Why: these few layers throw information away for good; leaky ReLU (and swish) let negative
+values through where that happens, for next to no cost.
+When it helps: a little; more in small networks with narrow stems. `relu` on a network of
+ReLUs changes nothing.
+Conflicts: pretrained weights were trained with the activation they had. Only activations
+that are modules can be replaced, not calls such as `F.relu`.
+Source: Ridnik's article; Ridnik et al. 2021 (TResNet, arXiv 2003.13630) for leaky ReLU in
+stem and downscaling layers; Ramachandran et al. 2017 (arXiv 1710.05941) for swish.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from darkmagic.trainers.models.surgery import replace_module
-from darkmagic.trainers.models.trace import Call, Trace, trace
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.structure import downscaling_activations, stem_activations
 from darkmagic.trainers.trick import NotApplicable, Trick
 
-__all__ = ["StemActivation", "TakesTurns", "stem_and_downscaling"]
+__all__ = ["Activation", "StemActivation", "replace_stem_activations"]
 
-ACTIVATIONS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.ELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Hardswish,
-    nn.Mish,
-)
+Activation = Literal["leaky_relu", "relu", "swish"]
 
 
-class TakesTurns(nn.Module):
-    """One module for an activation that is called several times a forward, with `special` at
-    some of its turns and `usual` at the others.
+def replace_stem_activations(
+    model: nn.Module, example: Tensor, activation: Activation, negative_slope: float = 0.01
+) -> nn.Module:
+    """Return `model`, edited in place, with `activation` in its stem and downscaling layers.
 
-    A pre-forward hook of its owner starts the count anew, so that a forward that was cut short
-    (or run again, as by activation checkpointing) leaves no trace.
+    `example` (B, C, H, W) is what the model takes; `negative_slope` is leaky ReLU's. What is
+    ReLU already stays the module it is under `relu`. A module that also serves other places
+    keeps serving those. Raises `NotApplicable` where no activation there is a module.
     """
+    trace = trace_model(model, example)
+    calls = dict.fromkeys([*stem_activations(trace), *downscaling_activations(trace)])
+    if not calls:
+        raise NotApplicable(
+            "stem_activation finds no activation module in a stem or downscaling layer"
+        )
+    return replace_calls(
+        model,
+        trace,
+        {
+            call: _activation(activation, negative_slope, call.module)
+            for call in calls
+            if not (activation == "relu" and type(call.module) is nn.ReLU)
+        },
+    )
 
-    def __init__(self, usual: nn.Module, special: nn.Module, turns: frozenset[int]) -> None:
-        super().__init__()
-        self.usual = usual
-        self.special = special
-        self.turns = turns
-        self.turn = 0
 
-    def restart(self, *_: object) -> None:
-        """Begin a forward of the owner."""
-        self.turn = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of `x`, of this turn."""
-        chosen = self.special if self.turn in self.turns else self.usual
-        self.turn += 1
-        activated: Tensor = chosen(x)
-        return activated
+def _activation(name: Activation, negative_slope: float, old: nn.Module) -> nn.Module:
+    inplace = bool(getattr(old, "inplace", False))  # safe where the old one was
+    if name == "leaky_relu":
+        return nn.LeakyReLU(negative_slope, inplace=inplace)
+    return nn.SiLU(inplace=inplace) if name == "swish" else nn.ReLU(inplace=inplace)
 
 
 @dataclass(frozen=True)
 class StemActivation(Trick):
-    """Use `activation` (relu, leaky_relu or swish) in the stem and before downscaling."""
+    """`activation` in the stem and the downscaling layers; `negative_slope` is leaky ReLU's."""
 
-    activation: str = "leaky_relu"
-    negative_slope: float = 0.01  # of leaky_relu
+    activation: Activation = "leaky_relu"
+    negative_slope: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.activation not in ("relu", "leaky_relu", "swish"):
+        if self.activation not in get_args(Activation):
             raise ValueError(
-                f"activation={self.activation!r}: choose from relu, leaky_relu, swish"
+                f"activation={self.activation!r}: choose from {', '.join(get_args(Activation))}"
             )
+        if not 0 <= self.negative_slope < 1:
+            raise ValueError(f"negative_slope={self.negative_slope}: need 0 <= negative_slope < 1")
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
-        seen = trace(model, example)
-        turns: dict[nn.Module, list[Call]] = {}
-        for call in stem_and_downscaling(seen):
-            turns.setdefault(call.module, []).append(call)
-        if not turns:
-            raise NotApplicable(
-                "no activation module is in the stem or feeds a reduction (functions such as "
-                "F.relu cannot be swapped)"
-            )
-        for module, calls in turns.items():
-            inplace = bool(getattr(module, "inplace", False))
-            _swap(model, calls, lambda inplace=inplace: self._make(inplace=inplace), seen)
-        return model
-
-    def _make(self, *, inplace: bool) -> nn.Module:
-        if self.activation == "relu":
-            return nn.ReLU(inplace=inplace)
-        if self.activation == "swish":
-            return nn.SiLU(inplace=inplace)
-        return nn.LeakyReLU(self.negative_slope, inplace=inplace)
-
-
-def stem_and_downscaling(seen: Trace) -> list[Call]:
-    """Return the calls of activation modules in the stem, and those that feed a reduction."""
-    reductions = [call for call in seen.calls if call.is_reduction]
-    if seen.additions:
-        stem_ends = min(addition.starts for addition in seen.additions)
-    else:
-        stem_ends = reductions[0].place if reductions else 0
-    feeding = {place for call in reductions for place in call.sources}
-    return [
-        call
-        for call in seen.calls
-        if isinstance(call.module, ACTIVATIONS)
-        and len(call.out_shape) == 4
-        and (call.place < stem_ends or call.place in feeding)
-    ]
-
-
-def _swap(
-    model: nn.Module, calls: list[Call], make: Callable[[], nn.Module], seen: Trace
-) -> None:
-    """Replace the module of `calls`: as a whole, or for these of its turns only."""
-    name, module = calls[0].name, calls[0].module
-    if len(calls) == seen.calls_of(module):
-        replace_module(model, name, make())
-        return
-    shared = TakesTurns(module, make(), frozenset(call.turn for call in calls))
-    replace_module(model, name, shared)
-    owner = model.get_submodule(name.rpartition(".")[0])
-    owner.register_forward_pre_hook(shared.restart)
+        return replace_stem_activations(model, example, self.activation, self.negative_slope)

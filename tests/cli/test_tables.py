@@ -1,0 +1,147 @@
+"""What tables and progress look like, at the widths that terminals have."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Any
+
+import pytest
+from darkmagic.checklist.comparison import Comparison, compare
+from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.plan import expand
+from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.cli.progress import LiveView, PlainView, make_view
+from darkmagic.cli.table import checklist_table, comparison_table, plan_table
+from darkmagic.sweeps import api
+from rich.console import Console
+
+
+@pytest.fixture(scope="module")
+def article() -> Checklist:
+    """Return the article's checklist."""
+    return next(c for c in api.checklists() if c.name == "article")
+
+
+def _comparison(article: Checklist, seeds: int) -> Comparison:
+    base = TrialRecord(None, None, "", 0, Status.FINISHED, accuracy=0.9, costs=Costs(1, 2, 3, 4, 5))
+    records = []
+    for number, trial in enumerate(expand(article, seeds=seeds)):
+        record = dataclasses.replace(
+            base,
+            trick=trial.trick,
+            option=trial.option,
+            section=trial.section,
+            seed=trial.seed,
+            accuracy=0.9 + number / 1000,
+        )
+        if trial.name == "mixup=on":
+            record = dataclasses.replace(
+                record, status=Status.FAILED, accuracy=None, reason="OSError: no"
+            )
+        records.append(record)
+    return compare(article, records)
+
+
+def _text(renderable: Any, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_comparison_fits_and_truncates_nothing(article: Checklist, width: int, seeds: int) -> None:
+    """Every trial's names, difference and status are whole."""
+    text = _text(comparison_table(_comparison(article, seeds), width), width)
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert "…" not in text
+    for trick in article.tricks:
+        for option in trick.options[1:]:
+            assert any(line.split()[:2] == [trick.name, option] for line in lines), trick.name
+    assert ("95 % interval" in text) == (seeds > 1)
+    failed = next(line for line in lines if line.startswith(" mixup") or line.startswith("mixup"))
+    assert "failed" in failed
+    assert "OSError: no" in text
+
+
+def test_colour_needs_an_interval_and_is_never_alone(article: Checklist) -> None:
+    """Green and red differences carry their sign."""
+    console = Console(width=160, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console.print(comparison_table(_comparison(article, 3), 160))
+    assert isinstance(console.file, io.StringIO)
+    coloured = console.file.getvalue()
+    assert "\x1b[32m+" in coloured
+    plain = Console(width=160, file=io.StringIO(), force_terminal=True, color_system="standard")
+    plain.print(comparison_table(_comparison(article, 1), 160))
+    assert isinstance(plain.file, io.StringIO)
+    assert "\x1b[32m" not in plain.file.getvalue()
+
+
+def test_plan_and_checklist_fit_a_terminal(article: Checklist) -> None:
+    """Of 80 columns."""
+    trials = expand(article, seeds=2)
+    for table in (plan_table(article, trials, [100.0] * 16), checklist_table(article)):
+        text = _text(table, 80)
+        assert all(len(line) <= 80 for line in text.splitlines())
+        assert "…" not in text
+    assert "32 runs: 16 trials x 2 seeds" in _text(plan_table(article, trials, None), 80)
+
+
+EVENT = {
+    "type": "epoch",
+    "phase": "train",
+    "epochs": 4,
+    "train_loss": 1.25,
+    "val_accuracy": 0.5,
+    "images_per_second": 1234.5,
+}
+TRIALS = [("scheduled_weight_decay=linear", 0), ("mixup=on", 0), ("optimizer=adam", 0)]
+
+
+def _tell(view: LiveView | PlainView) -> None:
+    with view:
+        view.started(TRIALS, 13)
+        for index in range(2):
+            view.status(index, Status.RUNNING, "")
+        for epoch in range(1, 5):
+            view.event(0, {**EVENT, "epoch": epoch})
+            view.event(1, {**EVENT, "epoch": epoch, "train_loss": None, "val_accuracy": None})
+        view.note("MLflow is away")
+        view.status(1, Status.DIVERGED, "loss is not finite in epoch 4")
+        view.status(0, Status.FINISHED, "")
+        view.status(2, Status.FAILED, "OSError: gone")
+
+
+def test_plain_progress_is_a_line_an_event() -> None:
+    """Starts, quarters and ends, for a log."""
+    console = Console(width=160, file=io.StringIO())
+    view = make_view(console)
+    assert isinstance(view, PlainView)
+    _tell(view)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].startswith("13 trials need no training")
+    assert "  scheduled_weight_decay=linear started" in lines
+    assert "  scheduled_weight_decay=linear epoch 2/4  loss 1.250  val 50.00  1234 img/s" in lines
+    assert any("loss nan" in line for line in lines)
+    assert any(line.startswith("+ scheduled_weight_decay=linear val 50.00") for line in lines)
+    assert any("diverged: loss is not finite in epoch 4  [1/3]" in line for line in lines)
+    assert any(line.startswith("x optimizer=adam") and "[3/3]" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_live_progress_fits_its_terminal(width: int) -> None:
+    """And gives the cursor back."""
+    console = Console(width=width, height=30, file=io.StringIO(), force_terminal=True)
+    view = make_view(console)
+    assert isinstance(view, LiveView)
+    _tell(view)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+    plain = Console(width=400, file=io.StringIO()).render_str(text).plain
+    assert "MLflow is away" in plain
+    assert "diverged" in plain

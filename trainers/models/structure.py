@@ -1,0 +1,194 @@
+"""The parts of a network that tricks name: residual blocks, stages, stem, downscaling layers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from darkmagic.trainers.models.graph import Call, Op, Trace
+
+__all__ = [
+    "Residual",
+    "downscaling_activations",
+    "find_residuals",
+    "gated",
+    "last_layer",
+    "stage_ends",
+    "stem_activations",
+]
+
+_RECTIFIERS = ("relu", "leaky_relu", "_prelu_kernel", "rrelu_with_noise", "clamp", "clamp_min")
+_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish")
+_ACTIVATIONS = frozenset((*_RECTIFIERS, *_SMOOTH))
+_NORMS = ("batch_norm", "group_norm", "layer_norm")
+_POOLS = frozenset(("mean", "sum", "amax", "avg_pool2d", "_adaptive_avg_pool2d"))
+_SCALINGS = frozenset(("add", "mul", "div", "clone"))  # by constants, where one input is data
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """A sum of a branch and a shortcut that start at one place.
+
+    `branch` and `shortcut` hold the operations after `fork`, in execution order; `end` is
+    the one of the branch that `add` reads.
+    """
+
+    fork: Op
+    add: Op
+    end: Op
+    branch: tuple[Op, ...]
+    shortcut: tuple[Op, ...]
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether feature maps are added, and the branch convolves."""
+        return len(self.add.shape) == 4 and any(op.is_convolution for op in self.branch)
+
+
+def find_residuals(trace: Trace) -> list[Residual]:
+    """Return every residual sum, of feature maps or of tokens.
+
+    A sum of two tensors of one shape is one when both come from one place, and the second
+    way there is short: fewer operations, and at most one convolution, which projects.
+    """
+    found = []
+    for add in trace.ops:
+        if add.name != "add" or len(add.inputs) != 2 or len(add.shape) < 3:
+            continue
+        one, other = add.inputs
+        common = one.ancestors & other.ancestors
+        if one.shape != other.shape or not common:
+            continue
+        fork = trace.ops[common.bit_length() - 1]
+        ways = [(trace.ops_of(op.ancestors & ~fork.ancestors), op) for op in (one, other)]
+        sizes = [(_convolutions(way), len(way)) for way, _ in ways]
+        (shortcut, _), (branch, end) = ways if sizes[0] < sizes[1] else ways[::-1]
+        if sizes[0] != sizes[1] and _convolutions(shortcut) <= 1:
+            found.append(Residual(fork, add, end, branch, shortcut))
+    return found
+
+
+def _convolutions(ops: tuple[Op, ...]) -> int:
+    return sum(op.is_convolution for op in ops)
+
+
+def last_layer(op: Op) -> Call | None:
+    """Return the innermost module call that `op` is the result of.
+
+    Where none is, goes back over functional activations, norms and scalings by a constant
+    to one; None where there is anything else before it.
+    """
+    while True:
+        if op.call is not None and op.call.output is op:
+            return op.call
+        if len(op.inputs) != 1 or op.shape != op.inputs[0].shape:
+            return None
+        if op.name not in _ACTIVATIONS | _SCALINGS and not _is_norm(op):
+            return None
+        op = op.inputs[0]
+
+
+def gated(trace: Trace, ops: tuple[Op, ...]) -> bool:
+    """Whether `ops` multiply feature maps by something pooled from themselves."""
+    products = [op for op in ops if op.name == "mul" and len(op.inputs) == 2]
+    pools = [op for op in trace.ops if op.name in _POOLS]
+    return any(
+        gate.follows(pool) and pool.follows(maps)
+        for op in products
+        for maps, gate in (op.inputs, op.inputs[::-1])
+        for pool in pools
+    )
+
+
+def stage_ends(trace: Trace) -> list[tuple[Call, bool]]:
+    """Return the last convolution of each stage, or its norm, and whether the stage is gated.
+
+    A stage is the run of layers at one scale. The network's last convolution or linear
+    layer is its classifier, and ends no stage. A stage without a module to name is left out.
+    """
+    layers = [op for op in trace.ops if op.is_convolution or op.name in ("addmm", "mm", "bmm")]
+    stages: dict[int, Op] = {}
+    for op in layers[:-1]:
+        if op.is_convolution:
+            stages[op.scale] = op
+    ends = []
+    for scale, convolution in stages.items():
+        after = trace.consumers(convolution)
+        end = after[0] if len(after) == 1 and _is_norm(after[0]) else convolution
+        call = last_layer(end)
+        if call is not None:
+            ops = tuple(op for op in trace.ops if op.scale == scale)
+            ends.append((call, gated(trace, ops)))
+    return ends
+
+
+def stem_activations(trace: Trace) -> list[Call]:
+    """Return the activation modules of the stem.
+
+    The stem is all that runs before the first residual block; in a network without any, it
+    is the first stage: from the first convolution to the next change of scale.
+    """
+    if not trace.convolutions:
+        return []
+    first = trace.convolutions[0]
+    residuals = find_residuals(trace)
+    if residuals:
+        last = min(residual.fork.index for residual in residuals)
+        stem = [op for op in trace.ops[: last + 1] if op.follows(first)]
+    else:
+        stem = [op for op in trace.ops if op.follows(first) and op.scale == first.scale]
+    # A map of one pixel this early is a gate's, not the stem's.
+    return _activation_calls(
+        [op for op in stem if len(op.shape) == 4 and math.prod(op.shape[2:]) > 1]
+    )
+
+
+def downscaling_activations(trace: Trace) -> list[Call]:
+    """Return the activation modules of downscaling layers.
+
+    A downscaling layer is a convolution or pooling of stride 2 or more, outside shortcuts,
+    with a convolution after it. Its activation is the one that acts on its result before
+    another convolution or a sum does; else the one before it, with no sum in between.
+    """
+    skipped = {op for residual in find_residuals(trace) for op in residual.shortcut}
+    found: dict[Op, None] = {}
+    for op in trace.ops:
+        if op.stride < 2 or len(op.shape) != 4 or op in skipped:
+            continue
+        if any(other.follows(op) for other in trace.convolutions if other is not op):
+            found.update(dict.fromkeys(_activations_after(trace, op) or _activation_before(op)))
+    return _activation_calls(list(found))
+
+
+def _activations_after(trace: Trace, op: Op) -> list[Op]:
+    found = []
+    for after in trace.consumers(op):
+        if after.name in _ACTIVATIONS:
+            found.append(after)
+        elif _is_norm(after) or (after.name in _SCALINGS and len(after.inputs) == 1):
+            found += _activations_after(trace, after)
+    return found
+
+
+def _activation_before(op: Op) -> list[Op]:
+    while len(op.inputs) == 1:
+        op = op.inputs[0]
+        if op.name in _ACTIVATIONS:
+            return [op]
+    return []
+
+
+def _activation_calls(ops: list[Op]) -> list[Call]:
+    """Keep the activations that are a module's whole work: a functional one has no module."""
+    return [
+        op.call
+        for op in ops
+        if op.name in _ACTIVATIONS
+        and op.call is not None
+        and op.call.output is op
+        and op.call.input is op.inputs[0]
+    ]
+
+
+def _is_norm(op: Op) -> bool:
+    return any(norm in op.name for norm in _NORMS)
