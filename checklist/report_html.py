@@ -21,7 +21,9 @@ def to_html(report: Report) -> str:
     )
     environment.filters.update(percent=percent, points=points, ratio=ratio)
     rows = report.comparison.rows
-    ends = [abs(end) for row in rows if row.interval for end in (row.interval.low, row.interval.high)]
+    ends = [
+        abs(end) for row in rows if row.interval for end in (row.interval.low, row.interval.high)
+    ]
     reach = max([*ends, *(abs(row.difference) for row in rows if row.difference is not None), 0.01])
 
     def place(value: float) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -90,7 +92,7 @@ def run(
             raise typer.Exit(1)
 
 
-def _run(words: list[str], config_dirs: ConfigDirs, *, dry_run: bool) -> bool:
+def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> bool:
     """Run, show the table and what to do next; return whether a trial failed."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
@@ -100,7 +102,7 @@ def _run(words: list[str], config_dirs: ConfigDirs, *, dry_run: bool) -> bool:
     from darkmagic.sweeps.reporting import ui_command
 
     with make_view(make_console(stderr=True)) as view:
-        outcome = api.run_checklist(words, view, config_dirs or ())
+        outcome = api.run_checklist(words, view, config_dirs)
     report, paths = api.finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     console = make_console()

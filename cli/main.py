@@ -42,7 +42,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Which training tricks would help your model?"""
+    """Say which training tricks would help your model."""
     del version
     Settings.debug = debug
 

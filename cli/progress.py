@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -48,7 +48,7 @@ class _View:
         self._began: dict[int, float] = {}
         self._done = 0
 
-    def __enter__(self) -> _View:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

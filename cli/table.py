@@ -23,12 +23,14 @@ __all__ = [
     "tricks_table",
 ]
 
-NARROW = 100
+NARROW = 110
 """Below this width, costs give way to intervals and the status stands in the difference."""
 
 
 def _table(**options: object) -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), **options)  # type: ignore[arg-type]
+    return Table(  # type: ignore[misc]
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1), **options
+    )
 
 
 def comparison_table(comparison: Comparison, width: int) -> RenderableType:
@@ -39,7 +41,7 @@ def comparison_table(comparison: Comparison, width: int) -> RenderableType:
     table.add_column("trick", no_wrap=True)
     table.add_column("option", no_wrap=True)
     table.add_column("val %", justify="right", no_wrap=True)
-    table.add_column("diff", justify="right", no_wrap=True)
+    table.add_column("diff", justify="right", no_wrap=not narrow)  # may hold a status
     if intervals:
         table.add_column("95 % interval", justify="right", no_wrap=True)
     costs = ("time",) if narrow and intervals else ("time", "memory", "parameters")

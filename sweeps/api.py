@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.report import Report
 from darkmagic.sweeps import forkserver
@@ -137,6 +140,8 @@ def train(
                 hydra.multirun(
                     "config", run_trial, [*checked.plain, *checked.tricks, "hydra/sweeper=basic"]
                 )
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(str(error).strip().splitlines()[0]) from error
         finally:
             observer.close()
     return observer.entries

@@ -10,13 +10,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist, Trick
-from darkmagic.sweeps.inventory import trick_names
+from darkmagic.sweeps.inventory import OFF, trick_names
 
 __all__ = ["checklist_from", "from_json", "to_json"]
 
 
 def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
     """Return the checklist that `node` describes, each option held to its file.
+
+    `off` needs none: a trick without a file of that name is left out of the trial.
 
     Raises `UserError` for a trick or an option that has no file.
     """
@@ -34,7 +36,7 @@ def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
         options = tuple(str(option) for option in line["options"])
         known = loader.get_group_options(f"trick/{trick}")
         for option in options:
-            if option not in known:
+            if option not in known and option != OFF:
                 raise UserError(
                     f"checklist {name!r}: trick {trick!r} has no option {option!r}; "
                     + nearest(option, known)
@@ -55,7 +57,6 @@ def from_json(text: str) -> Checklist:
     """Return the checklist that `to_json` wrote."""
     content = json.loads(text)
     tricks = (
-        Trick(t["name"], t["section"], tuple(t["options"]), t["vanilla"])
-        for t in content["tricks"]
+        Trick(t["name"], t["section"], tuple(t["options"]), t["vanilla"]) for t in content["tricks"]
     )
     return Checklist(content["name"], tuple(tricks))

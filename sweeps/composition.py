@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 
 from hydra import initialize_config_module
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -31,7 +32,7 @@ __all__ = [
 CONFIG_NAME = "config"
 
 _precomposed: ContextVar[Mapping[tuple[str, ...], DictConfig]] = ContextVar(
-    "precomposed", default={}
+    "precomposed", default=MappingProxyType({})
 )
 
 

@@ -79,9 +79,7 @@ def run_key(tags: Mapping[str, str]) -> tuple[str, ...]:
 def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics of one epoch's event; those of upstream training have a prefix."""
     prefix = "upstream." if event["type"] == "upstream" else ""
-    return {
-        prefix + name: float(event[name]) for name in PER_EPOCH if event.get(name) is not None
-    }
+    return {prefix + name: float(event[name]) for name in PER_EPOCH if event.get(name) is not None}
 
 
 def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:

@@ -7,15 +7,17 @@ its children can.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -23,7 +25,6 @@ import cloudpickle
 __all__ = ["Job", "start", "warm_up"]
 
 PRELOAD = ["darkmagic.sweeps.worker_imports"]
-PR_SET_PDEATHSIG = 1
 
 
 class Job:
@@ -79,31 +80,32 @@ def start(
     Anything that cloudpickle takes can be sent. `threads` is torch's share of the cores.
     """
     payload = cloudpickle.dumps((function, args))
-    receiver, sender = multiprocessing.Pipe(duplex=False)
+    ours, theirs = multiprocessing.Pipe()
     process = _context().Process(
-        target=_child, args=(payload, sender, dict(env), threads), daemon=False
+        target=_child, args=(payload, theirs, dict(env), threads), daemon=False
     )
     process.start()
-    sender.close()
-    return Job(process, receiver)
+    theirs.close()
+    return Job(process, ours)
 
 
-def _child(
-    payload: bytes, sender: Connection, env: Mapping[str, str], threads: int | None
-) -> None:
+def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
-    _die_with_parent()
+    threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
     os.environ.update(env)
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # users' own modules, as `python -m` finds them
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # users' own modules, as `python -m` finds them
     if threads is not None and "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     function, args = cloudpickle.loads(payload)
-    sender.send_bytes(cloudpickle.dumps(function(*args)))
-    sender.close()
+    owner.send_bytes(cloudpickle.dumps(function(*args)))
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to end this child with the server, which ends with the orchestrator."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _end_with(owner: Connection) -> None:
+    """End this process when its owner does, however that ends: nothing is ever sent here, so
+    the other side of the pipe becomes readable only when it is gone.
+    """
+    with contextlib.suppress(OSError):
+        owner.poll(None)
+    os._exit(1)

@@ -16,7 +16,7 @@ IRRELEVANT = frozenset({"runtime", "baseline", "seeds", "checklist", "hydra"})
 
 def resolve(config: DictConfig) -> dict[str, Any]:
     """Return the configuration of one trial as plain values, Hydra's own node left out."""
-    visible = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    visible = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     content = OmegaConf.to_container(visible, resolve=True)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}

@@ -13,7 +13,10 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError, nearest
 
-__all__ = ["TrickCard", "all_groups", "read_option", "trick_card", "trick_names"]
+OFF = "off"
+"""The option that leaves a trick out, where the trick has no file of that name."""
+
+__all__ = ["OFF", "TrickCard", "all_groups", "read_option", "trick_card", "trick_names"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.composition import load_job_config
@@ -95,7 +95,7 @@ def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
         assert isinstance(ended.value, JobReturn)
         return ended.value
     job = JobReturn(
-        overrides=list(OmegaConf.to_container(config.hydra.overrides.task) or []),
+        overrides=[str(word) for word in config.hydra.overrides.task],
         cfg=config,
     )
     job.status = JobStatus.FAILED

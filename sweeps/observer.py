@@ -33,12 +33,12 @@ class _Nobody:
     def ended(self, index: int, job: JobReturn, exit_code: int | None) -> None: ...
 
 
-_observer: ContextVar[Observer] = ContextVar("observer", default=_Nobody())
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 
 
 def current_observer() -> Observer:
     """Return the observer of this context, one that does nothing where none was set."""
-    return _observer.get()
+    return _observer.get() or _Nobody()
 
 
 @contextlib.contextmanager

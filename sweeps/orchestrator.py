@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
@@ -55,7 +55,7 @@ class Orchestrator:
         self._thread = threading.Thread(target=self._follow, name="follower")
         self._told_problem = False
 
-    def __enter__(self) -> Orchestrator:
+    def __enter__(self) -> Self:
         for entry in self._entries:  # what earlier runs of the experiment left unsent
             self._read(entry)
             if entry.status not in (Status.PENDING, Status.RUNNING):

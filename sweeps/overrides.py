@@ -107,7 +107,9 @@ def _quote_option(word: str, groups: Sequence[str]) -> str:
 def _check_choice(loader: ConfigLoader, override: Override, groups: Sequence[str]) -> None:
     group = override.key_or_group
     if group not in groups:
-        raise UserError(f"no group {group!r} (in {override.input_line!r}); {nearest(group, groups)}")
+        raise UserError(
+            f"no group {group!r} (in {override.input_line!r}); {nearest(group, groups)}"
+        )
     if override.is_delete():
         raise UserError(
             f"{override.input_line!r}: a group cannot be left out; choose its plain option, such "
@@ -143,7 +145,7 @@ def _option_fields(loader: ConfigLoader, override: Override) -> list[Any]:
     found = []
     for option in loader.get_group_options(f"trick/{trick}"):
         node = read_option(loader, trick, option)
-        fields.update(f"tricks.{trick}.{name}" for name in node if name != "_target_")
+        fields.update(f"tricks.{trick}.{name!s}" for name in node if name != "_target_")
         if path[0] in node:
             found.append(OmegaConf.to_container(node)[path[0]])  # type: ignore[call-overload,index]
     if not found:
@@ -214,7 +216,7 @@ def _nearest_keys(key: str, config: DictConfig) -> str:
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
-    for name in config:
+    for name in map(str, config):
         node = config._get_node(name)  # noqa: SLF001 (values may be interpolations)
         yield f"{prefix}{name}"
         if isinstance(node, DictConfig) and not node._is_none():  # noqa: SLF001

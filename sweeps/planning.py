@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra.core.config_loader import ConfigLoader
@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from darkmagic.checklist.model import Checklist, Trial
 from darkmagic.checklist.plan import Baseline, expand, with_baseline
 from darkmagic.sweeps.checklists import checklist_from
-from darkmagic.sweeps.inventory import read_option
+from darkmagic.sweeps.inventory import OFF, read_option
 
 __all__ = ["Plan", "make_plan"]
 
@@ -45,7 +45,7 @@ def make_plan(
     trials = expand(checklist, seeds=config.seeds, first_seed=config.seed)
     common = [word for word in plain if _group(word) not in _trick_groups(checklist)]
     common = [word for word in common if not word.startswith("seed=")]
-    defaults = set(config.hydra.runtime.choices)
+    defaults = {str(group): str(option) for group, option in choices.items()}
     return Plan(
         checklist,
         tuple(trials),
@@ -58,19 +58,34 @@ def _overrides(
     trial: Trial,
     common: Sequence[str],
     tricks: Sequence[str],
-    defaults: set[str],
+    defaults: Mapping[str, str],
 ) -> tuple[str, ...]:
     choices = []
     for name, option in trial.choices.items():
         group = f"trick/{name}"
+        if option == OFF and group not in defaults and not _has_file(loader, name, option):
+            continue
         choices.append(f"{'' if group in defaults else '+'}{group}='{option}'")
     fields = [
         word
         for word in tricks
-        if _field(word)[0] not in trial.choices
-        or _field(word)[1] in read_option(loader, _field(word)[0], trial.choices[_field(word)[0]])
+        if _applies(loader, {**defaults, **_as_groups(trial)}, *_field(word))
     ]
     return (*common, *choices, *fields, f"seed={trial.seed}")
+
+
+def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:
+    return option in loader.get_group_options(f"trick/{trick}")
+
+
+def _applies(loader: ConfigLoader, choices: Mapping[str, str], trick: str, field: str) -> bool:
+    """Whether the option of `trick` among `choices` has the field."""
+    option = choices.get(f"trick/{trick}", OFF)
+    return _has_file(loader, trick, option) and field in read_option(loader, trick, option)
+
+
+def _as_groups(trial: Trial) -> dict[str, str]:
+    return {f"trick/{name}": option for name, option in trial.choices.items()}
 
 
 def _group(word: str) -> str:

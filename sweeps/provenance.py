@@ -34,8 +34,8 @@ def _version(package: str) -> str:
 def _git(*arguments: str) -> str:
     """Return what git prints of the current folder; empty where there is no git or no commit."""
     try:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S603, S607 (git as the user's PATH has it)
+        done = subprocess.run(  # noqa: S603 (our own words)
+            ["git", *arguments],  # noqa: S607 (git as the user's PATH has it)
             capture_output=True,
             text=True,
             timeout=10,

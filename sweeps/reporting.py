@@ -52,7 +52,9 @@ def load_report(uri: str, experiment: str | None) -> Report:
     client = open_client(uri)
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     if experiment is not None and experiment not in experiments:
-        raise UserError(f"no experiment {experiment!r} at {uri}; " + nearest(experiment, experiments))
+        raise UserError(
+            f"no experiment {experiment!r} at {uri}; " + nearest(experiment, experiments)
+        )
     chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
     sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
     if not sweeps:

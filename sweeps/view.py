@@ -41,12 +41,12 @@ class SilentView:
     def closed(self) -> None: ...
 
 
-_view: ContextVar[SweepView] = ContextVar("view", default=SilentView())
+_view: ContextVar[SweepView | None] = ContextVar("view", default=None)
 
 
 def current_view() -> SweepView:
     """Return the view of this context, a silent one where none was set."""
-    return _view.get()
+    return _view.get() or SilentView()
 
 
 @contextlib.contextmanager

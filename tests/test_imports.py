@@ -37,7 +37,7 @@ def _imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_imports_point_one_way(package: str) -> None:
-    """cli -> sweeps -> trainers, and checklist beneath; nothing flows back up."""
+    """Cli -> sweeps -> trainers, and checklist beneath; nothing flows back up."""
     for path in (REPO / package).rglob("*.py"):
         for module in _imports(path):
             parts = module.split(".")

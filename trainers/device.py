@@ -37,7 +37,7 @@ def pick_device(name: str) -> torch.device:
 def has_bf16(device_type: str) -> bool:
     """Return whether the hardware computes in bf16 (emulation halves the speed)."""
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:

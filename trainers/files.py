@@ -8,13 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "EVENTS",
-    "RESULT",
-    "EventLog", "load_checkpoint",
-    "save_checkpoint",
-    "write_json",
-]
+__all__ = ["EVENTS", "RESULT", "EventLog", "write_json"]
 
 EVENTS = "events.jsonl"
 RESULT = "result.json"

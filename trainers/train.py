@@ -39,7 +39,6 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.result import Result, count_flops, count_parameters, median_step_seconds
 from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
-
 __all__ = ["train"]
 
 
@@ -82,7 +81,7 @@ class _State:
         self.seconds = checkpoint["seconds"]
 
 
-def train(
+def train(  # noqa: PLR0915 (one trial, read top to bottom)
     recipe: Recipe,
     directory: Path,
     *,

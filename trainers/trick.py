@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-__all__ = ["NotApplicable", "ParamGroup", "Trick", "TrialSkipped"]
+__all__ = ["NotApplicable", "ParamGroup", "TrialSkipped", "Trick"]
 
 ParamGroup = dict[str, Any]
 """An optimizer's parameter group: `params`, `names`, `weight_decay`, and what tricks add."""

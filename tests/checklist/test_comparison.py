@@ -6,10 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from darkmagic.checklist.comparison import compare, paired_interval
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.records import Costs, Status, TrialRecord
-from scipy import stats
 
 CHECKLIST = Checklist(
     "small",

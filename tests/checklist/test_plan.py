@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.plan import Baseline, baseline_choices, expand, with_baseline

@@ -10,6 +10,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
 from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist, Trick

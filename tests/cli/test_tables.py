@@ -7,6 +7,8 @@ import io
 from typing import Any
 
 import pytest
+from rich.console import Console
+
 from darkmagic.checklist.comparison import Comparison, compare
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import expand
@@ -14,7 +16,6 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 from darkmagic.cli.progress import LiveView, PlainView, make_view
 from darkmagic.cli.table import checklist_table, comparison_table, plan_table
 from darkmagic.sweeps import api
-from rich.console import Console
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def _text(renderable: Any, width: int) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("width", [80, 100, 110, 160])
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_comparison_fits_and_truncates_nothing(article: Checklist, width: int, seeds: int) -> None:
     """Every trial's names, difference and status are whole."""
@@ -62,7 +63,7 @@ def test_comparison_fits_and_truncates_nothing(article: Checklist, width: int, s
         for option in trick.options[1:]:
             assert any(line.split()[:2] == [trick.name, option] for line in lines), trick.name
     assert ("95 % interval" in text) == (seeds > 1)
-    failed = next(line for line in lines if line.startswith(" mixup") or line.startswith("mixup"))
+    failed = next(line for line in lines if line.startswith((" mixup", "mixup")))
     assert "failed" in failed
     assert "OSError: no" in text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sweeping import Swept, own_config, run
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from darkmagic.trainers.trick import NotApplicable, Trick
 from torch import Tensor, nn
+
+from darkmagic.trainers.trick import NotApplicable, Trick
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Misbehave(Trick):
 
 def _training() -> bool:
     """Only a trial has a log of its own."""
-    return os.readlink("/proc/self/fd/1").endswith("log.txt")
+    return Path("/proc/self/fd/1").readlink().name == "log.txt"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.identity import identity, resolve
 from darkmagic.sweeps.layout import trial_folder_name

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps import forkserver
-from darkmagic.sweeps.devices import make_leases
-from darkmagic.sweeps.pool import Call, Ended, run_calls
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.test_utils.launcher_common_tests import LauncherTestSuite
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps import forkserver
+from darkmagic.sweeps.devices import make_leases
+from darkmagic.sweeps.pool import Call, Ended, run_calls
 
 
 def test_hydra_finds_the_plugins() -> None:

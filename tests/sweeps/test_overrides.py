@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api
 from darkmagic.sweeps.composition import hydra_session

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from mlflow import MlflowClient
+
 from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.reporting import load_report
 from darkmagic.trainers.checkpoint import load_checkpoint
-from mlflow import MlflowClient
 from sweeping import Swept, own_config, run
 
 
@@ -37,7 +38,9 @@ def test_sixteen_trials_finish_for_each_seed(swept: Swept) -> None:
 def test_each_trial_changes_its_trick_in_the_resolved_configuration(swept: Swept) -> None:
     """And nothing else of what decides the result."""
     base = None
-    for path in sorted(swept.outcome.folder.glob("*-s0-*/config.yaml"), key=lambda p: "base" not in str(p)):
+    for path in sorted(
+        swept.outcome.folder.glob("*-s0-*/config.yaml"), key=lambda p: "base" not in str(p)
+    ):
         tricks = yaml.safe_load(path.read_text())["tricks"]
         base = base or tricks
         changed = {name for name in tricks if tricks[name] != base[name]}
@@ -121,7 +124,10 @@ def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
 
 def test_another_recipe_is_another_sweep(swept: Swept) -> None:
     """Under the same name: its trials are new and its table does not mix the two."""
-    other = run(swept.folder, ["epochs=1", "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"])  # noqa: E501
+    other = run(
+        swept.folder,
+        ["epochs=1", "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"],
+    )
     assert other.outcome.parent.run_id != swept.outcome.parent.run_id
     assert len(other.view.trials) == 2
     assert len(load_report(other.uri, None).comparison.rows) == 2
@@ -190,7 +196,9 @@ def test_what_changes_nothing_is_not_trained(own: Swept) -> None:
 
 def test_failed_trials_are_tried_again(own: Swept) -> None:
     """And the others are not."""
-    again = run(own.folder, ["checklist=own", "trick/label_smoothing=0.0"], [own_config(own.folder)])
+    again = run(
+        own.folder, ["checklist=own", "trick/label_smoothing=0.0"], [own_config(own.folder)]
+    )
     assert {name for name, _ in again.view.trials} == {
         "misbehave=raise",
         "misbehave=exit",

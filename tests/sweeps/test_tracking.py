@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.fields import EVENTS_SENT
 from darkmagic.sweeps.reporting import load_report, ui_command
 from darkmagic.sweeps.tracking import Tracker, default_uri, open_client
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 
 def _tracker(folder: Path) -> Tracker:

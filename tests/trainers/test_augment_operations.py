@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
+from torchvision import transforms
+from torchvision.transforms import functional as tv
+
 from darkmagic.trainers.augment import affine, tables
 from darkmagic.trainers.augment.autoaugment import (
     AFFINE,
@@ -22,9 +26,6 @@ from darkmagic.trainers.augment.autoaugment import (
     magnitudes,
 )
 from darkmagic.trainers.randomness import generator
-from torch import Tensor
-from torchvision import transforms
-from torchvision.transforms import functional as tv
 
 NEAREST = transforms.InterpolationMode.NEAREST
 SHAPES = [(1, 8, 8), (3, 32, 32), (3, 17, 24)]
@@ -46,10 +47,10 @@ REFERENCE: dict[str, Callable[[Tensor, float], Tensor]] = {
     "Color": lambda i, m: tv.adjust_saturation(i, 1 + m),
     "Sharpness": lambda i, m: tv.adjust_sharpness(i, 1 + m),
     "Posterize": lambda i, m: tv.posterize(i, int(m)),
-    "Solarize": lambda i, m: tv.solarize(i, m),
+    "Solarize": tv.solarize,
     "AutoContrast": lambda i, _: tv.autocontrast(i),
     "Equalize": lambda i, _: tv.equalize(i),
-    "Invert": lambda i, _: tv.invert(i),
+    "Invert": lambda i, _: 255 - i,
 }
 # A mean summed in another order may fall on the other side of a whole grey level; a place that
 # lies between two pixels may round to either.

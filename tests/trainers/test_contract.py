@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import instantiate
+
 from darkmagic.sweeps import conf
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.identity import resolve
@@ -19,7 +21,6 @@ from darkmagic.trainers.network import make_network
 from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
-from hydra.utils import instantiate
 
 FOLDER = Path(str(conf.__file__)).parent / "trick"
 OPTIONS = sorted((p.parent.name, p.stem) for p in FOLDER.glob("*/*.yaml"))

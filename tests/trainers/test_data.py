@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms.v2 import functional as tv
+
 from darkmagic.trainers.augment.geometry import random_crop, random_flip
 from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.batches import Batches
@@ -14,10 +19,6 @@ from darkmagic.trainers.data.shapes import CLASSES, Shapes
 from darkmagic.trainers.data.split import stratified_split
 from darkmagic.trainers.data.torchvision_sets import TorchvisionSet
 from darkmagic.trainers.randomness import generator
-from sklearn.datasets import load_digits
-from torch import Tensor
-from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional as tv
 
 CPU = torch.device("cpu")
 
@@ -29,7 +30,9 @@ def test_digits_are_scikit_learns() -> None:
     parts = (data.train, data.val, data.test)
     assert sum(len(part) for part in parts) == 1797
     ours = sorted(
-        (int(t), i.flatten().tolist()) for p in parts for i, t in zip(p.images, p.targets, strict=True)
+        (int(t), i.flatten().tolist())
+        for p in parts
+        for i, t in zip(p.images, p.targets, strict=True)
     )
     pixels = np.rint(reference.images.reshape(-1, 64) * 255 / 16).astype(int)
     theirs = sorted((int(t), i.tolist()) for i, t in zip(pixels, reference.target, strict=True))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from darkmagic.trainers.memory_format import pick_memory_format
 from torch import nn
+
+from darkmagic.trainers.memory_format import pick_memory_format
 
 CPU = torch.device("cpu")
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from darkmagic.trainers.models.build import build_network, input_channels
 from darkmagic.trainers.models.resnet import SmallResNet
-from torch import Tensor, nn
 
 
 class Plain(nn.Module):

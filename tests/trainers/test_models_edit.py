@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from darkmagic.trainers.models.edit import CallSwitch, replace_calls
-from darkmagic.trainers.models.graph import trace_model
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from darkmagic.trainers.models.edit import CallSwitch, replace_calls
+from darkmagic.trainers.models.graph import trace_model
 
 
 class Times(nn.Module):

@@ -4,6 +4,9 @@ import copy
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.models.structure import (
@@ -14,8 +17,6 @@ from darkmagic.trainers.models.structure import (
     stage_ends,
     stem_activations,
 )
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 
 def names(model: nn.Module, calls: list[Call]) -> list[str]:

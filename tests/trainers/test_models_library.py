@@ -4,8 +4,9 @@ import sys
 
 import pytest
 import torch
-from darkmagic.trainers.models.library import timm_classifier, torchvision_classifier
 from torch import nn
+
+from darkmagic.trainers.models.library import timm_classifier, torchvision_classifier
 
 SMALL, LARGE = (32, 32), (224, 224)
 

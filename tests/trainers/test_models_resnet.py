@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from darkmagic.trainers.models.resnet import BasicBlock, SmallResNet
 from torch import nn
+
+from darkmagic.trainers.models.resnet import BasicBlock, SmallResNet
 
 
 @pytest.mark.parametrize(("depth", "paper"), [(20, 0.27e6), (32, 0.46e6)])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.shapes import Shapes

@@ -7,13 +7,14 @@ from urllib.error import URLError
 import pytest
 import torch
 import torchvision
+from torch import nn
+
 from darkmagic.trainers.models.library import torchvision_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import TrialSkipped
 from darkmagic.trainers.tricks.pretrain import Pretrained, take_pretrained_share
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
 from darkmagic.trainers.tricks.stem_activation import StemActivation
-from torch import nn
 
 EXAMPLE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
+from torch import Tensor, nn
+
 from darkmagic.trainers.models.library import timm_classifier, torchvision_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite, SqueezeExciteBlock
 from darkmagic.trainers.tricks.stem_activation import StemActivation
-from torch import Tensor, nn
 
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
+from torch import Tensor, nn
+
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.stem_activation import StemActivation
-from torch import Tensor, nn
 
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 KINDS = {"leaky_relu": nn.LeakyReLU, "swish": nn.SiLU}

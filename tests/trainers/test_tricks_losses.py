@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.randomness import generator
@@ -15,7 +17,6 @@ from darkmagic.trainers.tricks.label_smoothing import LabelSmoothing, smooth_tar
 from darkmagic.trainers.tricks.mixup import Mixup, mix
 from darkmagic.trainers.tricks.optimizer import Adam, Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 
 def _one_hot(classes: list[int], count: int) -> torch.Tensor:
@@ -58,14 +59,16 @@ def test_smoothing_differs_from_pytorchs_as_the_card_says() -> None:
 
 
 def test_mixup_loss_is_the_papers() -> None:
-    """lambda times one cross-entropy plus 1 - lambda times the other."""
+    """Lambda times one cross-entropy plus 1 - lambda times the other."""
     rng = generator(0, "mixup")
     images, logits = torch.randn(6, 1, 4, 4, generator=rng), torch.randn(6, 5, generator=rng)
     classes = torch.tensor([0, 1, 2, 3, 4, 0])
     order = torch.tensor([5, 4, 3, 2, 1, 0])
     mixed, targets = mix(images, F.one_hot(classes, 5).float(), 0.3, order)
     assert torch.allclose(mixed, 0.3 * images + 0.7 * images[order], atol=1e-6)
-    expected = 0.3 * F.cross_entropy(logits, classes) + 0.7 * F.cross_entropy(logits, classes[order])
+    expected = 0.3 * F.cross_entropy(logits, classes) + 0.7 * F.cross_entropy(
+        logits, classes[order]
+    )
     assert torch.allclose(Trick().loss(logits, targets), expected)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from darkmagic.trainers.tricks.lr_regime import (
     Cosine,
     CosinePowerCycles,
@@ -62,7 +63,9 @@ def test_cycles_peak_lower_each_time() -> None:
 def test_gamma_decay_falls_by_one_factor_a_step() -> None:
     """The ratio of neighbours is the same everywhere, and the end is `final`."""
     regime = GammaDecay(final=0.01)
-    ratios = [regime.lr_factor(a) / regime.lr_factor(b) for a, b in zip(PLACES[1:], PLACES, strict=False)]
+    ratios = [
+        regime.lr_factor(a) / regime.lr_factor(b) for a, b in zip(PLACES[1:], PLACES, strict=False)
+    ]
     assert ratios == pytest.approx([ratios[0]] * len(ratios))
     assert regime.lr_factor(0) == 1
     assert regime.lr_factor(1) == pytest.approx(0.01)

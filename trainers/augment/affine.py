@@ -18,7 +18,11 @@ def affine(images: Tensor, matrices: Tensor) -> Tensor:
     x = torch.arange(width, device=images.device) - (width - 1) / 2
     y = torch.arange(height, device=images.device) - (height - 1) / 2
     places = torch.stack(
-        [x.expand(height, width), y[:, None].expand(height, width), torch.ones_like(y[:, None] + x)],
+        [
+            x.expand(height, width),
+            y[:, None].expand(height, width),
+            torch.ones_like(y[:, None] + x),
+        ],
         dim=-1,
     )
     half = torch.tensor([width / 2, height / 2], device=images.device)

@@ -161,9 +161,10 @@ def _tables(images: Tensor, operation: Tensor, magnitude: Tensor) -> None:
         return
     samples = torch.cat(list(groups.values())).to(images.device, non_blocking=True)
     changed = images[samples]
-    parts = changed.split([len(s) for s in groups.values()])
+    parts = torch.split(changed, [len(s) for s in groups.values()])
     looked_up = [
-        TABLES[name](part, magnitude[s]) for part, (name, s) in zip(parts, groups.items(), strict=True)
+        TABLES[name](part, magnitude[s])
+        for part, (name, s) in zip(parts, groups.items(), strict=True)
     ]
     images[samples] = tables.apply_tables(changed, torch.cat(looked_up))
 

@@ -58,14 +58,14 @@ class Batches:
             order = torch.arange(self._count)
         else:
             order = torch.randperm(self._count, generator=rng)
-        chunks = order.split(self._batch_size)[: len(self)]
+        chunks = torch.split(order, self._batch_size)[: len(self)]
         if self._images is None:
             self._order.batches = [chunk.tolist() for chunk in chunks]
             for images, chunk in zip(self._loader, chunks, strict=True):
                 on_device = chunk.to(self._device, non_blocking=True)
                 yield images.to(self._device, non_blocking=True), self._targets[on_device]
             return
-        for on_device in order.to(self._device).split(self._batch_size)[: len(self)]:
+        for on_device in torch.split(order.to(self._device), self._batch_size)[: len(self)]:
             yield self._images[on_device], self._targets[on_device]
 
 

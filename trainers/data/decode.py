@@ -62,8 +62,8 @@ class Decoder:
         if image.size != (width, height):
             if self.fixed:
                 raise ValueError(
-                    f"{path} is {image.width} x {image.height}, the first image {width} x {height}: "
-                    "set dataset.source.size to bring all to one size"
+                    f"{path} is {image.width} x {image.height}, the first image {width} x "
+                    f"{height}: set dataset.source.size to bring all to one size"
                 )
             image = _cover(image, width, height)
         return np.asarray(image)
@@ -111,7 +111,9 @@ def decode_all(folder: Path, files: Sequence[Path], decoder: Decoder, cache: str
     The kept copy goes by the files' names, sizes and times, so a changed file is seen.
     Processes that ask at the same time wait for the one that decodes.
     """
-    base = Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "darkmagic"
+    base = (
+        Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "darkmagic"
+    )
     kept = base.expanduser() / "images" / f"{_fingerprint(folder, files, decoder)}.npy"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.with_suffix(".lock")):

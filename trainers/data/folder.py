@@ -67,8 +67,10 @@ class Folder:
         order = list(known or classes)
         files, targets = _scan(folder, order)
         if not files:
-            raise ValueError(f"no images under {folder}; expected CLASS/*.jpg or another of "
-                             f"{', '.join(sorted(EXTENSIONS))}")
+            raise ValueError(
+                f"no images under {folder}; expected CLASS/*.jpg or another of "
+                f"{', '.join(sorted(EXTENSIONS))}"
+            )
         decoder = Decoder.for_files(files, self.size, self.channels)
         images: Tensor | ImageFiles = ImageFiles(files, decoder)
         if len(files) * decoder.bytes_per_image <= self.memory_budget:

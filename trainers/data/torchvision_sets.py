@@ -39,9 +39,7 @@ class TorchvisionSet:
     def load(self, split_seed: int) -> Data:
         train, val = split_off(self._read(train=True), self.val_fraction, split_seed)
         names = [str(cls) for cls in range(CLASSES[self.name])]
-        return assemble(
-            train, val, self._read(train=False), names, flip=self.flip, pad=self.pad
-        )
+        return assemble(train, val, self._read(train=False), names, flip=self.flip, pad=self.pad)
 
     def _read(self, *, train: bool) -> Split:
         from filelock import FileLock  # noqa: PLC0415
@@ -58,7 +56,8 @@ class TorchvisionSet:
         except (OSError, RuntimeError) as error:  # no network, or what came is not the set
             reason = str(error).strip().splitlines()[0]
             raise TrialSkipped(
-                f"torchvision cannot download {self.name} here ({reason}); put its files into {root}"
+                f"torchvision cannot download {self.name} here ({reason}); put its files into "
+                f"{root}"
             ) from error
         return Split(_pixels(found.data), _classes(found))
 

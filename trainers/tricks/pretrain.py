@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.trick import Trick, TrialSkipped
+from darkmagic.trainers.trick import TrialSkipped, Trick
 
 __all__ = [
     "LoadedTensors",

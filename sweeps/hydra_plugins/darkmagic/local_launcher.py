@@ -33,7 +33,7 @@ class LocalLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from darkmagic.sweeps.launch import launch_local  # noqa: PLC0415 (Hydra scans this file)
+        from darkmagic.sweeps.launch import launch_local
 
         return launch_local(
             self._hydra_context,

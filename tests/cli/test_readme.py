@@ -1,0 +1,89 @@
+"""The README and CONTRIBUTING: every command runs, every figure is a committed one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent.parent
+README = (REPO / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for language, _, text in BLOCKS
+    if language == "sh"
+    for line in text.splitlines()
+    if "darkmagic " in line
+]
+TINY = ["dataset=tiny", "hydra.launcher.devices=cpu"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the project that the README describes: its files, and a sweep to report on."""
+    folder = tmp_path_factory.mktemp("project")
+    for _, title, text in BLOCKS:
+        if title:
+            path = folder / title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    words = ["checklist=mine", "--config-dir", "conf", *TINY]
+    done = _darkmagic(folder, ["checklist", "run", *words])
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _darkmagic(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "darkmagic.cli", *words],
+        cwd=folder,
+        env={**os.environ, "DARKMAGIC_CACHE": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_works(project: Path, command: str) -> None:
+    """As written, but for `run` trying two steps and `train` tiny data."""
+    words = shlex.split(command.rpartition("darkmagic ")[2])
+    if words[:2] == ["checklist", "run"]:
+        words = [*words, *([] if "--dry-run" in words else ["--dry-run"])]
+    elif words[0] == "train":
+        words += TINY
+    done = _darkmagic(project, words)
+    assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
+
+
+def test_the_first_two_commands_are_the_issues() -> None:
+    """Set-up with the main job, and the tests."""
+    assert COMMANDS[0] == "pip install uv && uv run darkmagic checklist run"
+    assert "uv run pytest" in README
+
+
+def test_own_trick_is_a_row(project: Path) -> None:
+    """The README's own trick was swept, and does something."""
+    report = _darkmagic(project, ["report"])
+    assert re.search(r"noise +on .*finished", report.stdout)
+
+
+def test_the_table_is_the_committed_report() -> None:
+    """Figures in README come from a committed result."""
+    committed = (REPO / "docs" / "results" / "digits" / "report.md").read_text()
+    rows = [line for line in README.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) >= 16
+    assert all(row in committed for row in rows)
+
+
+def test_files_that_are_linked_are_there() -> None:
+    """Pictures and pages."""
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (REPO / link).exists(), link
