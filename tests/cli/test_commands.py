@@ -18,6 +18,11 @@ from pathlib import Path
 import pytest
 
 TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu"]
+FIVE = (
+    "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, sgd_momentum, adam]},"
+    "{name: lr_regime, section: s, options: [cosine_power_cycles, cosine, gamma_decay]}]"
+)
+"""A checklist of the baseline and four trials."""
 
 
 def _command(*words: str) -> list[str]:
@@ -203,7 +208,7 @@ def _children(pid: int) -> set[int]:
 
 def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
     """Ctrl-C in a terminal: the children end, it says how to go on, and going on finishes."""
-    words = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600"]
+    words = ["checklist", "run", *TINY, "epochs=20", "dataset.source.count=600", FIVE]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
     if pid == 0:
@@ -219,7 +224,7 @@ def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
             except OSError:
                 break
         seen |= _children(pid)
-        if not interrupted and len(list(tmp_path.rglob("result.json"))) >= 2:
+        if not interrupted and list(tmp_path.rglob("result.json")):
             os.write(terminal, b"\x03")
             interrupted = True
     _, status = os.waitpid(pid, 0)
@@ -229,12 +234,12 @@ def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
     assert output.count("\x1b[?25l") == output.count("\x1b[?25h")  # the cursor is back
     assert not _still_alive(seen)
     done = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
-    assert len(done) < 16
+    assert len(done) < 5
     again = _run(*words, folder=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert len(list(tmp_path.rglob("result.json"))) >= 16
+    assert len(list(tmp_path.rglob("result.json"))) == 5
     assert {path: path.stat().st_mtime_ns for path in done} == done
-    assert re.search(rf"{len(done)} trials? needs? no training", again.stderr) or len(done) == 0
+    assert re.search(rf"{len(done)} trials? needs? no training", again.stderr)
 
 
 def test_children_end_with_a_killed_orchestrator(tmp_path: Path) -> None:
