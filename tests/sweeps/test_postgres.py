@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.checklists import to_json
