@@ -27,9 +27,14 @@ NARROW = 110
 """Below this width, costs give way to intervals and the status stands in the difference."""
 
 
-def _table(**options: object) -> Table:
-    return Table(  # type: ignore[misc]
-        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1), **options
+def _table(title: str | None = None) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        padding=(0, 1),
     )
 
 
@@ -121,7 +126,7 @@ def _duration(seconds: float) -> str:
 
 def checklist_table(checklist: Checklist) -> RenderableType:
     """Return the tricks of `checklist` with their options, the baseline's in bold."""
-    table = _table(title=f"checklist {checklist.name}", title_justify="left")
+    table = _table(f"checklist {checklist.name}")
     table.add_column("section", no_wrap=True)
     table.add_column("trick", no_wrap=True)
     table.add_column("options, baseline first")
