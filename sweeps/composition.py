@@ -15,6 +15,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from darkmagic.checklist.errors import UserError
@@ -49,15 +50,20 @@ def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
         "trial_identity", lambda *, _root_: identity(resolve(_root_)), replace=True
     )
     GlobalHydra.instance().clear()
-    with initialize_config_module("darkmagic.sweeps.conf", version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        search_path = hydra.config_loader.get_search_path()
-        for folder in reversed(config_dirs):
-            search_path.prepend("user", f"file://{folder.absolute()}")
-        assert isinstance(hydra.config_loader, ConfigLoaderImpl)
-        hydra.config_loader.repository.initialize_sources(search_path)
-        yield hydra
+    base = VersionBase.instance()
+    before = base.version_base
+    try:
+        with initialize_config_module("darkmagic.sweeps.conf", version_base="1.3"):
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            search_path = hydra.config_loader.get_search_path()
+            for folder in reversed(config_dirs):
+                search_path.prepend("user", f"file://{folder.absolute()}")
+            assert isinstance(hydra.config_loader, ConfigLoaderImpl)
+            hydra.config_loader.repository.initialize_sources(search_path)
+            yield hydra
+    finally:
+        base.version_base = before  # Hydra leaves it to whatever else runs in this process
 
 
 def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:

@@ -22,6 +22,8 @@ COMMANDS = [
     if "darkmagic " in line
 ]
 TINY = ["dataset=tiny", "hydra.launcher.devices=cpu"]
+FEW = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
+"""Two trials show that a command runs; that all sixteen do has tests of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,7 @@ def test_command_works(project: Path, command: str) -> None:
     words = shlex.split(command.rpartition("darkmagic ")[2])
     if words[:2] == ["checklist", "run"]:
         words = [*words, *([] if "--dry-run" in words else ["--dry-run"])]
+        words += [] if "checklist=mine" in words else [FEW]
     elif words[0] == "train":
         words += TINY
     done = _darkmagic(project, words)
