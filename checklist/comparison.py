@@ -1,192 +1,153 @@
-"""The baseline against each trick: differences with their intervals, and ratios of cost."""
+"""The baseline against each trick: differences, how sure they are, verdicts and costs."""
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from darkmagic.checklist.costs import unbeaten
+from darkmagic.checklist.effects import Effect, Effects, estimate_effects
+from darkmagic.checklist.floor import with_floor
+from darkmagic.checklist.linear import Run
+from darkmagic.checklist.looks import ALPHA, holm, over_looks, share_of_look
 from darkmagic.checklist.model import BASELINE, Checklist
-from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.checklist.records import ENDED, Status, TrialRecord
+from darkmagic.checklist.rows import Row, Rules, make_row
+from darkmagic.checklist.verdicts import Verdict
 
-__all__ = ["Comparison", "Interval", "Row", "compare", "paired_interval"]
-
-COSTS = {
-    "time": "step_seconds",
-    "memory": "peak_memory_bytes",
-    "parameters": "parameters",
-    "flops": "flops",
-}
-"""From a ratio's name to the field of `Costs` that it compares."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % confidence interval, in points."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """One trial over its seeds. Accuracies are in percent, differences in points.
-
-    `difference` is the mean over the seeds that the baseline finished too; `interval` needs
-    two of these. `ratios` compare mean costs with the baseline's.
-    """
-
-    trick: str | None
-    option: str | None
-    section: str
-    statuses: dict[Status, int]
-    reason: str
-    accuracies: dict[int, float]  # by seed, of finished trials
-    accuracy: float | None
-    difference: float | None
-    interval: Interval | None
-    ratios: dict[str, float | None]
-    pretrained_share: float | None
-
-    @property
-    def name(self) -> str:
-        """`baseline`, or `trick=option`."""
-        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
-
-    @property
-    def finished(self) -> bool:
-        """Whether every seed finished."""
-        return set(self.statuses) == {Status.FINISHED}
-
-    @property
-    def status(self) -> str:
-        """In words: `finished`, or how many of the seeds stand how."""
-        if len(self.statuses) == 1:
-            return _words(next(iter(self.statuses)))
-        total = sum(self.statuses.values())
-        parts = ", ".join(f"{count} {_words(status)}" for status, count in self.statuses.items())
-        return f"of {total}: {parts}"
+__all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows, baseline first, and what has to be said beside them."""
+    """The rows, baseline first, and what they were judged by.
+
+    `look` is the last whose runs have all ended; 0 while the first one's have not.
+    """
 
     rows: tuple[Row, ...]
-    seeds: tuple[int, ...]
-    notes: tuple[str, ...]
+    effects: Effects
+    rules: Rules
+    look: int
+    waiting: int  # runs that have not ended
+    images: int | None  # in the validation set
+    baseline_runs: int
+    seeds: int  # most finished runs of a trick
+    baseline_options: Mapping[str, str]  # by trick
 
     @property
     def baseline(self) -> Row:
         """The row that the others are compared with."""
         return self.rows[0]
 
+    @property
+    def tricks(self) -> tuple[Row, ...]:
+        """The rows beside the baseline: as many tests as were made."""
+        return self.rows[1:]
 
-def compare(checklist: Checklist, records: Sequence[TrialRecord]) -> Comparison:
+    @property
+    def blocked_seeds(self) -> bool:
+        """Whether runs of one seed are compared with each other."""
+        return self.effects.blocked
+
+    def having(self, *verdicts: Verdict) -> tuple[Row, ...]:
+        """Return the tricks' rows with one of `verdicts`."""
+        return tuple(row for row in self.tricks if row.verdict in verdicts)
+
+
+def compare(
+    checklist: Checklist, records: Sequence[TrialRecord], rules: Rules | None = None
+) -> Comparison:
     """Compare the trials of `checklist`, whose baseline options come first.
 
     One row a trial in the checklist's order; records of tricks that it does not name come
-    last. Trials that did not finish are rows with their status, never left out.
+    last. Trials that did not finish are rows with their verdict, never left out.
     """
-    by_name: dict[str, list[TrialRecord]] = {BASELINE: []}
+    rules = rules or Rules()
+    records = with_floor(records, rules.floor)
+    groups: dict[str, list[TrialRecord]] = {BASELINE: []}
     for trick in checklist.tricks:
-        by_name.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
+        groups.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
     for record in records:
-        name = BASELINE if record.trick is None else f"{record.trick}={record.option}"
-        by_name.setdefault(name, []).append(record)
-    baseline = by_name[BASELINE]
-    rows = [_row(group, baseline) for name, group in by_name.items() if group or name == BASELINE]
-    seeds = tuple(sorted({record.seed for record in records}))
-    return Comparison(tuple(rows), seeds, tuple(_notes(rows, seeds)))
+        groups.setdefault(record.name, []).append(record)
+    groups = {name: group for name, group in groups.items() if group or name == BASELINE}
 
-
-def paired_interval(differences: Sequence[float]) -> Interval | None:
-    """Return Student's 95 % interval of the mean of paired `differences`; None below two.
-
-    Equal differences give an interval without width, which says only that the seeds agree.
-    """
-    if len(differences) < 2:
-        return None
-    from scipy import stats
-
-    mean = statistics.fmean(differences)
-    error = statistics.stdev(differences) / len(differences) ** 0.5
-    reach = float(stats.t.ppf(0.975, len(differences) - 1)) * error
-    return Interval(mean - reach, mean + reach)
-
-
-def _row(records: Sequence[TrialRecord], baseline: Sequence[TrialRecord]) -> Row:
-    own, base = _accuracies(records), _accuracies(baseline)
-    is_baseline = records is baseline
-    differences = [] if is_baseline else [own[seed] - base[seed] for seed in own if seed in base]
-    first = records[0] if records else TrialRecord(None, None, "", 0, Status.PENDING)
-    shares = [r.pretrained_share for r in records if r.pretrained_share is not None]
-    return Row(
-        trick=first.trick,
-        option=first.option,
-        section=first.section,
-        statuses=dict(Counter(record.status for record in records or [first])),
-        reason=next((record.reason for record in records if record.reason), ""),
-        accuracies=own,
-        accuracy=_mean(own.values()),
-        difference=_mean(differences),
-        interval=paired_interval(differences),
-        ratios={name: _ratio(records, baseline, field) for name, field in COSTS.items()},
-        pretrained_share=_mean(shares),
+    look = _last_complete_look(records)
+    names = list(groups)
+    effects, p_values = _over_looks(groups, look)
+    rows = [
+        make_row(
+            groups[name],
+            groups[BASELINE],
+            effects,
+            place,
+            None if place == 0 else p_values.get(name),
+            rules,
+            ALPHA * share_of_look(max(look, 1)) / max(len(names) - 1, 1),
+            waiting=look == 0,
+        )
+        for place, name in enumerate(names)
+    ]
+    rows = _mark_unbeaten(rows)
+    return Comparison(
+        rows=tuple(rows),
+        effects=effects,
+        rules=rules,
+        look=look,
+        waiting=sum(record.status not in ENDED for record in records),
+        images=next((len(r.correct) for r in records if r.correct is not None), None),
+        baseline_runs=len(rows[0].accuracies),
+        seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
+        baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
     )
 
 
-def _accuracies(records: Iterable[TrialRecord]) -> dict[int, float]:
-    return {
-        record.seed: 100 * record.accuracy
-        for record in records
+def _last_complete_look(records: Sequence[TrialRecord]) -> int:
+    running = [record.look for record in records if record.status not in ENDED]
+    last = max((record.look for record in records), default=0)
+    return min(running) - 1 if running else last
+
+
+def _over_looks(
+    groups: Mapping[str, Sequence[TrialRecord]], last: int
+) -> tuple[Effects, dict[str, float]]:
+    """Return the effects at the last look, and p values over all looks up to it."""
+    names = list(groups)
+    adjusted = []
+    effects = estimate_effects(_runs(groups, last or None))
+    for look in range(1, last + 1):
+        at_look = effects if look == last else estimate_effects(_runs(groups, look))
+        raw = {
+            name: _testable_p(at_look.by_trial.get(place), groups[name])
+            for place, name in enumerate(names)
+            if place > 0
+        }
+        adjusted.append(holm(raw))
+    return effects, over_looks(adjusted)
+
+
+def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list[Run]:
+    return [
+        Run(place, record.seed, 100 * record.accuracy)
+        for place, group in enumerate(groups.values())
+        for record in group
         if record.status is Status.FINISHED and record.accuracy is not None
+        if look is None or record.look <= look
+    ]
+
+
+def _testable_p(effect: Effect | None, records: Sequence[TrialRecord]) -> float | None:
+    failed = any(record.status in (Status.FAILED, Status.DIVERGED) for record in records)
+    return None if effect is None or effect.unstable or failed else effect.p_value
+
+
+def _mark_unbeaten(rows: Sequence[Row]) -> list[Row]:
+    """Mark the rows that nothing beats in accuracy and in time a step."""
+    points = {
+        row.name: (row.accuracy, time.value)
+        for row in rows
+        if row.accuracy is not None and (time := row.ratios["time"]) is not None
     }
-
-
-def _ratio(
-    records: Sequence[TrialRecord], baseline: Sequence[TrialRecord], field: str
-) -> float | None:
-    own, base = _mean_cost(records, field), _mean_cost(baseline, field)
-    return own / base if own is not None and base else None
-
-
-def _mean_cost(records: Sequence[TrialRecord], field: str) -> float | None:
-    costs: list[Costs] = [r.costs for r in records if r.status is Status.FINISHED]
-    return _mean(value for cost in costs if (value := getattr(cost, field)) is not None)
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    known = list(values)
-    return statistics.fmean(known) if known else None
-
-
-def _words(status: Status) -> str:
-    return status.replace("_", " ")
-
-
-def _notes(rows: Sequence[Row], seeds: Sequence[int]) -> Iterable[str]:
-    baseline, *others = rows
-    if not baseline.accuracies:
-        yield f"The baseline is {baseline.status}: there is nothing to compare with."
-    if len(seeds) < 2:
-        yield (
-            "One run a trial: a single run carries no error bar, so any difference here may be "
-            "chance. Run with seeds=3 or more to get intervals."
-        )
-    elif any(row.interval for row in others):
-        yield (
-            "Intervals are 95 % of the mean paired difference, each row for itself: among many "
-            "rows, some will miss by chance."
-        )
-    for row in rows:
-        if not row.finished and row.reason:
-            yield f"{row.name} {row.status}: {row.reason}"
-    for row in others:
-        if row.pretrained_share is not None and row.pretrained_share < 1:
-            yield (
-                f"{row.name} uses {row.pretrained_share:.0%} of the pretrained tensors; the rest "
-                "did not fit or were edited away."
-            )
-    yield "Differences are in points of validation accuracy; the test set was not touched."
+    front = unbeaten(points)
+    return [dataclasses.replace(row, unbeaten=row.name in front) for row in rows]

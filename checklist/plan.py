@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.checklist.model import Checklist, Trial, Trick
+from darkmagic.checklist.model import BASELINE, Checklist, Trial, Trick
 
-__all__ = ["Baseline", "baseline_choices", "expand", "with_baseline"]
+__all__ = [
+    "COMBINATION",
+    "Baseline",
+    "baseline_choices",
+    "expand",
+    "expand_combination",
+    "plan_seeds",
+    "trial_names",
+    "with_baseline",
+]
+
+COMBINATION = "combination"
 
 
 class Baseline(StrEnum):
@@ -57,21 +68,71 @@ def baseline_choices(checklist: Checklist) -> dict[str, str]:
     return {trick.name: trick.options[0] for trick in checklist.tricks}
 
 
-def expand(checklist: Checklist, *, seeds: int = 1, first_seed: int = 0) -> list[Trial]:
+def trial_names(checklist: Checklist) -> list[str]:
+    """Return `baseline` and `trick=option` of every other option, in the checklist's order."""
+    options = [f"{trick.name}={o}" for trick in checklist.tricks for o in trick.options[1:]]
+    return [BASELINE, *options]
+
+
+def plan_seeds(
+    checklist: Checklist,
+    *,
+    seeds: int = 1,
+    first_seed: int = 0,
+    baseline_repeats: int | None = None,
+) -> dict[str, list[int]]:
+    """Return the seeds of every trial: `seeds` each, the baseline `baseline_repeats` if more.
+
+    Raises `UserError` for fewer than one seed.
+    """
+    for name, count in {"seeds": seeds, "baseline_repeats": baseline_repeats}.items():
+        if count is not None and count < 1:
+            raise UserError(f"{name}={count} trains nothing; give {name}=1 or more")
+    shared = list(range(first_seed, first_seed + seeds))
+    repeats = list(range(first_seed, first_seed + max(seeds, baseline_repeats or 0)))
+    return {n: repeats if n == BASELINE else shared for n in trial_names(checklist)}
+
+
+def expand(checklist: Checklist, seeds_of: Mapping[str, Sequence[int]]) -> list[Trial]:
     """Return the trials of `checklist`, whose baseline options come first.
 
-    The order is seed by seed, the baseline first in each, so that an interrupted sweep
-    has whole comparisons. Raises `UserError` for fewer than one seed.
+    `seeds_of` maps names, `baseline` and `trick=option`, to seeds. The order is seed by seed,
+    the baseline first in each, so that an interrupted sweep has whole comparisons.
     """
-    if seeds < 1:
-        raise UserError(f"seeds={seeds} trains nothing; give seeds=1 or more")
     choices = baseline_choices(checklist)
+    changed = [(t.name, option, t.section) for t in checklist.tricks for option in t.options[1:]]
     trials = []
-    for seed in range(first_seed, first_seed + seeds):
-        trials.append(Trial(None, None, "", seed, choices))
+    for seed in sorted({seed for seeds in seeds_of.values() for seed in seeds}):
+        if seed in seeds_of.get(BASELINE, ()):
+            trials.append(Trial(None, None, "", seed, choices))
         trials += [
-            Trial(trick.name, option, trick.section, seed, {**choices, trick.name: option})
-            for trick in checklist.tricks
-            for option in trick.options[1:]
+            Trial(trick, option, section, seed, {**choices, trick: option})
+            for trick, option, section in changed
+            if seed in seeds_of.get(f"{trick}={option}", ())
         ]
     return trials
+
+
+def expand_combination(
+    checklist: Checklist, combination: Mapping[str, str], seeds: Sequence[int]
+) -> list[Trial]:
+    """Return, for every seed, the baseline and one trial that takes all of `combination`.
+
+    Raises `UserError` for a trick or an option that the checklist does not have.
+    """
+    choices = baseline_choices(checklist)
+    for trick, option in combination.items():
+        if option not in checklist.trick(trick).options:
+            raise UserError(
+                f"trick {trick!r} has no option {option!r} in checklist {checklist.name!r}; "
+                + nearest(option, checklist.trick(trick).options)
+            )
+    label = "+".join(f"{trick}={option}" for trick, option in combination.items())
+    return [
+        trial
+        for seed in seeds
+        for trial in (
+            Trial(None, None, "", seed, choices),
+            Trial(COMBINATION, label, "", seed, {**choices, **combination}),
+        )
+    ]

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Costs", "Status", "TrialRecord"]
+import numpy as np
+from numpy.typing import NDArray
+
+from darkmagic.checklist.model import BASELINE
+
+__all__ = ["ENDED", "Costs", "Status", "TrialRecord"]
 
 
 class Status(StrEnum):
@@ -21,6 +26,10 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
+ENDED = frozenset(Status) - {Status.RUNNING, Status.PENDING}
+"""What a trial is when nothing more is to come of it."""
+
+
 @dataclass(frozen=True)
 class Costs:
     """What a trial cost; None where it was not measured."""
@@ -34,7 +43,9 @@ class Costs:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial of one seed."""
+    """One trial of one seed. `look` counts the times that seeds were added after a look at the
+    verdicts, from 1; `correct` (N,) is which validation images were right.
+    """
 
     trick: str | None  # None for the baseline
     option: str | None
@@ -46,3 +57,13 @@ class TrialRecord:
     costs: Costs = field(default_factory=Costs)
     pretrained_share: float | None = None  # share of pretrained tensors in use, in [0, 1]
     run_id: str = ""
+    look: int = 1
+    classes: int | None = None
+    epochs: int | None = None  # trained
+    test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
+    correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """`baseline`, or `trick=option`: shared by the trial's seeds."""
+        return BASELINE if self.trick is None else f"{self.trick}={self.option}"

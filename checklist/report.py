@@ -3,53 +3,105 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
 
+from darkmagic.checklist.advice import Advice, advise
 from darkmagic.checklist.comparison import Comparison
+from darkmagic.checklist.curves import Curve
 from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.footer import footer
+from darkmagic.checklist.published import Published, published_effects
+from darkmagic.checklist.rows import Row
 
-__all__ = ["FORMATS", "Report", "percent", "points", "ratio", "write_report"]
+__all__ = ["FORMATS", "Report", "Sort", "write_report"]
 
-FORMATS = ("md", "html", "csv", "json")
+FORMATS = ("md", "html", "tex", "csv", "json")
+
+
+class Sort(StrEnum):
+    """The order of rows within a section."""
+
+    BEST = "best"
+    CHECKLIST = "checklist"
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a reader is told. `facts` are label and value: versions, machine, commit.
-    `next_steps` are what to do now, each with its command.
+    """Everything that a reader is told.
+
+    `facts` are label and value: versions, machine, commit. `words` are the overrides that ask
+    for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
+    alone, by its name. `curves` has for each quantity, by row name, how it went; it is empty
+    where no plots are wanted.
     """
 
     title: str
     comparison: Comparison
     facts: Mapping[str, str]
-    next_steps: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
+    epochs: int | None = None
+    run_seconds: float | None = None
+    cards: Mapping[str, str] = field(default_factory=dict)
+    reproduce: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
+    sort: Sort = Sort.BEST
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What stands below the table."""
+        return footer(self.comparison, epochs=self.epochs)
+
+    @cached_property
+    def advice(self) -> Advice:
+        """What to do now."""
+        return advise(self.comparison, self.words, self.run_seconds)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The baseline, then the others by section in the order of `sort`."""
+        baseline, *others = self.comparison.rows
+        sections = list(dict.fromkeys(row.section for row in others))
+        if self.sort is Sort.CHECKLIST:
+            return [baseline, *sorted(others, key=lambda row: sections.index(row.section))]
+
+        def place(row: Row) -> tuple[int, bool, float]:
+            known = row.difference is not None
+            return sections.index(row.section), not known, -(row.difference or 0.0)
+
+        return [baseline, *sorted(others, key=place)]
+
+    @cached_property
+    def baseline_options(self) -> dict[str, str]:
+        """The baseline's option of each trick that has rows."""
+        return dict(self.comparison.baseline_options)
+
+    def published(self, row: Row) -> list[Published]:
+        """Return what was published for the difference of `row`, with the sign that fits it."""
+        if row.trick is None:
+            return []
+        against = self.baseline_options.get(row.trick)
+        found = []
+        for effect in published_effects(self.cards.get(row.trick, "")):
+            if (effect.option, effect.against) == (row.option, against):
+                found.append(effect)
+            elif (effect.against, effect.option) == (row.option, against):
+                found.append(effect.reversed())
+        return found
 
 
 def write_report(report: Report, form: str) -> str:
     """Return `report` in one of `FORMATS`. Raises `UserError` for another."""
-    from darkmagic.checklist import report_data, report_html, report_markdown
+    from darkmagic.checklist import report_data, report_html, report_latex, report_markdown
 
     writers: dict[str, Callable[[Report], str]] = {
         "md": report_markdown.to_markdown,
         "html": report_html.to_html,
+        "tex": report_latex.to_latex,
         "csv": report_data.to_csv,
         "json": report_data.to_json,
     }
     if form not in writers:
         raise UserError(f"no report format {form!r}; " + nearest(form, writers))
     return writers[form](report)
-
-
-def percent(value: float | None) -> str:
-    """Return an accuracy in percent for a table."""
-    return "" if value is None else f"{value:.2f}"
-
-
-def points(value: float | None) -> str:
-    """Return a difference in points, with its sign."""
-    return "" if value is None else f"{value:+.2f}"
-
-
-def ratio(value: float | None) -> str:
-    """Return a ratio to the baseline."""
-    return "" if value is None else f"{value:.2f}x"

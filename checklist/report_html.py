@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from darkmagic.checklist.comparison import Interval
-from darkmagic.checklist.report import Report, percent, points, ratio
+from darkmagic.checklist import formatting
+from darkmagic.checklist.plots.effects import cost_plot, forest_plot
+from darkmagic.checklist.plots.style import themed
+from darkmagic.checklist.plots.training import MOST_PANELS, curves_plot, schedules_plot
+from darkmagic.checklist.report import Report
+from darkmagic.checklist.rows import Row
 
 __all__ = ["to_html"]
+
+PLOTS = {
+    "effects": ("Effects", forest_plot, "Forest plot of every difference with its interval"),
+    "curves": ("Learning curves", curves_plot, "Validation accuracy of each trial by epoch"),
+    "schedules": ("Schedules as they were run", schedules_plot, "Learning rate and weight decay"),
+    "cost": ("Cost against gain", cost_plot, "Difference against time a step"),
+}
 
 
 def to_html(report: Report) -> str:
@@ -19,28 +30,38 @@ def to_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, points=points, ratio=ratio)
-    rows = report.comparison.rows
-    ends = [
-        abs(end) for row in rows if row.interval for end in (row.interval.low, row.interval.high)
-    ]
-    reach = max([*ends, *(abs(row.difference) for row in rows if row.difference is not None), 0.01])
-
-    def place(value: float) -> float:
-        """Return where a difference stands in a bar 100 wide with 0 in its middle."""
-        return round(50 + 48 * value / reach, 2)
-
-    def bar(interval: Interval | None, difference: float | None) -> dict[str, float] | None:
-        if difference is None:
-            return None
-        low, high = (interval.low, interval.high) if interval else (difference, difference)
-        return {"low": place(low), "high": place(high), "dot": place(difference)}
-
-    page = environment.get_template("report.html.j2")
-    return page.render(
+    for name in ("interval", "p_value", "percent", "points", "published", "ratio", "values"):
+        environment.filters[name] = getattr(formatting, name)
+    plots = {}
+    for key, (title, draw, label) in PLOTS.items():
+        svg = draw(report)
+        if svg is not None:
+            plots[key] = (title, themed(svg, label))
+    return environment.get_template("report.html.j2").render(
         report=report,
         comparison=report.comparison,
-        bars=[bar(row.interval, row.difference) for row in rows],
-        reach=reach,
-        has_intervals=bool(ends),
+        plots=plots,
+        bars=_bars(report.rows),
+        published={row.name: report.published(row) for row in report.rows},
+        most_panels=MOST_PANELS,
     )
+
+
+def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Return where each interval stands in a bar 100 wide with 0 in its middle."""
+    known = [row for row in rows if row.difference is not None]
+    ends = [abs(row.difference or 0) for row in known]
+    ends += [abs(e) for row in known if row.interval for e in (row.interval.low, row.interval.high)]
+    reach = max([*ends, 0.01])
+
+    def place(value: float) -> float:
+        return round(50 + 48 * value / reach, 2)
+
+    return {
+        row.name: {
+            "low": place(row.interval.low if row.interval else row.difference or 0),
+            "high": place(row.interval.high if row.interval else row.difference or 0),
+            "dot": place(row.difference or 0),
+        }
+        for row in known
+    }

@@ -4,38 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from darkmagic.checklist.report import Report, percent, points, ratio
+from darkmagic.checklist.formatting import (
+    interval,
+    p_value,
+    percent,
+    points,
+    published,
+    ratio,
+    values,
+)
+from darkmagic.checklist.report import Report
+from darkmagic.checklist.rows import Row
 
 __all__ = ["to_markdown"]
 
+HEADS = {
+    "section": "---",
+    "trial": "---",
+    "val %": "---:",
+    "difference": "---:",
+    "95 % interval": "---:",
+    "adjusted p": "---:",
+    "verdict": "---",
+    "time": "---:",
+    "memory": "---:",
+    "params": "---:",
+    "every run, %": "---",
+}
+
 
 def to_markdown(report: Report) -> str:
-    """Return a heading, the table, the notes and where it comes from."""
+    """Return a heading, the advice, the table, the notes and where it comes from."""
     return "\n".join(_lines(report)) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
-    comparison = report.comparison
-    intervals = any(row.interval for row in comparison.rows)
-    heads = ["section", "trial", "val %", "diff", *(["95 % interval"] * intervals)]
-    heads += ["time", "memory", "params", "status"]
     yield f"# {report.title}"
     yield ""
-    yield "| " + " | ".join(heads) + " |"
-    yield "|" + "|".join(["---", "---", *["---:"] * (len(heads) - 3), "---"]) + "|"
-    for row in comparison.rows:
-        interval = f"{row.interval.low:+.2f} to {row.interval.high:+.2f}" if row.interval else ""
-        cells = [row.section, f"`{row.name}`", percent(row.accuracy), points(row.difference)]
-        cells += [interval] * intervals
-        cells += [ratio(row.ratios[name]) for name in ("time", "memory", "parameters")]
-        yield "| " + " | ".join([*cells, row.status]) + " |"
-    yield ""
-    yield from (f"- {_escape(note)}" for note in comparison.notes)
-    yield ""
-    yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
-    for words, command in report.next_steps:
+    if report.advice.sentences:
+        yield " ".join(_escape(sentence) for sentence in report.advice.sentences)
         yield ""
-        yield f"{words}: `{command}`"
+    for why, command in report.advice.steps:
+        yield f"- {why}: `{command}`"
+    yield ""
+    yield "| " + " | ".join(HEADS) + " |"
+    yield "|" + "|".join(HEADS.values()) + "|"
+    for row in report.rows:
+        yield "| " + " | ".join(_cells(row)) + " |"
+    yield ""
+    yield from (f"- {_escape(note)}" for note in report.notes)
+    yield ""
+    effects = [(row, effect) for row in report.rows for effect in report.published(row)]
+    if effects:
+        yield "Published for the same change, in other settings:"
+        yield ""
+        yield from (f"- `{row.name}`: {_escape(published(effect))}" for row, effect in effects)
+        yield ""
+    yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
+
+
+def _cells(row: Row) -> list[str]:
+    difference = points(row.difference)
+    return [
+        row.section,
+        f"`{row.name}`",
+        percent(row.accuracy),
+        difference,
+        interval(row.interval),
+        p_value(row.p_value).replace("<", "\\<"),
+        _escape(row.said),
+        *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
+        values(row),
+    ]
 
 
 def _escape(text: str) -> str:

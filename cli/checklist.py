@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from darkmagic.cli.confirm import confirm
 from darkmagic.cli.errors import explained, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+from darkmagic.cli.power import power
 
 __all__ = ["app"]
 
@@ -95,18 +97,19 @@ def run(
 def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> bool:
     """Run, show the table and what to do next; return whether a trial failed."""
     from darkmagic.checklist.records import Status
+    from darkmagic.cli.comparison import comparison_view
     from darkmagic.cli.console import make_console
     from darkmagic.cli.progress import make_view
-    from darkmagic.cli.table import comparison_table
     from darkmagic.sweeps import api
+    from darkmagic.sweeps.finish import finish
     from darkmagic.sweeps.reporting import ui_command
 
     with make_view(make_console(stderr=True)) as view:
         outcome = api.run_checklist(words, view, config_dirs)
-    report, paths = api.finish(outcome)
+    report, paths = finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     console = make_console()
-    console.print(comparison_table(report.comparison, console.width))
+    console.print(comparison_view(report, console.width))
     if dry_run:
         trained = sum(record.status is Status.FINISHED for record in outcome.records)
         untried = len(outcome.records) - trained - len(failed)
@@ -120,3 +123,7 @@ def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> boo
     if any(record.status is Status.FAILED for record in outcome.records):
         console.print(f"logs of failed trials: {outcome.folder}/*/log.txt", soft_wrap=True)
     return any(record.status is Status.FAILED for record in outcome.records)
+
+
+app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)
+app.command(epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18")(confirm)

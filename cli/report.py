@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from darkmagic.cli.errors import explained
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 __all__ = ["report"]
 
 
 def report(
-    experiment: Annotated[
-        str | None, typer.Argument(help="The experiment's name.  [default: the newest]")
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="An experiment; several for a table over all.  [default: the newest]"),
     ] = None,
     tracking_uri: Annotated[
         str | None,
@@ -28,28 +33,95 @@ def report(
     ),
     form: Annotated[
         str | None,
-        typer.Option("--format", "-f", help="Write md, html, csv or json to stdout instead."),
+        typer.Option("--format", "-f", help="Write md, html, tex, csv or json to stdout instead."),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option("--sort", help="Rows of a section: best first, or checklist order.")
+    ] = "best",
+    every_run: Annotated[
+        bool, typer.Option("--runs", help="Show the accuracy of every run instead of the costs.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare the effects in two experiments.")
+    ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option("--watch", help="Refresh every so many seconds while the sweep runs."),
     ] = None,
 ) -> None:
     """Show the comparison of a sweep that has run, or is running."""
     with explained():
         from darkmagic.checklist.errors import UserError, nearest
-        from darkmagic.checklist.report import FORMATS, write_report
+        from darkmagic.checklist.report import FORMATS, Sort, write_report
+        from darkmagic.cli.comparison import comparison_view
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.table import comparison_table
         from darkmagic.sweeps.reporting import load_report
         from darkmagic.sweeps.tracking import default_uri
 
+        names = experiments or []
         if form is not None and form not in FORMATS:
             raise UserError(f"no report format {form!r}; " + nearest(form, FORMATS))
+        if sort not in list(Sort):
+            raise UserError(f"no order {sort!r} to sort by; " + nearest(sort, list(Sort)))
+        if compare and len(names) != 2:
+            raise UserError(f"--compare needs two experiments, and got {len(names)}")
+        if watch is not None and watch <= 0:
+            raise UserError(f"--watch={watch:g}: need a number of seconds over 0")
         uri = default_uri(tracking_uri, out.absolute())
         store = Path(uri.removeprefix("sqlite:///"))
         if uri.startswith("sqlite:") and not store.exists():
             raise UserError(f"no tracking store at {store}; start a sweep: darkmagic checklist run")
-        loaded = load_report(uri, experiment)
+        console = make_console()
+        if len(names) > 1:
+            _several(console, uri, names, compare=compare)
+            return
+        name = names[0] if names else None
+        if watch is not None:
+            _watch(console, uri, name, watch, Sort(sort), every_run=every_run)
+            return
+        loaded = load_report(uri, name, curves=form == "html", sort=Sort(sort))
         if form is not None:
             typer.echo(write_report(loaded, form), nl=False)
             return
-        console = make_console()
         console.print(loaded.title, style="bold")
-        console.print(comparison_table(loaded.comparison, console.width))
+        console.print(comparison_view(loaded, console.width, every_run=every_run))
+
+
+def _watch(
+    console: Console, uri: str, name: str | None, seconds: float, sort: str, *, every_run: bool
+) -> None:
+    """Show the table anew until every run has ended."""
+    import time
+
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from darkmagic.checklist.report import Sort
+    from darkmagic.cli.comparison import comparison_view
+    from darkmagic.sweeps.reporting import load_report
+
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(console=console, vertical_overflow="visible", auto_refresh=False) as live,
+    ):
+        while True:
+            loaded = load_report(uri, name, sort=Sort(sort))
+            view = comparison_view(loaded, console.width, every_run=every_run)
+            live.update(Group(Text(loaded.title, style="bold"), view), refresh=True)
+            if not loaded.comparison.waiting:
+                return
+            time.sleep(seconds)
+
+
+def _several(console: Console, uri: str, names: list[str], *, compare: bool) -> None:
+    from darkmagic.cli.several import compared_view, summary_view
+    from darkmagic.sweeps.reporting import load_report
+
+    reports = {name: load_report(uri, name) for name in names}
+    if compare:
+        (one, first), (other, second) = reports.items()
+        console.print(compared_view(one, first.comparison, other, second.comparison))
+    else:
+        comparisons = {name: loaded.comparison for name, loaded in reports.items()}
+        console.print(summary_view(comparisons))

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from darkmagic.checklist.comparison import Comparison, Row
-from darkmagic.checklist.model import Checklist, Trial
+from darkmagic.checklist.formatting import percent
+from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
-from darkmagic.checklist.report import percent, points, ratio
 
 __all__ = [
     "checklist_table",
-    "comparison_table",
     "plan_table",
     "results_table",
     "tricks_table",
 ]
-
-NARROW = 110
-"""Below this width, costs give way to intervals and the status stands in the difference."""
 
 
 def _table(title: str | None = None) -> Table:
@@ -38,59 +33,6 @@ def _table(title: str | None = None) -> Table:
     )
 
 
-def comparison_table(comparison: Comparison, width: int) -> RenderableType:
-    """Return one row a trial, grouped by section, with the notes below, for `width` columns."""
-    intervals = any(row.interval for row in comparison.rows)
-    narrow = width < NARROW
-    table = _table()
-    table.add_column("trick", no_wrap=True)
-    table.add_column("option", no_wrap=True)
-    table.add_column("val %", justify="right", no_wrap=True)
-    table.add_column("diff", justify="right", no_wrap=not narrow)  # may hold a status
-    if intervals:
-        table.add_column("95 % interval", justify="right", no_wrap=True)
-    costs = ("time",) if narrow and intervals else ("time", "memory", "parameters")
-    for name in costs:
-        table.add_column(name.replace("parameters", "params"), justify="right", no_wrap=True)
-    if not narrow:
-        table.add_column("status")
-    section = ""
-    for row in comparison.rows:
-        if row.section != section:
-            section = row.section
-            table.add_section()
-            table.add_row(Text(section, style="bold"))
-        cells = [_name(row), Text(row.option or ""), Text(percent(row.accuracy))]
-        cells.append(_difference(row, with_status=narrow))
-        if intervals:
-            cells.append(Text(_interval(row)))
-        cells += [Text(ratio(row.ratios[name])) for name in costs]
-        if not narrow:
-            cells.append(Text(row.status, style="" if row.finished else "red"))
-        table.add_row(*cells)
-    notes = [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in comparison.notes]
-    return Group(table, *notes)
-
-
-def _name(row: Row) -> Text:
-    return Text(row.trick or "baseline", style="bold" if row.trick is None else "")
-
-
-def _interval(row: Row) -> str:
-    return f"{points(row.interval.low)} to {points(row.interval.high)}" if row.interval else ""
-
-
-def _difference(row: Row, *, with_status: bool) -> Text:
-    """Colour only what an interval supports; the sign says the same."""
-    if row.difference is None:
-        return Text(row.status if with_status and not row.finished else "", style="red")
-    if row.interval and row.interval.low > 0:
-        return Text(points(row.difference), style="green")
-    if row.interval and row.interval.high < 0:
-        return Text(points(row.difference), style="red")
-    return Text(points(row.difference))
-
-
 def plan_table(
     checklist: Checklist, trials: Sequence[Trial], seconds: Sequence[float] | None
 ) -> RenderableType:
@@ -100,7 +42,7 @@ def plan_table(
         table.add_column(head, no_wrap=True, justify="right" if not head else "left")
     if seconds is not None:
         table.add_column("about", justify="right")
-    first = [trial for trial in trials if trial.seed == trials[0].seed]
+    first = list({trial.name: trial for trial in reversed(trials)}.values())[::-1]
     section = ""
     for number, trial in enumerate(first):
         if trial.section != section:
@@ -113,9 +55,20 @@ def plan_table(
         else:
             before = checklist.trick(trial.trick).options[0]
             table.add_row(str(number), trial.trick, before, trial.option, *estimate)
-    seeds = len(trials) // len(first)
-    runs = f"{len(trials)} runs: {len(first)} trials x {seeds} seed{'s' * (seeds > 1)}"
-    return Group(table, Text(runs))
+    return Group(table, Text(_runs(trials)))
+
+
+def _runs(trials: Sequence[Trial]) -> str:
+    """Say how many runs there are, and of what."""
+    counts = Counter(trial.name for trial in trials)
+    baseline = counts.pop(BASELINE, 0)
+    by_seeds = Counter(counts.values())
+    parts = [f"{number} trials x {_seeds(seeds)}" for seeds, number in sorted(by_seeds.items())]
+    return f"{len(trials)} runs: baseline x {_seeds(baseline)}, " + ", ".join(parts)
+
+
+def _seeds(number: int) -> str:
+    return f"{number} seed{'s' * (number != 1)}"
 
 
 def _duration(seconds: float) -> str:

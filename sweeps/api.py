@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.report import Report
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.checklists import checklist_from
@@ -21,14 +22,20 @@ from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.devices import make_leases
 from darkmagic.sweeps.entry import Entry
 from darkmagic.sweeps.estimate import estimate_seconds
-from darkmagic.sweeps.identity import resolve
+from darkmagic.sweeps.further import find_sweep, further_seeds, known_records
+from darkmagic.sweeps.identity import recipe_identity, resolve
 from darkmagic.sweeps.inventory import TrickCard, trick_card, trick_names
+from darkmagic.sweeps.layout import out_folder
 from darkmagic.sweeps.observer import observed_by
 from darkmagic.sweeps.overrides import check_words
 from darkmagic.sweeps.planning import Plan, make_plan
-from darkmagic.sweeps.reporting import make_report, write_files
+from darkmagic.sweeps.reporting import make_report
+from darkmagic.sweeps.request import Request, asked_for, split_request
+from darkmagic.sweeps.rules import rules_of
+from darkmagic.sweeps.snapshot import take_snapshot
 from darkmagic.sweeps.sweep import SweepOutcome
 from darkmagic.sweeps.task import run_trial
+from darkmagic.sweeps.tracking import default_uri, open_client
 from darkmagic.sweeps.training import TrainObserver
 from darkmagic.sweeps.view import SweepView, viewed_by
 
@@ -36,9 +43,10 @@ __all__ = [
     "checklists",
     "dry_run_words",
     "estimate",
-    "finish",
     "plan",
+    "power",
     "run_checklist",
+    "sweep",
     "train",
     "trick_cards",
 ]
@@ -52,13 +60,46 @@ class Planned:
     config: DictConfig
 
 
-def plan(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Planned:
-    """Return what `run_checklist` would train."""
+@dataclass(frozen=True)
+class Known:
+    """A checklist, its number of trials beside the baseline, and the report of its sweep, if
+    there has been one of this recipe.
+    """
+
+    checklist: Checklist
+    trials: int
+    report: Report | None
+
+
+def power(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Known:
+    """Return what is planned and what is known of it: the ground to plan more seeds on."""
+    rest, _ = split_request(words)
     with hydra_session(config_dirs) as hydra:
-        checked = check_words(hydra.config_loader, words)
-        made = make_plan(
-            hydra.config_loader, checked.config, plain=checked.plain, tricks=checked.tricks
-        )
+        checked = check_words(hydra.config_loader, rest)
+        config = checked.config
+        made = make_plan(hydra.config_loader, config, checked.plain, checked.tricks)
+        resolved = resolve(compose(hydra.config_loader, made.overrides[0]))
+    uri = default_uri(config.runtime.tracking_uri, out_folder(config))
+    parent = find_sweep(uri, str(config.runtime.experiment), recipe_identity(resolved, {}))
+    report = None if parent is None else make_report(take_snapshot(open_client(uri), parent))
+    return Known(made.checklist, len(trial_names(made.checklist)) - 1, report)
+
+
+def plan(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Planned:
+    """Return what `run_checklist` would train; what is trained already is part of it."""
+    rest, request = split_request(words)
+    with hydra_session(config_dirs) as hydra:
+        loader = hydra.config_loader
+        checked = check_words(loader, rest)
+        rules = rules_of(checked.config)
+        made = make_plan(loader, checked.config, checked.plain, checked.tricks)
+        if request.goes_on:
+            config = checked.config
+            uri = default_uri(config.runtime.tracking_uri, out_folder(config))
+            recipe = recipe_identity(resolve(compose(loader, made.overrides[0])), {})
+            records = known_records(uri, str(config.runtime.experiment), recipe)
+            seeds_of = further_seeds(made, records, request, rules)
+            made = make_plan(loader, config, checked.plain, checked.tricks, seeds_of=seeds_of)
     return Planned(made, checked.config)
 
 
@@ -85,10 +126,20 @@ def run_checklist(
     words: Sequence[str], view: SweepView, config_dirs: Sequence[Path] = ()
 ) -> SweepOutcome:
     """Train the checklist's trials that are not trained yet; see `sweeps.sweep`."""
+    options = [word for folder in config_dirs for word in ("--config-dir", str(folder))]
+    rest, request = split_request(words, options)
+    return sweep(rest, request, view, config_dirs)
+
+
+def sweep(
+    words: Sequence[str], request: Request, view: SweepView, config_dirs: Sequence[Path] = ()
+) -> SweepOutcome:
+    """Run the sweep that `words` configure and `request` asks for."""
     forkserver.warm_up()
-    with hydra_session(config_dirs) as hydra, viewed_by(view):
+    with hydra_session(config_dirs) as hydra, viewed_by(view), asked_for(request):
         checked = check_words(hydra.config_loader, words)
-        make_plan(hydra.config_loader, checked.config, plain=checked.plain, tricks=checked.tricks)
+        rules_of(checked.config)
+        make_plan(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         fields = "[" + ",".join(f"'{word}'" for word in checked.tricks) + "]"
         outcome = hydra.multirun(
             "config", run_trial, [*checked.plain, f"hydra.sweeper.trick_overrides={fields}"]
@@ -97,28 +148,21 @@ def run_checklist(
     return outcome
 
 
-def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
-    """Write the report of a sweep into its folder and attach it to its parent run."""
-    report = make_report(
-        outcome.experiment, outcome.plan.checklist, outcome.records, outcome.provenance
-    )
-    paths = write_files(report, outcome.folder)
-    outcome.tracker.close_sweep(outcome.parent, paths)
-    return report, paths
-
-
 @contextmanager
 def dry_run_words(words: Sequence[str]) -> Iterator[list[str]]:
     """Give `words` changed to two steps on tiny data on the CPU, in a folder that goes away.
 
-    The user's data set gives way; all else that they set stays.
+    The user's data set gives way, and so does what depends on runs there were; all else
+    that they set stays.
     """
-    kept = [w for w in words if not w.lstrip("+").startswith(("dataset=", "dataset."))]
+    plain, _ = split_request(words)
+    kept = [w for w in plain if not w.lstrip("+").startswith(("dataset=", "dataset."))]
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
         yield [
             *kept,
             "dataset=tiny",
             "max_steps=2",
+            "floor=0",
             "runtime.device=cpu",
             "hydra.launcher.devices=cpu",
             f"runtime.out='{folder}'",

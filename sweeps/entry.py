@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from darkmagic.checklist.model import Trial
@@ -13,6 +14,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.fields import REASON, STATUS, record_of, result_metrics, trial_tags
 from darkmagic.sweeps.layout import FINAL, read_result
 from darkmagic.sweeps.tracking import TrackedRun
+from darkmagic.trainers.files import CORRECT
 
 __all__ = ["Entry"]
 
@@ -33,6 +35,7 @@ class Entry:
     run: TrackedRun | None = None
     offset: int = 0  # bytes of its events that were read
     events: int = 0  # events that were read
+    look: int = 1
     shown: str = ""  # its name in the progress
     label: str = ""  # the name of its run
 
@@ -42,10 +45,16 @@ class Entry:
         self.adopt_result()
 
     @property
+    def correct(self) -> Path:
+        """The file that says which validation images were right."""
+        return self.directory / CORRECT
+
+    @property
     def tags(self) -> dict[str, str]:
         """What its MLflow run says of it."""
+        own = [word for word in self.overrides if not word.startswith(("hydra.", "runtime."))]
         return {
-            **trial_tags(self.trial, self.identity),
+            **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
             STATUS: self.status,
             REASON: self.reason[:5000],
         }
@@ -64,4 +73,5 @@ class Entry:
     def record(self) -> TrialRecord:
         """Return what a comparison reads of it, as it would from MLflow."""
         run_id = self.run.run_id if self.run else ""
-        return record_of(self.tags, result_metrics(self.result), run_id)
+        bits = np.load(self.correct) if self.correct.exists() else None
+        return record_of(self.tags, result_metrics(self.result), run_id, bits)

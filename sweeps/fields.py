@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
@@ -14,10 +18,17 @@ __all__ = [
     "EXPERIMENT",
     "IDENTITY",
     "KIND",
+    "LOOK",
+    "LOOKS",
+    "OVERRIDES",
     "PARENT",
     "REASON",
     "RECIPE",
+    "RULES",
     "STATUS",
+    "VAL_IMAGES",
+    "VERDICT",
+    "WORDS",
     "epoch_metrics",
     "record_of",
     "result_metrics",
@@ -32,6 +43,12 @@ CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline
 IDENTITY = "darkmagic.identity"
 STATUS = "darkmagic.status"
 REASON = "darkmagic.reason"
+LOOK = "darkmagic.look"  # of a trial: which look at the verdicts its run belongs to
+LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
+WORDS = "darkmagic.words"  # of a sweep: the overrides that ask for it again, as JSON
+RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
+OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
+VERDICT = "darkmagic.verdict"
 EVENTS_SENT = "darkmagic.events_sent"
 PARENT = "mlflow.parentRunId"
 TRICK, OPTION = "darkmagic.trick", "darkmagic.option"
@@ -49,9 +66,16 @@ PER_EPOCH = (
 COSTS = ("step_seconds", "wall_seconds", "peak_memory_bytes", "parameters", "flops")
 ACCURACY = "final.val_accuracy"
 SHARE = "final.pretrained_share"
+VAL_IMAGES = "final.val_images"
+CLASSES, EPOCHS = "final.classes", "final.epochs"
+TEST = "final.test_accuracy"
 FINAL_METRICS = {
     "val_accuracy": ACCURACY,
     "val_loss": "final.val_loss",
+    "val_images": VAL_IMAGES,
+    "classes": CLASSES,
+    "epochs": EPOCHS,
+    "test_accuracy": TEST,
     "pretrained_share": SHARE,
     "train_seconds": "cost.train_seconds",
     **{name: f"cost.{name}" for name in COSTS},
@@ -59,7 +83,9 @@ FINAL_METRICS = {
 """From a field of `result.json` to the name of its metric."""
 
 
-def trial_tags(trial: Trial, identity: str) -> dict[str, str]:
+def trial_tags(
+    trial: Trial, identity: str, *, look: int = 1, overrides: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the tags that say which trial a run is."""
     return {
         KIND: "trial",
@@ -68,6 +94,8 @@ def trial_tags(trial: Trial, identity: str) -> dict[str, str]:
         OPTION: trial.option or "",
         SECTION: trial.section,
         SEED: str(trial.seed),
+        LOOK: str(look),
+        OVERRIDES: json.dumps(list(overrides)),
     }
 
 
@@ -91,10 +119,22 @@ def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def record_of(tags: Mapping[str, str], metrics: Mapping[str, float], run_id: str) -> TrialRecord:
-    """Return the record of the trial that these tags and metrics describe."""
+def record_of(
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+    run_id: str,
+    bits: NDArray[np.uint8] | None = None,
+) -> TrialRecord:
+    """Return the record of the trial that these tags and metrics describe.
+
+    `bits` say which validation images were right, packed as the trainer leaves them.
+    """
     costs = {name: metrics.get(f"cost.{name}") for name in COSTS}
     parameters = costs.pop("parameters")
+    images = metrics.get(VAL_IMAGES)
+    correct = None
+    if bits is not None and images is not None:
+        correct = np.unpackbits(bits, count=int(images)).astype(bool)
     return TrialRecord(
         trick=tags[TRICK] or None,
         option=tags[OPTION] or None,
@@ -103,7 +143,16 @@ def record_of(tags: Mapping[str, str], metrics: Mapping[str, float], run_id: str
         status=Status(tags.get(STATUS, Status.PENDING)),
         reason=tags.get(REASON, ""),
         accuracy=metrics.get(ACCURACY),
-        costs=Costs(parameters=None if parameters is None else int(parameters), **costs),
+        costs=Costs(parameters=_whole(parameters), **costs),
         pretrained_share=metrics.get(SHARE),
         run_id=run_id,
+        look=int(tags.get(LOOK, 1)),
+        classes=_whole(metrics.get(CLASSES)),
+        epochs=_whole(metrics.get(EPOCHS)),
+        test_accuracy=metrics.get(TEST),
+        correct=correct,
     )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["IRRELEVANT", "identity", "resolve"]
+__all__ = ["IRRELEVANT", "identity", "recipe_identity", "resolve"]
 
-IRRELEVANT = frozenset({"runtime", "baseline", "seeds", "checklist", "hydra"})
+IRRELEVANT = frozenset(
+    {
+        "runtime",
+        "baseline",
+        "seeds",
+        "baseline_repeats",
+        "min_effect",
+        "floor",
+        "checklist",
+        "hydra",
+    }
+)
 """Nodes that say where, how often or beside what a trial runs, and cannot change its result."""
 
 
@@ -20,6 +32,13 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     content = OmegaConf.to_container(visible, resolve=True)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
+
+
+def recipe_identity(baseline: dict[str, Any], combination: Mapping[str, str]) -> str:
+    """Return what tells one sweep of an experiment from another: its baseline without a seed,
+    and the options that are confirmed together, if any.
+    """
+    return identity({**baseline, "seed": None, "combination": dict(combination) or None})
 
 
 def identity(resolved: dict[str, Any]) -> str:

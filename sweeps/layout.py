@@ -43,7 +43,7 @@ def cache_folder(named: str | None) -> Path:
 
 def trial_folder_name(trial: str, seed: int, identity: str) -> str:
     """Return a folder's name that a person can read and that no other trial has."""
-    return f"{trial}-s{seed}-{identity[:8]}"
+    return f"{trial[:100]}-s{seed}-{identity[:8]}"
 
 
 def read_result(directory: Path) -> dict[str, Any] | None:

@@ -164,6 +164,8 @@ class Orchestrator:
             return
         run.add_metrics(result_metrics(entry.result), when=time.time(), step=0)
         run.tags.update(entry.tags)
+        if entry.status is Status.FINISHED and entry.correct.exists():
+            run.files.append(entry.correct)
         run.ends_as = MLFLOW_STATUS[entry.status]
         run.status = entry.status
 

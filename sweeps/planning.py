@@ -9,9 +9,16 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from darkmagic.checklist.model import Checklist, Trial
-from darkmagic.checklist.plan import Baseline, expand, with_baseline
+from darkmagic.checklist.plan import (
+    Baseline,
+    expand,
+    expand_combination,
+    plan_seeds,
+    with_baseline,
+)
 from darkmagic.sweeps.checklists import checklist_from
 from darkmagic.sweeps.inventory import OFF, read_option
+from darkmagic.sweeps.request import Request
 
 __all__ = ["Plan", "make_plan"]
 
@@ -28,11 +35,15 @@ class Plan:
 def make_plan(
     loader: ConfigLoader,
     config: DictConfig,
-    *,
     plain: Sequence[str],
     tricks: Sequence[str],
+    *,
+    seeds_of: Mapping[str, Sequence[int]] | None = None,
+    combination: Request | None = None,
 ) -> Plan:
-    """Return the plan of the checklist in `config`.
+    """Return the plan of the checklist in `config`, with the seeds it asks for or `seeds_of`.
+
+    A `combination` asks for the baseline and one trial that takes all its options instead.
 
     `plain` overrides go to every trial, but options of tricks among them become the
     baseline's; `tricks` (of a trick's field) go to the trials whose option has the field.
@@ -42,7 +53,16 @@ def make_plan(
     asked = {_group(word) for word in plain} & set(choices)
     chosen = {g.removeprefix("trick/"): choices[g] for g in asked if g.startswith("trick/")}
     checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
-    trials = expand(checklist, seeds=config.seeds, first_seed=config.seed)
+    if seeds_of is None:
+        seeds_of = plan_seeds(
+            checklist,
+            seeds=config.seeds,
+            first_seed=config.seed,
+            baseline_repeats=config.baseline_repeats,
+        )
+    trials = expand(checklist, seeds_of)
+    if combination is not None and combination.combination:
+        trials = expand_combination(checklist, combination.combination, combination.seeds)
     common = [word for word in plain if _group(word) not in _trick_groups(checklist)]
     common = [word for word in common if not word.startswith("seed=")]
     defaults = {str(group): str(option) for group, option in choices.items()}

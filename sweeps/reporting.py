@@ -1,36 +1,95 @@
-"""The report of a sweep: from its records, or from MLflow alone."""
+"""The report of a sweep, from MLflow alone: the same bytes for everyone who can read it."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from darkmagic.checklist.comparison import compare
-from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.checklist.model import Checklist
-from darkmagic.checklist.records import TrialRecord
-from darkmagic.checklist.report import FORMATS, Report, write_report
+from darkmagic.checklist.curves import Curve, curve
+from darkmagic.checklist.records import Status
+from darkmagic.checklist.report import FORMATS, Report, Sort, write_report
 from darkmagic.sweeps.checklists import from_json
-from darkmagic.sweeps.fields import CHECKLIST, KIND, PARENT, record_of
+from darkmagic.sweeps.fields import CHECKLIST, OVERRIDES, RULES, WORDS
 from darkmagic.sweeps.provenance import GIT_COMMIT
-from darkmagic.sweeps.tracking import open_client, search_runs
+from darkmagic.sweeps.rules import rules_from
+from darkmagic.sweeps.snapshot import Snapshot, newest_sweep, take_snapshot
+from darkmagic.sweeps.tracking import open_client
 
 __all__ = ["load_report", "make_report", "ui_command", "write_files"]
 
 
-def make_report(
-    experiment: str, checklist: Checklist, records: Sequence[TrialRecord], tags: Mapping[str, str]
+def load_report(
+    uri: str, experiment: str | None, *, curves: bool = False, sort: Sort = Sort.BEST
 ) -> Report:
-    """Return the report of `records`; `tags` are the parent run's, or what they will be."""
+    """Return the report of the newest sweep of `experiment`, of the newest of all if None.
+
+    Reads MLflow and nothing else; `curves`, for plots, take longest. Raises `UserError` where
+    there is no such sweep.
+    """
+    client = open_client(uri)
+    parent = newest_sweep(client, uri, experiment)
+    return make_report(take_snapshot(client, parent, curves=curves), sort)
+
+
+def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
+    """Return the report of `snapshot`."""
+    comparison = compare(
+        from_json(snapshot.tags[CHECKLIST]),
+        snapshot.records,
+        rules_from(snapshot.tags.get(RULES)),
+    )
+    finished = [r for r in snapshot.records if r.status is Status.FINISHED]
+    seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
+    epochs = [r.epochs for r in finished if r.epochs is not None]
+    return Report(
+        title=f"{snapshot.experiment}: what each trick does",
+        comparison=comparison,
+        facts=_facts(snapshot.tags),
+        words=tuple(json.loads(snapshot.tags.get(WORDS, "[]"))),
+        epochs=max(epochs, default=None),
+        run_seconds=statistics.fmean(seconds) if seconds else None,
+        cards=snapshot.cards,
+        reproduce=_reproduce(snapshot),
+        curves=_curves(snapshot),
+        sort=sort,
+    )
+
+
+def _facts(tags: Mapping[str, str]) -> dict[str, str]:
     versions = {k.partition(".")[2]: v for k, v in tags.items() if k.startswith("version.")}
     facts = {"versions": ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))}
+    words = json.loads(tags.get(WORDS, "[]"))
+    facts["asked for"] = shlex.join(["darkmagic", "checklist", "run", *words])
     if "machine" in tags:
         facts["machine"] = tags["machine"]
     if GIT_COMMIT in tags:
         facts["commit"] = tags[GIT_COMMIT]
-    return Report(f"{experiment}: what each trick does", compare(checklist, records), facts)
+    return facts
+
+
+def _reproduce(snapshot: Snapshot) -> dict[str, str]:
+    """Return the command that trains each row's first seed alone."""
+    commands: dict[str, str] = {}
+    for record in snapshot.records:
+        words = json.loads(snapshot.run_tags.get(record.run_id, {}).get(OVERRIDES, "[]"))
+        commands.setdefault(record.name, shlex.join(["darkmagic", "train", *words]))
+    return commands
+
+
+def _curves(snapshot: Snapshot) -> dict[str, dict[str, Curve]]:
+    curves: dict[str, dict[str, Curve]] = {}
+    for quantity, by_run in snapshot.histories.items():
+        series: dict[str, list[Mapping[int, float]]] = {}
+        for record in snapshot.records:
+            if by_run.get(record.run_id):
+                series.setdefault(record.name, []).append(by_run[record.run_id])
+        found = {name: curve(runs) for name, runs in series.items()}
+        curves[quantity] = {name: c for name, c in found.items() if c is not None}
+    return curves
 
 
 def write_files(report: Report, folder: Path) -> list[Path]:
@@ -42,41 +101,6 @@ def write_files(report: Report, folder: Path) -> list[Path]:
         path.write_text(write_report(report, form))
         paths.append(path)
     return paths
-
-
-def load_report(uri: str, experiment: str | None) -> Report:
-    """Return the report of the newest sweep of `experiment`, of the newest of all if None.
-
-    Reads MLflow and nothing else. Raises `UserError` where there is no such sweep.
-    """
-    client = open_client(uri)
-    experiments = {e.name: e.experiment_id for e in client.search_experiments()}
-    if experiment is not None and experiment not in experiments:
-        raise UserError(
-            f"no experiment {experiment!r} at {uri}; " + nearest(experiment, experiments)
-        )
-    chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
-    sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
-    if not sweeps:
-        where = f"experiment {experiment!r}" if experiment else uri
-        raise UserError(f"no sweep in {where} yet; start one with: darkmagic checklist run")
-    parent = max(sweeps, key=lambda run: run.info.start_time)
-    runs = search_runs(
-        client, parent.info.experiment_id, {KIND: "trial", PARENT: parent.info.run_id}
-    )
-    return make_report(
-        _name_of(experiments, parent),
-        from_json(parent.data.tags[CHECKLIST]),
-        sorted(
-            (record_of(run.data.tags, run.data.metrics, run.info.run_id) for run in runs),
-            key=lambda record: (record.seed, record.trick or "", record.option or ""),
-        ),
-        parent.data.tags,
-    )
-
-
-def _name_of(experiments: Mapping[str, str], run: Any) -> str:
-    return next(n for n, id_ in experiments.items() if id_ == run.info.experiment_id)
 
 
 def ui_command(uri: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,21 @@ from omegaconf import DictConfig, open_dict
 
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps import forkserver
+from darkmagic.sweeps.cards import write_cards
 from darkmagic.sweeps.checklists import to_json
 from darkmagic.sweeps.composition import derive_job_config, load_job_config, precomposed
 from darkmagic.sweeps.entry import Entry
-from darkmagic.sweeps.fields import CHECKLIST
-from darkmagic.sweeps.identity import identity, resolve
+from darkmagic.sweeps.fields import CHECKLIST, LOOK, LOOKS, RULES, WORDS, run_key
+from darkmagic.sweeps.further import further_seeds, known_records
+from darkmagic.sweeps.identity import identity, recipe_identity, resolve
 from darkmagic.sweeps.inert import look_ahead
 from darkmagic.sweeps.layout import experiment_folder, out_folder, trial_folder_name
 from darkmagic.sweeps.observer import observed_by
 from darkmagic.sweeps.orchestrator import Orchestrator
 from darkmagic.sweeps.planning import Plan, make_plan
 from darkmagic.sweeps.provenance import provenance
+from darkmagic.sweeps.request import current_request
+from darkmagic.sweeps.rules import rules_of
 from darkmagic.sweeps.tracking import TrackedRun, Tracker, default_uri
 from darkmagic.sweeps.view import current_view
 
@@ -38,10 +43,11 @@ class SweepOutcome:
     folder: Path
     uri: str
     plan: Plan
+    tags: Mapping[str, str]  # the parent run's
     records: tuple[TrialRecord, ...]
-    provenance: Mapping[str, str]
     tracker: Tracker
     parent: TrackedRun
+    looks: int  # taken before this sweep
 
 
 def run_sweep(
@@ -57,21 +63,39 @@ def run_sweep(
     a child while this process imports MLflow; MLflow's runs exist before the first trial.
     """
     forkserver.warm_up()
-    plan = make_plan(loader, master, plain=arguments, tricks=trick_overrides)
+    request = current_request()
+    plan = make_plan(loader, master, arguments, trick_overrides, combination=request)
     entries = _compose(loader, master, plan)
-    looking = _look_ahead(entries)
+    looking = None if request.goes_on else _look_ahead(entries)
 
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
     tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
-    tags = provenance()
-    parent = tracker.open_sweep(
-        _recipe_identity(entries[0]), {CHECKLIST: to_json(plan.checklist), **tags}
-    )
+    recipe = recipe_identity(entries[0].resolved, request.combination)
+    if request.goes_on:
+        records = known_records(uri, tracker.experiment, recipe)
+        seeds_of = further_seeds(plan, records, request, rules_of(master))
+        plan = make_plan(loader, master, arguments, trick_overrides, seeds_of=seeds_of)
+        entries = _compose(loader, master, plan)
+        looking = _look_ahead(entries)
+
+    tags = {
+        CHECKLIST: to_json(plan.checklist),
+        WORDS: json.dumps(request.words),
+        RULES: json.dumps(asdict(rules_of(master))),
+        **provenance(),
+    }
+    kind = "confirmation" if request.combination else "sweep"
+    parent = tracker.open_sweep(recipe, tags, kind)
+    looks = int(parent.known.get(LOOKS, 0))
+    if not looks:
+        parent.files.append(write_cards(loader, plan.checklist, folder))
     _adopt(entries, _findings(looking))
-    known = tracker.known_trials(parent)
+    known = tracker.known_trials(parent.run_id)
     for entry in entries:
         params = flatten(entry.resolved)
+        before = known.get(run_key(entry.tags))
+        entry.look = looks + 1 if before is None else int(before.data.tags.get(LOOK, 1))
         entry.run = tracker.open_trial(known, parent, entry.label, entry.tags, params)
     tracker.reopen(parent)
     tracker.flush(now=True)
@@ -94,10 +118,11 @@ def run_sweep(
         folder=folder,
         uri=uri,
         plan=plan,
+        tags=tags,
         records=tuple(entry.record() for entry in entries),
-        provenance=tags,
         tracker=tracker,
         parent=parent,
+        looks=looks,
     )
 
 
@@ -147,8 +172,8 @@ def _findings(looking: forkserver.Job | None) -> list[tuple[str, str] | None]:
 
 def _adopt(entries: Sequence[Entry], findings: Sequence[tuple[str, str] | None]) -> None:
     """Let trials that need no training stand as the look ahead found, in every seed."""
-    names = dict.fromkeys(entry.trial.name for entry in entries)
-    found = dict(zip(names, findings, strict=False))
+    first = [e.trial.name for e in entries if e.trial.seed == entries[0].trial.seed]
+    found = dict(zip(first, findings, strict=False))
     baselines = {e.trial.seed: e.identity for e in entries if e.trial.trick is None}
     for entry in entries:
         finding = found.get(entry.trial.name)
@@ -156,10 +181,6 @@ def _adopt(entries: Sequence[Entry], findings: Sequence[tuple[str, str] | None])
             finding = ("inert", "its configuration is the baseline's")
         if finding is not None and entry.status is Status.PENDING:
             entry.status, entry.reason = Status(finding[0]), finding[1]
-
-
-def _recipe_identity(baseline: Entry) -> str:
-    return identity({**baseline.resolved, "seed": None})
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,11 @@ class TrackedRun:
     run_id: str
     events_sent: int = 0
     status: str = ""
+    known: dict[str, str] = field(default_factory=dict)  # the tags that it had when opened
     tags: dict[str, str] = field(default_factory=dict)
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)  # to be its artifacts
     ends_as: str | None = None  # MLflow's status, once what waits is sent
 
     def add_metrics(self, metrics: Mapping[str, float], *, when: float, step: int) -> None:
@@ -96,7 +98,7 @@ class TrackedRun:
     @property
     def waiting(self) -> bool:
         """Whether anything is to be sent."""
-        return bool(self.tags or self.metrics or self.params or self.ends_as)
+        return bool(self.tags or self.metrics or self.params or self.files or self.ends_as)
 
 
 class Tracker:
@@ -120,15 +122,15 @@ class Tracker:
     def _search(self, **tags: str) -> list[Any]:
         return search_runs(self._client, self._experiment_id, tags)
 
-    def open_sweep(self, recipe: str, tags: Mapping[str, str]) -> TrackedRun:
+    def open_sweep(self, recipe: str, tags: Mapping[str, str], kind: str = "sweep") -> TrackedRun:
         """Return the parent run of the sweep over `recipe`, a new one where there is none."""
-        identity = {KIND: "sweep", EXPERIMENT: self.experiment, RECIPE: recipe}
+        identity = {KIND: kind, EXPERIMENT: self.experiment, RECIPE: recipe}
         found = self._search(**identity)
         return self._open(found[0] if found else None, self.experiment, {**identity, **tags})
 
-    def known_trials(self, parent: TrackedRun | None) -> dict[tuple[str, ...], Any]:
-        """Return the trials' runs under `parent` (all of the experiment's if None) by key."""
-        tags = {KIND: "trial"} if parent is None else {KIND: "trial", PARENT: parent.run_id}
+    def known_trials(self, parent_id: str | None) -> dict[tuple[str, ...], Any]:
+        """Return the trials' runs under a parent (all of the experiment's if None) by key."""
+        tags = {KIND: "trial"} if parent_id is None else {KIND: "trial", PARENT: parent_id}
         return {run_key(run.data.tags): run for run in self._search(**tags)}
 
     def open_trial(
@@ -155,8 +157,17 @@ class Tracker:
         else:
             known = found.data.tags
             sent = int(known.get(EVENTS_SENT, 0))
-            run = TrackedRun(found.info.run_id, sent, known.get(STATUS, ""))
+            run = TrackedRun(found.info.run_id, sent, known.get(STATUS, ""), dict(known))
             run.tags = {key: value for key, value in tags.items() if known.get(key) != value}
+        self._runs.append(run)
+        return run
+
+    def follow(self, run_id: str) -> TrackedRun:
+        """Return the run `run_id`, the one that is open if there is one, to write more to."""
+        for run in self._runs:
+            if run.run_id == run_id:
+                return run
+        run = TrackedRun(run_id)
         self._runs.append(run)
         return run
 
@@ -182,6 +193,9 @@ class Tracker:
         from mlflow.entities import Metric, Param, RunTag
 
         try:
+            while run.files:  # before the tags that say how the trial ended
+                self._client.log_artifact(run.run_id, str(run.files[0]))
+                del run.files[0]
             while run.waiting:
                 metrics = run.metrics[:METRICS_A_BATCH]
                 params = dict(list(run.params.items())[:PARAMS_A_BATCH])
@@ -196,21 +210,10 @@ class Tracker:
                 run.params = {k: v for k, v in run.params.items() if k not in params}
                 if last:
                     run.tags = {}
-                    if not run.params and run.ends_as:
-                        self._client.set_terminated(run.run_id, run.ends_as)
-                        run.ends_as = None
+                if last and not run.params and run.ends_as:
+                    self._client.set_terminated(run.run_id, run.ends_as)
+                    run.ends_as = None
         except Exception as error:  # noqa: BLE001 (whatever the store raises, training goes on)
             self.problem = str(error).strip().splitlines()[0]
             return False
         return True
-
-    def close_sweep(self, parent: TrackedRun, files: Sequence[Path]) -> None:
-        """Attach the report's `files` to `parent` and end it. Keeps quiet when MLflow is away:
-        the files are on disk, and the next run of the experiment attaches them.
-        """
-        try:
-            for path in files:
-                self._client.log_artifact(parent.run_id, str(path))
-        except Exception as error:  # noqa: BLE001 (whatever the store raises)
-            self.problem = str(error).strip().splitlines()[0]
-        self.flush(now=True)

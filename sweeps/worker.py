@@ -87,6 +87,7 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         max_steps=resolved["max_steps"],
         clip_grad_norm=resolved["clip_grad_norm"],
         ema_decay=resolved["ema_decay"],
+        test_set=resolved["test_set"],
         amp=resolved["amp"],
         channels_last=resolved["channels_last"],
         device=resolved["runtime"]["device"],

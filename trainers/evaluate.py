@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,16 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.device import autocast
 
-__all__ = ["evaluate"]
+__all__ = ["Evaluation", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy in nats, accuracy in [0, 1], and which images (N,) were right."""
+
+    loss: float
+    accuracy: float
+    correct: Tensor  # bool, on the device
 
 
 @torch.inference_mode()
@@ -19,8 +29,8 @@ def evaluate(
     batches: Iterable[tuple[Tensor, Tensor]],
     device: torch.device,
     amp: str,
-) -> tuple[float, float]:
-    """Return the mean cross-entropy in nats and the accuracy in [0, 1] over `batches`.
+) -> Evaluation:
+    """Evaluate `network` on `batches`, in their order.
 
     The loss is plain cross-entropy whatever the trick trains on, so that trials compare.
     Sums stay on the device: one synchronisation in all.
@@ -28,14 +38,13 @@ def evaluate(
     was_training = network.training
     network.eval()
     loss = torch.zeros((), device=device)
-    correct = torch.zeros((), device=device)
-    images_seen = 0
+    correct = []
     for images, classes in batches:
         with autocast(device, amp):
             logits = network(images)
         loss += F.cross_entropy(logits.float(), classes, reduction="sum")
-        correct += (logits.argmax(1) == classes).sum()
-        images_seen += len(classes)
+        correct.append(logits.argmax(1) == classes)
     network.train(was_training)
-    mean_loss, accuracy = (torch.stack([loss, correct]) / images_seen).tolist()
-    return mean_loss, accuracy
+    right = torch.cat(correct)
+    loss_sum, correct_sum = torch.stack([loss.double(), right.sum().double()]).tolist()
+    return Evaluation(loss_sum / len(right), correct_sum / len(right), right)

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EVENTS", "RESULT", "EventLog", "write_json"]
+__all__ = ["CORRECT", "EVENTS", "RESULT", "EventLog", "write_json"]
 
 EVENTS = "events.jsonl"
 RESULT = "result.json"
+CORRECT = "val_correct.npy"
+"""Which validation images were right: one bit an image, as numpy's `packbits` gives them."""
 
 
 class EventLog:

@@ -38,7 +38,10 @@ class Pipeline:
         self._train = Batches(
             data.train, recipe.batch_size, device, workers=recipe.workers, drop_last=True
         )
-        self._val = Batches(data.val, max(recipe.batch_size, 256), device, workers=recipe.workers)
+        self._device = device
+        self._workers = recipe.workers
+        self._eval_batch = max(recipe.batch_size, 256)
+        self._val = Batches(data.val, self._eval_batch, device, workers=recipe.workers)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -62,4 +65,10 @@ class Pipeline:
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, C, H, W), normalised, and classes (B,), in order."""
         for images, classes in self._val.epoch(None):
+            yield self._normalize(images), classes
+
+    def test(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the test split as `validation` does; it is read only when this is asked for."""
+        test = Batches(self._data.test, self._eval_batch, self._device, workers=self._workers)
+        for images, classes in test.epoch(None):
             yield self._normalize(images), classes

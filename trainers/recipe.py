@@ -53,6 +53,7 @@ class Recipe:
     max_steps: int | None = None  # ends training early, at the schedules' end
     clip_grad_norm: float | None = None
     ema_decay: float | None = None  # evaluate an average of the weights instead of the last
+    test_set: bool = False  # evaluate the test set too, once, after training
     amp: str = "auto"  # auto: bf16 where the hardware has it; bf16; off
     channels_last: bool = True
     device: str = "auto"

@@ -24,6 +24,9 @@ class Result:
     reason: str = ""
     val_accuracy: float | None = None  # in [0, 1], after the last epoch
     val_loss: float | None = None  # nats
+    val_images: int | None = None
+    classes: int | None = None
+    test_accuracy: float | None = None  # in [0, 1]; only where the recipe asks for it
     train_loss: float | None = None  # of the last epoch, as trained on
     epochs: int = 0  # trained
     step_seconds: float | None = None

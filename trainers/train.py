@@ -15,8 +15,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.device import (
@@ -27,8 +28,8 @@ from darkmagic.trainers.device import (
     reset_peak_memory,
     synchronize,
 )
-from darkmagic.trainers.evaluate import evaluate
-from darkmagic.trainers.files import EventLog
+from darkmagic.trainers.evaluate import Evaluation, evaluate
+from darkmagic.trainers.files import CORRECT, EventLog
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
@@ -118,6 +119,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         log.append(event)
 
     status, reason = "finished", ""
+    evaluation: Evaluation | None = None
     network.train()
     for epoch in range(len(state.history), len(plan)):
         epoch_started = time.perf_counter()
@@ -141,9 +143,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
 
-        val_loss, val_accuracy = evaluate(
-            state.evaluated, pipeline.validation(), device, recipe.amp
-        )
+        evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
         group = state.optimizer.param_groups[0]
         event = {
             "type": "epoch",
@@ -151,8 +151,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             "epochs": len(plan),
             "steps": plan[epoch],
             "train_loss": train_loss,
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
+            "val_loss": evaluation.loss,
+            "val_accuracy": evaluation.accuracy,
             "lr": group["lr"],
             "weight_decay": group["weight_decay"],
             "images_per_second": plan[epoch] * len(images) / seconds,
@@ -165,10 +165,16 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         log.append(event)
         if tell is not None:
             tell(event)
-        if not math.isfinite(train_loss) or not math.isfinite(val_loss):
+        if not math.isfinite(train_loss) or not math.isfinite(evaluation.loss):
             status, reason = "diverged", f"loss is not finite in epoch {epoch + 1}"
             break
 
+    if evaluation is None:  # killed after its last epoch, before its result
+        evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
+    _save_correct(directory, evaluation.correct)
+    test_accuracy = None
+    if recipe.test_set:
+        test_accuracy = evaluate(state.evaluated, pipeline.test(), device, recipe.amp).accuracy
     synchronize(device)
     last = state.history[-1]
     return Result(
@@ -176,6 +182,9 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         reason=reason,
         val_accuracy=last["val_accuracy"],
         val_loss=last["val_loss"],
+        val_images=len(evaluation.correct),
+        classes=len(data.classes),
+        test_accuracy=test_accuracy,
         train_loss=last["train_loss"],
         epochs=len(state.history),
         step_seconds=median_step_seconds(state.history),
@@ -208,6 +217,10 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
             value.lerp_(current[name], 1 - decay)
         else:
             value.copy_(current[name])
+
+
+def _save_correct(directory: Path, correct: Tensor) -> None:
+    np.save(directory / CORRECT, np.packbits(correct.cpu().numpy()))
 
 
 def _memory_used(device: torch.device) -> int:

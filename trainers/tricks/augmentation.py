@@ -9,6 +9,11 @@ or more on ImageNet; in short ones it often costs accuracy.
 Conflicts: strong augmentation, mixup and high weight decay can be too much together.
 Source: Cubuk et al. 2019 (arXiv 1805.09501) for AutoAugment; Howard 2013 (arXiv 1312.5402),
 section 2, for colour jitter, in the strength that is usual since (0.4).
+Published:
+- autoaugment against standard: +0.64; ResNet-50; ImageNet; 300 epochs, standard without colour
+  jitter; PaddleClas, data augmentation docs, section 4
+- autoaugment against standard: +1.3; ResNet-50; ImageNet; epochs not stated; Fast AutoAugment
+  README, ImageNet table
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ Conflicts: an edit of the architecture that renames, reshapes or takes out layer
 pretrained tensors in use; the share that the final network uses is reported.
 Source: Yosinski et al. 2014 (arXiv 1411.1792); He et al. 2019, "Rethinking ImageNet
 Pre-training" (arXiv 1811.08883), for when it does not help.
+Published:
+- none found that changes the start alone and is more than a single run.
 """
 
 from __future__ import annotations

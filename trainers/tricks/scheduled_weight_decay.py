@@ -8,6 +8,8 @@ When it helps: long schedules that end in overfitting. In a short run there is l
 gain.
 Conflicts: does nothing where weight decay is 0.
 Source: Ridnik, "Revealing the Dark Magic Behind Deep Learning" (scheduled regularisation).
+Published:
+- none found.
 """
 
 from __future__ import annotations

@@ -12,6 +12,13 @@ When it helps: nearly always on accuracy; it costs memory traffic, so a step tak
 Conflicts: none. Fresh gates start near 1/2 and halve the branches of pretrained networks,
 which fine-tuning has to undo. Pretrained tensors keep their names and values.
 Source: Hu et al. 2018 (arXiv 1709.01507), sections 3 and 6.4 for the place.
+Published:
+- on against off: +1.51; ResNet-50; ImageNet; 100 epochs; Hu et al. 2018, section 5.1, read in a
+  transcript
+- on against off: +0.79; ResNet-101; ImageNet; 100 epochs; Hu et al. 2018, section 5.1, read in a
+  transcript
+- on against off: +1.1; ResNet-50; ImageNet; epochs not stated, after every wide convolution;
+  Composer, squeeze-and-excitation card, example effects
 """
 
 from __future__ import annotations

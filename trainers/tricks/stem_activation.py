@@ -13,6 +13,8 @@ Conflicts: pretrained weights were trained with the activation they had. Only ac
 that are modules can be replaced, not calls such as `F.relu`.
 Source: Ridnik's article; Ridnik et al. 2021 (TResNet, arXiv 2003.13630) for leaky ReLU in
 stem and downscaling layers; Ramachandran et al. 2017 (arXiv 1710.05941) for swish.
+Published:
+- none found.
 """
 
 from __future__ import annotations

@@ -1,0 +1,47 @@
+"""Adding seeds after a look at the table, without more false claims than were promised.
+
+Every look at the verdicts is a chance to find something by luck. The 5 % are therefore spent
+in parts: most on the first look, half of what is left on each later one, so that however many
+there are, all of them together stay within 5 % (Bonferroni over looks, that is alpha spending:
+Lan & DeMets 1983). A p value of a look is divided by the look's share before it is compared
+with 0.05, and the smallest of a row's looks counts: what was found stays found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["ALPHA", "FIRST_SHARE", "holm", "over_looks", "share_of_look"]
+
+ALPHA = 0.05
+"""The chance of any false claim in a table, over all looks at it."""
+
+FIRST_SHARE = 0.8
+"""Of `ALPHA`, what the first look may spend. 1 would leave nothing for adding seeds."""
+
+
+def share_of_look(look: int) -> float:
+    """Return the share of `ALPHA` for `look`, counted from 1; all shares sum to 1."""
+    return FIRST_SHARE if look == 1 else (1 - FIRST_SHARE) * 0.5 ** (look - 1)
+
+
+def holm(p_values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return p values adjusted for their number, by Holm's method.
+
+    None, of a row that failed or was not tested, enters as 1: dropping rows buys nothing.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    if not p_values:
+        return {}
+    raw = [1.0 if p is None else p for p in p_values.values()]
+    return dict(zip(p_values, multipletests(raw, method="holm")[1].tolist(), strict=True))
+
+
+def over_looks(adjusted: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return each row's p value over all looks, given Holm's of each look in their order."""
+    final: dict[str, float] = {}
+    for look, p_values in enumerate(adjusted, start=1):
+        for name, p in p_values.items():
+            final[name] = min(final.get(name, 1.0), p / share_of_look(look))
+    return final

@@ -1,0 +1,140 @@
+"""The table of a comparison: fits 80 columns, uses 160."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group, JustifyMethod, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from darkmagic.checklist.formatting import interval, p_value, percent, points, ratio, values
+from darkmagic.checklist.report import Report
+from darkmagic.checklist.rows import Row
+from darkmagic.checklist.verdicts import Verdict
+
+__all__ = ["comparison_view"]
+
+MEDIUM, WIDE = 100, 140
+"""Widths from which intervals are written out, and from which all costs are shown."""
+
+STYLES = {
+    Verdict.BETTER: "green",
+    Verdict.WORSE: "red",
+    Verdict.FAILED: "red",
+    Verdict.UNSTABLE: "yellow",
+    Verdict.BASELINE: "bold",
+}
+BAR = 11
+
+
+@dataclass(frozen=True)
+class _Column:
+    head: str
+    cell: Callable[[Row], Text]
+    right: bool = True
+
+
+def comparison_view(report: Report, width: int, *, every_run: bool = False) -> RenderableType:
+    """Return the table for `width` columns, with what it means and what to do below."""
+    columns = list(_columns(report, width, every_run=every_run))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
+    for column in columns:
+        fixed = column.head not in ("trial", "verdict", "every run, %")
+        justify: JustifyMethod = "right" if column.right else "left"
+        table.add_column(column.head, justify=justify, no_wrap=fixed, overflow="fold")
+    section = ""
+    for row in report.rows:
+        if row.section != section:
+            section = row.section
+            table.add_section()
+            table.add_row(Text(section, style="bold"))
+        table.add_row(*(column.cell(row) for column in columns))
+    return Group(table, *_below(report))
+
+
+def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:
+    has_intervals = any(row.interval for row in report.rows)
+    reach = _reach(report.rows)
+    yield _Column("trial", lambda row: _name(row, mark=width >= MEDIUM), right=False)
+    yield _Column("val %", lambda row: Text(percent(row.accuracy)))
+    yield _Column("diff", lambda row: Text(points(row.difference)))
+    if has_intervals:
+        yield _Column("around zero", lambda row: _bar(row, reach), right=False)
+    if has_intervals and width >= MEDIUM:
+        yield _Column("95 % interval", lambda row: Text(interval(row.interval)))
+        yield _Column("adj. p", lambda row: Text(p_value(row.p_value)))
+    if every_run:
+        yield _Column("every run, %", lambda row: Text(values(row)), right=False)
+    else:
+        yield from _costs(width, has_intervals=has_intervals)
+    yield _Column("verdict", lambda row: Text(row.said, STYLES.get(row.verdict, "")), right=False)
+    if width >= WIDE:
+        yield _Column("published", lambda row: Text(_published(report, row)))
+
+
+def _costs(width: int, *, has_intervals: bool) -> Iterator[_Column]:
+    wide = width >= WIDE
+    if wide or width >= MEDIUM or not has_intervals:
+        yield _Column("time", lambda row: Text(ratio(row.ratios["time"], spread=wide)))
+    if wide:
+        yield _Column("total", lambda row: Text(ratio(row.ratios["wall"])))
+        yield _Column("memory", lambda row: Text(ratio(row.ratios["memory"])))
+        yield _Column("params", lambda row: Text(ratio(row.ratios["parameters"])))
+
+
+def _published(report: Report, row: Row) -> str:
+    """Return the range of what was published; the other formats say where."""
+    found = sorted(effect.points for effect in report.published(row))
+    if len(found) > 1 and found[0] != found[-1]:
+        return f"{points(found[0])}..{points(found[-1])}"
+    return points(found[0]) if found else ""
+
+
+def _name(row: Row, *, mark: bool) -> Text:
+    text = Text(row.name, style="bold" if row.trick is None else "")
+    return text.append(" *", style="bold") if row.unbeaten and mark else text
+
+
+def _reach(rows: Sequence[Row]) -> float:
+    """Return the largest difference that the bars have to show; longer intervals are cut."""
+    ends = [abs(row.difference) for row in rows if row.difference is not None]
+    spans = sorted(
+        max(abs(row.interval.low), abs(row.interval.high)) for row in rows if row.interval
+    )
+    typical = spans[int(0.8 * (len(spans) - 1))] if spans else 0.0
+    return max([*ends, typical, 0.01])
+
+
+def _bar(row: Row, reach: float) -> Text:
+    """Return the interval drawn around zero: `--o--|`, with arrows where it is cut off."""
+    if row.interval is None or row.difference is None:
+        return Text()
+    half = BAR // 2
+
+    def place(value: float) -> int:
+        return half + round(max(-1.0, min(1.0, value / reach)) * half)
+
+    cells = [" "] * BAR
+    for cell in range(place(row.interval.low), place(row.interval.high) + 1):
+        cells[cell] = "-"
+    if row.interval.low < -reach:
+        cells[0] = "<"
+    if row.interval.high > reach:
+        cells[-1] = ">"
+    cells[half] = "|"
+    cells[place(row.difference)] = "o"
+    return Text("".join(cells).rstrip(), STYLES.get(row.verdict, ""))
+
+
+def _below(report: Report) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    if report.advice.sentences:
+        parts += [Text(" ".join(report.advice.sentences)), Text()]
+    parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in report.notes]
+    for why, command in report.advice.steps:
+        parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]
+    return parts

@@ -1,0 +1,73 @@
+"""`darkmagic checklist confirm`: the winners together, on the test set."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkmagic.cli.errors import explained, interruptible
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from darkmagic.checklist.confirmation import Confirmation
+
+__all__ = ["confirm"]
+
+
+def confirm(
+    overrides: Overrides = None,
+    name: Name = None,
+    out: Out = None,
+    config_dir: ConfigDirs = None,
+    take: Annotated[
+        list[str] | None,
+        typer.Option("--take", help="Confirm this trick=option instead of winners; repeatable."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Fresh seeds for both recipes.")] = 5,
+) -> None:
+    """Train the winners together with fresh seeds, and look at the test set, once.
+
+    Give the overrides of the sweep. Says too whether the winners' gains add up.
+    """
+    with explained():
+        from rich.text import Text
+
+        from darkmagic.cli.console import make_console
+        from darkmagic.cli.progress import make_view
+        from darkmagic.sweeps.confirming import confirm_winners
+
+        words = all_words(overrides, name, out)
+        again = shlex.join(["darkmagic", *sys.argv[1:]])
+        with interruptible(again), make_view(make_console(stderr=True)) as view:
+            confirmed = confirm_winners(words, view, config_dir or (), take=take or (), seeds=seeds)
+        console = make_console()
+        if confirmed is None:
+            console.print("No trial of this sweep is better than the baseline: nothing to confirm.")
+            return
+        found = confirmed.confirmation
+        console.print(_table(found))
+        for sentence in found.sentences:
+            console.print(Text(sentence))
+        console.print(f"written to {confirmed.file}", soft_wrap=True)
+
+
+def _table(found: Confirmation) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("recipe", overflow="fold")
+    table.add_column("test %", justify="right")
+    table.add_column("every run, %", overflow="fold")
+    recipe = " ".join(f"{trick}={option}" for trick, option in found.combination.items())
+    for label, runs in (("baseline", found.baseline), (recipe, found.combined)):
+        mean = f"{sum(runs.values()) / len(runs):.2f}" if runs else ""
+        every = " ".join(f"{accuracy:.2f}" for accuracy in runs.values())
+        table.add_row(Text(label), mean, every)
+    return table

@@ -1,0 +1,42 @@
+"""`darkmagic checklist power`: what a number of seeds can find, before it is spent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from darkmagic.cli.errors import explained
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+
+__all__ = ["power"]
+
+
+def power(
+    overrides: Overrides = None,
+    name: Name = None,
+    out: Out = None,
+    config_dir: ConfigDirs = None,
+    spread: Annotated[
+        list[float] | None,
+        typer.Option("--spread", help="Points by which runs spread; repeatable."),
+    ] = None,
+) -> None:
+    """Show the smallest effect that each number of seeds finds, and what is left to decide.
+
+    Where the experiment has run, its own spread is used, and for each undecided trial it says
+    how many seeds would settle it.
+    """
+    with explained():
+        from darkmagic.checklist.errors import UserError
+        from darkmagic.cli.console import make_console
+        from darkmagic.cli.power_view import power_view, settle_view
+        from darkmagic.sweeps import api
+
+        if any(value <= 0 for value in spread or ()):
+            raise UserError(f"--spread={min(spread or ())}: need a number of points over 0")
+        known = api.power(all_words(overrides, name, out), config_dir or ())
+        console = make_console()
+        console.print(power_view(known.trials, spread, known.report))
+        if known.report is not None:
+            console.print(settle_view(known.report))

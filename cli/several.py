@@ -1,0 +1,84 @@
+"""The tables of several experiments: two compared, or many summarised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from darkmagic.checklist.comparison import Comparison
+from darkmagic.checklist.formatting import interval, p_value, points
+from darkmagic.checklist.looks import ALPHA
+from darkmagic.checklist.robust import summarise
+from darkmagic.checklist.two import contrast
+
+__all__ = ["compared_view", "summary_view"]
+
+FEW_RUNS = 3
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place else "left", overflow="fold")
+    return table
+
+
+def _note(text: str) -> Padding:
+    return Padding(Text(text, style="dim"), (0, 0, 0, 2))
+
+
+def compared_view(one: str, first: Comparison, other: str, second: Comparison) -> RenderableType:
+    """Return every trial's effect in two experiments, and their difference."""
+    table = _table("trial", one, other, "change", "95 % interval", "adj. p")
+    for row in contrast(first, second):
+        sure = row.p_value is not None and row.p_value < ALPHA
+        change = Text(points(row.change), style="bold" if sure else "")
+        table.add_row(
+            Text(row.name),
+            Text(points(row.first)),
+            Text(points(row.second)),
+            change,
+            Text(interval(row.interval)),
+            Text(p_value(row.p_value)),
+        )
+    return Group(
+        table,
+        _note(
+            f"Differences from each experiment's own baseline, in points; change is {other} minus "
+            f"{one}. p values are adjusted by Holm's method over the trials that both have."
+        ),
+    )
+
+
+def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
+    """Return one row a trial over all `comparisons`."""
+    table = _table("trial", "gain", "95 % interval", "P(better)", "95 % interval", "experiments")
+    for row in summarise(comparisons):
+        table.add_row(
+            Text(row.name),
+            Text(points(row.gain)),
+            Text(interval(row.gain_interval)),
+            Text(f"{row.improvement:.2f}"),
+            Text(f"{row.improvement_interval.low:.2f} to {row.improvement_interval.high:.2f}"),
+            Text(f"{row.experiments} ({row.runs} runs)"),
+        )
+    notes = [
+        (
+            "Gain is the interquartile mean over all runs of points above each experiment's own "
+            "baseline; P(better) is the probability that a run of the trial beats one of the "
+            "baseline. Intervals are from a bootstrap stratified by experiment (Agarwal et al. 2021), "
+            "each row for itself."
+        )
+    ]
+    runs = min((len(c.baseline.accuracies) for c in comparisons.values()), default=0)
+    if runs < FEW_RUNS or len(comparisons) < FEW_RUNS:
+        notes.append(
+            "A bootstrap of so few runs is too narrow: with 3 runs of one experiment its 95 % "
+            "interval covers 79 %. Each experiment's own report has exact intervals."
+        )
+    return Group(table, *(_note(note) for note in notes))
