@@ -89,21 +89,22 @@ def _to_settle(
     run_seconds: float | None,
     steps: list[tuple[str, str]],
 ) -> list[str]:
-    """Say what more seeds would settle, and add the command for as many as settle a row."""
-    needed = {row.name: seeds_to_settle(row, comparison) for row in rows}
-    reachable = sorted(seeds for seeds in needed.values() if seeds is not None)
-    if not reachable:
+    """Say what more seeds would settle, and add the command for the fewest that settle any."""
+    known = [(seeds_to_settle(row, comparison), row.name) for row in rows]
+    needed = sorted((seeds, name) for seeds, name in known if seeds is not None)
+    if not needed:
         return ["Not even 100 seeds would settle them: their differences are too small to matter."]
-    more = max(1, reachable[len(reachable) // 2] - comparison.seeds)
-    settled = sum(seeds <= comparison.seeds + more for seeds in reachable)
+    more = max(1, needed[0][0] - comparison.seeds)
+    settled = [name for seeds, name in needed if seeds <= comparison.seeds + more]
+    steps.append(("To settle more", _command("run", [*words, f"seeds=+{more}", "only=undecided"])))
     runs = more * (len(rows) + 1)
     cost = f"{runs} runs" + (f", about {_duration(runs * run_seconds)}" if run_seconds else "")
-    steps.append(("To settle more", _command("run", [*words, f"seeds=+{more}", "only=undecided"])))
-    many = "it" if len(rows) == 1 else f"{settled} of them"
-    noun = "seed" if more == 1 else "seeds"
-    return [
-        f"{more} more {noun} ({cost}) would settle {many}, if their effects are what they seem."
-    ]
+    what = settled[0] if len(settled) == 1 else f"{len(settled)} of them"
+    sentence = f"{more} more {'seed' if more == 1 else 'seeds'} ({cost}) would settle {what}"
+    half = needed[(len(needed) - 1) // 2][0] - comparison.seeds
+    if half > more:
+        sentence += f", {half} more half of those that can be settled"
+    return [f"{sentence}, if their effects are what they seem."]
 
 
 def _named(rows: Iterable[Row]) -> str:

@@ -75,7 +75,8 @@ def compare(
 
     look = _last_complete_look(records)
     names = list(groups)
-    effects, p_values = _over_looks(groups, look)
+    images = next((len(r.correct) for r in records if r.correct is not None), None)
+    effects, p_values = _over_looks(groups, look, images)
     rows = [
         make_row(
             groups[name],
@@ -96,7 +97,7 @@ def compare(
         rules=rules,
         look=look,
         waiting=sum(record.status not in ENDED for record in records),
-        images=next((len(r.correct) for r in records if r.correct is not None), None),
+        images=images,
         baseline_runs=len(rows[0].accuracies),
         seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
         baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
@@ -110,14 +111,15 @@ def _last_complete_look(records: Sequence[TrialRecord]) -> int:
 
 
 def _over_looks(
-    groups: Mapping[str, Sequence[TrialRecord]], last: int
+    groups: Mapping[str, Sequence[TrialRecord]], last: int, images: int | None
 ) -> tuple[Effects, dict[str, float]]:
     """Return the effects at the last look, and p values over all looks up to it."""
     names = list(groups)
     adjusted = []
-    effects = estimate_effects(_runs(groups, last or None))
+    resolution = 100 / images if images else 0.0
+    effects = estimate_effects(_runs(groups, last or None), resolution)
     for look in range(1, last + 1):
-        at_look = effects if look == last else estimate_effects(_runs(groups, look))
+        at_look = effects if look == last else estimate_effects(_runs(groups, look), resolution)
         raw = {
             name: _testable_p(at_look.by_trial.get(place), groups[name])
             for place, name in enumerate(names)

@@ -21,6 +21,8 @@ from darkmagic.checklist.spread import (
 __all__ = ["Effect", "Effects", "estimate_effects"]
 
 Array = NDArray[np.float64]
+NOTHING = 1e-9
+"""Points: below what double precision says of percentages."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,19 @@ class Effect:
     @property
     def p_value(self) -> float | None:
         """Two-sided, of no difference, unadjusted."""
-        from scipy import stats
+        from scipy.special import stdtr
 
         if self.error is None:
             return None
-        if self.error == 0:
-            return 1.0 if self.difference == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.difference) / self.error, self.df))
+        return float(2 * stdtr(self.df, -abs(self.difference) / self.error))
 
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the interval of `level`, in points, for this trial by itself."""
-        from scipy import stats
+        from scipy.special import stdtrit
 
         if self.error is None:
             return None
-        reach = float(stats.t.ppf((1 + level) / 2, self.df)) * self.error
+        reach = float(stdtrit(self.df, (1 + level) / 2)) * self.error
         return self.difference - reach, self.difference + reach
 
 
@@ -69,15 +69,18 @@ class Effects:
     covariance: Array | None = None  # of the differences of `trials`, squared points
 
 
-def estimate_effects(runs: Sequence[Run]) -> Effects:
+def estimate_effects(runs: Sequence[Run], resolution: float = 0.0) -> Effects:
     """Return the effects of all trials in `runs`, of which trial 0 is the baseline.
 
-    Of the models that `designs` offers, the one with the smaller standard errors counts.
-    Trials that nothing links with the baseline are left out.
+    `resolution` is the step of an accuracy in points, 100 / images: runs that happen to agree
+    still spread by its rounding, a variance of `resolution**2 / 12`. Of the models that
+    `designs` offers, the one with the smaller standard errors counts. Trials that nothing
+    links with the baseline are left out.
     """
     if not any(run.trial == 0 for run in runs) or len({run.trial for run in runs}) < 2:
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
-    found = [_estimate(design) for design in designs(runs)]
+    least = max(resolution**2 / 12, NOTHING**2)
+    found = [_estimate(design, least) for design in designs(runs)]
     return min(found, key=_typical_error)
 
 
@@ -86,16 +89,16 @@ def _typical_error(effects: Effects) -> float:
     return float(np.median(errors)) if errors else float("inf")
 
 
-def _estimate(design: Design) -> Effects:
+def _estimate(design: Design, least: float) -> Effects:
     calm, unstable = _without_unstable(design)
     if not calm.df:
         differences = {
-            trial: Effect(float(effect))
+            trial: Effect(_tidy(effect))
             for trial, effect in zip(design.trials, design.effects, strict=True)
         }
         return Effects(differences, None, 0, None, design.blocked, float("inf"))
     own = own_variances(calm, tuple(run for run in design.runs if run.trial in unstable))
-    pooled = Spread(calm.variance, calm.df)
+    pooled = Spread(max(calm.variance, least), calm.df)
     prior = prior_df([spread for trial, spread in own.items() if trial not in unstable])
     spreads = {
         trial: own[trial]
@@ -107,11 +110,12 @@ def _estimate(design: Design) -> Effects:
     }
     variances = np.array([spreads[run.trial].variance for run in design.runs])
     covariance = (design.weights * variances) @ design.weights.T
+    dfs = _satterthwaite(design, spreads, calm.df)
     effects = {
         trial: Effect(
-            difference=float(design.effects[place]),
+            difference=_tidy(design.effects[place]),
             error=math.sqrt(covariance[place, place]),
-            df=_satterthwaite(design, place, spreads, calm.df),
+            df=float(dfs[place]),
             unstable=trial in unstable,
         )
         for place, trial in enumerate(design.trials)
@@ -144,16 +148,20 @@ def _without_unstable(design: Design) -> tuple[Design, set[int]]:
     return calm, unstable
 
 
-def _satterthwaite(design: Design, place: int, spreads: dict[int, Spread], most: float) -> float:
-    """Return the degrees of freedom of a sum of variances. Satterthwaite 1946."""
-    parts: dict[int, float] = {}
-    for run, weight in zip(design.runs, design.weights[place], strict=True):
-        parts[run.trial] = parts.get(run.trial, 0.0) + weight**2 * spreads[run.trial].variance
-    total = sum(parts.values())
-    if total == 0:
-        return most
-    spent = sum(part**2 / spreads[trial].df for trial, part in parts.items())
-    return min(total**2 / spent, most) if spent else most
+def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> Array:
+    """Return each difference's degrees of freedom, as a sum of variances (Satterthwaite 1946)."""
+    trials = sorted(spreads)
+    of_trial = np.array([[run.trial == trial for trial in trials] for run in design.runs])
+    variances = np.array([spreads[run.trial].variance for run in design.runs])
+    parts = (design.weights**2 * variances) @ of_trial.astype(float)
+    spent = (parts**2 / np.array([spreads[trial].df for trial in trials])).sum(1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(spent > 0, np.minimum(parts.sum(1) ** 2 / spent, most), most)
+
+
+def _tidy(difference: float) -> float:
+    """Let rounding errors of least squares be no difference."""
+    return float(difference) if abs(difference) > NOTHING else 0.0
 
 
 def _share(between: float | None, within: float) -> float | None:

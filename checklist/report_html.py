@@ -8,6 +8,7 @@ from darkmagic.checklist.plots.style import themed
 from darkmagic.checklist.plots.training import MOST_PANELS, curves_plot, schedules_plot
 from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
+from darkmagic.checklist.scale import reach_of
 
 __all__ = ["to_html"]
 
@@ -49,19 +50,17 @@ def to_html(report: Report) -> str:
 
 def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
     """Return where each interval stands in a bar 100 wide with 0 in its middle."""
-    known = [row for row in rows if row.difference is not None]
-    ends = [abs(row.difference or 0) for row in known]
-    ends += [abs(e) for row in known if row.interval for e in (row.interval.low, row.interval.high)]
-    reach = max([*ends, 0.01])
+    reach = reach_of(rows)
 
     def place(value: float) -> float:
-        return round(50 + 48 * value / reach, 2)
+        return round(50 + 50 * max(-1.0, min(1.0, value / reach)), 2)
 
     return {
         row.name: {
-            "low": place(row.interval.low if row.interval else row.difference or 0),
-            "high": place(row.interval.high if row.interval else row.difference or 0),
-            "dot": place(row.difference or 0),
+            "low": place(row.interval.low if row.interval else row.difference),
+            "high": place(row.interval.high if row.interval else row.difference),
+            "dot": place(row.difference),
         }
-        for row in known
+        for row in rows
+        if row.difference is not None
     }

@@ -39,7 +39,7 @@ def to_markdown(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"# {report.title}"
+    yield f"# {_escape(report.title)}"
     yield ""
     if report.advice.sentences:
         yield " ".join(_escape(sentence) for sentence in report.advice.sentences)

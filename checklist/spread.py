@@ -52,22 +52,18 @@ def find_unstable(spreads: dict[int, Spread]) -> set[int]:
     Beyond the 99.9 % point of F against a pooled variance that is made from the median, which
     wild trials do not move.
     """
-    from scipy import stats
+    from scipy.special import chdtri, fdtri
 
     if len(spreads) < 3:
         return set()
+    variances = np.array([spread.variance for spread in spreads.values()])
+    df = np.array([spread.df for spread in spreads.values()])
     # A chi-squared variable has its median below its mean: by that much a median is short.
-    typical = float(
-        np.median([s.variance / (stats.chi2.ppf(0.5, s.df) / s.df) for s in spreads.values()])
-    )
-    total = sum(spread.df for spread in spreads.values())
+    typical = np.median(variances / (chdtri(df, 0.5) / df))
     if typical == 0:
         return set()
-    return {
-        trial
-        for trial, spread in spreads.items()
-        if spread.variance > typical * stats.f.ppf(UNSTABLE, spread.df, total - spread.df)
-    }
+    wild = variances > typical * fdtri(df, df.sum() - df, UNSTABLE)
+    return {trial for trial, is_wild in zip(spreads, wild, strict=True) if is_wild}
 
 
 def prior_df(spreads: list[Spread]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich import box
@@ -14,11 +14,12 @@ from rich.text import Text
 from darkmagic.checklist.formatting import interval, p_value, percent, points, ratio, values
 from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
+from darkmagic.checklist.scale import reach_of
 from darkmagic.checklist.verdicts import Verdict
 
 __all__ = ["comparison_view"]
 
-MEDIUM, WIDE = 100, 140
+MEDIUM, WIDE = 116, 156
 """Widths from which intervals are written out, and from which all costs are shown."""
 
 STYLES = {
@@ -28,7 +29,9 @@ STYLES = {
     Verdict.UNSTABLE: "yellow",
     Verdict.BASELINE: "bold",
 }
-BAR = 11
+BAR = 9
+LONGEST_NAME = 40
+"""Of a trial; longer ones are folded."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,12 @@ class _Column:
 def comparison_view(report: Report, width: int, *, every_run: bool = False) -> RenderableType:
     """Return the table for `width` columns, with what it means and what to do below."""
     columns = list(_columns(report, width, every_run=every_run))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    longest = max(len(row.name) for row in report.rows)
     for column in columns:
-        fixed = column.head not in ("trial", "verdict", "every run, %")
+        fixed = column.head not in ("verdict", "every run, %")
+        if column.head == "trial":
+            fixed = longest <= LONGEST_NAME
         justify: JustifyMethod = "right" if column.right else "left"
         table.add_column(column.head, justify=justify, no_wrap=fixed, overflow="fold")
     section = ""
@@ -58,12 +64,12 @@ def comparison_view(report: Report, width: int, *, every_run: bool = False) -> R
 
 def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:
     has_intervals = any(row.interval for row in report.rows)
-    reach = _reach(report.rows)
+    reach = reach_of(report.rows)
     yield _Column("trial", lambda row: _name(row, mark=width >= MEDIUM), right=False)
     yield _Column("val %", lambda row: Text(percent(row.accuracy)))
     yield _Column("diff", lambda row: Text(points(row.difference)))
     if has_intervals:
-        yield _Column("around zero", lambda row: _bar(row, reach), right=False)
+        yield _Column("around 0", lambda row: _bar(row, reach), right=False)
     if has_intervals and width >= MEDIUM:
         yield _Column("95 % interval", lambda row: Text(interval(row.interval)))
         yield _Column("adj. p", lambda row: Text(p_value(row.p_value)))
@@ -99,16 +105,6 @@ def _name(row: Row, *, mark: bool) -> Text:
     return text.append(" *", style="bold") if row.unbeaten and mark else text
 
 
-def _reach(rows: Sequence[Row]) -> float:
-    """Return the largest difference that the bars have to show; longer intervals are cut."""
-    ends = [abs(row.difference) for row in rows if row.difference is not None]
-    spans = sorted(
-        max(abs(row.interval.low), abs(row.interval.high)) for row in rows if row.interval
-    )
-    typical = spans[int(0.8 * (len(spans) - 1))] if spans else 0.0
-    return max([*ends, typical, 0.01])
-
-
 def _bar(row: Row, reach: float) -> Text:
     """Return the interval drawn around zero: `--o--|`, with arrows where it is cut off."""
     if row.interval is None or row.difference is None:
@@ -133,7 +129,9 @@ def _bar(row: Row, reach: float) -> Text:
 def _below(report: Report) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if report.advice.sentences:
-        parts += [Text(" ".join(report.advice.sentences)), Text()]
+        parts += [Text(), Text(" ".join(report.advice.sentences))]
+    if report.notes:
+        parts.append(Text())
     parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in report.notes]
     for why, command in report.advice.steps:
         parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]

@@ -27,8 +27,8 @@ def power_view(
     """Return the smallest effect found four times in five, by number of runs and spread."""
     own = report.comparison.effects.spread if report else None
     chosen = list(spreads or ([own] if own else USUAL_SPREADS))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for head in ("seeds", "baseline runs", "runs"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for head in ("seeds", "baseline", "runs"):
         table.add_column(head, justify="right")
     for spread in chosen:
         table.add_column(f"spread {spread:.2g}", justify="right")
@@ -37,13 +37,14 @@ def power_view(
         table.add_row(str(setting.seeds), str(setting.baseline_runs), str(setting.runs), *cells)
     notes = [
         (
-            "Points: the effect found four times in five, and in brackets half the width of its "
-            "95 % interval. A spread is the standard deviation of runs that differ in their seed "
-            "alone; on CIFAR-10 it is 0.1 to 0.3 points."
+            "Runs of each trial, of the baseline, and in all. Points: the effect found four "
+            "times in five, and in brackets half the width of its 95 % interval. A spread is the "
+            "standard deviation of runs that differ in their seed alone; on CIFAR-10 it is 0.1 "
+            "to 0.3 points."
         ),
         (
-            f"For {trials} trials, adjusted by Holm's method. {1 - FIRST_SHARE:.0%} of the error rate "
-            "is kept for looks after more seeds. Recommended: seeds=3 baseline_repeats=6."
+            f"For {trials} trials, adjusted by Holm's method. {1 - FIRST_SHARE:.0%} of the error "
+            "rate is kept for looks after more seeds. Recommended: seeds=3 baseline_repeats=6."
         ),
     ]
     if own:
@@ -67,9 +68,10 @@ def settle_view(report: Report) -> RenderableType:
     rows = comparison.having(Verdict.UNDECIDED)
     if not rows:
         return Text("\nNo trial is undecided.")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for head in ("undecided trial", "difference", "could have missed", "seeds that settle it"):
-        table.add_column(head, justify="left" if head.startswith("und") else "right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("undecided trial", overflow="fold")
+    for head in ("difference", "could have missed", "seeds to settle"):
+        table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         seeds = seeds_to_settle(row, comparison)
         more = "more than 100" if seeds is None else f"{seeds} (+{seeds - len(row.accuracies)})"

@@ -71,8 +71,8 @@ def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
         (
             "Gain is the interquartile mean over all runs of points above each experiment's own "
             "baseline; P(better) is the probability that a run of the trial beats one of the "
-            "baseline. Intervals are from a bootstrap stratified by experiment (Agarwal et al. 2021), "
-            "each row for itself."
+            "baseline. Intervals are from a bootstrap stratified by experiment (Agarwal et al. "
+            "2021), each row for itself."
         )
     ]
     runs = min((len(c.baseline.accuracies) for c in comparisons.values()), default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from darkmagic.checklist.plots.style import COLOURS, MARKERS, colour_of, new_figure, to_svg
 from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
+from darkmagic.checklist.scale import reach_of
 
 __all__ = ["cost_plot", "forest_plot"]
 
@@ -16,13 +17,18 @@ def forest_plot(report: Report) -> str | None:
         return None
     figure, ax = new_figure(7.2, 0.6 + 0.24 * len(rows))
     least = report.comparison.rules.min_effect
+    reach = reach_of(rows)
+    ax.set_xlim(-1.03 * reach, 1.03 * reach)
     ax.axvspan(-least, least, color=COLOURS["line"], alpha=0.5, linewidth=0)
     ax.axvline(0, color=COLOURS["faint"], linewidth=0.8)
     for place, row in enumerate(rows):
         colour = colour_of(row.verdict)
         if row.interval:
-            ends = [row.interval.low, row.interval.high]
+            ends = [max(row.interval.low, -reach), min(row.interval.high, reach)]
             ax.plot(ends, [place, place], color=colour, linewidth=1.6, gid=f"interval-{row.name}")
+            for end, marker in zip(ends, "<>", strict=True):
+                if abs(end) == reach:
+                    ax.plot(end, place, marker, color=colour, markersize=5)
         ax.plot(
             row.difference,
             place,

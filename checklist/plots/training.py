@@ -23,6 +23,8 @@ def curves_plot(report: Report) -> str | None:
 
     Of more than `MOST_PANELS` trials, those with the largest differences are shown.
     """
+    from matplotlib.ticker import MaxNLocator
+
     curves = report.curves.get("val_accuracy", {})
     rows = [row for row in report.rows if row.trick is not None and row.name in curves]
     if len(rows) > MOST_PANELS:
@@ -43,6 +45,7 @@ def curves_plot(report: Report) -> str | None:
         ax.set_title(row.name, fontsize=7.5, loc="left", color=COLOURS["ink"])
     for ax in list(axes.flat)[len(rows) :]:
         ax.set_visible(False)
+    axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.flat[0].set_ylim(*_limits([curves[row.name] for row in rows] + [curves[BASELINE]]))
     figure.supxlabel("epoch", fontsize=8, color=COLOURS["faint"])
     figure.supylabel("validation accuracy, %", fontsize=8, color=COLOURS["faint"])
@@ -73,9 +76,11 @@ def schedules_plot(report: Report) -> str | None:
 
 def _schedule(ax: Any, report: Report, name: str) -> None:
     from matplotlib import colormaps
+    from matplotlib.ticker import MaxNLocator
 
     curves = report.curves[name]
     base = curves[BASELINE]
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.plot(base.epochs, base.mean, color=COLOURS["ink"], linewidth=1.6, label=BASELINE)
     others = {
         row.name: curves[row.name]

@@ -53,7 +53,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 @pytest.mark.parametrize(
     "words",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
-     ["train"], ["report"], ["tricks"]],
+     ["checklist", "power"], ["checklist", "confirm"], ["train"], ["report"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path) -> None:
@@ -66,14 +66,20 @@ def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
+def _rows(text: str) -> list[str]:
+    """Return the lines of the table that are trials."""
+    start = next(i for i, line in enumerate(text.splitlines()) if "around 0" in line)
+    lines = [line.strip() for line in text.splitlines()[start:]]
+    return [line for line in lines if re.match(r"baseline +\d|\w+=\S+ .*\d", line)]
+
+
 def test_the_table_is_the_last_thing_said(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     """Sixteen rows on stdout, then the report and the command for MLflow; progress on stderr."""
     _, done = ran
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.rstrip().endswith("finished")]
-    assert len(rows) == 16
+    assert len(_rows(done.stdout)) == 16
     assert "95 % interval" in done.stdout
     report = re.search(r"report: (\S+)", done.stdout)
     assert report is not None
@@ -89,23 +95,27 @@ def test_report_shows_the_same_table(ran: tuple[Path, subprocess.CompletedProces
     folder, done = ran
     shown = _run("report", folder=folder)
     assert shown.returncode == 0
-    table = [line for line in shown.stdout.splitlines() if line.rstrip().endswith("finished")]
-    assert table == [
-        line for line in done.stdout.splitlines() if line.rstrip().endswith("finished")
-    ]
+    assert _rows(shown.stdout) == _rows(done.stdout)
+    listed = _run("report", "--sort", "checklist", "--runs", folder=folder)
+    names = [line.split()[0] for line in _rows(listed.stdout)]
+    assert names[:3] == ["baseline", "lr_regime=gamma_decay", "lr_regime=cosine"]
+    watched = _run("report", "--watch", "1", folder=folder)
+    assert _rows(watched.stdout) == _rows(shown.stdout)
 
 
 def test_report_writes_every_format(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """To stdout, nothing else beside it."""
     folder, _ = ran
     formats = {
-        f: _run("report", "--format", f, folder=folder).stdout for f in ("csv", "json", "md")
+        f: _run("report", "--format", f, folder=folder).stdout
+        for f in ("csv", "json", "md", "tex", "html")
     }
     assert len(list(csv.reader(io.StringIO(formats["csv"])))) == 17
     assert len(json.loads(formats["json"])["rows"]) == 16
     assert formats["md"].startswith("# article-tiny-resnet8")
     files = folder / "runs" / "article-tiny-resnet8"
-    assert (files / "report.md").read_text() == formats["md"]
+    for form, text in formats.items():
+        assert (files / f"report.{form}").read_text() == text
 
 
 def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -127,6 +137,14 @@ def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[s
         (["tricks", "mixp"], "did you mean mixup"),
         (["report", "--format", "htm"], "did you mean html"),
         (["report"], "darkmagic checklist run"),
+        (["report", "--sort", "bst"], "did you mean best"),
+        (["report", "one", "--compare"], "needs two experiments"),
+        (["report", "--watch", "0"], "need a number of seconds over 0"),
+        (["checklist", "power", "--spread", "0"], "need a number of points over 0"),
+        (["checklist", "confirm"], "there is no sweep of this recipe"),
+        (["checklist", "confirm", "--seeds", "0"], "give 1 or more"),
+        (["checklist", "run", "seeds=+2"], "there is none of this recipe yet"),
+        (["checklist", "run", "seeds=+x"], "write seeds=+2"),
         (["checklist", "plan", "--config-dir", "nowhere"], "no folder nowhere"),
         (["checklist", "run", "hydra.launcher.devices=[7]"], "the GPUs here are"),
     ],

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from darkmagic.checklist.comparison import Comparison, compare
 from darkmagic.checklist.model import Checklist
-from darkmagic.checklist.plan import expand
-from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.checklist.plan import expand, plan_seeds
+from darkmagic.checklist.records import Status
 from darkmagic.cli.progress import LiveView, PlainView, make_view
-from darkmagic.cli.table import checklist_table, comparison_table, plan_table
+from darkmagic.cli.table import checklist_table, plan_table
 from darkmagic.sweeps import api
 
 
@@ -24,26 +22,6 @@ def article() -> Checklist:
     return next(c for c in api.checklists() if c.name == "article")
 
 
-def _comparison(article: Checklist, seeds: int) -> Comparison:
-    base = TrialRecord(None, None, "", 0, Status.FINISHED, accuracy=0.9, costs=Costs(1, 2, 3, 4, 5))
-    records = []
-    for number, trial in enumerate(expand(article, seeds=seeds)):
-        record = dataclasses.replace(
-            base,
-            trick=trial.trick,
-            option=trial.option,
-            section=trial.section,
-            seed=trial.seed,
-            accuracy=0.9 + number / 1000,
-        )
-        if trial.name == "mixup=on":
-            record = dataclasses.replace(
-                record, status=Status.FAILED, accuracy=None, reason="OSError: no"
-            )
-        records.append(record)
-    return compare(article, records)
-
-
 def _text(renderable: Any, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
     console.print(renderable)
@@ -51,44 +29,16 @@ def _text(renderable: Any, width: int) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 110, 160])
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_comparison_fits_and_truncates_nothing(article: Checklist, width: int, seeds: int) -> None:
-    """Every trial's names, difference and status are whole."""
-    text = _text(comparison_table(_comparison(article, seeds), width), width)
-    lines = text.splitlines()
-    assert all(len(line) <= width for line in lines)
-    assert "…" not in text
-    for trick in article.tricks:
-        for option in trick.options[1:]:
-            assert any(line.split()[:2] == [trick.name, option] for line in lines), trick.name
-    assert ("95 % interval" in text) == (seeds > 1)
-    failed = next(line for line in lines if line.startswith((" mixup", "mixup")))
-    assert "failed" in failed
-    assert "OSError: no" in text
-
-
-def test_colour_needs_an_interval_and_is_never_alone(article: Checklist) -> None:
-    """Green and red differences carry their sign."""
-    console = Console(width=160, file=io.StringIO(), force_terminal=True, color_system="standard")
-    console.print(comparison_table(_comparison(article, 3), 160))
-    assert isinstance(console.file, io.StringIO)
-    coloured = console.file.getvalue()
-    assert "\x1b[32m+" in coloured
-    plain = Console(width=160, file=io.StringIO(), force_terminal=True, color_system="standard")
-    plain.print(comparison_table(_comparison(article, 1), 160))
-    assert isinstance(plain.file, io.StringIO)
-    assert "\x1b[32m" not in plain.file.getvalue()
-
-
 def test_plan_and_checklist_fit_a_terminal(article: Checklist) -> None:
     """Of 80 columns."""
-    trials = expand(article, seeds=2)
+    trials = expand(article, plan_seeds(article, seeds=2))
     for table in (plan_table(article, trials, [100.0] * 16), checklist_table(article)):
         text = _text(table, 80)
         assert all(len(line) <= 80 for line in text.splitlines())
         assert "…" not in text
-    assert "32 runs: 16 trials x 2 seeds" in _text(plan_table(article, trials, None), 80)
+    assert "32 runs: baseline x 2 seeds, 15 trials x 2 seeds" in _text(
+        plan_table(article, trials, None), 80
+    )
 
 
 EVENT = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
+from darkmagic.sweeps.finish import finish
 from darkmagic.sweeps.sweep import SweepOutcome
 
 TINY = ["dataset=tiny", "model.build.width=16", "hydra.launcher.devices=cpu", "runtime.device=cpu"]
@@ -65,7 +66,7 @@ def run(folder: Path, words: Sequence[str], config_dirs: Sequence[Path] = ()) ->
     os.chdir(folder)
     try:
         outcome = api.run_checklist(all_words, view, config_dirs)
-        api.finish(outcome)
+        finish(outcome)
     finally:
         os.chdir(before)
     return Swept(folder, outcome, view, all_words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,10 @@ from mlflow import MlflowClient
 from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status
+from darkmagic.checklist.report import FORMATS, write_report
+from darkmagic.sweeps.composition import compose, hydra_session
+from darkmagic.sweeps.finish import finish
+from darkmagic.sweeps.identity import identity, resolve
 from darkmagic.sweeps.reporting import load_report
 from darkmagic.trainers.checkpoint import load_checkpoint
 from sweeping import Swept, own_config, run
@@ -54,7 +59,14 @@ def test_trials_leave_their_files(swept: Swept) -> None:
     assert len(folders) == 32
     for folder in folders:
         names = {path.name for path in folder.iterdir()}
-        assert names == {"config.yaml", "events.jsonl", "checkpoint.pt", "result.json", "log.txt"}
+        assert names == {
+            "config.yaml",
+            "events.jsonl",
+            "checkpoint.pt",
+            "result.json",
+            "val_correct.npy",
+            "log.txt",
+        }
         assert json.loads((folder / "result.json").read_text())["status"] == "finished"
 
 
@@ -91,7 +103,7 @@ def test_mlflow_has_a_parent_and_nested_runs(swept: Swept) -> None:
     assert parent.info.status == "FINISHED"
     client = MlflowClient(swept.uri)
     artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
-    assert artifacts == {"report.md", "report.html", "report.csv", "report.json"}
+    assert artifacts == {"cards.json", *(f"report.{form}" for form in FORMATS)}
     trial = runs["mixup=on seed 1"]
     assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert trial.data.tags["darkmagic.status"] == "finished"
@@ -101,14 +113,55 @@ def test_mlflow_has_a_parent_and_nested_runs(swept: Swept) -> None:
     costs = {"cost.step_seconds", "cost.peak_memory_bytes", "cost.parameters", "cost.flops"}
     assert costs <= set(trial.data.metrics)
     assert "version.torch" in parent.data.tags
+    assert {i.path for i in client.list_artifacts(trial.info.run_id)} == {"val_correct.npy"}
+
+
+def test_verdicts_stand_on_every_trial(swept: Swept) -> None:
+    """As tags and metrics, so that MLflow's own compare view sorts by them."""
+    rows = {row.name: row for row in load_report(swept.uri, None).comparison.rows}
+    runs = _runs(swept)
+    for name, row in rows.items():
+        for seed in (0, 1):
+            data = runs[f"{name} seed {seed}"].data
+            assert data.tags["darkmagic.verdict"].startswith(row.said)
+            if row.difference is not None:
+                assert data.metrics["verdict.difference"] == pytest.approx(row.difference)
+                assert data.metrics["verdict.p_value"] == pytest.approx(row.p_value)
+
+
+def test_a_row_is_reproduced_by_its_command(swept: Swept) -> None:
+    """The overrides that the report prints compose to the trial's own identity."""
+    commands = load_report(swept.uri, None).reproduce
+    words = shlex.split(commands["mixup=on"])
+    assert words[:2] == ["darkmagic", "train"]
+    with hydra_session() as hydra:
+        resolved = resolve(compose(hydra.config_loader, words[2:]))
+    tags = _runs(swept)["mixup=on seed 0"].data.tags
+    assert identity(resolved) == tags["darkmagic.identity"]
 
 
 def test_the_report_is_the_same_from_mlflow_alone(swept: Swept) -> None:
-    """What a colleague with the tracking URI sees."""
-    loaded = load_report(swept.uri, None).comparison
+    """What a colleague with the tracking URI sees: the same bytes, in every format."""
+    report = load_report(swept.uri, None, curves=True)
     ours = compare(swept.outcome.plan.checklist, swept.outcome.records)
-    assert loaded.rows == ours.rows
-    assert loaded.notes == ours.notes
+    assert report.comparison.rows == ours.rows
+    assert report.comparison.images == 20
+    for form in FORMATS:
+        written = (swept.outcome.folder / f"report.{form}").read_text()
+        assert write_report(report, form) == written, form
+
+
+def test_a_store_that_goes_away_leaves_a_report(tmp_path: Path) -> None:
+    """Made from the trials' directories; MLflow gets it with the next run."""
+    words = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
+    gone = run(tmp_path, words)
+    store = tmp_path / "mlflow.db"
+    store.rename(tmp_path / "elsewhere.db")
+    store.mkdir()
+    report, paths = finish(gone.outcome)
+    assert [row.name for row in report.comparison.rows] == ["baseline", "mixup=on"]
+    assert all(path.stat().st_size for path in paths)
+    assert gone.outcome.tracker.problem
 
 
 def test_finished_trials_are_not_trained_again(swept: Swept) -> None:

@@ -1,0 +1,141 @@
+"""The report's page in a real browser: opened, clicked, on a phone, in the dark, by axe-core."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from darkmagic.checklist.report import write_report
+from records import SMALL, report_of, simulated
+
+SHOTS = os.environ.get("DARKMAGIC_SHOTS")
+"""A folder to keep screenshots in, for a person to look at."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium."""
+    found = next(
+        (
+            p
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (p := shutil.which(name))
+        ),
+        None,
+    )
+    assert found is not None, "these tests need Chromium; .ci/run installs it"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the report of a sweep with winners and losers."""
+    gains = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(write_report(report_of(simulated(SMALL, 3, gains)), "html"))
+    return path
+
+
+def _open(browser: Browser, file: Path, **options: Any) -> tuple[Page, list[str], list[str]]:
+    """Open the page; return it with the errors and the requests that it made."""
+    page = browser.new_context(**options).new_page()
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(file.as_uri())
+    return page, errors, requests
+
+
+def _shot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+def _names(page: Page) -> list[str]:
+    return [row.get_attribute("data-row") or "" for row in page.query_selector_all("tbody tr")]
+
+
+VIEWS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1300, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1300, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 800}},
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_it_opens_without_errors_or_requests_and_axe_finds_nothing_serious(
+    browser: Browser, file: Path, view: str
+) -> None:
+    """Light, dark and on a phone."""
+    page, errors, requests = _open(browser, file, **VIEWS[view])
+    assert not errors
+    assert requests == [file.as_uri()]
+    violations = Axe().run(page).response["violations"]
+    serious = [v for v in violations if v["impact"] in ("serious", "critical")]
+    assert not serious, [(v["id"], v["nodes"][0]["html"]) for v in serious]
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= VIEWS[view]["viewport"]["width"]  # type: ignore[index]
+    _shot(page, view)
+    page.context.close()
+
+
+def test_headings_sort_the_rows(browser: Browser, file: Path) -> None:
+    """Up, then down, with rows that have no value last."""
+    page, errors, _ = _open(browser, file)
+    assert _names(page)[0] == "baseline"
+    head = page.get_by_role("button", name="difference")
+    head.click()
+    rising = _names(page)
+    assert rising[0] == "mixup=on"
+    assert rising[-1] == "baseline"
+    assert head.locator("..").get_attribute("aria-sort") == "ascending"
+    head.click()
+    falling = _names(page)
+    assert falling[0] == "lr=cosine"
+    assert falling[-1] == "baseline"
+    page.get_by_role("button", name="trial").click()
+    assert _names(page) == sorted(_names(page))
+    assert not errors
+    page.context.close()
+
+
+def test_rows_open_and_light_up_their_marks(browser: Browser, file: Path) -> None:
+    """Every run and the command; the plot's marks answer the table's rows and the other way."""
+    page, errors, _ = _open(browser, file)
+    row = page.locator('tr[data-row="lr=cosine"]')
+    row.locator("summary").click()
+    assert "darkmagic train trick=lr=cosine" in row.inner_text()
+    row.hover()
+    mark = page.locator('[id="effect-lr=cosine"]')
+    assert "shown" in (mark.get_attribute("class") or "")
+    page.locator('[id="effect-mixup=on"]').scroll_into_view_if_needed()
+    page.locator('[id="effect-mixup=on"]').hover()
+    shown = page.locator('tr[data-row="mixup=on"]').get_attribute("class") or ""
+    assert "shown" in shown
+    assert not errors
+    page.context.close()
+
+
+def test_it_prints(browser: Browser, file: Path, tmp_path: Path) -> None:
+    """To a few pages of paper."""
+    page, _, _ = _open(browser, file)
+    paper = tmp_path / "report.pdf"
+    page.pdf(path=str(paper), format="A4")
+    assert paper.read_bytes().startswith(b"%PDF")
+    page.context.close()

@@ -1,0 +1,128 @@
+"""The comparison in a terminal: at the widths that terminals have, light and dark."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.records import Status
+from darkmagic.checklist.report import Report
+from darkmagic.cli.comparison import comparison_view
+from darkmagic.cli.power_view import power_view, settle_view
+from darkmagic.cli.several import compared_view, summary_view
+from darkmagic.sweeps import api
+from records import SMALL, report_of, simulated, swept
+
+
+@pytest.fixture(scope="module")
+def article() -> Checklist:
+    """Return the article's checklist."""
+    return next(c for c in api.checklists() if c.name == "article")
+
+
+def _report(article: Checklist, seeds: int) -> Report:
+    records = simulated(article, seeds, {"lr_regime=cosine": 1.5, "weight_decay=lower": -1.0})
+    records = [
+        dataclasses.replace(r, status=Status.FAILED, accuracy=None, reason="OSError: no")
+        if r.name == "mixup=on"
+        else r
+        for r in records
+    ]
+    return report_of(records, article)
+
+
+def _text(renderable: Any, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(renderable)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("every_run", [False, True])
+@pytest.mark.parametrize("width", [80, 100, 116, 140, 160])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_it_fits_and_truncates_nothing(
+    article: Checklist, width: int, seeds: int, every_run: bool
+) -> None:
+    """Every trial's name, difference and verdict are whole."""
+    report = _report(article, seeds)
+    text = _text(comparison_view(report, width, every_run=every_run), width)
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert "…" not in text
+    flat = " ".join(text.split())
+    for row in report.rows[1:]:
+        assert any(row.name in line for line in lines), row.name
+    assert ("around 0" in text) == (seeds > 1)
+    assert ("95 % interval" in lines[0]) == (seeds > 1 and width >= 116)
+    assert "failed: OSError" in flat
+    if every_run:
+        values = report.rows[0].accuracies.values()
+        assert all(f"{value:.2f}" in text for value in values)
+
+
+def test_colour_is_never_alone(article: Checklist) -> None:
+    """Verdicts are words too, and a single run has no colour."""
+    for seeds, green in ((3, True), (1, False)):
+        out = io.StringIO()
+        console = Console(width=160, file=out, force_terminal=True, color_system="standard")
+        console.print(comparison_view(_report(article, seeds), 160))
+        assert ("\x1b[32mbetter" in out.getvalue()) is green
+
+
+def test_the_bar_shows_the_interval_around_zero() -> None:
+    """A mark at the difference, a line over the interval, arrows where it goes on."""
+    report = report_of(
+        swept(
+            {
+                "baseline": [90.0, 90.2, 90.1],
+                "lr=cosine": [92.0, 92.3, 92.0],
+                "mixup=on": [88.0, 88.2, 88.0],
+                "stem=relu": [90.1, 90.2, 90.1],
+            }
+        )
+    )
+    lines = _text(comparison_view(report, 80), 80).splitlines()
+    cosine = next(line for line in lines if line.lstrip().startswith("lr=cosine"))
+    mixup = next(line for line in lines if line.lstrip().startswith("mixup=on"))
+    assert cosine.index("|") < cosine.index("o", 12)
+    assert mixup.index("o-", 20) < mixup.index("|")
+
+
+def test_the_commands_to_run_next_are_there(article: Checklist) -> None:
+    """Whole, on a line of their own where they fit."""
+    text = _text(comparison_view(_report(article, 3), 160), 160)
+    assert "darkmagic checklist run dataset=digits seeds=+" in text
+    assert "darkmagic checklist confirm dataset=digits" in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_power_fits_a_terminal(article: Checklist, width: int) -> None:
+    """Before a sweep and after one."""
+    before = _text(power_view(15, None, None), width)
+    assert "0.67 (±0.33)" in before
+    assert "no verdicts" in before
+    report = _report(article, 3)
+    after = _text(power_view(15, None, report), width) + _text(settle_view(report), width)
+    assert "seeds to settle" in after
+    assert all(len(line) <= width for line in (before + after).splitlines())
+    assert "…" not in before + after
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_tables_of_several_experiments_fit(width: int) -> None:
+    """Two compared, and a summary over them."""
+    one = report_of(simulated(SMALL, 3, {"lr=cosine": 1.0})).comparison
+    other = report_of(simulated(SMALL, 3)).comparison
+    compared = _text(compared_view("article-digits", one, "article-cifar10", other), width)
+    summary = _text(summary_view({"a": one, "b": other}), width)
+    for text in (compared, summary):
+        assert all(len(line) <= width for line in text.splitlines())
+        assert "lr=cosine" in text
+        assert "…" not in text
+    assert "too narrow" in " ".join(summary.split())
