@@ -75,7 +75,7 @@ def compare(
 
     look = _last_complete_look(records)
     names = list(groups)
-    images = next((len(r.correct) for r in records if r.correct is not None), None)
+    images = next((r.images for r in records if r.images is not None), None)
     effects, p_values = _over_looks(groups, look, images)
     rows = [
         make_row(

@@ -70,10 +70,14 @@ def seed_variance(design: Design) -> float | None:
     """
     if not design.blocked or not design.df:
         return None
-    within = fit(design.runs, blocked=False)
-    explained = float(within.residuals @ within.residuals - design.residuals @ design.residuals)
-    blocks = within.df - design.df
-    return max(0.0, (explained - blocks * design.variance) / within.df)
+    trials = np.unique([run.trial for run in design.runs], return_inverse=True)[1]
+    accuracies = np.array([run.accuracy for run in design.runs])
+    counts = np.bincount(trials)
+    means = np.bincount(trials, accuracies) / counts
+    within = float(((accuracies - means[trials]) ** 2).sum())  # left without blocks
+    df = len(accuracies) - len(counts)
+    explained = within - float(design.residuals @ design.residuals)
+    return max(0.0, (explained - (df - design.df) * design.variance) / df)
 
 
 def _trials_of_seeds(runs: Sequence[Run]) -> dict[int, set[int]]:

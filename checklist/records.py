@@ -59,6 +59,7 @@ class TrialRecord:
     run_id: str = ""
     look: int = 1
     classes: int | None = None
+    images: int | None = None  # in the validation set
     epochs: int | None = None  # trained
     test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)

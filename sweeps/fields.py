@@ -131,10 +131,10 @@ def record_of(
     """
     costs = {name: metrics.get(f"cost.{name}") for name in COSTS}
     parameters = costs.pop("parameters")
-    images = metrics.get(VAL_IMAGES)
+    images = _whole(metrics.get(VAL_IMAGES))
     correct = None
     if bits is not None and images is not None:
-        correct = np.unpackbits(bits, count=int(images)).astype(bool)
+        correct = np.unpackbits(bits, count=images).astype(bool)
     return TrialRecord(
         trick=tags[TRICK] or None,
         option=tags[OPTION] or None,
@@ -148,6 +148,7 @@ def record_of(
         run_id=run_id,
         look=int(tags.get(LOOK, 1)),
         classes=_whole(metrics.get(CLASSES)),
+        images=images,
         epochs=_whole(metrics.get(EPOCHS)),
         test_accuracy=metrics.get(TEST),
         correct=correct,

@@ -86,6 +86,7 @@ def simulated(
                 run_id=f"{trial.name}-{trial.seed}",
                 classes=10,
                 epochs=20,
+                images=images,
                 correct=correct,
             )
         )

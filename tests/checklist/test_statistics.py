@@ -102,7 +102,7 @@ def test_a_published_comparison_of_optimizers_comes_out() -> None:
 
 def test_seed_variance_is_the_anova_estimate() -> None:
     """Of a balanced table: (mean square of seeds - residual mean square) / trials."""
-    table = np.random.default_rng(3).normal(90, 0.2, (6, 4)) + [0, 1, 2, 3]
+    table = np.random.default_rng(3).normal(90, 0.2, (6, 4)) + np.arange(4)
     design = fit(_runs(table), blocked=True)
     between = 6 * table.mean(0).var(ddof=1)
     assert seed_variance(design) == pytest.approx((between - design.variance) / 6)

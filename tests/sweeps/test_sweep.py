@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report import FORMATS, write_report
+from darkmagic.checklist.rows import Rules
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.finish import finish
 from darkmagic.sweeps.identity import identity, resolve
@@ -156,8 +158,8 @@ def test_a_store_that_goes_away_leaves_a_report(tmp_path: Path) -> None:
     words = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
     gone = run(tmp_path, words)
     store = tmp_path / "mlflow.db"
-    store.rename(tmp_path / "elsewhere.db")
-    store.mkdir()
+    with sqlite3.connect(store) as database:
+        database.executescript("DROP TABLE latest_metrics; DROP TABLE tags;")
     report, paths = finish(gone.outcome)
     assert [row.name for row in report.comparison.rows] == ["baseline", "mixup=on"]
     assert all(path.stat().st_size for path in paths)
@@ -218,6 +220,9 @@ def test_same_seed_in_a_sweep_and_alone(swept: Swept, tmp_path: Path) -> None:
     assert all(torch.equal(v, in_sweep["model"][k]) for k, v in alone["model"].items())
 
 
+LAX = Rules(floor=0.0)
+"""One epoch on tiny data may well stay at chance."""
+
 OUTCOMES = {
     "baseline": (Status.FINISHED, ""),
     "mixup=on": (Status.FINISHED, ""),
@@ -234,7 +239,9 @@ OUTCOMES = {
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_every_ending_is_a_row(own: Swept, name: str) -> None:
     """A trial that goes wrong takes no other with it, and says what happened."""
-    rows = {row.name: row for row in compare(own.outcome.plan.checklist, own.outcome.records).rows}
+    rows = {
+        row.name: row for row in compare(own.outcome.plan.checklist, own.outcome.records, LAX).rows
+    }
     assert set(rows) == set(OUTCOMES)
     status, reason = OUTCOMES[name]
     assert set(rows[name].statuses) == {status}

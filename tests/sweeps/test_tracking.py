@@ -84,7 +84,7 @@ def test_a_later_run_of_the_experiment_finds_its_runs(tmp_path: Path) -> None:
     again = second.open_sweep("recipe", {"a": "b"})
     assert again.run_id == parent.run_id
     assert second.open_sweep("another", {}).run_id != parent.run_id
-    found = second.open_trial(second.known_trials(again), again, "t", _trial_tags("i"), {})
+    found = second.open_trial(second.known_trials(again.run_id), again, "t", _trial_tags("i"), {})
     assert found.run_id == trial.run_id
     assert found.events_sent == 7
 
