@@ -1,0 +1,116 @@
+"""How long a report takes after imports, from MLflow's store on disk.
+
+Writes sweeps that were never trained into an SQLite store with the project's own tracker, and
+reads them back: the table, and the page with its plots. Goals: 16 trials x 5 seeds x 200
+epochs in 2 s, the page in 10 s, 1,000 trials in 60 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from darkmagic.checklist.model import Checklist, Trial, Trick
+from darkmagic.checklist.plan import expand, plan_seeds
+from darkmagic.checklist.report import write_report
+from darkmagic.cli.comparison import comparison_view
+from darkmagic.cli.console import make_console
+from darkmagic.sweeps.checklists import to_json
+from darkmagic.sweeps.fields import CHECKLIST, REASON, STATUS, result_metrics, trial_tags
+from darkmagic.sweeps.reporting import load_report
+from darkmagic.sweeps.tracking import Tracker
+from darkmagic.trainers.files import CORRECT
+
+IMAGES = 5000
+
+
+def checklist(trials: int) -> Checklist:
+    """Return one of `trials` trials beside the baseline, five options a trick."""
+    tricks = []
+    for first in range(0, trials, 5):
+        options = tuple(str(i) for i in range(min(5, trials - first)))
+        tricks.append(Trick(f"trick{first:04d}", f"section {first % 3}", ("base", *options)))
+    return Checklist("bench", tuple(sorted(tricks, key=lambda trick: trick.section)))
+
+
+def fill(folder: Path, trials: int, seeds: int, epochs: int) -> tuple[str, str]:
+    """Write a finished sweep; return its store's address and its experiment's name."""
+    uri, name = f"sqlite:///{folder}/mlflow.db", f"bench-{trials}-{seeds}"
+    listed = checklist(trials)
+    tracker = Tracker(uri, name, folder / "artifacts")
+    parent = tracker.open_sweep("recipe", {CHECKLIST: to_json(listed)})
+    rng = np.random.default_rng(0)
+    for trial in expand(listed, plan_seeds(listed, seeds=seeds)):
+        add_run(tracker, parent, trial, epochs, folder, rng)
+    parent.ends_as = "FINISHED"
+    assert tracker.flush(now=True), tracker.problem
+    return uri, name
+
+
+def add_run(tracker, parent, trial: Trial, epochs: int, folder: Path, rng) -> None:  # noqa: ANN001
+    """Queue a finished trial with its curves and its bits."""
+    correct = rng.random(IMAGES) < 0.9
+    tags = {**trial_tags(trial, "x"), STATUS: "finished", REASON: ""}
+    run = tracker.open_trial({}, parent, f"{trial.name} {trial.seed}", tags, {})
+    for epoch in range(1, epochs + 1):
+        values = {"val_accuracy": 0.9 - 0.5 / epoch, "lr": 1 / epoch, "weight_decay": 5e-5}
+        run.add_metrics(values, when=time.time(), step=epoch)
+    costs = {"step_seconds": 1 + rng.random(), "wall_seconds": 60.0, "parameters": 1000}
+    result = {
+        "val_accuracy": float(correct.mean()),
+        "val_images": IMAGES,
+        "epochs": epochs,
+        **costs,
+    }
+    run.add_metrics(result_metrics(result), when=time.time(), step=0)
+    bits = folder / trial.name / str(trial.seed)
+    bits.mkdir(parents=True, exist_ok=True)
+    np.save(bits / CORRECT, np.packbits(correct))
+    run.files.append(bits / CORRECT)
+
+
+def measure(uri: str, name: str, repeats: int) -> dict[str, float]:
+    """Return the median seconds of the table and of the page."""
+    table, page = [], []
+    console = make_console(stderr=True)
+    for _ in range(repeats):
+        began = time.perf_counter()
+        with console.capture():
+            console.print(comparison_view(load_report(uri, name), 160))
+        table.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        write_report(load_report(uri, name, curves=True), "html")
+        page.append(time.perf_counter() - began)
+    return {"table_s": float(np.median(table)), "page_s": float(np.median(page))}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--large", type=int, default=1000, help="trials of the large sweep")
+    arguments = parser.parse_args()
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DARKMAGIC_CACHE"] = folder
+        warm = fill(Path(folder), 2, 1, 2)
+        measure(*warm, repeats=1)  # imports
+        small = fill(Path(folder), 15, 5, 200)
+        figures["16 trials x 5 seeds x 200 epochs"] = measure(*small, repeats=3)
+        large = fill(Path(folder), arguments.large - 1, 1, 20)
+        figures[f"{arguments.large} trials"] = measure(*large, repeats=1)
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, found in figures.items():
+        print(f"{name:<34} table {found['table_s']:6.2f} s  page {found['page_s']:6.2f} s")
+
+
+if __name__ == "__main__":
+    main()
