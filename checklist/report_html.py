@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from darkmagic.checklist import formatting
-from darkmagic.checklist.plots.effects import cost_plot, forest_plot
+from darkmagic.checklist.plots.all import PLOTS
 from darkmagic.checklist.plots.style import themed
-from darkmagic.checklist.plots.training import MOST_PANELS, curves_plot, schedules_plot
+from darkmagic.checklist.plots.training import MOST_PANELS
 from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
 from darkmagic.checklist.scale import reach_of
 
 __all__ = ["to_html"]
-
-PLOTS = {
-    "effects": ("Effects", forest_plot, "Forest plot of every difference with its interval"),
-    "curves": ("Learning curves", curves_plot, "Validation accuracy of each trial by epoch"),
-    "schedules": ("Schedules as they were run", schedules_plot, "Learning rate and weight decay"),
-    "cost": ("Cost against gain", cost_plot, "Difference against time a step"),
-}
 
 
 def to_html(report: Report) -> str:
@@ -33,11 +26,11 @@ def to_html(report: Report) -> str:
     )
     for name in ("interval", "p_value", "percent", "points", "published", "ratio", "values"):
         environment.filters[name] = getattr(formatting, name)
-    plots = {}
-    for key, (title, draw, label) in PLOTS.items():
-        svg = draw(report)
-        if svg is not None:
-            plots[key] = (title, themed(svg, label))
+    plots = {
+        plot.name: (plot.title, themed(svg, plot.label))
+        for plot in PLOTS
+        if (svg := plot.draw(report)) is not None
+    }
     return environment.get_template("report.html.j2").render(
         report=report,
         comparison=report.comparison,

@@ -93,12 +93,18 @@ def _curves(snapshot: Snapshot) -> dict[str, dict[str, Curve]]:
 
 
 def write_files(report: Report, folder: Path) -> list[Path]:
-    """Write `report` in every format into `folder`; return the files."""
+    """Write `report` in every format, and its plots, into `folder`; return the files."""
+    from darkmagic.checklist.plots.all import draw_plots
+
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for form in FORMATS:
         path = folder / f"report.{form}"
         path.write_text(write_report(report, form))
+        paths.append(path)
+    for name, svg in draw_plots(report).items():
+        path = folder / f"{name}.svg"
+        path.write_text(svg)
         paths.append(path)
     return paths
 

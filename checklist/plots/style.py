@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 from darkmagic.checklist.verdicts import Verdict
 
-__all__ = ["COLOURS", "MARKERS", "colour_of", "new_figure", "themed", "to_svg"]
+__all__ = ["COLOURS", "MARKERS", "colour_of", "new_figure", "standalone", "themed", "to_svg"]
 
 COLOURS = {
     "ink": "#1c1c23",
@@ -62,6 +62,13 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :]
     return re.sub(r"font: (\d+(?:\.\d+)?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
+
+
+def standalone(svg: str) -> str:
+    """Return `svg` as a file of its own, on white paper whatever is behind it."""
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + svg.replace(
+        "<svg", '<svg style="background: #ffffff"', 1
+    )
 
 
 def themed(svg: str, label: str) -> str:

@@ -9,6 +9,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -18,6 +19,7 @@ from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.curves import Curve, curve, thinned
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.formatting import p_value, points
+from darkmagic.checklist.plots.all import draw_plots
 from darkmagic.checklist.published import published_effects
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report import FORMATS, Report, Sort, write_report
@@ -100,6 +102,17 @@ def test_html_is_whole_and_needs_nothing_else() -> None:
         assert words in text
     assert "darkmagic train trick=mixup=on" in text
     assert "mixup: blends" in text
+
+
+def test_plots_stand_alone_too() -> None:
+    """Well-formed files with text that can be searched; none for what there is nothing of."""
+    drawn = draw_plots(_report())
+    assert set(drawn) == {"effects", "curves", "schedules", "cost"}
+    for svg in drawn.values():
+        root = ET.fromstring(svg)
+        assert root.tag.endswith("svg")
+    assert "lr=cosine" in drawn["effects"]
+    assert draw_plots(report_of([], curves={})) == {}
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:

@@ -105,7 +105,8 @@ def test_mlflow_has_a_parent_and_nested_runs(swept: Swept) -> None:
     assert parent.info.status == "FINISHED"
     client = MlflowClient(swept.uri)
     artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
-    assert artifacts == {"cards.json", *(f"report.{form}" for form in FORMATS)}
+    plots = {"effects.svg", "curves.svg", "schedules.svg", "cost.svg"}
+    assert artifacts == {"cards.json", *plots, *(f"report.{form}" for form in FORMATS)}
     trial = runs["mixup=on seed 1"]
     assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert trial.data.tags["darkmagic.status"] == "finished"

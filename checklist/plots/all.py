@@ -1,0 +1,42 @@
+"""The plots of a report, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from darkmagic.checklist.plots.effects import cost_plot, forest_plot
+from darkmagic.checklist.plots.style import standalone
+from darkmagic.checklist.plots.training import curves_plot, schedules_plot
+from darkmagic.checklist.report import Report
+
+__all__ = ["PLOTS", "Plot", "draw_plots"]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """`draw` returns an SVG element, or None where the report has nothing for it."""
+
+    name: str
+    title: str
+    label: str  # for those who do not see it
+    draw: Callable[[Report], str | None]
+
+
+PLOTS = (
+    Plot("effects", "Effects", "Forest plot of every difference with its interval", forest_plot),
+    Plot("curves", "Learning curves", "Validation accuracy of each trial by epoch", curves_plot),
+    Plot(
+        "schedules",
+        "Schedules as they were run",
+        "Learning rate and weight decay by epoch",
+        schedules_plot,
+    ),
+    Plot("cost", "Cost against gain", "Difference against time a step", cost_plot),
+)
+
+
+def draw_plots(report: Report) -> dict[str, str]:
+    """Return the content of an SVG file for each plot that `report` has something for."""
+    drawn = {plot.name: plot.draw(report) for plot in PLOTS}
+    return {name: standalone(svg) for name, svg in drawn.items() if svg is not None}
