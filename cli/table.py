@@ -61,10 +61,12 @@ def plan_table(
 def _runs(trials: Sequence[Trial]) -> str:
     """Say how many runs there are, and of what."""
     counts = Counter(trial.name for trial in trials)
-    baseline = counts.pop(BASELINE, 0)
+    parts = []
+    if len(set(counts.values())) > 1:
+        parts.append(f"baseline x {_seeds(counts.pop(BASELINE, 0))}")
     by_seeds = Counter(counts.values())
-    parts = [f"{number} trials x {_seeds(seeds)}" for seeds, number in sorted(by_seeds.items())]
-    return f"{len(trials)} runs: baseline x {_seeds(baseline)}, " + ", ".join(parts)
+    parts += [f"{number} trials x {_seeds(seeds)}" for seeds, number in sorted(by_seeds.items())]
+    return f"{len(trials)} runs: " + ", ".join(parts)
 
 
 def _seeds(number: int) -> str:

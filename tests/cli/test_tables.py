@@ -36,8 +36,10 @@ def test_plan_and_checklist_fit_a_terminal(article: Checklist) -> None:
         text = _text(table, 80)
         assert all(len(line) <= 80 for line in text.splitlines())
         assert "…" not in text
-    assert "32 runs: baseline x 2 seeds, 15 trials x 2 seeds" in _text(
-        plan_table(article, trials, None), 80
+    assert "32 runs: 16 trials x 2 seeds" in _text(plan_table(article, trials, None), 80)
+    more = expand(article, plan_seeds(article, seeds=3, baseline_repeats=6))
+    assert "51 runs: baseline x 6 seeds, 15 trials x 3 seeds" in _text(
+        plan_table(article, more, None), 80
     )
 
 
