@@ -29,6 +29,7 @@ STYLES = {
     Verdict.UNSTABLE: "yellow",
     Verdict.BASELINE: "bold",
 }
+MARKED = "* no other row has both a higher accuracy and less time a step."
 BAR = 9
 LONGEST_NAME = 40
 """Of a trial; longer ones are folded."""
@@ -59,7 +60,8 @@ def comparison_view(report: Report, width: int, *, every_run: bool = False) -> R
             table.add_section()
             table.add_row(Text(section, style="bold"))
         table.add_row(*(column.cell(row) for column in columns))
-    return Group(table, *_below(report))
+    marked = width >= MEDIUM and any(row.unbeaten for row in report.rows)
+    return Group(table, *_below(report, marked=marked))
 
 
 def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:
@@ -126,13 +128,14 @@ def _bar(row: Row, reach: float) -> Text:
     return Text("".join(cells).rstrip(), STYLES.get(row.verdict, ""))
 
 
-def _below(report: Report) -> list[RenderableType]:
+def _below(report: Report, *, marked: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if report.advice.sentences:
         parts += [Text(), Text(" ".join(report.advice.sentences))]
     if report.notes:
         parts.append(Text())
-    parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in report.notes]
+    notes = [*report.notes, *([MARKED] if marked else [])]
+    parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes]
     for why, command in report.advice.steps:
         parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]
     return parts
