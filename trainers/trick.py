@@ -39,8 +39,9 @@ class EditStage(IntEnum):
     KINDS = 2  # which kinds of layers the network has throughout
     PLACES = 3  # layers in certain places
     INIT = 4  # first values of what is there by now
-    PRETRAINED_AFTER = 5  # weights of the network as the tricks leave it
-    TRANSFER = 6  # what is done with pretrained weights
+    INIT_SOME = 5  # and then of some layers
+    PRETRAINED_AFTER = 6  # weights of the network as the tricks leave it
+    TRANSFER = 7  # what is done with pretrained weights
 
 
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)

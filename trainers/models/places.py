@@ -42,10 +42,10 @@ def is_map(op: Op) -> bool:
     return len(op.shape) == 4 and math.prod(op.shape[2:]) > 1
 
 
-def call_with_result(trace: Trace, op: Op) -> Call | None:
-    """Return the innermost module call whose result is exactly that of `op`."""
-    found = [call for call in trace.calls if call.output is op]
-    return found[-1] if found else None
+def call_with_result(op: Op) -> Call | None:
+    """Return the innermost of the module calls that make `op` and return just that."""
+    path = op.call.path if op.call is not None else []
+    return next((call for call in reversed(path) if call.output is op), None)
 
 
 def sole_layer(trace: Trace, op: Op) -> nn.Module | None:

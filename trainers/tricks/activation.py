@@ -57,6 +57,8 @@ def replace_activations(
     Raises `NotApplicable` where not every activation is a module, or maxout finds no layer.
     """
     trace = trace_model(model, example)
+    if activation == "relu" and all(op.name == "relu" for op in find_activations(trace)):
+        return model
     calls = activation_calls(trace)
     if activation == "maxout":
         widened = [call for call in calls if widen_for_maxout(trace, call, pieces)]
