@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.models.auxiliary import AuxiliaryHead, auxiliary_heads
 from darkmagic.trainers.randomness import derive_seed, generator
 from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
 
@@ -40,6 +41,7 @@ class Hooks:
         self._weight_decay = self._overriding("weight_decay_factor")
         self._loss = self._only("loss")
         self._optimizer = self._only("build_optimizer")
+        self._auxiliary: list[AuxiliaryHead] = []
         self._rngs: dict[str, torch.Generator] = {}
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
@@ -66,6 +68,7 @@ class Hooks:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(self._seed, "init", name))
                 model = trick.edit_model(model, example)
+        self._auxiliary = auxiliary_heads(model)
         return model
 
     def start_epoch(self, epoch: int) -> None:
@@ -85,8 +88,13 @@ class Hooks:
         return images, targets
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the one loss."""
-        return self._loss.loss(logits, targets)
+        """Return the one loss, and that of auxiliary heads which trained on the same batch."""
+        loss = self._loss.loss(logits, targets)
+        for head in self._auxiliary:
+            extra = head.take_logits()
+            if extra is not None:
+                loss = loss + head.weight * self._loss.loss(extra.float(), targets)
+        return loss
 
     def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Return the one optimizer, over parameters that decay and ones that do not."""

@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 _LINEAR = ("addmm", "mm", "bmm")
-_BOUNDED = frozenset(("tanh", "sigmoid"))  # activations too, where they are no gate's
 
 
 def layers(trace: Trace) -> list[Op]:
@@ -81,10 +80,7 @@ def find_activations(trace: Trace) -> list[Op]:
     return [
         op
         for op in trace.ops
-        if op.name in ACTIVATIONS | _BOUNDED
-        and op not in gates
-        and last is not None
-        and last.follows(op)
+        if op.name in ACTIVATIONS and op not in gates and last is not None and last.follows(op)
     ]
 
 

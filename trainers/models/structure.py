@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 _RECTIFIERS = ("relu", "leaky_relu", "_prelu_kernel", "rrelu_with_noise", "clamp", "clamp_min")
-_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish")
+_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish", "tanh", "sigmoid")
 ACTIVATIONS = frozenset((*_RECTIFIERS, *_SMOOTH))
 _NORMS = ("batch_norm", "group_norm", "layer_norm")
 POOLS = frozenset(("mean", "sum", "amax", "avg_pool2d", "_adaptive_avg_pool2d"))
@@ -165,9 +165,9 @@ def downscaling_activations(trace: Trace) -> list[Call]:
 def _activations_after(trace: Trace, op: Op) -> list[Op]:
     found = []
     for after in trace.consumers(op):
-        if after.name in ACTIVATIONS:
+        if after.name in ACTIVATIONS or after.name == "amax":  # maxout's, which no other replaces
             found.append(after)
-        elif _is_norm(after) or (after.name in _SCALINGS and len(after.inputs) == 1):
+        elif _is_norm(after) or (after.name in (*_SCALINGS, "view") and len(after.inputs) == 1):
             found += _activations_after(trace, after)
     return found
 

@@ -11,7 +11,7 @@ their form. Tanh and sigmoid flatten on both sides, which is why deep networks l
 When it helps: swish and gelu often by a little, in deep networks, for more memory and time.
 Conflicts: pretrained weights were trained with the activation they had; maxout keeps them in
 the first piece. Only activations that are modules can be replaced, not calls like `F.relu`.
-`stem_activation` has the last word on its places.
+`stem_activation` has the last word on its places, but leaves maxout.
 Source: Nair & Hinton 2010 (ICML) for ReLU; Maas et al. 2013 (ICML workshop) leaky ReLU; He
 et al. 2015 (arXiv 1502.01852) PReLU; Clevert et al. 2016 (arXiv 1511.07289) ELU; Ramachandran
 et al. 2017 (arXiv 1710.05941) swish; Hendrycks & Gimpel 2016 (arXiv 1606.08415) GELU;

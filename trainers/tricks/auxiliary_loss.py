@@ -40,7 +40,7 @@ def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.M
         raise NotApplicable("auxiliary_loss goes on a middle stage, and the model has one stage")
     logits = trace.calls[0].output
     assert logits is not None
-    end = ends[len(ends) // 2 - (len(ends) + 1) % 2]
+    end = ends[len(ends) // 2]
     call = call_with_result(end)
     if call is None or len(end.shape) != 4:
         raise NotApplicable("auxiliary_loss finds no module that gives the middle stage's map")

@@ -16,7 +16,6 @@ Source: Zhang 2019 (arXiv 1904.11486), sections 3.2 and 4.1.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 from torch import Tensor, nn

@@ -31,7 +31,7 @@ from darkmagic.trainers.models.structure import ACTIVATIONS
 from darkmagic.trainers.trick import NotApplicable, Trick
 from darkmagic.trainers.tricks.normalization import Normalization
 
-__all__ = ["Pooling", "PoolingName", "response_norm", "replace_poolings"]
+__all__ = ["Pooling", "PoolingName", "replace_poolings", "response_norm"]
 
 PoolingName = Literal["max", "average", "strided_convolution", "lrn"]
 _POOLINGS = ("max_pool2d_with_indices", "avg_pool2d")
