@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
-from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.graph import Call, Op, trace_model
 from darkmagic.trainers.models.places import call_with_result
 from darkmagic.trainers.models.structure import find_residuals
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["DropPath", "DropPathLayer", "add_drop_path", "drop_rates"]
 
+_COMMUTING = ("mul", "div", "clone", "relu", "view", "permute", "transpose")  # image by image
 _OWN = ("DropPath", "StochasticDepth")  # timm's and torchvision's
 
 
@@ -70,7 +71,7 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
     blocks = find_residuals(trace)
     if not blocks:
         raise NotApplicable("drop_path drops residual branches, and the model has no sum of two")
-    ends = [call_with_result(block.end) for block in blocks]
+    ends = [_end(block.end) for block in blocks]
     rates = drop_rates(len(blocks), rate)
     if any(end is None for end in ends):
         raise NotApplicable("drop_path cannot reach a residual branch that ends in no module")
@@ -83,6 +84,16 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
             if end is not None
         },
     )
+
+
+def _end(op: Op) -> Call | None:
+    """Return the call that `op` is the result of, but for what dropping commutes with."""
+    while call_with_result(op) is None:
+        rest = op.inputs[0] if len(op.inputs) == 1 and op.name in _COMMUTING else None
+        if rest is None or rest.shape[0] != op.shape[0]:
+            return None
+        op = rest
+    return call_with_result(op)
 
 
 @dataclass(frozen=True)
