@@ -9,9 +9,10 @@ import torch
 import torchvision
 from torch import nn
 
+from darkmagic.trainers.hooks import Hooks, refuse_conflicts
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.trick import NotApplicable, Trick
+from darkmagic.trainers.trick import Conflict, NotApplicable, Trick
 from darkmagic.trainers.tricks.normalization import Normalization
 from darkmagic.trainers.tricks.pretrain import Pretrained
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
@@ -156,3 +157,36 @@ def test_zero_init_needs_residual_branches() -> None:
     """VGG has none."""
     with pytest.raises(NotApplicable, match="no residual branch"):
         ZeroInitResidual().edit_model(torchvision.models.vgg11(init_weights=False), EXAMPLE)
+
+
+@pytest.mark.parametrize("after_edits", [False, True])
+@pytest.mark.parametrize(
+    ("trick", "reason"),
+    [
+        (WeightInit("xavier"), "xavier initialisation and pretrained weights"),
+        (WeightInit("constant"), "constant initialisation and pretrained weights"),
+        (ZeroInitResidual(), "erase the pretrained scales"),
+    ],
+    ids=repr,
+)
+def test_pretrained_weights_rule_out_other_first_values(
+    trick: Trick, reason: str, after_edits: bool
+) -> None:
+    """Whichever would be written over the other; he, the baseline, gets along with them."""
+    pretrained = Pretrained("w.pt", after_edits=after_edits)
+    with pytest.raises(Conflict, match=reason):
+        refuse_conflicts({"pretrain": pretrained, "init": trick})
+    refuse_conflicts({"pretrain": pretrained, "init": WeightInit("he")})
+    refuse_conflicts({"pretrain": Trick(), "init": trick})
+
+
+def test_zeros_come_after_other_first_values() -> None:
+    """Whatever the order of the configuration; without norms it matters."""
+    tricks = {
+        "zero_init_residual": ZeroInitResidual(),
+        "weight_init": WeightInit("xavier"),
+        "normalization": Normalization("none"),
+    }
+    model = Hooks(tricks, 0).edit_model(SmallResNet(8), EXAMPLE)
+    assert model.blocks[0].conv2.weight.eq(0).all()
+    assert model.blocks[0].conv1.weight.std() > 0
