@@ -9,10 +9,12 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.attention_pooling import AttentionPooling, PositionWeights
+from darkmagic.trainers.tricks.weight_init import WeightInit
 
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -25,11 +27,11 @@ def test_the_mean_of_weighted_maps_is_softmax_attention() -> None:
     """Of one learned query: sum_p softmax_p(q x_p) x_p, as PyTorch's attention computes it."""
     torch.manual_seed(0)
     layer = PositionWeights(6)
-    nn.init.normal_(layer.score.weight)
+    nn.init.normal_(layer.query)
     x = torch.randn(2, 6, 3, 5)
     tokens = x.flatten(2).mT
     expected = nn.functional.scaled_dot_product_attention(
-        layer.score.weight.expand(2, 1, 6), tokens, tokens, scale=1
+        layer.query.expand(2, 1, 6), tokens, tokens, scale=1
     )
     torch.testing.assert_close(layer(x).mean((2, 3)), expected[:, 0])
     torch.testing.assert_close(layer.weights(x).sum((2, 3)), torch.ones(2, 1))
@@ -38,11 +40,19 @@ def test_the_mean_of_weighted_maps_is_softmax_attention() -> None:
 def test_each_head_weighs_its_share_of_the_channels() -> None:
     """By scores from all of them."""
     layer = PositionWeights(6, heads=3)
-    nn.init.normal_(layer.score.weight)
+    nn.init.normal_(layer.query)
     x = torch.randn(2, 6, 4, 4)
-    scores = torch.einsum("bchw,kc->bkhw", x, layer.score.weight).flatten(2).softmax(-1)
+    scores = torch.einsum("bchw,kc->bkhw", x, layer.query).flatten(2).softmax(-1)
     expected = [(x[:, c].flatten(1) * scores[:, c // 2]).sum(-1) for c in range(6)]
     torch.testing.assert_close(layer(x).mean((2, 3)), torch.stack(expected, 1))
+
+
+def test_weight_init_does_not_draw_it() -> None:
+    """It starts as the plain average whatever the layers start from."""
+    tricks = {"attention_pooling": AttentionPooling(), "weight_init": WeightInit("he")}
+    model = Hooks(tricks, 0).edit_model(SmallResNet(8), EXAMPLE)
+    layers = [m for m in model.modules() if isinstance(m, PositionWeights)]
+    assert [layer.query.abs().sum().item() for layer in layers] == [0]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +76,7 @@ def test_a_network_starts_as_it_was_and_learns(build: type[nn.Module], place: st
     torch.testing.assert_close(edited.eval()(EXAMPLE), expected, rtol=1e-4, atol=1e-4)
     assert set(model.state_dict()) < set(edited.state_dict())
     edited.train()(EXAMPLE)[:, 0].sum().backward()
-    gradient = edited.get_submodule(place).score.weight.grad
+    gradient = edited.get_submodule(place).query.grad
     assert gradient.isfinite().all()
     assert gradient.abs().sum() > 0
 

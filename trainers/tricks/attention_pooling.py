@@ -35,13 +35,12 @@ class PositionWeights(nn.Module):
     def __init__(self, channels: int, heads: int = 1) -> None:
         super().__init__()
         self.heads = heads
-        self.score = nn.Linear(channels, heads, bias=False)  # softmax takes no notice of a bias
-        nn.init.zeros_(self.score.weight)
+        self.query = nn.Parameter(torch.zeros(heads, channels))  # no layer for weight_init to draw
 
     def weights(self, maps: Tensor) -> Tensor:
         """Return (B, heads, H, W), which sum to 1 over the positions."""
-        scores: Tensor = self.score(maps.movedim(1, -1)).movedim(-1, 1)
-        return torch.softmax(scores.flatten(2), -1).view(scores.shape)
+        scores = torch.matmul(self.query, maps.flatten(2))
+        return torch.softmax(scores, -1).view(len(maps), self.heads, *maps.shape[2:])
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return `maps` times the weights times H W: a global average divides by H W."""
