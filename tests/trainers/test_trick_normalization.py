@@ -100,6 +100,15 @@ def test_batch_changes_what_is_not_batch_norm() -> None:
         assert [type(m) for m in Normalization().edit_model(same, EXAMPLE).modules()] == kinds
 
 
+def test_a_layer_norm_with_a_scale_for_each_pixel_loses_it() -> None:
+    """Its scale has the map's shape, and another norm's has the channels'."""
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.LayerNorm((8, 30, 30)))
+    edited = Normalization("batch").edit_model(model, EXAMPLE)
+    assert isinstance(edited[1], nn.BatchNorm2d)
+    assert edited[1].weight.shape == (8,)
+    assert edited(EXAMPLE).shape == (2, 8, 30, 30)
+
+
 def test_norms_that_also_activate_still_do() -> None:
     """As timm's."""
     model = timm_classifier("efficientnet_lite0", 10, 3)
@@ -115,9 +124,10 @@ def test_norms_that_also_activate_still_do() -> None:
     [
         (torchvision.models.squeezenet1_1, "layer", "finds no norm"),
         (torchvision.models.convnext_tiny, "batch", "channels last"),
+        (lambda: timm_classifier("convnext_atto", 10, 3), "group", "channels last"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 32), nn.BatchNorm2d(4)), "instance", "one pixel"),
     ],
-    ids=["none", "tokens", "pixel"],
+    ids=["none", "tokens", "timm", "pixel"],
 )
 def test_where_it_does_not_apply_it_says_why(build: type, name: str, reason: str) -> None:
     """No half-edited networks."""

@@ -33,7 +33,7 @@ class Maxout(nn.Module):
 def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> bool:
     """Give the layer whose result `activation` takes `pieces` times as many channels, in place.
 
-    Also the batch or instance norms in between. The first of each `pieces` channels keeps
+    Also the batch norms in between. The first of each `pieces` channels keeps
     its weights; the others are drawn as the layer's own were. Returns False, and changes
     nothing, where there is no such layer, or where it serves other places as well.
     """

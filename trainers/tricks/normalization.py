@@ -78,10 +78,13 @@ def replace_norms(
 
 
 def _is_of_tokens(call: Call) -> bool:
-    if not isinstance(call.module, nn.LayerNorm) or call.input is None:
+    norm = call.module
+    if not isinstance(norm, nn.LayerNorm) or call.input is None or len(norm.normalized_shape) > 1:
         return False
-    shape = call.input.shape  # a subclass may take channels first, as ConvNeXt's does
-    return len(shape) == 3 or (len(shape) == 4 and type(call.module) is nn.LayerNorm)
+    shape, (channels,) = call.input.shape, norm.normalized_shape
+    # A subclass may take channels first, as ConvNeXt's does.
+    first = type(norm) is not nn.LayerNorm and shape[1] == channels
+    return len(shape) == 3 or (len(shape) == 4 and not first)
 
 
 def _pixels(call: Call) -> int:
@@ -101,8 +104,9 @@ def _replacement(
     else:
         new = _norm(normalization, channels, groups, float(getattr(old, "eps", 1e-5)))
         for name in ("weight", "bias"):
-            if getattr(old, name, None) is not None:
-                setattr(new, name, getattr(old, name))
+            parameter = getattr(old, name, None)
+            if parameter is not None and parameter.shape == (channels,):
+                setattr(new, name, parameter)
     # timm has norms that also activate.
     rest = [m for n in ("drop", "act") if isinstance(m := getattr(old, n, None), nn.Module)]
     return nn.Sequential(new, *rest) if rest else new

@@ -85,11 +85,11 @@ def _pooling_calls(ops: list[Op]) -> list[Call]:
     if not ops:
         raise NotApplicable("pooling finds none with a stride between the model's layers")
     found = [op.call for op in ops if op.call is not None and op.call.output is op]
-    calls = [c for c in found if isinstance(c.module, (nn.MaxPool2d, nn.AvgPool2d))]
+    calls = [c for c in found if type(c.module) in (nn.MaxPool2d, nn.AvgPool2d)]
     if len(calls) < len(ops):
         raise NotApplicable(
-            f"{len(ops) - len(calls)} of the model's {len(ops)} poolings are no modules of their "
-            "own but calls such as F.max_pool2d, which cannot be replaced"
+            f"{len(ops) - len(calls)} of the model's {len(ops)} poolings are no plain modules "
+            "but calls such as F.max_pool2d, or pad by themselves: they cannot be replaced"
         )
     return calls
 
