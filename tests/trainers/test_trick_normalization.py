@@ -100,6 +100,16 @@ def test_batch_changes_what_is_not_batch_norm() -> None:
         assert [type(m) for m in Normalization().edit_model(same, EXAMPLE).modules()] == kinds
 
 
+def test_layer_norms_of_channels_are_replaced() -> None:
+    """ConvNeXt's, where all its maps have their channels first."""
+    model = timm_classifier("convnext_atto", 10, 3)
+    weights = [m.weight for m in model.modules() if isinstance(m, nn.LayerNorm)]
+    edited = Normalization("batch").edit_model(model, EXAMPLE)
+    norms = [m for m in edited.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) == len(weights) == 17
+    assert all(norm.weight is weight for norm, weight in zip(norms, weights, strict=True))
+
+
 def test_a_layer_norm_with_a_scale_for_each_pixel_loses_it() -> None:
     """Its scale has the map's shape, and another norm's has the channels'."""
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.LayerNorm((8, 30, 30)))
@@ -124,7 +134,7 @@ def test_norms_that_also_activate_still_do() -> None:
     [
         (torchvision.models.squeezenet1_1, "layer", "finds no norm"),
         (torchvision.models.convnext_tiny, "batch", "channels last"),
-        (lambda: timm_classifier("convnext_atto", 10, 3), "group", "channels last"),
+        (lambda: timm_classifier("convnext_atto", 10, 3, conv_mlp=False), "group", "channels last"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 32), nn.BatchNorm2d(4)), "instance", "one pixel"),
     ],
     ids=["none", "tokens", "timm", "pixel"],
