@@ -24,12 +24,12 @@ def estimate_seconds(trials: Sequence[dict[str, Any]]) -> list[float]:
 
 
 def _seconds(resolved: dict[str, Any], seen: dict[str, float]) -> float:
-    from darkmagic.sweeps.worker import make_recipe
+    from darkmagic.sweeps.worker import PRETRAINING, make_recipe
     from darkmagic.trainers.hooks import Hooks
     from darkmagic.trainers.network import make_network
     from darkmagic.trainers.train import train
 
-    tricks = {name: node for name, node in resolved["tricks"].items() if name != "pretrain"}
+    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
     recipe = make_recipe({**resolved, "tricks": tricks})
     data = recipe.dataset.load(recipe.split_seed)
     network = make_network(recipe, data, Hooks(recipe.tricks, recipe.seed))

@@ -23,12 +23,16 @@ from darkmagic.sweeps.identity import identity, resolve
 from darkmagic.sweeps.layout import FINAL, cache_folder, read_result
 from darkmagic.trainers.checkpoint import CHECKPOINT
 from darkmagic.trainers.files import RESULT, EventLog, write_json
+from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.result import Result
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
-__all__ = ["make_recipe", "run_trial", "upstream_config"]
+__all__ = ["PRETRAINING", "make_recipe", "run_trial", "upstream_config"]
+
+PRETRAINING = ("pretrain", "transfer")
+"""Tricks that are about pretrained weights: they have no part in the training of those."""
 
 
 def run_trial(config: DictConfig) -> dict[str, Any]:
@@ -71,15 +75,19 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
     only) upstream weights that are not there yet raise `TrialSkipped`.
     """
     pretrain = resolved["tricks"].get("pretrain", {})
-    if pretrain.get("weights") == "upstream":
+    upstream = pretrain.get("weights") == "upstream"
+    if upstream:
+        pretrain = {**pretrain, "after_edits": True}
+        resolved = {**resolved, "tricks": {**resolved["tricks"], "pretrain": pretrain}}
+    tricks = {name: instantiate(node) for name, node in resolved["tricks"].items()}
+    refuse_conflicts(tricks)  # before weights are trained for nothing
+    if upstream:
         weights = _upstream_weights(resolved, directory)
-        loaded = {**pretrain, "weights": str(weights), "after_edits": True}
-        tricks = {**resolved["tricks"], "pretrain": loaded}
-        resolved = {**resolved, "tricks": tricks}
+        tricks["pretrain"] = instantiate({**pretrain, "weights": str(weights)})
     return Recipe(
         dataset=instantiate(resolved["dataset"]["source"]),
         build=instantiate(resolved["model"]["build"]),
-        tricks={name: instantiate(node) for name, node in resolved["tricks"].items()},
+        tricks=tricks,
         epochs=resolved["epochs"],
         batch_size=resolved["batch_size"],
         seed=resolved["seed"],
@@ -108,7 +116,7 @@ def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
             f"dataset {resolved['dataset']['name']!r} names no upstream set to pretrain on; "
             "give model.pretrained=torchvision or a file of weights"
         )
-    tricks = {name: node for name, node in resolved["tricks"].items() if name != "pretrain"}
+    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
     return {
         **resolved,
         "dataset": {"name": "upstream", "source": upstream["source"]},

@@ -8,19 +8,31 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.models.auxiliary import AuxiliaryHead, auxiliary_heads
 from darkmagic.trainers.randomness import derive_seed, generator
-from darkmagic.trainers.trick import ParamGroup, Trick
+from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
 
-__all__ = ["Hooks"]
+__all__ = ["Hooks", "refuse_conflicts"]
+
+
+def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
+    """Raise `Conflict` with the reason where two of `tricks` cannot be had together."""
+    for name, trick in tricks.items():
+        for other_name, other in tricks.items():
+            reason = trick.conflict(other) if other is not trick else None
+            if reason is not None:
+                raise Conflict(f"{name} conflicts with {other_name}: {reason}")
 
 
 class Hooks:
     """Calls the hooks of several tricks, each with random draws of its own.
 
-    Raises `ValueError` when two tricks give a loss, or two an optimizer.
+    Raises `Conflict` when one trick rules another out, and `ValueError` when two give a loss,
+    or two an optimizer.
     """
 
     def __init__(self, tricks: Mapping[str, Trick], seed: int) -> None:
+        refuse_conflicts(tricks)
         self._seed = seed
         self._tricks = dict(tricks)
         self._augment = self._overriding("augment")
@@ -29,6 +41,7 @@ class Hooks:
         self._weight_decay = self._overriding("weight_decay_factor")
         self._loss = self._only("loss")
         self._optimizer = self._only("build_optimizer")
+        self._auxiliary: list[AuxiliaryHead] = []
         self._rngs: dict[str, torch.Generator] = {}
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
@@ -38,6 +51,11 @@ class Hooks:
             if getattr(type(trick), hook) is not getattr(Trick, hook)
         }
 
+    def _staged(self, hook: str) -> dict[str, Trick]:
+        """Return the tricks that have `hook` by stage; within one, as configured."""
+        found = self._overriding(hook).items()
+        return dict(sorted(found, key=lambda item: item[1].edit_stage))
+
     def _only(self, hook: str) -> Trick:
         found = self._overriding(hook)
         if len(found) > 1:
@@ -46,14 +64,11 @@ class Hooks:
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         """Apply every edit. New layers' weights do not depend on the other tricks."""
-        ordered = sorted(
-            self._overriding("edit_model").items(),
-            key=lambda item: bool(getattr(item[1], "runs_last", False)),
-        )
-        for name, trick in ordered:
+        for name, trick in self._staged("edit_model").items():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(self._seed, "init", name))
                 model = trick.edit_model(model, example)
+        self._auxiliary = auxiliary_heads(model)
         return model
 
     def start_epoch(self, epoch: int) -> None:
@@ -73,17 +88,22 @@ class Hooks:
         return images, targets
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the one loss."""
-        return self._loss.loss(logits, targets)
+        """Return the one loss, and that of auxiliary heads which trained on the same batch."""
+        loss = self._loss.loss(logits, targets)
+        for head in self._auxiliary:
+            extra = head.take_logits()
+            if extra is not None:
+                loss = loss + head.weight * self._loss.loss(extra.float(), targets)
+        return loss
 
     def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Return the one optimizer, over parameters that decay and ones that do not."""
         groups = _param_groups(model)
-        for trick in self._overriding("edit_param_groups").values():
+        for trick in self._staged("edit_param_groups").values():
             groups = trick.edit_param_groups(groups)
         optimizer = self._optimizer.build_optimizer(groups)
         for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+            group["base_lr"] = group["lr"] * group.get("lr_scale", 1.0)
             group["base_weight_decay"] = group["weight_decay"]
         return optimizer
 

@@ -32,6 +32,7 @@ from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.files import CORRECT, EventLog
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.memory_format import pick_memory_format
+from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.network import example_batch, make_network
 from darkmagic.trainers.pipeline import Pipeline
@@ -191,7 +192,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         wall_seconds=state.seconds + time.perf_counter() - started,
         train_seconds=sum(e["seconds"] for e in state.history),
         peak_memory_bytes=max(e["peak_memory"] for e in state.history),
-        parameters=count_parameters(network),
+        parameters=count_parameters(drop_auxiliary_heads(network)),
         flops=flops,
         pretrained_share=share,
         device=_device_name(device),

@@ -2,8 +2,9 @@
 
 The life of a trick in one trial, in order:
 
-1. `edit_model` once, after the network is built and before it moves to its device;
-2. `edit_param_groups`, then `build_optimizer`, once;
+0. `conflict` once for each other trick of the recipe, before anything else;
+1. `edit_model` once, at its `edit_stage`, before the network moves to its device;
+2. `edit_param_groups`, in the same order, then `build_optimizer`, once;
 3. every step: `augment` on uint8 images, `transform_batch` on normalised ones, `loss`,
    and before the update `lr_factor` and `weight_decay_factor` at the step's progress.
 
@@ -14,20 +15,41 @@ a resumed trial needs nothing from it. At most one trick of a trial may give `lo
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-__all__ = ["NotApplicable", "ParamGroup", "TrialSkipped", "Trick"]
+__all__ = ["Conflict", "EditStage", "NotApplicable", "ParamGroup", "TrialSkipped", "Trick"]
 
 ParamGroup = dict[str, Any]
-"""An optimizer's parameter group: `params`, `names`, `weight_decay`, and what tricks add."""
+"""An optimizer's parameter group: `params`, `names`, `weight_decay`, and what tricks add.
+
+`lr_scale`, where there is one, multiplies the group's lr throughout.
+"""
+
+
+class EditStage(IntEnum):
+    """When a trick edits the network; within a stage, in the order of the configuration."""
+
+    SIZE = 0
+    PRETRAINED = 1  # published weights go into the network as its author made it
+    KINDS = 2  # which kinds of layers the network has throughout
+    PLACES = 3  # layers in certain places
+    INIT = 4  # first values of what is there by now
+    INIT_SOME = 5  # and then of some layers
+    PRETRAINED_AFTER = 6  # weights of the network as the tricks leave it
+    TRANSFER = 7  # what is done with pretrained weights
 
 
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
     """The trick finds nothing to work on in this model; the message says why."""
+
+
+class Conflict(NotApplicable):
+    """Two tricks of the recipe cannot be had together; the message says why."""
 
 
 class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
@@ -36,6 +58,16 @@ class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
 
 class Trick:
     """Do nothing. Options named `off` and `none` are this class itself."""
+
+    @property
+    def edit_stage(self) -> EditStage:
+        """When `edit_model` runs among those of other tricks."""
+        return EditStage.PLACES
+
+    def conflict(self, other: Trick) -> str | None:
+        """Return why a recipe cannot have `other` beside this trick; None where it can."""
+        del other
+        return None
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         """Return `model`, edited in place or replaced.

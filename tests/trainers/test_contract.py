@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
+from torch import nn
 
 from darkmagic.sweeps import conf
 from darkmagic.sweeps.composition import compose, hydra_session
@@ -37,10 +38,48 @@ BASE = {
     "squeeze_excite": "on",
     "stem_activation": "leaky_relu",
 }
+OTHERS = {  # tricks that the default configuration is without, and what their baseline is
+    "activation": "relu",
+    "activation_order": "before",
+    "attention_pooling": "off",
+    "auxiliary_loss": "off",
+    "blurpool": "off",
+    "convolution": "plain",
+    "drop_path": "0",
+    "dropout": "0",
+    "model_size": "x1",
+    "normalization": "batch",
+    "pooling": "max",
+    "transfer": "all",
+    "weight_init": "he",
+    "zero_init_residual": "off",
+}
+BESIDE = {  # what a trick needs of others to have an effect
+    "activation_order": {"stem_activation": "swish"},
+    "transfer": {"pretrain": "pretrained"},
+}
+
+
+class Pooled(nn.Sequential):
+    """What the residual network lacks: pooling, and a wide hidden layer."""
+
+    def __init__(self, num_classes: int, in_channels: int) -> None:
+        super().__init__(
+            *(nn.Conv2d(in_channels, 6, 3, padding=1), nn.SiLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(6, 8, 3, padding=1), nn.SiLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(8, 8, 3, padding=1), nn.SiLU(), nn.Flatten()),
+            *(nn.Linear(32, 300), nn.SiLU(), nn.Linear(300, num_classes)),
+        )
+
+
+POOLED = ("activation_order", "dropout", "pooling")
 
 
 def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
-    words = [f"trick/{name}='{option}'" for name, option in {**BASE, **changed}.items()]
+    words = [
+        f"{'' if name in BASE else '+'}trick/{name}='{option}'"
+        for name, option in {**BASE, **changed}.items()
+    ]
     weights = tmp_path / "weights.pt"
     torch.save({"model": SmallResNet(8, 4, 10, 1).state_dict()}, weights)
     with hydra_session() as hydra:
@@ -48,8 +87,8 @@ def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
     return {name: instantiate(node) for name, node in resolve(config)["tricks"].items()}
 
 
-def _recipe(tricks: dict[str, Trick], device: str = "cpu") -> Recipe:
-    build = partial(SmallResNet, depth=8, width=4)
+def _recipe(tricks: dict[str, Trick], device: str = "cpu", trick: str = "") -> Recipe:
+    build = Pooled if trick in POOLED else partial(SmallResNet, depth=8, width=4)
     return Recipe(Shapes(count=120), build, tricks, epochs=4, batch_size=16, device=device)
 
 
@@ -61,7 +100,8 @@ def _devices() -> list[str]:
 @pytest.mark.parametrize(("trick", "option"), OPTIONS, ids="=".join)
 def test_option_trains_two_steps(tmp_path: Path, trick: str, option: str, device: str) -> None:
     """Forward, backward and update, everything finite, batches of the right form."""
-    recipe = _recipe(_tricks(tmp_path, **{trick: option}), device)
+    changed = {**BESIDE.get(trick, {}), trick: option}
+    recipe = _recipe(_tricks(tmp_path, **changed), device, trick)
     data = recipe.dataset.load(0)
     hooks = Hooks(recipe.tricks, seed=0)
     network = make_network(recipe, data, hooks).to(device)
@@ -83,7 +123,7 @@ def test_option_trains_two_steps(tmp_path: Path, trick: str, option: str, device
 
 
 @pytest.mark.parametrize(
-    ("trick", "option"), [o for o in OPTIONS if BASE[o[0]] != o[1]], ids="=".join
+    ("trick", "option"), [o for o in OPTIONS if {**BASE, **OTHERS}[o[0]] != o[1]], ids="=".join
 )
 def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
     """It changes the network, the batch, the loss, the update or a schedule: none is a copy."""
@@ -98,8 +138,26 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
         "mixup": {"batches", "loss", "update"},
         "squeeze_excite": {"network", "loss", "update"},
         "stem_activation": {"network", "loss", "update"},
+        "activation": {"network", "loss", "update"},
+        "activation_order": {"loss", "update"},
+        "attention_pooling": {"network", "update"},
+        "auxiliary_loss": {"loss", "update"},
+        "blurpool": {"network", "loss", "update"},
+        "convolution": {"network", "loss", "update"},
+        "drop_path": {"loss", "update"},
+        "dropout": {"loss", "update"},
+        "model_size": {"network", "loss", "update"},
+        "normalization": {"network", "loss", "update"},
+        "pooling": {"network", "loss", "update"},
+        "transfer": {"update"},
+        "weight_init": {"network", "loss", "update"},
+        "zero_init_residual": {"network", "loss", "update"},
     }
-    base, changed = (_recipe(_tricks(tmp_path, **c)) for c in ({}, {trick: option}))
+    beside = BESIDE.get(trick, {})
+    base, changed = (
+        _recipe(_tricks(tmp_path, **beside, **choice), trick=trick)
+        for choice in ({}, {trick: option})
+    )
     data = base.dataset.load(0)
     ours, theirs = fingerprint(base, data), fingerprint(changed, data)
     differing = {part for part in ours if ours[part] != theirs[part]}

@@ -11,7 +11,7 @@ from torch import nn
 
 from darkmagic.trainers.models.library import torchvision_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.trick import TrialSkipped
+from darkmagic.trainers.trick import EditStage, TrialSkipped
 from darkmagic.trainers.tricks.pretrain import Pretrained, take_pretrained_share
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
 from darkmagic.trainers.tricks.stem_activation import StemActivation
@@ -81,13 +81,13 @@ def test_weights_of_an_edited_network_load_after_the_edits(tmp_path: Path) -> No
     source = edited()
     file = weights_file(source, tmp_path / "w.pt", "model")
     late = Pretrained(file, after_edits=True)
-    assert late.runs_last
+    assert late.edit_stage > EditStage.INIT
     model = late.edit_model(edited(), EXAMPLE)
     assert torch.equal(model.eval()(EXAMPLE), source.eval()(EXAMPLE))
     assert take_pretrained_share(model) == 1
 
     early = Pretrained(file)
-    assert not early.runs_last
+    assert early.edit_stage < EditStage.KINDS
     model = SqueezeExcite().edit_model(early.edit_model(SmallResNet(8), EXAMPLE), EXAMPLE)
     assert take_pretrained_share(model) == pytest.approx(1 - 3 * 4 / floats(source))
 

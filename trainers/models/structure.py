@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from darkmagic.trainers.models.graph import Call, Op, Trace
 
 __all__ = [
+    "ACTIVATIONS",
+    "POOLS",
     "Residual",
     "downscaling_activations",
     "find_residuals",
@@ -18,10 +20,10 @@ __all__ = [
 ]
 
 _RECTIFIERS = ("relu", "leaky_relu", "_prelu_kernel", "rrelu_with_noise", "clamp", "clamp_min")
-_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish")
-_ACTIVATIONS = frozenset((*_RECTIFIERS, *_SMOOTH))
+_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish", "tanh", "sigmoid")
+ACTIVATIONS = frozenset((*_RECTIFIERS, *_SMOOTH))
 _NORMS = ("batch_norm", "group_norm", "layer_norm")
-_POOLS = frozenset(("mean", "sum", "amax", "avg_pool2d", "_adaptive_avg_pool2d"))
+POOLS = frozenset(("mean", "sum", "amax", "avg_pool2d", "_adaptive_avg_pool2d"))
 _SCALINGS = frozenset(("add", "mul", "div", "clone"))  # by constants, where one input is data
 
 
@@ -83,7 +85,7 @@ def last_layer(op: Op) -> Call | None:
             return op.call
         if len(op.inputs) != 1 or op.shape != op.inputs[0].shape:
             return None
-        if op.name not in _ACTIVATIONS | _SCALINGS and not _is_norm(op):
+        if op.name not in ACTIVATIONS | _SCALINGS and not _is_norm(op):
             return None
         op = op.inputs[0]
 
@@ -91,7 +93,7 @@ def last_layer(op: Op) -> Call | None:
 def gated(trace: Trace, ops: tuple[Op, ...]) -> bool:
     """Whether `ops` multiply feature maps by something pooled from themselves."""
     products = [op for op in ops if op.name == "mul" and len(op.inputs) == 2]
-    pools = [op for op in trace.ops if op.name in _POOLS]
+    pools = [op for op in trace.ops if op.name in POOLS]
     return any(
         gate.follows(pool) and pool.follows(maps)
         for op in products
@@ -163,9 +165,9 @@ def downscaling_activations(trace: Trace) -> list[Call]:
 def _activations_after(trace: Trace, op: Op) -> list[Op]:
     found = []
     for after in trace.consumers(op):
-        if after.name in _ACTIVATIONS:
+        if after.name in ACTIVATIONS or after.name == "amax":  # maxout's, which no other replaces
             found.append(after)
-        elif _is_norm(after) or (after.name in _SCALINGS and len(after.inputs) == 1):
+        elif _is_norm(after) or (after.name in (*_SCALINGS, "view") and len(after.inputs) == 1):
             found += _activations_after(trace, after)
     return found
 
@@ -173,7 +175,7 @@ def _activations_after(trace: Trace, op: Op) -> list[Op]:
 def _activation_before(op: Op) -> list[Op]:
     while len(op.inputs) == 1:
         op = op.inputs[0]
-        if op.name in _ACTIVATIONS:
+        if op.name in ACTIVATIONS:
             return [op]
     return []
 
@@ -183,7 +185,7 @@ def _activation_calls(ops: list[Op]) -> list[Call]:
     return [
         op.call
         for op in ops
-        if op.name in _ACTIVATIONS
+        if op.name in ACTIVATIONS
         and op.call is not None
         and op.call.output is op
         and op.call.input is op.inputs[0]

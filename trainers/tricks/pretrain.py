@@ -23,12 +23,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.trick import TrialSkipped, Trick
+from darkmagic.trainers.trick import EditStage, TrialSkipped, Trick
 
 __all__ = [
     "LoadedTensors",
     "Pretrained",
     "load_pretrained",
+    "loaded_tensors",
     "pretrained_share",
     "take_pretrained_share",
 ]
@@ -60,9 +61,9 @@ class Pretrained(Trick):
     after_edits: bool = False
 
     @property
-    def runs_last(self) -> bool:
-        """Whether `edit_model` waits for the other tricks'."""
-        return self.after_edits
+    def edit_stage(self) -> EditStage:
+        """Before the other tricks' edits, or after them."""
+        return EditStage.PRETRAINED_AFTER if self.after_edits else EditStage.PRETRAINED
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         del example
@@ -101,16 +102,24 @@ def pretrained_share(model: nn.Module, loaded: LoadedTensors) -> float:
     return sum(id(tensor) in used for tensor in loaded.tensors) / loaded.total
 
 
+def loaded_tensors(model: nn.Module) -> LoadedTensors | None:
+    """Return what `Pretrained` loaded into `model`; None where nothing was."""
+    for module in model.modules():  # an edit may have wrapped the network that was loaded into
+        loaded: LoadedTensors | None = module.__dict__.get(RECORD)
+        if loaded is not None:
+            return loaded
+    return None
+
+
 def take_pretrained_share(model: nn.Module) -> float | None:
     """Return the `pretrained_share` of what `Pretrained` loaded, and forget what that was.
 
     None where nothing was loaded.
     """
-    for module in model.modules():  # an edit may have wrapped the network that was loaded into
-        loaded = module.__dict__.pop(RECORD, None)
-        if loaded is not None:
-            return pretrained_share(model, loaded)
-    return None
+    loaded = loaded_tensors(model)
+    for module in model.modules():
+        module.__dict__.pop(RECORD, None)
+    return None if loaded is None else pretrained_share(model, loaded)
 
 
 def _read(weights: str) -> Mapping[str, Tensor]:

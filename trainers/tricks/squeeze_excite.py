@@ -24,17 +24,17 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.structure import find_residuals, gated, last_layer, stage_ends
 from darkmagic.trainers.trick import NotApplicable, Trick
 
-__all__ = ["SqueezeExcite", "SqueezeExciteBlock", "WithSE", "add_squeeze_excite"]
+__all__ = ["SqueezeExcite", "SqueezeExciteBlock", "add_squeeze_excite"]
 
 
 class SqueezeExciteBlock(nn.Module):
@@ -52,41 +52,6 @@ class SqueezeExciteBlock(nn.Module):
         return maps * torch.sigmoid(self.expand(hidden))[:, :, None, None]
 
 
-class WithSE(nn.Module):
-    """A layer, then a `SqueezeExciteBlock`.
-
-    In state dicts the layer's tensors keep the names they had without the block, so weights
-    from before the edit load after it. (A hook on the layer would keep them too, but a copy
-    of a norm, such as conversion to `SyncBatchNorm` makes, loses its hooks silently.)
-    """
-
-    def __init__(self, layer: nn.Module, se: SqueezeExciteBlock) -> None:
-        super().__init__()
-        self.layer = layer
-        self.se = se
-
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Return the layer's feature maps (B, C, H, W), gated."""
-        gated_maps: Tensor = self.se(self.layer(*args, **kwargs))
-        return gated_maps
-
-    def state_dict(  # type: ignore[override]  # overloads by destination, which is passed on
-        self, *args: Any, prefix: str = "", **kwargs: Any
-    ) -> dict[str, Any]:
-        """Return the layer's state under its own names, and the block's under `se`."""
-        state = self.layer.state_dict(*args, prefix=prefix, **kwargs)
-        return self.se.state_dict(**{**kwargs, "destination": state}, prefix=f"{prefix}se.")
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        for name in [name for name in state_dict if name.startswith(prefix)]:
-            own = name.removeprefix(prefix)
-            if not own.startswith("se."):
-                state_dict[f"{prefix}layer.{own}"] = state_dict.pop(name)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
 def add_squeeze_excite(model: nn.Module, example: Tensor, ratio: int) -> nn.Module:
     """Return `model`, edited in place, with a gate at the end of each block or stage.
 
@@ -98,7 +63,7 @@ def add_squeeze_excite(model: nn.Module, example: Tensor, ratio: int) -> nn.Modu
         model,
         trace,
         {
-            call: WithSE(call.module, SqueezeExciteBlock(end.shape[1], ratio))
+            call: After(call.module, "se", SqueezeExciteBlock(end.shape[1], ratio))
             for call in _places(trace)
             if (end := call.output) is not None
         },

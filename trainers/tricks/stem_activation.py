@@ -10,7 +10,7 @@ values through where that happens, for next to no cost.
 When it helps: a little; more in small networks with narrow stems. `relu` on a network of
 ReLUs changes nothing.
 Conflicts: pretrained weights were trained with the activation they had. Only activations
-that are modules can be replaced, not calls such as `F.relu`.
+that are modules can be replaced, not calls such as `F.relu`. Maxout units (`activation`) stay.
 Source: Ridnik's article; Ridnik et al. 2021 (TResNet, arXiv 2003.13630) for leaky ReLU in
 stem and downscaling layers; Ramachandran et al. 2017 (arXiv 1710.05941) for swish.
 Published:
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import trace_model
 from darkmagic.trainers.models.structure import downscaling_activations, stem_activations
+from darkmagic.trainers.models.widen import Maxout
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["Activation", "StemActivation", "replace_stem_activations"]
@@ -45,6 +46,8 @@ def replace_stem_activations(
     """
     trace = trace_model(model, example)
     calls = dict.fromkeys([*stem_activations(trace), *downscaling_activations(trace)])
+    if not calls and any(isinstance(module, Maxout) for module in model.modules()):
+        return model
     if not calls:
         raise NotApplicable(
             "stem_activation finds no activation module in a stem or downscaling layer"

@@ -1,0 +1,48 @@
+"""From a resolved configuration to a recipe: what is refused, and before what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkmagic.sweeps.composition import compose, hydra_session
+from darkmagic.sweeps.identity import resolve
+from darkmagic.sweeps.worker import make_recipe, upstream_config
+from darkmagic.trainers.trick import Conflict, TrialSkipped, Trick
+from darkmagic.trainers.tricks.transfer import LowerLr
+
+
+def resolved(*words: str) -> dict[str, Any]:
+    with hydra_session() as hydra:
+        return resolve(compose(hydra.config_loader, ["dataset=tiny", *words]))
+
+
+def test_a_conflict_is_found_before_upstream_weights_are_trained(tmp_path: Path) -> None:
+    """Nothing is written, and nothing trained for a recipe that is refused."""
+    config = resolved("trick/pretrain=pretrained", "+trick/weight_init=xavier")
+    with pytest.raises(Conflict, match="weight_init conflicts with pretrain"):
+        make_recipe(config, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_the_edited_network_do_not_conflict_with_its_size(tmp_path: Path) -> None:
+    """Upstream weights are trained at that size: only looked at, they are not there yet."""
+    with pytest.raises(TrialSkipped, match="not trained yet"):
+        make_recipe(resolved("trick/pretrain=pretrained", "+trick/model_size=x2"))
+    file = resolved(
+        "trick/pretrain=pretrained", f"model.pretrained={tmp_path}/w.pt", "+trick/model_size=x2"
+    )
+    with pytest.raises(Conflict, match="published weights"):
+        make_recipe(file)
+
+
+def test_upstream_training_transfers_nothing() -> None:
+    """It starts from nothing; the trial itself has both tricks."""
+    config = resolved("trick/pretrain=pretrained", "+trick/transfer=lower_lr")
+    tricks = upstream_config(config)["tricks"]
+    assert not {"pretrain", "transfer"} & tricks.keys()
+    recipe = make_recipe({**config, "tricks": {**tricks, "transfer": config["tricks"]["transfer"]}})
+    assert recipe.tricks["transfer"] == LowerLr(0.1)
+    assert type(recipe.tricks["mixup"]) is Trick

@@ -1,0 +1,146 @@
+"""Places that tricks put layers in, in networks of many makes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from darkmagic.trainers.models.extend import After, Before
+from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.library import timm_classifier
+from darkmagic.trainers.models.places import (
+    call_with_result,
+    classifier,
+    find_activations,
+    gate_ops,
+    global_pooling,
+    sole_layer,
+    stage_results,
+)
+from darkmagic.trainers.models.resnet import SmallResNet
+
+EXAMPLE = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+
+
+def build(name: str) -> nn.Module:
+    if name == "small":
+        return SmallResNet(20)
+    if name.startswith("timm:"):
+        return timm_classifier(name.removeprefix("timm:"), 10, 3)
+    return torchvision.models.get_model(name, num_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [
+        ("small", [(16, 128), (32, 64)]),
+        ("resnet50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),  # not 128 inside a block
+        ("densenet121", [(64, 64), (128, 32), (256, 16), (512, 8)]),
+        ("shufflenet_v2_x0_5", [(24, 64), (24, 32), (48, 16), (96, 8)]),  # parallel branches
+        ("alexnet", [(64, 31), (192, 15)]),
+        ("timm:resnet26d", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
+        ("timm:resnetv2_50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
+    ],
+)
+def test_stage_results(name: str, stages: list[tuple[int, int]]) -> None:
+    """Channels and height of what each stage but the last hands on."""
+    found = stage_results(trace_model(build(name), EXAMPLE))
+    assert [(op.shape[1], op.shape[2]) for op in found] == stages
+
+
+def test_missing_padding_ends_no_stage() -> None:
+    """Only strides do."""
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), nn.MaxPool2d(2), nn.Conv2d(5, 6, 3)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10)),
+    )
+    assert [op.shape[1] for op in stage_results(trace_model(model, EXAMPLE))] == [5]
+
+
+@pytest.mark.parametrize(
+    ("name", "activations", "gates"),
+    [
+        ("resnet50", 49, False),
+        ("mobilenet_v3_small", 24, True),
+        ("efficientnet_b0", 33, True),
+        ("timm:efficientnet_b0", 33, True),
+        ("vgg11_bn", 10, False),
+    ],
+)
+def test_activations_between_layers(name: str, activations: int, gates: bool) -> None:
+    """A gate's are none, whether its sigmoid is a module or a call."""
+    trace = trace_model(build(name), EXAMPLE)
+    assert len(find_activations(trace)) == activations
+    assert bool(gate_ops(trace)) is gates
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("small", (2, 64, 32, 32)),
+        ("resnet18", (2, 512, 4, 4)),
+        ("efficientnet_b0", (2, 1280, 4, 4)),
+        ("squeezenet1_1", (2, 10, 7, 7)),
+        ("timm:resnet10t", (2, 512, 4, 4)),
+        ("vgg11", None),
+    ],
+)
+def test_global_pooling(name: str, shape: tuple[int, ...] | None) -> None:
+    """The map that is averaged: a gate's is not, and a flattened one is not averaged."""
+    pooling = global_pooling(trace_model(build(name), EXAMPLE))
+    assert (pooling and tuple(pooling.inputs[0].shape)) == shape
+
+
+def test_the_classifier_is_the_last_layer() -> None:
+    """A convolution in SqueezeNet."""
+    last = classifier(trace_model(build("squeezenet1_1"), EXAMPLE))
+    assert last is not None
+    assert last.name == "convolution"
+    assert classifier(trace_model(nn.ReLU(), EXAMPLE)) is None
+
+
+class Mixed(nn.Module):
+    """Functional layers, and a layer whose result goes two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 4, 3, 1, 1), nn.Conv2d(4, 4, 3, 1, 1)
+        self.three, self.skip = nn.Conv2d(4, 4, 3, 1, 1), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.skip(self.one(x).relu())
+        y = self.two(x)
+        return self.three(y.sin()) + y
+
+
+def test_calls_and_layers_of_results() -> None:
+    """The call that made it: not one that passes it on, and not one of a part of the work."""
+    model = Mixed()
+    trace = trace_model(model, EXAMPLE)
+    one, relu, two, sin, three, add = trace.ops[1:]
+    assert [op.name for op in (one, relu, sin, add)] == ["convolution", "relu", "sin", "add"]
+    made = [call_with_result(op) for op in (one, relu, two, sin, add)]
+    assert [call and call.module for call in made] == [model.one, None, model.two, None, model]
+    assert [sole_layer(trace, op) for op in (one, relu, two, three)] == [
+        *(model.one, None),
+        *(None, model.three),  # the second is read twice
+    ]
+
+
+@pytest.mark.parametrize("kind", [After, Before])
+def test_extended_layers_keep_their_names(kind: type[After | Before]) -> None:
+    """One inside another too; what is added has names of its own."""
+    layer = nn.Conv2d(3, 3, 1)
+    inner = kind(layer, "blur", nn.PReLU())
+    outer = nn.Sequential(After(inner, "gate", nn.PReLU()))
+    names = ["0.weight", "0.bias", "0.blur.weight", "0.gate.weight"]
+    assert list(outer.state_dict()) == names
+    state = {name: torch.randn_like(value) for name, value in outer.state_dict().items()}
+    outer.load_state_dict(dict(state))
+    assert all(torch.equal(value, state[name]) for name, value in outer.state_dict().items())
+    assert outer[0].layer is inner
+    x = torch.randn(2, 3, 4, 4)
+    order = [inner.added, layer] if kind is Before else [layer, inner.added]
+    torch.testing.assert_close(outer(x), nn.Sequential(*order, outer[0].added)(x))

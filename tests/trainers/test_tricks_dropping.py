@@ -1,0 +1,168 @@
+"""drop_path and dropout: how often, how strongly, where, and not in evaluation."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from darkmagic.trainers.models.extend import After, Before
+from darkmagic.trainers.models.library import timm_classifier
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.trick import NotApplicable
+from darkmagic.trainers.tricks.drop_path import DropPath, DropPathLayer, drop_rates
+from darkmagic.trainers.tricks.dropout import Dropout
+from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
+
+EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def rates(model: nn.Module) -> list[float]:
+    return [m.rate for m in model.modules() if isinstance(m, DropPathLayer)]
+
+
+def dropouts(model: nn.Module) -> dict[str, float]:
+    return {n: m.p for n, m in model.named_modules() if isinstance(m, nn.Dropout)}
+
+
+def test_rates_rise_linearly_to_the_last_block() -> None:
+    """Huang et al., equation 4: survival 1 - l / L (1 - p_L)."""
+    survival = [1 - rate for rate in drop_rates(4, 0.2)]
+    assert survival == pytest.approx([1 - block / 4 * (1 - 0.8) for block in (1, 2, 3, 4)])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_the_layer_is_torchvisions(rate: float) -> None:
+    """Bit for bit, from the same draws; and the mean stays."""
+    x = torch.randn(1000, 2, 3, 3) + 1
+    torch.manual_seed(0)
+    expected = torchvision.ops.stochastic_depth(x, rate, "row")
+    torch.manual_seed(0)
+    dropped = DropPathLayer(rate)(x)
+    torch.testing.assert_close(dropped, expected)
+    zero = dropped.flatten(1).eq(0).all(1)
+    assert zero.float().mean().item() == pytest.approx(rate, abs=0.05)
+    assert dropped.mean().item() == pytest.approx(x.mean().item(), rel=0.1)
+    assert DropPathLayer(rate).eval()(x) is x
+
+
+@pytest.mark.parametrize(
+    ("build", "blocks"),
+    [(lambda: SmallResNet(20), 9), (torchvision.models.resnet50, 16)],
+    ids=["small", "resnet50"],
+)
+def test_every_residual_branch_drops(build: type[nn.Module], blocks: int) -> None:
+    """Evaluation is what it was, and names of tensors are."""
+    model = build().eval()
+    expected = model(EXAMPLE)
+    edited = DropPath(0.2).edit_model(copy.deepcopy(model), EXAMPLE)
+    assert rates(edited) == pytest.approx([0.2 * b / blocks for b in range(1, blocks + 1)])
+    assert torch.equal(edited.eval()(EXAMPLE), expected)
+    assert list(edited.state_dict()) == list(model.state_dict())
+
+
+def test_a_dropped_branch_leaves_the_shortcut() -> None:
+    """Image by image; what is kept is divided by the chance to be kept. After a gate, too."""
+    model = SqueezeExcite().edit_model(SmallResNet(8), EXAMPLE)
+    block = DropPath(0.9).edit_model(model, EXAMPLE).eval().blocks[0]
+    block.act2 = nn.Identity()
+    x = torch.randn(64, 16, 8, 8)
+    (layer,) = (m for m in block.modules() if isinstance(m, DropPathLayer))
+    with torch.no_grad():
+        branch = (block(x) - x).flatten(1)
+        layer.train()
+        left = (block(x) - x).flatten(1)
+    zero = left.eq(0).all(1)
+    assert 5 < zero.sum() < 40  # three in ten
+    expected = branch[~zero] / (1 - layer.rate)
+    torch.testing.assert_close(left[~zero], expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        torchvision.models.efficientnet_b0,
+        lambda: timm_classifier("convnext_atto", 10, 3, drop_path_rate=0.3),
+    ],
+    ids=["torchvision", "timm"],
+)
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_the_networks_own_gives_way(build: type[nn.Module], rate: float) -> None:
+    """One rule for all networks, rate 0 among them."""
+    edited = DropPath(rate).edit_model(build(), EXAMPLE)
+    kinds = {type(m).__name__ for m in edited.modules()}
+    assert not kinds & {"StochasticDepth", "DropPath"}
+    assert bool(rates(edited)) is (rate > 0)
+
+
+def test_drop_path_needs_branches_that_end_in_a_module() -> None:
+    """And says which of both is missing."""
+
+    class Inline(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head((x + self.conv(x).sin()).mean((2, 3)))
+
+    with pytest.raises(NotApplicable, match="ends in no module"):
+        DropPath(0.1).edit_model(Inline(), EXAMPLE)
+    with pytest.raises(NotApplicable, match="no sum of two"):
+        DropPath(0.1).edit_model(torchvision.models.squeezenet1_1(), EXAMPLE)
+
+
+def test_dropout_goes_before_linear_layers_that_read_wide_vectors() -> None:
+    """In a residual network the pooled map; in AlexNet all three; its own goes."""
+    resnet = Dropout(0.2).edit_model(torchvision.models.resnet18(), EXAMPLE)
+    assert dropouts(resnet) == {"fc.dropout": 0.2}
+    example = torch.randn(2, 3, 64, 64)
+    alexnet = Dropout(0.5).edit_model(torchvision.models.alexnet(), example)
+    assert dropouts(alexnet) == {f"classifier.{i}.dropout": 0.5 for i in (1, 4, 6)}
+
+
+def test_dropout_is_pytorchs_on_what_the_layer_reads() -> None:
+    """Names stay; evaluation is what it was."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 300), nn.ReLU(), nn.Linear(300, 10))
+    edited = Dropout(0.5).edit_model(copy.deepcopy(model), EXAMPLE)
+    assert list(edited.state_dict()) == list(model.state_dict())
+    assert torch.equal(edited.eval()(EXAMPLE), model.eval()(EXAMPLE))
+    torch.manual_seed(1)
+    hidden = nn.functional.dropout(model[0](EXAMPLE), 0.5)
+    hidden = nn.functional.dropout(model[1](hidden).relu(), 0.5)
+    expected = model[3](hidden)
+    torch.manual_seed(1)
+    torch.testing.assert_close(edited.train()(EXAMPLE), expected)
+
+
+def test_the_threshold_is_a_field_and_gates_do_not_count() -> None:
+    """Over 256 units by default: 64 are too few, and a gate's linear layers are none."""
+    model = SqueezeExcite(1).edit_model(SmallResNet(8), EXAMPLE)
+    with pytest.raises(NotApplicable, match="over 256 units: the widest vector is of 64"):
+        Dropout(0.2).edit_model(model, EXAMPLE)
+    edited = Dropout(0.2, wider_than=63).edit_model(model, EXAMPLE)
+    assert dropouts(edited) == {"head.dropout": 0.2}
+    with pytest.raises(NotApplicable, match="it has none"):
+        Dropout(0.2).edit_model(nn.Conv2d(3, 10, 32), EXAMPLE)
+
+
+def test_rate_0_takes_the_networks_dropout_out() -> None:
+    """And puts none in."""
+    edited = Dropout(0.0).edit_model(torchvision.models.efficientnet_b0(), EXAMPLE)
+    assert dropouts(edited) == {}
+    assert not any(isinstance(m, (After, Before)) for m in edited.modules())
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_rates_have_a_range(rate: float) -> None:
+    """One line each."""
+    with pytest.raises(ValueError, match=f"rate={rate}"):
+        DropPath(rate)
+    with pytest.raises(ValueError, match=f"rate={rate}"):
+        Dropout(rate)
+    with pytest.raises(ValueError, match="wider_than=-1"):
+        Dropout(0.2, -1)

@@ -1,0 +1,20 @@
+"""New weights drawn as a network's own were, whichever way its author initialised it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["draw_like"]
+
+
+@torch.no_grad()
+def draw_like(values: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a tensor of `shape`, each entry one of `values` at random, by the global generator.
+
+    So constants stay constants, and a distribution keeps its form and scale.
+    """
+    places = torch.randint(values.numel(), tuple(shape))
+    return values.detach().flatten()[places]

@@ -1,0 +1,72 @@
+"""Maxout units: a layer several times as wide, and the largest of each few channels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from darkmagic.trainers.models.draw import draw_like
+from darkmagic.trainers.models.graph import Call, Trace
+from darkmagic.trainers.models.places import sole_layer
+
+__all__ = ["Maxout", "widen_for_maxout"]
+
+
+class Maxout(nn.Module):
+    """The largest of each `pieces` neighbouring channels: (B, C * pieces, ...) to (B, C, ...)."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, ...) of `x` (B, C * pieces, ...)."""
+        grouped = x.reshape(len(x), -1, self.pieces, *x.shape[2:])
+        return grouped.amax(2)
+
+    def extra_repr(self) -> str:
+        """Return the number of pieces."""
+        return str(self.pieces)
+
+
+def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> bool:
+    """Give the layer whose result `activation` takes `pieces` times as many channels, in place.
+
+    Also the batch norms in between. The first of each `pieces` channels keeps
+    its weights; the others are drawn as the layer's own were. Returns False, and changes
+    nothing, where there is no such layer, or where it serves other places as well.
+    """
+    norms: list[_NormBase] = []
+    op = activation.input
+    while op is not None and "batch_norm" in op.name and len(trace.consumers(op)) == 1:
+        norm = op.call.module if op.call is not None else None
+        if not isinstance(norm, _NormBase) or len(trace.calls_of(norm)) > 1:
+            return False
+        norms.append(norm)
+        op = op.inputs[0] if len(op.inputs) == 1 else None
+    layer = sole_layer(trace, op) if op is not None else None
+    if layer is None:
+        return False
+    for module in (layer, *norms):
+        _widen(module, pieces)
+    return True
+
+
+@torch.no_grad()
+def _widen(module: nn.Module, pieces: int) -> None:
+    for name, parameter in module.named_parameters(recurse=False):
+        wide = nn.Parameter(_repeated(parameter, pieces), parameter.requires_grad)
+        setattr(module, name, wide)
+    for name, buffer in module.named_buffers(recurse=False):
+        if buffer.ndim > 0:
+            setattr(module, name, _repeated(buffer, pieces))
+    for size in ("out_channels", "out_features", "num_features"):
+        if hasattr(module, size):
+            setattr(module, size, getattr(module, size) * pieces)
+
+
+def _repeated(values: Tensor, pieces: int) -> Tensor:
+    wide = draw_like(values, (len(values), pieces, *values.shape[1:]))
+    wide[:, 0] = values
+    return wide.flatten(0, 1)

@@ -1,0 +1,64 @@
+"""auxiliary_loss: a second classifier in the middle of the network, while it trains.
+
+What: puts a small classifier on the map of the middle stage and adds `weight` times its loss,
+of the same kind and against the same targets, to the network's. It is there in training only:
+evaluation does not run it, it is dropped afterwards, and parameters and FLOPs do not count it.
+Why: its gradient enters half-way, so that the lower layers get a strong signal early, and
+learn features that tell classes apart; it also regularises.
+When it helps: deep plain networks without residual blocks or batch norm, which have trouble
+with their gradients; with both it is mostly a regulariser of small effect.
+Conflicts: none. A loss of another trick, such as label smoothing, is used for both.
+Source: Szegedy et al. 2015 (arXiv 1409.4842), section 5, with weight 0.3; Lee et al. 2015
+(arXiv 1409.5185); Szegedy et al. 2016 (arXiv 1512.00567), section 4, for what it really does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from darkmagic.trainers.models.auxiliary import AuxiliaryHead
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.extend import After
+from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.places import call_with_result, stage_results
+from darkmagic.trainers.trick import NotApplicable, Trick
+
+__all__ = ["AuxiliaryLoss", "add_auxiliary_head"]
+
+
+def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.Module:
+    """Return `model`, edited in place, with an `AuxiliaryHead` on its middle stage.
+
+    `example` (B, C, H, W) is what the model takes. Of n stages it is number n / 2, rounded
+    up. Raises `NotApplicable` where there is one stage only, or no module gives its map.
+    """
+    trace = trace_model(model, example)
+    ends = stage_results(trace)  # the last stage's is not among them
+    if not ends:
+        raise NotApplicable("auxiliary_loss goes on a middle stage, and the model has one stage")
+    logits = trace.calls[0].output
+    assert logits is not None
+    end = ends[len(ends) // 2]
+    call = call_with_result(end)
+    if call is None or len(end.shape) != 4:
+        raise NotApplicable("auxiliary_loss finds no module that gives the middle stage's map")
+    head = AuxiliaryHead(end.shape[1], logits.shape[1], weight)
+    return replace_calls(model, trace, {call: After(call.module, "auxiliary", head)})
+
+
+@dataclass(frozen=True)
+class AuxiliaryLoss(Trick):
+    """An auxiliary classifier, whose loss counts `weight`."""
+
+    weight: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ValueError(
+                f"weight={self.weight}: need weight > 0 (trick/auxiliary_loss=off for none)"
+            )
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        return add_auxiliary_head(model, example, self.weight)

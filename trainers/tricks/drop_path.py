@@ -1,0 +1,110 @@
+"""drop_path: leave out whole residual branches at random while training.
+
+What: with probability p_l, sets the branch of the l-th of L residual blocks to zero for an
+image, and divides it by 1 - p_l for the others; p_l rises linearly, l / L times `rate`.
+Evaluation uses every branch. What of this kind the network has already is taken out.
+Why: trains an ensemble of shallower networks, and shortens the way of the gradient.
+When it helps: deep networks and long schedules that overfit; small or short ones lose by it.
+0.1 to 0.2 is usual for CNNs.
+Conflicts: dropout and strong augmentation regularise as well: too much of all underfits.
+Source: Huang et al. 2016 (arXiv 1603.09382), section 3, with the linear rule; divided while
+training, and drawn for each image, as in timm and torchvision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.extend import After
+from darkmagic.trainers.models.graph import Call, Op, trace_model
+from darkmagic.trainers.models.places import call_with_result
+from darkmagic.trainers.models.structure import find_residuals
+from darkmagic.trainers.trick import NotApplicable, Trick
+
+__all__ = ["DropPath", "DropPathLayer", "add_drop_path", "drop_rates"]
+
+_COMMUTING = ("mul", "div", "clone", "relu", "view", "permute", "transpose")  # image by image
+_OWN = ("DropPath", "StochasticDepth")  # timm's and torchvision's
+
+
+def drop_rates(blocks: int, rate: float) -> list[float]:
+    """Return the probability to drop each of `blocks`: from rate / blocks up to `rate`."""
+    return [rate * place / blocks for place in range(1, blocks + 1)]
+
+
+class DropPathLayer(nn.Module):
+    """Zero for an image with probability `rate`, while training: maps (B, ...) in and out."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, of which the images that are kept are divided by 1 - `rate`."""
+        if not self.training:
+            return x
+        keep = torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device, dtype=x.dtype)
+        return x * (keep.bernoulli_(1 - self.rate) / (1 - self.rate))
+
+    def extra_repr(self) -> str:
+        """Return the rate."""
+        return f"{self.rate:.3g}"
+
+
+def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
+    """Return `model`, edited in place, whose residual branches drop out, the last with `rate`.
+
+    `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where the model has
+    no residual block, or a branch ends in no module.
+    """
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child).__name__ in _OWN:
+                setattr(parent, name, nn.Identity())
+    if rate == 0:
+        return model
+    trace = trace_model(model, example)
+    blocks = find_residuals(trace)
+    if not blocks:
+        raise NotApplicable("drop_path drops residual branches, and the model has no sum of two")
+    ends = [_end(block.end) for block in blocks]
+    rates = drop_rates(len(blocks), rate)
+    if any(end is None for end in ends):
+        raise NotApplicable("drop_path cannot reach a residual branch that ends in no module")
+    return replace_calls(
+        model,
+        trace,
+        {
+            end: After(end.module, "drop_path", DropPathLayer(p))
+            for end, p in zip(ends, rates, strict=True)
+            if end is not None
+        },
+    )
+
+
+def _end(op: Op) -> Call | None:
+    """Return the call that `op` is the result of, but for what dropping commutes with."""
+    while call_with_result(op) is None:
+        rest = op.inputs[0] if len(op.inputs) == 1 and op.name in _COMMUTING else None
+        if rest is None or rest.shape[0] != op.shape[0]:
+            return None
+        op = rest
+    return call_with_result(op)
+
+
+@dataclass(frozen=True)
+class DropPath(Trick):
+    """Drop the branch of the last residual block with `rate`, earlier ones less."""
+
+    rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise ValueError(f"rate={self.rate}: need 0 <= rate < 1")
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        return add_drop_path(model, example, self.rate)

@@ -1,0 +1,84 @@
+"""dropout: switch off random units after wide layers while training.
+
+What: puts dropout of `rate` in front of every linear layer that reads a vector of more than
+`wider_than` units: after wide hidden layers, and after the global pooling of a wide network.
+Each unit is zero with that probability, and divided by 1 - rate otherwise. Dropout that the
+network has already is taken out, with rate 0 as well.
+Why: units cannot rely on particular others, which is a cheap ensemble; the widest layers have
+the most weights to overfit with.
+When it helps: fully connected layers of thousands of units, few data. Between convolutions
+with batch norm it does harm, as it shifts their statistics, so there it is not put.
+Conflicts: drop_path, mixup and strong augmentation regularise as well: less of each will do.
+Source: Srivastava et al. 2014 (JMLR 15); Li et al. 2019 (arXiv 1801.05134) for batch norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.extend import Before
+from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.places import gate_ops
+from darkmagic.trainers.trick import NotApplicable, Trick
+
+__all__ = ["Dropout", "add_dropout"]
+
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
+def add_dropout(model: nn.Module, example: Tensor, rate: float, wider_than: int) -> nn.Module:
+    """Return `model`, edited in place, with dropout before linear layers of wide inputs.
+
+    `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where no linear
+    layer reads a vector of more than `wider_than` units.
+    """
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, _DROPOUTS):
+                setattr(parent, name, nn.Identity())
+    if rate == 0:
+        return model
+    trace = trace_model(model, example)
+    vectors = _read_vectors(trace)
+    wide = [call for call, units in vectors.items() if units > wider_than]
+    if not wide:
+        widest = f"the widest vector is of {max(vectors.values())}" if vectors else "it has none"
+        raise NotApplicable(
+            f"dropout goes before linear layers that read over {wider_than} units: {widest}"
+        )
+    return replace_calls(
+        model, trace, {call: Before(call.module, "dropout", nn.Dropout(rate)) for call in wide}
+    )
+
+
+def _read_vectors(trace: Trace) -> dict[Call, int]:
+    """Return the units of the vectors (B, units) that linear layers read; gates are none."""
+    gates = gate_ops(trace)
+    return {
+        call: call.module.in_features
+        for call in trace.calls
+        if isinstance(call.module, nn.Linear)
+        and call.output is not None
+        and len(call.output.shape) == 2
+        and call.output not in gates
+    }
+
+
+@dataclass(frozen=True)
+class Dropout(Trick):
+    """Dropout of `rate` on vectors of more than `wider_than` units."""
+
+    rate: float = 0.2
+    wider_than: int = 256
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise ValueError(f"rate={self.rate}: need 0 <= rate < 1")
+        if self.wider_than < 0:
+            raise ValueError(f"wider_than={self.wider_than}: need 0 or more")
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        return add_dropout(model, example, self.rate, self.wider_than)

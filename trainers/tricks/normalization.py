@@ -1,0 +1,162 @@
+"""normalization: another normalisation of feature maps in the whole network, or none.
+
+What: replaces every norm of feature maps by `batch` (statistics of a channel over the batch
+and the image), `instance` (of a channel over one image), `group` (of a group of channels over
+one image), `layer` (of all channels over one image) or `none`. Groups are at most `groups`,
+of at least two channels: with one each it would be instance norm. With `none`, a batch norm
+after a convolution is folded into its weights and bias, so that a trained network computes
+the same until training goes on. Norms of vectors stay. A network without norms is left as it
+is by `batch`, which baselines have; the others do not apply to it.
+Why: batch norm lets deep networks train at high rates, but its statistics are the batch's.
+When it helps: batch for classification with 16 images a device or more; group where batches
+are smaller; instance for image-to-image networks and style transfer, as it takes away the
+contrast of an image, which classification needs; layer for networks that mix tokens. None
+shows what normalisation does: high learning rates diverge.
+Conflicts: scales and shifts of pretrained weights are kept, but were trained with the
+statistics that they had. `pooling=lrn` normalises in the same place.
+Source: Ioffe & Szegedy 2015 (arXiv 1502.03167); Ulyanov et al. 2016 (arXiv 1607.08022)
+instance; Wu & He 2018 (arXiv 1803.08494) group, and layer as one group; Ba et al. 2016 (arXiv
+1607.06450) layer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from darkmagic.trainers.models.edit import replace_calls
+from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.places import sole_layer
+from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
+
+__all__ = ["Normalization", "NormalizationName", "count_groups", "replace_norms"]
+
+NormalizationName = Literal["batch", "instance", "group", "layer", "none"]
+_NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
+
+
+def count_groups(channels: int, most: int) -> int:
+    """Return the largest number of groups up to `most` that divides `channels` in twos or more."""
+    fitting = (n for n in range(min(most, channels // 2), 1, -1) if channels % n == 0)
+    return next(fitting, 1)
+
+
+def replace_norms(
+    model: nn.Module, example: Tensor, normalization: NormalizationName, groups: int
+) -> nn.Module:
+    """Return `model`, edited in place, with `normalization` of its feature maps.
+
+    `example` (B, C, H, W) is what the model takes. What is the right norm already stays.
+    Raises `NotApplicable` where there is a norm that cannot be replaced, or none (but for
+    batch, the default).
+    """
+    trace = trace_model(model, example)
+    calls = [call for call in trace.calls if isinstance(call.module, _NORMS)]
+    if any(_is_of_tokens(call) for call in calls):
+        raise NotApplicable(
+            "normalization replaces norms of feature maps (B, C, H, W), and the model normalises "
+            "tokens, or maps with their channels last"
+        )
+    calls = [call for call in calls if call.input is not None and len(call.input.shape) == 4]
+    if not calls and normalization == "batch":
+        return model
+    if not calls:
+        raise NotApplicable("normalization finds no norm of feature maps in the model")
+    if normalization == "instance" and any(_pixels(call) == 1 for call in calls):
+        raise NotApplicable("instance norm of maps of one pixel would be zero everywhere")
+    if normalization == "batch":
+        calls = [call for call in calls if not isinstance(call.module, nn.BatchNorm2d)]
+    return replace_calls(
+        model, trace, {call: _replacement(trace, call, normalization, groups) for call in calls}
+    )
+
+
+def _is_of_tokens(call: Call) -> bool:
+    norm = call.module
+    if not isinstance(norm, nn.LayerNorm) or call.input is None or len(norm.normalized_shape) > 1:
+        return False
+    shape, (channels,) = call.input.shape, norm.normalized_shape
+    # A subclass may take channels first, as ConvNeXt's does.
+    first = type(norm) is not nn.LayerNorm and shape[1] == channels
+    return len(shape) == 3 or (len(shape) == 4 and not first)
+
+
+def _pixels(call: Call) -> int:
+    assert call.input is not None
+    return math.prod(call.input.shape[2:])
+
+
+def _replacement(
+    trace: Trace, call: Call, normalization: NormalizationName, groups: int
+) -> nn.Module:
+    old = call.module
+    assert call.input is not None
+    channels = call.input.shape[1]
+    if normalization == "none":
+        _fold(old, sole_layer(trace, call.input))
+        new: nn.Module = nn.Identity()
+    else:
+        new = _norm(normalization, channels, groups, float(getattr(old, "eps", 1e-5)))
+        for name in ("weight", "bias"):
+            parameter = getattr(old, name, None)
+            if parameter is not None and parameter.shape == (channels,):
+                setattr(new, name, parameter)
+    # timm has norms that also activate.
+    rest = [m for n in ("drop", "act") if isinstance(m := getattr(old, n, None), nn.Module)]
+    return nn.Sequential(new, *rest) if rest else new
+
+
+def _norm(name: NormalizationName, channels: int, groups: int, eps: float) -> nn.Module:
+    if name == "batch":
+        return nn.BatchNorm2d(channels, eps)
+    if name == "instance":
+        return nn.InstanceNorm2d(channels, eps, affine=True)
+    return nn.GroupNorm(count_groups(channels, groups) if name == "group" else 1, channels, eps)
+
+
+@torch.no_grad()
+def _fold(norm: nn.Module, layer: nn.Module | None) -> None:
+    """Give `layer` the bias of `norm`, and of a batch norm the scale as well, in place."""
+    if not isinstance(layer, nn.Conv2d) or layer.transposed:
+        return
+    bias = layer.bias if layer.bias is not None else torch.zeros(layer.out_channels)
+    if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+        assert norm.running_var is not None
+        scale = (norm.running_var + norm.eps).rsqrt()
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        layer.weight.mul_(scale[:, None, None, None])
+        bias = (bias - norm.running_mean) * scale
+        if norm.bias is not None:
+            bias = bias + norm.bias
+    layer.bias = nn.Parameter(bias.clone())
+
+
+@dataclass(frozen=True)
+class Normalization(Trick):
+    """`normalization` of all feature maps; `groups` at most, of group norm."""
+
+    normalization: NormalizationName = "batch"
+    groups: int = 32
+
+    def __post_init__(self) -> None:
+        known = get_args(NormalizationName)
+        if self.normalization not in known:
+            raise ValueError(
+                f"normalization={self.normalization!r}: choose from {', '.join(known)}"
+            )
+        if self.groups < 1:
+            raise ValueError(f"groups={self.groups}: need 1 or more")
+
+    @property
+    def edit_stage(self) -> EditStage:
+        return EditStage.KINDS
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        return replace_norms(model, example, self.normalization, self.groups)

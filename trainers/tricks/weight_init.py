@@ -1,0 +1,93 @@
+"""weight_init: from which distribution weights start.
+
+What: draws the weights of every convolution and linear layer anew, and sets their biases to
+zero: `he` (normal, variance 2 / fan-in), `xavier` (normal, variance 2 / (fan-in + fan-out)),
+`orthogonal` (a random orthogonal matrix, times sqrt 2), `small_gaussian` (standard deviation
+`std`) or `constant` (`value` everywhere).
+Why: variance of activations and gradients should neither vanish nor explode with depth. A
+constant leaves all channels of a layer equal for ever: it is there to see it fail.
+When it helps: in deep networks without normalisation, decisively; behind batch norm the scale
+hardly matters. He is for ReLU, Xavier for tanh.
+Conflicts: pretrained weights would be overwritten, or overwrite it: refused, but for `he`,
+which then draws only what was not pretrained.
+Source: He et al. 2015 (arXiv 1502.01852), equation 10; Glorot & Bengio 2010 (AISTATS),
+equation 12; Saxe et al. 2014 (arXiv 1312.6120); Krizhevsky et al. 2012 (NIPS) for 0.01.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
+from darkmagic.trainers.tricks.pretrain import Pretrained, loaded_tensors
+
+__all__ = ["Scheme", "WeightInit", "draw_weights", "initialize"]
+
+Scheme = Literal["he", "xavier", "orthogonal", "small_gaussian", "constant"]
+
+
+def draw_weights(weight: Tensor, scheme: Scheme, std: float = 0.01, value: float = 0.01) -> None:
+    """Fill `weight` (outputs, inputs, ...) in place, by the global generator."""
+    if scheme == "he":
+        nn.init.kaiming_normal_(weight, nonlinearity="relu")
+    elif scheme == "xavier":
+        nn.init.xavier_normal_(weight)
+    elif scheme == "orthogonal":
+        nn.init.orthogonal_(weight, gain=math.sqrt(2))
+    elif scheme == "small_gaussian":
+        nn.init.normal_(weight, std=std)
+    else:
+        nn.init.constant_(weight, value)
+
+
+def initialize(
+    model: nn.Module, scheme: Scheme, std: float, value: float, keep: Collection[int] = ()
+) -> int:
+    """Draw the weights of `model` in place; return how many layers that were.
+
+    Tensors whose `id` is among `keep` stay as they are.
+    """
+    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    for layer in layers:
+        if id(layer.weight) not in keep:
+            draw_weights(layer.weight, scheme, std, value)
+        if layer.bias is not None and id(layer.bias) not in keep:
+            nn.init.zeros_(layer.bias)
+    return len(layers)
+
+
+@dataclass(frozen=True)
+class WeightInit(Trick):
+    """Weights by `scheme`; `std` is small_gaussian's, and `value` the constant."""
+
+    scheme: Scheme = "he"
+    std: float = 0.01
+    value: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.scheme not in get_args(Scheme):
+            raise ValueError(f"scheme={self.scheme!r}: choose from {', '.join(get_args(Scheme))}")
+        if self.std <= 0:
+            raise ValueError(f"std={self.std}: need std > 0")
+
+    @property
+    def edit_stage(self) -> EditStage:
+        return EditStage.INIT
+
+    def conflict(self, other: Trick) -> str | None:
+        if isinstance(other, Pretrained) and self.scheme != "he":
+            return f"{self.scheme} initialisation and pretrained weights would overwrite each other"
+        return None
+
+    def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
+        del example
+        loaded = loaded_tensors(model)
+        keep = {id(tensor) for tensor in loaded.tensors} if loaded is not None else set()
+        if not initialize(model, self.scheme, self.std, self.value, keep):
+            raise NotApplicable("weight_init finds no convolution or linear layer in the model")
+        return model
