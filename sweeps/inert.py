@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["look_ahead"]
 
-INERT = ("inert", "same numbers, network, batches, loss, update and schedules as the baseline")
+INERT = ("inert", "same network, batches, loss, update and schedules as the baseline")
 
 
 def look_ahead(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]:

@@ -57,9 +57,11 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     momenta = {m: m.momentum for m in network.modules() if isinstance(m, _BatchNorm)}
     for module in momenta:
         module.momentum = 0.0
-    yield
-    for module, momentum in momenta.items():
-        module.momentum = momentum
+    try:
+        yield
+    finally:
+        for module, momentum in momenta.items():
+            module.momentum = momentum
 
 
 def use_average(optimizer: torch.optim.Optimizer, *, averaged: bool) -> bool:

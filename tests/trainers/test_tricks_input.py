@@ -200,7 +200,7 @@ def test_two_crops_conflict() -> None:
         lambda: InputGeometry(crop=1.5),
         lambda: InputGeometry(test_size=0),
         lambda: ProgressiveResizing(start=1),
-        lambda: ProgressiveResizing(delay=0.9),
+        lambda: ProgressiveResizing(delay=0.8),
         lambda: PcaWhitening(ridge=0),
     ],
 )

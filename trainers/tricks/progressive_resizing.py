@@ -41,9 +41,9 @@ class ProgressiveResizing(Trick):
             raise ValueError(
                 f"start={self.start}, multiple={self.multiple}: need 0 < start < 1, multiple >= 1"
             )
-        if min(self.delay, self.finish) < 0 or self.delay + self.finish > 1:
+        if min(self.delay, self.finish) < 0 or self.delay + self.finish >= 1:
             raise ValueError(
-                f"delay={self.delay}, finish={self.finish}: need both >= 0, with a sum <= 1"
+                f"delay={self.delay}, finish={self.finish}: need both >= 0, with a sum < 1"
             )
 
     def scale(self, progress: float) -> float:
