@@ -145,7 +145,7 @@ class AdamW(Trick):
 class Lion(Trick):
     """The sign of a momentum; its rate is a third to a tenth of AdamW's."""
 
-    lr: float = 2e-4
+    lr: float = 3e-4
     beta1: float = 0.9
     beta2: float = 0.99
     decay_lr: float = 0.1
