@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +14,9 @@ INERT = ("inert", "same network, batches, loss, update and schedules as the base
 def look_ahead(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]:
     """Compare each of `trials` (resolved configurations) with the first, the baseline.
 
-    Returns a status with its reason for those that need no training: `inert` where network,
-    batches, loss, update and schedules are all the baseline's, `not_applicable` where the
-    trick says so. None for all others, also for one that raises: training will show why.
+    Returns a status with its reason for those that need no training: `inert` where numbers,
+    network, batches, loss, update and schedules are all the baseline's, `not_applicable` where
+    the trick says so. None for all others, also for one that raises: training will show why.
     """
     looks = [_look(trial) for trial in trials]
     return [
@@ -32,15 +31,12 @@ def look_ahead(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]
 
 def _look(resolved: dict[str, Any]) -> dict[str, str] | tuple[str, str] | None:
     from darkmagic.sweeps.worker import make_recipe
-    from darkmagic.trainers.fingerprint import BATCH, fingerprint
+    from darkmagic.trainers.fingerprint import fingerprint
     from darkmagic.trainers.trick import NotApplicable
 
     try:
         recipe = make_recipe(resolved)
-        small = dataclasses.replace(recipe, batch_size=min(recipe.batch_size, BATCH), workers=0)
-        parts = fingerprint(small, _load(resolved, small))
-        numbers = {key: resolved[key] for key in resolved if not isinstance(resolved[key], dict)}
-        return {**parts, "numbers": json.dumps(numbers, sort_keys=True)}
+        return fingerprint(recipe, _load(resolved, recipe))
     except NotApplicable as finding:
         return ("not_applicable", str(finding))
     except Exception:  # noqa: BLE001 (said by the trial itself, with its log)

@@ -123,6 +123,7 @@ def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
         "epochs": upstream["epochs"],
         "tricks": tricks,
         "seed": 0,
+        "test_set": False,
     }
 
 

@@ -6,40 +6,49 @@ nothing in the network, the batches, the loss, the update or the schedules is fo
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable
 from itertools import islice
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Subset
 
-from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.network import example_batch, make_network
 from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.step import training_step
 
 __all__ = ["SAMPLES", "fingerprint"]
 
 SAMPLES = 101  # places of a schedule; even a one-epoch step of a long one shows in its shape
 STEPS = 3
 BATCH = 32  # images are enough to tell, and a large network stays quick
+NO_NUMBERS = {"dataset", "build", "tricks", "device", "workers"}
+"""Fields of a recipe whose effect shows, and those that have none on the result."""
 
 
 def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
-    """Return digests by part: network, batches, loss, update, lr, weight_decay.
+    """Return digests by part: numbers, network, batches, validation, loss, update, lr,
+    weight_decay.
 
     Runs on the CPU, in `STEPS` training steps of at most `BATCH` images. `data` is the
     recipe's own, loaded by the caller, who may share it.
     """
     device = torch.device("cpu")
+    recipe = edit_recipe(recipe)
+    parts = {"numbers": _text_digest(_numbers(recipe))}
+    recipe = dataclasses.replace(recipe, batch_size=min(recipe.batch_size, BATCH), workers=0)
     hooks = Hooks(recipe.tricks, recipe.seed)
     network = make_network(recipe, data, hooks)
-    parts = {"network": _network_digest(network, example_batch(network, data))}
+    parts["network"] = _network_digest(network, example_batch(network, data))
 
-    optimizer = hooks.build_optimizer(network)
+    optimizer = hooks.build_optimizer(network, recipe.lr_scale)
     schedule = [hooks.factors(i / (SAMPLES - 1)) for i in range(SAMPLES)]
     base = optimizer.param_groups[0]
     parts["lr"] = _text_digest(base["base_lr"] * lr for lr, _ in schedule)
@@ -47,23 +56,42 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
 
     channels = input_channels(network) or data.channels
     memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
-    pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
+    few = dataclasses.replace(data, val=_first(data.val, BATCH))
+    pipeline = Pipeline(recipe, few, hooks, device, channels, memory_format)
+    parts["validation"] = _digest(images for images, _ in pipeline.validation())
     network.train()
     torch.manual_seed(0)
     batches, losses = [], []
     for step, (images, targets) in enumerate(islice(pipeline.training_epoch(0), STEPS)):
         hooks.schedule(optimizer, (step + 1) / (STEPS + 1))  # not 0: a factor may start there
-        few_images, few_targets = images[:BATCH], targets[:BATCH]
-        loss = hooks.loss(network(few_images), few_targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        optimizer.zero_grad()
-        batches += [few_images, few_targets]
-        losses.append(loss.detach())
+        loss = training_step(
+            network,
+            optimizer,
+            hooks,
+            images,
+            targets,
+            device=device,
+            amp="off",
+            clip_grad_norm=recipe.clip_grad_norm,
+        )
+        batches += [images, targets]
+        losses.append(loss)
     parts["batches"] = _digest(batches)
     parts["loss"] = _digest(losses)
     parts["update"] = _digest(network.parameters())
     return parts
+
+
+def _numbers(recipe: Recipe) -> list[tuple[str, object]]:
+    fields = (field.name for field in dataclasses.fields(recipe))
+    return [(name, getattr(recipe, name)) for name in fields if name not in NO_NUMBERS]
+
+
+def _first(split: Split, count: int) -> Split:
+    places = range(min(count, len(split)))
+    images = split.images
+    few = images[:count] if isinstance(images, Tensor) else Subset(images, places)
+    return Split(few, split.targets[:count])
 
 
 @torch.no_grad()

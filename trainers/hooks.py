@@ -8,11 +8,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.models.auxiliary import AuxiliaryHead, auxiliary_heads
 from darkmagic.trainers.randomness import derive_seed, generator
+from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
 
-__all__ = ["Hooks", "refuse_conflicts"]
+__all__ = ["Hooks", "edit_recipe", "refuse_conflicts"]
 
 
 def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
@@ -24,11 +27,18 @@ def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
                 raise Conflict(f"{name} conflicts with {other_name}: {reason}")
 
 
+def edit_recipe(recipe: Recipe) -> Recipe:
+    """Return `recipe` as its tricks' `edit_recipe` leave it: call once, before anything else."""
+    for trick in recipe.tricks.values():
+        recipe = trick.edit_recipe(recipe)
+    return recipe
+
+
 class Hooks:
     """Calls the hooks of several tricks, each with random draws of its own.
 
-    Raises `Conflict` when one trick rules another out, and `ValueError` when two give a loss,
-    or two an optimizer.
+    Raises `Conflict` when one trick rules another out, and `ValueError` when two give what only
+    one can: a loss, say, or an optimizer.
     """
 
     def __init__(self, tricks: Mapping[str, Trick], seed: int) -> None:
@@ -37,10 +47,15 @@ class Hooks:
         self._tricks = dict(tricks)
         self._augment = self._overriding("augment")
         self._transform = self._overriding("transform_batch")
-        self._lr = self._overriding("lr_factor")
+        self._resize = self._overriding("resize")
+        schedules = self._overriding("lr_factor")
+        self._lr = {n: t for n, t in schedules.items() if t.sole_schedule} or schedules
         self._weight_decay = self._overriding("weight_decay_factor")
         self._loss = self._only("loss")
         self._optimizer = self._only("build_optimizer")
+        self._scaling = self._only("fit_scaling")
+        self._crop_training = self._only("crop_training")
+        self._crop_validation = self._only("crop_validation")
         self._auxiliary: list[AuxiliaryHead] = []
         self._rngs: dict[str, torch.Generator] = {}
 
@@ -75,10 +90,28 @@ class Hooks:
         """Give every trick its random draws of `epoch`."""
         self._rngs = {name: generator(self._seed, name, epoch) for name in self._tricks}
 
+    def fit_scaling(self, data: Data) -> Scaling:
+        """Return the one scaling."""
+        return self._scaling.fit_scaling(data)
+
+    def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
+        """Crop training images the one way."""
+        return self._crop_training.crop_training(images, pad, rng)
+
+    def crop_validation(self, images: Tensor) -> Tensor:
+        """Crop validation images the one way."""
+        return self._crop_validation.crop_validation(images)
+
     def augment(self, images: Tensor) -> Tensor:
         """Chain the tricks' `augment`."""
         for name, trick in self._augment.items():
             images = trick.augment(images, self._rngs[name])
+        return images
+
+    def resize(self, images: Tensor, progress: float) -> Tensor:
+        """Chain the tricks' `resize`."""
+        for trick in self._resize.values():
+            images = trick.resize(images, progress)
         return images
 
     def transform_batch(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,16 +129,24 @@ class Hooks:
                 loss = loss + head.weight * self._loss.loss(extra.float(), targets)
         return loss
 
-    def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """Return the one optimizer, over parameters that decay and ones that do not."""
+    def build_optimizer(self, model: nn.Module, lr_scale: float = 1.0) -> torch.optim.Optimizer:
+        """Return the one optimizer, over parameters that decay and ones that do not.
+
+        Its base lr is multiplied by `lr_scale`.
+        """
         groups = _param_groups(model)
         for trick in self._staged("edit_param_groups").values():
             groups = trick.edit_param_groups(groups)
         optimizer = self._optimizer.build_optimizer(groups)
         for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"] * group.get("lr_scale", 1.0)
+            group["base_lr"] = group["lr"] * lr_scale * group.get("lr_scale", 1.0)
             group["base_weight_decay"] = group["weight_decay"]
         return optimizer
+
+    @property
+    def step_cost(self) -> str:
+        """What, beside the network and the batch, decides how long a step takes."""
+        return repr([self._optimizer, *self._resize.values()])
 
     def factors(self, progress: float) -> tuple[float, float]:
         """Return the lr and weight decay factors at `progress` in [0, 1]."""

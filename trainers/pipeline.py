@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.augment.geometry import random_crop, random_flip
+from darkmagic.trainers.augment.geometry import random_flip
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.batches import Batches
 from darkmagic.trainers.data.prepare import Normalizer
@@ -20,7 +21,11 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """Shuffles, crops, flips, augments, normalises and mixes, each with draws of its own."""
+    """Shuffles, crops, flips, augments, scales and mixes, each with draws of its own.
+
+    `epoch_steps` are the training batches of each epoch: all of them, until the recipe's
+    `max_steps` are used up.
+    """
 
     def __init__(
         self,
@@ -32,9 +37,11 @@ class Pipeline:
         memory_format: torch.memory_format,
     ) -> None:
         self._seed = recipe.seed
+        self._shuffle = recipe.shuffle
         self._data = data
         self._hooks = hooks
-        self._normalize = Normalizer(data.mean, data.std, channels, device, memory_format)
+        scaling = hooks.fit_scaling(data)
+        self._normalize = Normalizer(scaling, channels, device, memory_format)
         self._train = Batches(
             data.train, recipe.batch_size, device, workers=recipe.workers, drop_last=True
         )
@@ -42,33 +49,45 @@ class Pipeline:
         self._workers = recipe.workers
         self._eval_batch = max(recipe.batch_size, 256)
         self._val = Batches(data.val, self._eval_batch, device, workers=recipe.workers)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Training batches in an epoch."""
-        return len(self._train)
+        self.epoch_steps = list(_epoch_steps(recipe, len(self._train)))
 
     def training_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images (B, C, H, W), normalised, and target probabilities (B, K)."""
+        """Yield images (B, C, H, W), scaled, and target probabilities (B, K)."""
         self._hooks.start_epoch(epoch)
-        geometry = generator(self._seed, "geometry", epoch)
-        for raw, classes in self._train.epoch(generator(self._seed, "shuffle", epoch)):
-            images = raw
-            if self._data.pad:
-                images = random_crop(images, self._data.pad, geometry)
+        crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
+        before, total = sum(self.epoch_steps[:epoch]), sum(self.epoch_steps)
+        batches = islice(self._train.epoch(self._order(epoch)), self.epoch_steps[epoch])
+        for step, (raw, classes) in enumerate(batches, before):
+            images = self._hooks.crop_training(raw, self._data.pad, crops)
             if self._data.flip:
-                images = random_flip(images, geometry)
+                images = random_flip(images, flips)
             images = self._normalize(self._hooks.augment(images))
+            images = self._hooks.resize(images, step / total)
             targets = F.one_hot(classes, len(self._data.classes)).to(images.dtype)
             yield self._hooks.transform_batch(images, targets)
 
+    def _order(self, epoch: int) -> torch.Generator | None:
+        """Return what draws the epoch's order; None for the data set's own."""
+        if self._shuffle == "never":
+            return None
+        return generator(self._seed, "shuffle", epoch if self._shuffle == "every_epoch" else 0)
+
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images (B, C, H, W), normalised, and classes (B,), in order."""
+        """Yield images (B, C, H, W), scaled, and classes (B,), in order."""
         for images, classes in self._val.epoch(None):
-            yield self._normalize(images), classes
+            yield self._normalize(self._hooks.crop_validation(images)), classes
 
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the test split as `validation` does; it is read only when this is asked for."""
         test = Batches(self._data.test, self._eval_batch, self._device, workers=self._workers)
         for images, classes in test.epoch(None):
-            yield self._normalize(images), classes
+            yield self._normalize(self._hooks.crop_validation(images)), classes
+
+
+def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
+    left = recipe.max_steps or recipe.epochs * steps_per_epoch
+    for _ in range(recipe.epochs):
+        if left <= 0:
+            return
+        yield min(left, steps_per_epoch)
+        left -= steps_per_epoch

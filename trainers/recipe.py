@@ -22,6 +22,10 @@ def check_numbers(
     max_steps: int | None = None,
     amp: str = "auto",
     ema_decay: float | None = None,
+    clip_grad_norm: float | None = None,
+    lr_scale: float = 1.0,
+    patience: int | None = None,
+    shuffle: str = "every_epoch",
 ) -> None:
     """Raise `ValueError`, one line, for a number outside its range."""
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
@@ -33,6 +37,14 @@ def check_numbers(
         raise ValueError(f"amp={amp!r}: choose from auto, bf16, off")
     if ema_decay is not None and not 0 < ema_decay < 1:
         raise ValueError(f"ema_decay={ema_decay}: need 0 < ema_decay < 1, or null")
+    if clip_grad_norm is not None and clip_grad_norm <= 0:
+        raise ValueError(f"clip_grad_norm={clip_grad_norm}: need more than 0, or null")
+    if lr_scale <= 0:
+        raise ValueError(f"lr_scale={lr_scale}: need more than 0")
+    if patience is not None and patience < 1:
+        raise ValueError(f"patience={patience}: need 1 or more, or null")
+    if shuffle not in ("every_epoch", "once", "never"):
+        raise ValueError(f"shuffle={shuffle!r}: choose from every_epoch, once, never")
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,10 @@ class Recipe:
     max_steps: int | None = None  # ends training early, at the schedules' end
     clip_grad_norm: float | None = None
     ema_decay: float | None = None  # evaluate an average of the weights instead of the last
+    ema_warmup: bool = False  # a shorter average at first: (1 + step) / (10 + step) at most
+    lr_scale: float = 1.0  # of the optimizer's base lr
+    patience: int | None = None  # epochs without a lower validation loss that end training
+    shuffle: str = "every_epoch"  # or once, or never
     test_set: bool = False  # evaluate the test set too, once, after training
     amp: str = "auto"  # auto: bf16 where the hardware has it; bf16; off
     channels_last: bool = True
@@ -66,4 +82,8 @@ class Recipe:
             max_steps=self.max_steps,
             amp=self.amp,
             ema_decay=self.ema_decay,
+            clip_grad_norm=self.clip_grad_norm,
+            lr_scale=self.lr_scale,
+            patience=self.patience,
+            shuffle=self.shuffle,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.device import (
-    autocast,
     idle_memory_bytes,
     peak_memory_bytes,
     pick_device,
@@ -30,7 +30,7 @@ from darkmagic.trainers.device import (
 )
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.files import CORRECT, EventLog
-from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
 from darkmagic.trainers.models.build import input_channels
@@ -39,9 +39,13 @@ from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.randomness import derive_seed
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.result import Result, count_flops, count_parameters, median_step_seconds
+from darkmagic.trainers.step import training_step, use_average
+from darkmagic.trainers.tricks.early_stopping import has_stalled
 from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 __all__ = ["train"]
+
+STATISTICS_BATCHES = 50  # settle batch normalisation's statistics at averaged weights
 
 
 @dataclass
@@ -95,6 +99,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
     """
     started = time.perf_counter()
+    recipe = edit_recipe(recipe)
     device = pick_device(recipe.device)
     idle_memory_bytes()  # the data count as memory of training
     data = recipe.dataset.load(recipe.split_seed)
@@ -108,10 +113,10 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
     network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval() if recipe.ema_decay is not None else None
-    state = _State(network, hooks.build_optimizer(network), average)
+    state = _State(network, hooks.build_optimizer(network, recipe.lr_scale), average)
     channels = input_channels(network) or data.channels
     pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
-    plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
+    plan = pipeline.epoch_steps
     total_steps = sum(plan)
 
     log = EventLog(directory)
@@ -123,27 +128,33 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     evaluation: Evaluation | None = None
     network.train()
     for epoch in range(len(state.history), len(plan)):
+        if has_stalled([event["val_loss"] for event in state.history], recipe.patience):
+            reason = f"stopped early, after epoch {epoch} of {len(plan)}"
+            break
         epoch_started = time.perf_counter()
         torch.manual_seed(derive_seed(recipe.seed, "network", epoch))  # dropout and the like
         loss_sum = torch.zeros((), device=device)
         step = sum(plan[:epoch])
-        for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
+        use_average(state.optimizer, averaged=False)
+        for images, targets in pipeline.training_epoch(epoch):
             hooks.schedule(state.optimizer, step / total_steps)
-            with autocast(device, recipe.amp):
-                logits = network(images)
-            loss = hooks.loss(logits.float(), targets)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if recipe.clip_grad_norm is not None:
-                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_grad_norm)
-            state.optimizer.step()
-            state.optimizer.zero_grad(set_to_none=True)
-            if state.average is not None and recipe.ema_decay is not None:
-                _update_average(state.average, network, recipe.ema_decay)
-            loss_sum += loss.detach()
+            loss_sum += training_step(
+                network,
+                state.optimizer,
+                hooks,
+                images,
+                targets,
+                device=device,
+                amp=recipe.amp,
+                clip_grad_norm=recipe.clip_grad_norm,
+            )
+            if state.average is not None:
+                _update_average(state.average, network, _ema_decay(recipe, step))
             step += 1
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
 
+        _show_average(network, state.optimizer, pipeline, epoch)
         evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
         group = state.optimizer.param_groups[0]
         event = {
@@ -199,14 +210,18 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     )
 
 
-def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
-    """Yield the steps of each epoch: all of them, until `max_steps` are used up."""
-    left = recipe.max_steps or recipe.epochs * steps_per_epoch
-    for _ in range(recipe.epochs):
-        if left <= 0:
-            return
-        yield min(left, steps_per_epoch)
-        left -= steps_per_epoch
+def _show_average(
+    network: nn.Module, optimizer: torch.optim.Optimizer, pipeline: Pipeline, epoch: int
+) -> None:
+    """Evaluate the weights that an optimizer averaged, with batch statistics of their own."""
+    if use_average(optimizer, averaged=True):
+        batches = islice(pipeline.training_epoch(epoch), STATISTICS_BATCHES)
+        update_bn(batches, network)
+
+
+def _ema_decay(recipe: Recipe, step: int) -> float:
+    assert recipe.ema_decay is not None
+    return min(recipe.ema_decay, (1 + step) / (10 + step) if recipe.ema_warmup else 1)
 
 
 @torch.no_grad()

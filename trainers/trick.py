@@ -3,24 +3,35 @@
 The life of a trick in one trial, in order:
 
 0. `conflict` once for each other trick of the recipe, before anything else;
-1. `edit_model` once, at its `edit_stage`, before the network moves to its device;
-2. `edit_param_groups`, in the same order, then `build_optimizer`, once;
-3. every step: `augment` on uint8 images, `transform_batch` on normalised ones, `loss`,
-   and before the update `lr_factor` and `weight_decay_factor` at the step's progress.
+1. `edit_recipe` once, before anything is made of the recipe's numbers;
+2. `edit_model` once, at its `edit_stage`, before the network moves to its device;
+3. `edit_param_groups`, in the same order, then `build_optimizer`, and `fit_scaling`, once;
+4. every step: `crop_training` and `augment` on uint8 images, `resize` and `transform_batch` on
+   scaled ones, `loss`, and before the update `lr_factor` and `weight_decay_factor`;
+5. every epoch: `crop_validation` on the uint8 images that the network is evaluated on.
 
-A trick overrides one or two of these. Its fields are hyper-parameters and never change, so
-a resumed trial needs nothing from it. At most one trick of a trial may give `loss`, and one
-`build_optimizer`; factors multiply; the rest chain in the order of the configuration.
+A trick overrides one or two of these. Its fields are hyper-parameters and never change, and
+what moves over training is a function of progress in [0, 1], so a resumed trial needs nothing
+from it. At most one trick of a trial may give each of `loss`, `build_optimizer`, `fit_scaling`,
+`crop_training` and `crop_validation`; factors multiply; the rest chain in the order of the
+configuration.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+from darkmagic.trainers.augment.geometry import random_crop
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.prepare import Scaling, by_channel
+
+if TYPE_CHECKING:  # which has tricks itself
+    from darkmagic.trainers.recipe import Recipe
 
 __all__ = ["Conflict", "EditStage", "NotApplicable", "ParamGroup", "TrialSkipped", "Trick"]
 
@@ -59,6 +70,9 @@ class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
 class Trick:
     """Do nothing. Options named `off` and `none` are this class itself."""
 
+    sole_schedule: ClassVar[bool] = False
+    """Whether its `lr_factor` stands alone, those of other tricks left out."""
+
     @property
     def edit_stage(self) -> EditStage:
         """When `edit_model` runs among those of other tricks."""
@@ -69,6 +83,13 @@ class Trick:
         del other
         return None
 
+    def edit_recipe(self, recipe: Recipe) -> Recipe:
+        """Return `recipe` with other numbers (`dataclasses.replace`), the same for all that ask.
+
+        What `train` trains, an estimate measures and a fingerprint compares is the result.
+        """
+        return recipe
+
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         """Return `model`, edited in place or replaced.
 
@@ -78,9 +99,29 @@ class Trick:
         del example
         return model
 
+    def fit_scaling(self, data: Data) -> Scaling:
+        """Return how pixels become the network's numbers, fitted on `data.train` alone."""
+        return by_channel(data.mean, data.std)
+
+    def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
+        """Return training `images` (B, C, H, W), uint8, cropped by draws from `rng`, uint8.
+
+        `pad` is how many pixels a crop may shift images of this data set, 0 for not at all.
+        """
+        return random_crop(images, pad, rng) if pad else images
+
+    def crop_validation(self, images: Tensor) -> Tensor:
+        """Return what of `images` (B, C, H, W), uint8, the network is evaluated on, uint8."""
+        return images
+
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Return augmented `images` (B, C, H, W), uint8 in and out. Draws come from `rng`."""
         del rng
+        return images
+
+    def resize(self, images: Tensor, progress: float) -> Tensor:
+        """Return training `images` (B, C, H, W), float, at their size for `progress`."""
+        del progress
         return images
 
     def transform_batch(

@@ -13,17 +13,19 @@ from torchvision.transforms import functional as tv
 
 from darkmagic.trainers.augment import affine, tables
 from darkmagic.trainers.augment.autoaugment import (
-    AFFINE,
     BINS,
-    BLENDS,
     IMAGENET,
+    autoaugment,
+    draw_policy,
+    magnitudes,
+)
+from darkmagic.trainers.augment.operations import (
+    AFFINE,
+    BLENDS,
     OPERATIONS,
     SIGNED,
     TABLES,
     apply_policy,
-    autoaugment,
-    draw_policy,
-    magnitudes,
 )
 from darkmagic.trainers.randomness import generator
 
@@ -127,7 +129,7 @@ def test_whole_policy_sample_by_sample(shape: tuple[int, int, int]) -> None:
     """A drawn policy does to each sample what its two operations do, one after the other."""
     images = _images(shape, count=200)
     policy = draw_policy(len(images), generator(1, "policy"))
-    ours = apply_policy(images, policy)
+    ours = apply_policy(images, policy, magnitudes)
     differing = 0
     for place, image in enumerate(images):
         expected = image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,12 @@ from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.identity import resolve
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fingerprint import fingerprint
-from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.network import make_network
 from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.step import training_step
 from darkmagic.trainers.trick import Trick
 
 FOLDER = Path(str(conf.__file__)).parent / "trick"
@@ -38,7 +40,7 @@ BASE = {
     "squeeze_excite": "on",
     "stem_activation": "leaky_relu",
 }
-OTHERS = {  # tricks that the default configuration is without, and what their baseline is
+ADDED = {  # tricks that the configuration has only where a checklist names them
     "activation": "relu",
     "activation_order": "before",
     "attention_pooling": "off",
@@ -53,6 +55,19 @@ OTHERS = {  # tricks that the default configuration is without, and what their b
     "transfer": "all",
     "weight_init": "he",
     "zero_init_residual": "off",
+    "batch_size": "x1",
+    "cutmix": "off",
+    "cutout": "off",
+    "early_stopping": "off",
+    "ema": "off",
+    "gradient_clipping": "off",
+    "input_geometry": "pad_crop",
+    "input_scaling": "mean_std",
+    "lr_warmup": "off",
+    "norm_weight_decay": "off",
+    "progressive_resizing": "off",
+    "random_erasing": "off",
+    "shuffle": "every_epoch",
 }
 BESIDE = {  # what a trick needs of others to have an effect
     "activation_order": {"stem_activation": "swish"},
@@ -73,18 +88,28 @@ class Pooled(nn.Sequential):
 
 
 POOLED = ("activation_order", "dropout", "pooling")
+EVERY = {**BASE, **ADDED}
+
+
+@functools.cache
+def _composed(words: tuple[str, ...]) -> dict[str, dict[str, object]]:
+    with hydra_session() as hydra:
+        tricks: dict[str, dict[str, object]] = resolve(compose(hydra.config_loader, words))[
+            "tricks"
+        ]
+    return tricks
 
 
 def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
-    words = [
-        f"{'' if name in BASE else '+'}trick/{name}='{option}'"
-        for name, option in {**BASE, **changed}.items()
-    ]
-    weights = tmp_path / "weights.pt"
-    torch.save({"model": SmallResNet(8, 4, 10, 1).state_dict()}, weights)
-    with hydra_session() as hydra:
-        config = compose(hydra.config_loader, [*words, f"model.pretrained='{weights}'"])
-    return {name: instantiate(node) for name, node in resolve(config)["tricks"].items()}
+    added = {name: option for name, option in changed.items() if name in ADDED}
+    words = [f"trick/{name}='{changed.get(name, option)}'" for name, option in BASE.items()]
+    words += [f"+trick/{name}='{option}'" for name, option in added.items()]
+    nodes = _composed(tuple(words))
+    if "weights" in nodes["pretrain"]:
+        weights = tmp_path / "weights.pt"
+        torch.save({"model": SmallResNet(8, 4, 10, 1).state_dict()}, weights)
+        nodes = {**nodes, "pretrain": {**nodes["pretrain"], "weights": str(weights)}}
+    return {name: instantiate(node) for name, node in nodes.items()}
 
 
 def _recipe(tricks: dict[str, Trick], device: str = "cpu", trick: str = "") -> Recipe:
@@ -101,29 +126,41 @@ def _devices() -> list[str]:
 def test_option_trains_two_steps(tmp_path: Path, trick: str, option: str, device: str) -> None:
     """Forward, backward and update, everything finite, batches of the right form."""
     changed = {**BESIDE.get(trick, {}), trick: option}
-    recipe = _recipe(_tricks(tmp_path, **changed), device, trick)
+    recipe = edit_recipe(_recipe(_tricks(tmp_path, **changed), device, trick))
     data = recipe.dataset.load(0)
     hooks = Hooks(recipe.tricks, seed=0)
     network = make_network(recipe, data, hooks).to(device)
-    optimizer = hooks.build_optimizer(network)
+    optimizer = hooks.build_optimizer(network, recipe.lr_scale)
     pipeline = Pipeline(recipe, data, hooks, torch.device(device), data.channels, FORMAT)
     before = [p.detach().clone() for p in network.parameters()]
-    for step, (images, targets) in zip(range(2), pipeline.training_epoch(0), strict=False):
-        assert images.shape == (16, 1, 8, 8)
-        assert targets.shape == (16, 10)
-        assert torch.allclose(targets.sum(1), torch.ones(16, device=device))
-        hooks.schedule(optimizer, (step + 1) / 3)
-        loss = hooks.loss(network(images), targets)
+    count = min(recipe.batch_size, len(data.train))
+    for epoch in range(2):
+        images, targets = next(pipeline.training_epoch(epoch))
+        assert images.shape[:2] == (count, 1)
+        assert max(images.shape[2:]) <= 8
+        assert targets.shape == (count, 10)
+        assert torch.allclose(targets.sum(1), torch.ones(count, device=device))
+        hooks.schedule(optimizer, (epoch + 1) / 3)
+        loss = training_step(
+            network,
+            optimizer,
+            hooks,
+            images,
+            targets,
+            device=torch.device(device),
+            amp="off",
+            clip_grad_norm=recipe.clip_grad_norm,
+        )
         assert loss.isfinite()
-        loss.backward()
-        optimizer.step()
+    for images, _ in pipeline.validation():
+        assert network(images).isfinite().all()
     after = list(network.parameters())
     assert all(p.isfinite().all() for p in after)
     assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("trick", "option"), [o for o in OPTIONS if {**BASE, **OTHERS}[o[0]] != o[1]], ids="=".join
+    ("trick", "option"), [o for o in OPTIONS if EVERY[o[0]] != o[1]], ids="=".join
 )
 def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
     """It changes the network, the batch, the loss, the update or a schedule: none is a copy."""
@@ -152,6 +189,19 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
         "transfer": {"update"},
         "weight_init": {"network", "loss", "update"},
         "zero_init_residual": {"network", "loss", "update"},
+        "batch_size": {"numbers"},
+        "cutmix": {"batches", "loss", "update"},
+        "cutout": {"batches", "loss", "update"},
+        "early_stopping": {"numbers"},
+        "ema": {"numbers"},
+        "gradient_clipping": {"numbers", "update"},
+        "input_geometry": set(),
+        "input_scaling": {"batches", "validation", "update"},
+        "lr_warmup": {"lr"},
+        "norm_weight_decay": {"update"},
+        "progressive_resizing": {"batches", "update"},
+        "random_erasing": {"batches", "loss", "update"},
+        "shuffle": {"numbers"},
     }
     beside = BESIDE.get(trick, {})
     base, changed = (
@@ -161,6 +211,7 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
     data = base.dataset.load(0)
     ours, theirs = fingerprint(base, data), fingerprint(changed, data)
     differing = {part for part in ours if ours[part] != theirs[part]}
+    assert differing
     assert expected[trick] <= differing
 
 

@@ -14,7 +14,7 @@ from darkmagic.trainers.augment.geometry import random_crop, random_flip
 from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.batches import Batches
 from darkmagic.trainers.data.digits import Digits
-from darkmagic.trainers.data.prepare import Normalizer
+from darkmagic.trainers.data.prepare import Normalizer, by_channel
 from darkmagic.trainers.data.shapes import CLASSES, Shapes
 from darkmagic.trainers.data.split import stratified_split
 from darkmagic.trainers.data.torchvision_sets import TorchvisionSet
@@ -125,15 +125,15 @@ def test_normalizer_is_torchvisions() -> None:
     """And repeats grey for a network that takes colour."""
     images = torch.randint(0, 256, (4, 3, 6, 5), generator=generator(0, "i"), dtype=torch.uint8)
     mean, std = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
-    ours = Normalizer(mean, std, 3, CPU)(images)
+    ours = Normalizer(by_channel(mean, std), 3, CPU)(images)
     theirs = tv.normalize(images.float() / 255, list(mean), list(std))
     assert torch.allclose(ours, theirs, atol=1e-5)
     assert ours.is_contiguous(memory_format=torch.channels_last)
-    grey = Normalizer((0.5,), (0.5,), 3, CPU)(images[:, :1])
+    grey = Normalizer(by_channel((0.5,), (0.5,)), 3, CPU)(images[:, :1])
     assert grey.shape == images.shape
     assert torch.equal(grey[:, 0], grey[:, 2])
     with pytest.raises(ValueError, match="4 channels and the images have 3"):
-        Normalizer(mean, std, 4, CPU)
+        Normalizer(by_channel(mean, std), 4, CPU)
 
 
 def test_crop_is_pad_and_cut() -> None:

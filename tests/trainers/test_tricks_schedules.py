@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
+import torch
 
 from darkmagic.trainers.tricks.lr_regime import (
     Cosine,
     CosinePowerCycles,
     GammaDecay,
+    InverseTime,
+    OneCycle,
+    Staircase,
+    Step,
     cosine_power,
 )
+from darkmagic.trainers.tricks.lr_warmup import LrWarmup
 from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
 
 PLACES = [i / 50 for i in range(51)]
@@ -77,6 +84,63 @@ def test_cosine_is_half_a_cosine() -> None:
         assert Cosine().lr_factor(x) == pytest.approx((1 + math.cos(math.pi * x)) / 2)
 
 
+def _by_torch(
+    make: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler], steps: int
+) -> list[float]:
+    """Return the rates that a scheduler of torch gives an optimizer of lr 1, step by step."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler, rates = make(optimizer), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def test_step_is_torchs_multi_step() -> None:
+    """A tenth at half of training, a hundredth at three quarters."""
+    rates = _by_torch(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [50, 75], 0.1), 100)
+    assert [Step().lr_factor(step / 100) for step in range(100)] == pytest.approx(rates)
+
+
+def test_staircase_is_torchs_step_lr() -> None:
+    """Each drop by one factor; the last tread is at `final`, and as wide as the others."""
+    regime = Staircase(drops=4, final=0.0016)
+    rates = _by_torch(lambda o: torch.optim.lr_scheduler.StepLR(o, 20, 0.2), 100)
+    assert [regime.lr_factor(step / 100) for step in range(100)] == pytest.approx(rates)
+    assert regime.lr_factor(1) == pytest.approx(0.0016)
+
+
+def test_inverse_time_is_one_over_t() -> None:
+    """Its reciprocal rises linearly, from 1 to 1 / final."""
+    regime = InverseTime(final=0.01)
+    reciprocals = [1 / regime.lr_factor(x) for x in PLACES]
+    assert reciprocals == pytest.approx([1 + 99 * x for x in PLACES])
+
+
+def test_one_cycle_is_torchs() -> None:
+    """With torch's defaults; torch puts the peak one step earlier, and ends a step earlier."""
+    steps = 2000
+    rates = _by_torch(
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(
+            o, max_lr=1.0, total_steps=steps, cycle_momentum=False
+        ),
+        steps - 1,
+    )
+    ours = [OneCycle().lr_factor(step / steps) for step in range(steps - 1)]
+    assert ours == pytest.approx(rates, abs=3e-3)
+    assert OneCycle().lr_factor(0.3) == 1
+    assert OneCycle().lr_factor(1) == pytest.approx(1 / 250_000)
+
+
+def test_warmup_rises_in_a_line_and_stays() -> None:
+    """From `start` to 1 at `share`."""
+    trick = LrWarmup(share=0.2, start=0.5)
+    assert [trick.lr_factor(x) for x in (0, 0.1, 0.2, 0.7, 1)] == pytest.approx(
+        [0.5, 0.75, 1, 1, 1]
+    )
+
+
 @pytest.mark.parametrize("start", [0.0, 0.5, 1.0])
 def test_linear_weight_decay_keeps_the_mean(start: float) -> None:
     """It rises, and its mean over training is that of the fixed decay."""
@@ -94,6 +158,15 @@ def test_linear_weight_decay_keeps_the_mean(start: float) -> None:
         lambda: CosinePowerCycles(warmup=1.0),
         lambda: CosinePowerCycles(power=0.0),
         lambda: LinearWeightDecay(start=1.5),
+        lambda: Step(milestones=(0.5, 1.0)),
+        lambda: Step(factor=0.0),
+        lambda: Staircase(drops=0),
+        lambda: Staircase(final=0.0),
+        lambda: InverseTime(final=0.0),
+        lambda: OneCycle(peak=1.0),
+        lambda: OneCycle(start=0.0),
+        lambda: LrWarmup(share=0.0),
+        lambda: LrWarmup(start=1.0),
     ],
 )
 def test_bad_fields_are_refused(make: object) -> None:

@@ -1,4 +1,4 @@
-"""Channel statistics of a training split."""
+"""Statistics of a training split."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
 
-__all__ = ["channel_stats"]
+__all__ = ["channel_stats", "sample_images"]
 
 SAMPLE = 4096  # images settle a channel's mean to three digits
+
+
+def sample_images(split: Split, most: int) -> Tensor:
+    """Return at most `most` images, uint8 (n, C, H, W), spread evenly over the split."""
+    places = torch.linspace(0, len(split) - 1, min(len(split), most)).long()
+    if isinstance(split.images, Tensor):
+        return split.images[places]
+    return torch.stack([split.images[int(place)] for place in places])
 
 
 def channel_stats(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation a channel, in [0, 1], the latter above 0.
 
-    Taken over at most `SAMPLE` images, spread evenly over the split.
+    Taken over at most `SAMPLE` images.
     """
-    places = torch.linspace(0, len(split) - 1, min(len(split), SAMPLE)).long()
-    if isinstance(split.images, Tensor):
-        images = split.images[places]
-    else:
-        images = torch.stack([split.images[int(place)] for place in places])
+    images = sample_images(split, SAMPLE)
     pixels = images.double().div_(255).transpose(0, 1).flatten(1)  # channels first
     mean = pixels.mean(1)
     std = pixels.std(1, unbiased=False).clamp_min(1 / 255)

@@ -1,14 +1,22 @@
 """augmentation: how training images are varied, beyond the data set's own crop and flip.
 
 What: `AutoAugment` applies a pair of operations (geometry, colour, contrast) drawn from a
-policy that was searched for on ImageNet; `Standard` jitters brightness, contrast and
-saturation.
+policy that was searched for on ImageNet; `RandAugment` and `TrivialAugment` draw from the same
+operations evenly. `Standard` jitters brightness, contrast and saturation (contrast_brightness
+only the first two). The others do one thing each: Gaussian noise, dropped pixels, rotation,
+a colour shift a channel, blur, or random crops at several scales.
 Why: a network that has seen an image in many guises learns what does not depend on them.
-When it helps: AutoAugment in long schedules of networks with capacity to spare, by half a point
-or more on ImageNet; in short ones it often costs accuracy.
-Conflicts: strong augmentation, mixup and high weight decay can be too much together.
-Source: Cubuk et al. 2019 (arXiv 1805.09501) for AutoAugment; Howard 2013 (arXiv 1312.5402),
-section 2, for colour jitter, in the strength that is usual since (0.4).
+When it helps: policies in long schedules of networks with capacity to spare, by half a point
+or more on ImageNet; in short ones they often cost accuracy. A single operation helps where it
+makes the variation that test images have.
+Conflicts: strong augmentation, mixup and high weight decay can be too much together. Rotation
+and crops change the class of some things (a 6, a small part of a scene).
+Source: Cubuk et al. 2019 (arXiv 1805.09501) for AutoAugment; Cubuk et al. 2020 (arXiv
+1909.13719) for RandAugment; Mueller & Hutter 2021 (arXiv 2103.10158) for TrivialAugment; Howard
+2013 (arXiv 1312.5402), section 2, for colour jitter, in the strength that is usual since (0.4);
+Szegedy et al. 2015 (arXiv 1409.4842), section 6, for crops at several scales; Chen et al. 2020
+(arXiv 2002.05709), appendix A, for blur; Bishop 1995 for noise; Vincent et al. 2008 for dropped
+pixels.
 Published:
 - autoaugment against standard: +0.64; ResNet-50; ImageNet; 300 epochs, standard without colour
   jitter; PaddleClas, data augmentation docs, section 4
@@ -23,11 +31,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.augment import affine, noise
 from darkmagic.trainers.augment.autoaugment import autoaugment
+from darkmagic.trainers.augment.blur import blur
+from darkmagic.trainers.augment.boxes import crop_boxes
 from darkmagic.trainers.augment.color import color_jitter
+from darkmagic.trainers.augment.randaugment import BINS, randaugment, trivialaugment
+from darkmagic.trainers.augment.resample import resize_boxes
 from darkmagic.trainers.trick import Trick
 
-__all__ = ["AutoAugment", "Standard"]
+__all__ = [
+    "AutoAugment",
+    "Blur",
+    "ColourShift",
+    "DroppedPixels",
+    "Noise",
+    "RandAugment",
+    "RandomCrops",
+    "Rotation",
+    "Standard",
+    "TrivialAugment",
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,32 @@ class AutoAugment(Trick):
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return autoaugment(images, rng)
+
+
+@dataclass(frozen=True)
+class RandAugment(Trick):
+    """A number of `operations` in turn, all of one `magnitude` in 0..30."""
+
+    operations: int = 2
+    magnitude: int = 9
+
+    def __post_init__(self) -> None:
+        if self.operations < 1 or not 0 <= self.magnitude < BINS:
+            raise ValueError(
+                f"operations={self.operations}, magnitude={self.magnitude}: "
+                f"need operations >= 1 and 0 <= magnitude < {BINS}"
+            )
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return randaugment(images, rng, self.operations, self.magnitude)
+
+
+@dataclass(frozen=True)
+class TrivialAugment(Trick):
+    """One operation of any strength, from a wide range."""
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return trivialaugment(images, rng)
 
 
 @dataclass(frozen=True)
@@ -54,3 +104,92 @@ class Standard(Trick):
             contrast=self.contrast,
             saturation=self.saturation,
         )
+
+
+@dataclass(frozen=True)
+class Noise(Trick):
+    """Gaussian noise of `std` grey levels."""
+
+    std: float = 16.0
+
+    def __post_init__(self) -> None:
+        if self.std <= 0:
+            raise ValueError(f"std={self.std}: need std > 0")
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return noise.add_noise(images, self.std, rng)
+
+
+@dataclass(frozen=True)
+class DroppedPixels(Trick):
+    """Each pixel black with chance `share`."""
+
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f"share={self.share}: need 0 < share < 1")
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return noise.drop_pixels(images, self.share, rng)
+
+
+@dataclass(frozen=True)
+class Rotation(Trick):
+    """Turned about the centre by up to `degrees` either way, black outside."""
+
+    degrees: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.degrees <= 180:
+            raise ValueError(f"degrees={self.degrees}: need 0 < degrees <= 180")
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        drawn = torch.rand(len(images), generator=rng, dtype=torch.float64)
+        size = (images.shape[2], images.shape[3])
+        return affine.affine(images, affine.rotate((2 * drawn - 1) * self.degrees, size))
+
+
+@dataclass(frozen=True)
+class ColourShift(Trick):
+    """Up to `most` grey levels more or less, a channel."""
+
+    most: float = 25.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.most <= 255:
+            raise ValueError(f"most={self.most}: need 0 < most <= 255")
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return noise.shift_channels(images, self.most, rng)
+
+
+@dataclass(frozen=True)
+class Blur(Trick):
+    """Gaussian blur of a width between `least` and `most`, in pixels."""
+
+    least: float = 0.1
+    most: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least <= self.most:
+            raise ValueError(f"least={self.least}, most={self.most}: need 0 < least <= most")
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        sigma = self.least + (self.most - self.least) * torch.rand(len(images), generator=rng)
+        return blur(images, sigma)
+
+
+@dataclass(frozen=True)
+class RandomCrops(Trick):
+    """A part of the image, `area` of it or more, at the size of the whole."""
+
+    area: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.area < 1:
+            raise ValueError(f"area={self.area}: need 0 < area < 1")
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        size = (images.shape[2], images.shape[3])
+        return resize_boxes(images, crop_boxes(len(images), size, rng, (self.area, 1)))

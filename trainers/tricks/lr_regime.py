@@ -2,15 +2,22 @@
 
 What: `CosinePowerCycles` warms up linearly and then repeats cosine power annealing, each
 cycle peaking lower than the one before; `GammaDecay` multiplies the rate by a constant
-factor a step; `Cosine` falls once along half a cosine.
+factor a step; `Cosine` falls once along half a cosine; `Step` divides it at milestones;
+`Staircase` takes the exponential fall in even steps; `InverseTime` falls as 1/t; `OneCycle`
+rises for a third and falls far below where it began. `constant` stays.
 Why: a rate that is high for long explores, one that is low at the end settles; restarts
 leave a poor basin, and their lower peaks keep what was found.
-When it helps: nearly always. Cycles need room: with few epochs, one fall may do better.
-Conflicts: none. An optimizer that adapts its own rates gains less.
+When it helps: nearly always. Cycles need room: with few epochs, one fall may do better. 1/t
+falls fast while the rate still matters, and rarely wins on deep networks.
+Conflicts: an optimizer that adapts its own rates gains less, and `optimizer=schedule_free`
+replaces the regime by its own.
 Source: XNAS, Nayman et al. 2019 (arXiv 1906.08031), section 3.3, for the cosine power annealing
 that the article names, after sharpDARTS, Hundt et al. 2019 (arXiv 1903.09900);
 SGDR, Loshchilov & Hutter 2017 (arXiv 1608.03983), for restarts and cosine annealing;
-Goyal et al. 2017 (arXiv 1706.02677), section 2.2, for warm-up.
+Goyal et al. 2017 (arXiv 1706.02677), section 2.2, for warm-up; He et al. 2016 (arXiv
+1512.03385), section 4.2, for the milestones; Szegedy et al. 2016 (arXiv 1512.00567), section
+8, for the staircase; Robbins & Monro 1951 for 1/t; Smith & Topin 2018 (arXiv 1708.07120) for
+one cycle, here of the rate alone and not of the momentum.
 Published:
 - cosine against step decay: +0.69; ResNeXt-50; ImageNet; 120 epochs, SGD; Apollo README, image
   classification table
@@ -23,11 +30,21 @@ Published:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkmagic.trainers.trick import Trick
 
-__all__ = ["Cosine", "CosinePowerCycles", "GammaDecay", "cosine_power"]
+__all__ = [
+    "Cosine",
+    "CosinePowerCycles",
+    "GammaDecay",
+    "InverseTime",
+    "OneCycle",
+    "Staircase",
+    "Step",
+    "cosine_power",
+]
 
 
 def cosine_power(x: float, power: float) -> float:
@@ -83,3 +100,77 @@ class Cosine(Trick):
 
     def lr_factor(self, progress: float) -> float:
         return cosine_power(progress, power=1)
+
+
+@dataclass(frozen=True)
+class Step(Trick):
+    """Multiply by `factor` at each of `milestones`, shares of training."""
+
+    milestones: Sequence[float] = (0.5, 0.75)
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not all(0 < place < 1 for place in self.milestones) or not 0 < self.factor < 1:
+            raise ValueError(
+                f"milestones={list(self.milestones)}, factor={self.factor}: need each in (0, 1)"
+            )
+
+    def lr_factor(self, progress: float) -> float:
+        return float(self.factor ** sum(progress >= place for place in self.milestones))
+
+
+@dataclass(frozen=True)
+class Staircase(Trick):
+    """Fall from the base lr to `final` times it in `drops` drops by one factor, evenly spaced."""
+
+    drops: int = 10
+    final: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.drops < 1 or not 0 < self.final < 1:
+            raise ValueError(
+                f"drops={self.drops}, final={self.final}: need drops >= 1 and 0 < final < 1"
+            )
+
+    def lr_factor(self, progress: float) -> float:
+        done = min(int(progress * (self.drops + 1)), self.drops)
+        return float(self.final ** (done / self.drops))
+
+
+@dataclass(frozen=True)
+class InverseTime(Trick):
+    """Fall as 1 / (1 + k t), from the base lr to `final` times it."""
+
+    final: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 < self.final < 1:
+            raise ValueError(f"final={self.final}: need 0 < final < 1")
+
+    def lr_factor(self, progress: float) -> float:
+        return 1 / (1 + (1 / self.final - 1) * progress)
+
+
+@dataclass(frozen=True)
+class OneCycle(Trick):
+    """Rise from `start` times the base lr until `peak`, then fall to `final` times it.
+
+    `peak` is a share of training; both ways follow half a cosine.
+    """
+
+    peak: float = 0.3
+    start: float = 1 / 25
+    final: float = 1 / 250_000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.peak < 1 or not 0 < self.start <= 1 or not 0 <= self.final < 1:
+            raise ValueError(
+                f"peak={self.peak}, start={self.start}, final={self.final}: "
+                "need 0 < peak < 1, 0 < start <= 1 and 0 <= final < 1"
+            )
+
+    def lr_factor(self, progress: float) -> float:
+        if progress < self.peak:
+            return self.start + (1 - self.start) * (1 - cosine_power(progress / self.peak, 1))
+        fall = cosine_power((progress - self.peak) / (1 - self.peak), 1)
+        return self.final + (1 - self.final) * fall

@@ -1,0 +1,53 @@
+"""batch_size: more or fewer images a step, with the learning rate to match.
+
+What: multiplies the batch size by `factor` and, unless told not to, the base rate alike; a
+larger rate is reached by a linear rise from the unscaled one over the first `warmup` of
+training (five epochs of ninety). The `_unscaled` options keep the rate, which shows what the
+rule is worth. The number of epochs stays, so a larger batch makes fewer updates. A batch never
+holds more than the training split.
+Why: the mean gradient of k times as many images is less noisy, so a step may be k times as
+long: then k small steps and a large one lead to much the same place.
+When it helps: larger batches keep a large GPU busy; smaller ones are noisier, which often
+generalises better where time allows.
+Conflicts: works together with the rate. The linear rule is SGD's; under Adam and its kin the
+rate grows with the root of the batch. A batch that leaves only a few steps an epoch makes too
+few updates whatever the rate.
+Source: Goyal et al. 2017 (arXiv 1706.02677), section 2; Krizhevsky 2014 (arXiv 1404.5997),
+section 5.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.lr_warmup import linear_warmup
+
+__all__ = ["BatchSize"]
+
+
+@dataclass(frozen=True)
+class BatchSize(Trick):
+    """Batches `factor` times as large, at a rate that is scaled alike with `scale_lr`."""
+
+    factor: float = 1.0
+    scale_lr: bool = True
+    warmup: float = 5 / 90  # share of training
+
+    def __post_init__(self) -> None:
+        if self.factor <= 0 or not 0 <= self.warmup < 1:
+            raise ValueError(
+                f"factor={self.factor}, warmup={self.warmup}: need factor > 0 and 0 <= warmup < 1"
+            )
+
+    def edit_recipe(self, recipe: Recipe) -> Recipe:
+        size = max(1, round(recipe.batch_size * self.factor))
+        scale = size / recipe.batch_size if self.scale_lr else 1.0
+        return dataclasses.replace(recipe, batch_size=size, lr_scale=recipe.lr_scale * scale)
+
+    def lr_factor(self, progress: float) -> float:
+        if not self.scale_lr or self.factor <= 1:
+            return 1.0
+        return linear_warmup(progress, self.warmup, start=1 / self.factor)

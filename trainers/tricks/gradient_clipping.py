@@ -1,0 +1,36 @@
+"""gradient_clipping: shorten the gradients that are too long.
+
+What: multiplies the gradient of all weights by `max_norm` over its norm where that is above
+`max_norm`.
+Why: now and then a batch's gradient is many times the usual; one full step along it can undo
+an epoch.
+When it helps: recurrent and attention networks, high rates, the first steps; residual CNNs with
+batch normalisation seldom need it. A norm below the usual one lowers the rate by another name.
+Conflicts: optimizers that scale their own steps (Adam and its kin, Lion, Muon) notice only that
+a batch weighs less in their averages.
+Source: Pascanu et al. 2013 (arXiv 1211.5063), section 3.2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import Trick
+
+__all__ = ["GradientClipping"]
+
+
+@dataclass(frozen=True)
+class GradientClipping(Trick):
+    """Clip the norm over all weights to `max_norm`."""
+
+    max_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_norm <= 0:
+            raise ValueError(f"max_norm={self.max_norm}: need max_norm > 0")
+
+    def edit_recipe(self, recipe: Recipe) -> Recipe:
+        return dataclasses.replace(recipe, clip_grad_norm=self.max_norm)

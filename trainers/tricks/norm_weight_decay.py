@@ -1,0 +1,29 @@
+"""norm_weight_decay: let biases and normalisation layers decay as the weights do.
+
+What: puts every parameter into the group that decays, also the biases and the scales and
+shifts of normalisation layers, which are otherwise left out.
+Why: it is what a plain `weight_decay=` does, so most published recipes did it. A scale pulled
+to zero shrinks what a layer passes on; a bias has no large values to be kept from.
+When it helps: seldom, which is why `off` is the default; it shows what leaving them out is
+worth. With no decay to speak of there is no difference.
+Conflicts: acts through weight_decay, and grows with it.
+Source: He et al. 2019, "Bag of Tricks" (arXiv 1812.01187), section 3.1; Goyal et al. 2017
+(arXiv 1706.02677), section 5.3, for leaving out the norms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkmagic.trainers.trick import ParamGroup, Trick
+
+__all__ = ["NormWeightDecay"]
+
+
+@dataclass(frozen=True)
+class NormWeightDecay(Trick):
+    """Move the parameters of the second group, which never decays, to the first."""
+
+    def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
+        decayed, spared, *rest = groups
+        return [{**decayed, "params": [*decayed["params"], *spared["params"]]}, *rest]

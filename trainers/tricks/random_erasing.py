@@ -1,0 +1,57 @@
+"""random_erasing: blank a rectangle of some training images.
+
+What: with chance `probability` a rectangle of an image, `least` to `most` of its area, becomes
+0, the mean after scaling.
+Why: objects are partly hidden in the world; a network that has seen that relies on no one part.
+When it helps: long schedules that overfit, detection and re-identification most of all.
+Conflicts: does what cutout does; either is enough.
+Source: Zhong et al. 2017 (arXiv 1708.04896), algorithm 1; blank, as torchvision has it, and not
+the paper's noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.augment.boxes import erase_boxes, inside
+from darkmagic.trainers.trick import Trick
+
+__all__ = ["RandomErasing"]
+
+
+@dataclass(frozen=True)
+class RandomErasing(Trick):
+    """Blank `least` to `most` of an image, with chance `probability`.
+
+    Height over width is drawn between `flattest` and `tallest`.
+    """
+
+    probability: float = 0.5
+    least: float = 0.02
+    most: float = 0.33
+    flattest: float = 0.3
+    tallest: float = 3.3
+
+    def __post_init__(self) -> None:
+        if not 0 < self.probability <= 1 or not 0 < self.least <= self.most < 1:
+            raise ValueError(
+                f"probability={self.probability}, least={self.least}, most={self.most}: "
+                "need 0 < probability <= 1 and 0 < least <= most < 1"
+            )
+        if not 0 < self.flattest <= self.tallest:
+            raise ValueError(
+                f"flattest={self.flattest}, tallest={self.tallest}: need 0 < flattest <= tallest"
+            )
+
+    def transform_batch(
+        self, images: Tensor, targets: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        size = (images.shape[2], images.shape[3])
+        chosen = torch.rand(len(images), generator=rng) < self.probability
+        ratio = (1 / self.tallest, 1 / self.flattest)  # width over height
+        boxes = erase_boxes(len(images), size, rng, (self.least, self.most), ratio)
+        boxes[~chosen] = 0
+        return images.masked_fill(inside(boxes, size, images.device), 0), targets

@@ -1,0 +1,32 @@
+"""shuffle: the order in which an epoch shows the training images.
+
+What: a new random order every epoch (the default), one random order for all epochs (`once`), or
+the data set's own (`never`).
+Why: in one fixed order the same images share a batch in every epoch, and their gradients'
+errors do not average out. In the data set's own order they may even be of one class.
+When it helps: `every_epoch` is what to use; the others show what it is worth, and what reading
+a large data set in sequence would cost.
+Conflicts: batch normalisation suffers most from `never` on data sorted by class.
+Source: Bengio 2012 (arXiv 1206.5533), section 3.1.3; Bottou 2009, "Curiously fast convergence
+of some stochastic gradient descent algorithms".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import Trick
+
+__all__ = ["Shuffle"]
+
+
+@dataclass(frozen=True)
+class Shuffle(Trick):
+    """Shuffle `every_epoch`, `once` or `never`."""
+
+    when: str = "every_epoch"
+
+    def edit_recipe(self, recipe: Recipe) -> Recipe:
+        return dataclasses.replace(recipe, shuffle=self.when)
