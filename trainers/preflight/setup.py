@@ -61,9 +61,9 @@ class Setup:
             self.recipe, data, hooks or self.hooks(), self.device, channels, self.memory_format
         )
 
-    def training_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield training batches as the trial sees them, epoch after epoch without end."""
-        pipeline = self.pipeline()
+    def training_batches(self, hooks: Hooks) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield training batches as `hooks` make them, epoch after epoch without end."""
+        pipeline = self.pipeline(hooks)
         epoch = 0
         while True:
             yield from pipeline.training_epoch(epoch)
@@ -79,7 +79,9 @@ class Setup:
         return images, classes
 
     def quiet_hooks(self) -> Hooks:
-        """Return the tricks that leave batches as they are: images keep their one class."""
+        """Return the tricks that leave batches as they are: images keep their looks and their
+        one class.
+        """
         silent = {
             name: trick
             for name, trick in self.recipe.tricks.items()
