@@ -1,0 +1,67 @@
+"""Rectifiers whose channels are zero for every image: they pass no signal and no gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# The module's name has an underscore, and its class is what PyTorch documents for this.
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.setup import Setup
+
+__all__ = ["check_rectifiers", "dead_shares"]
+
+IMAGES = 64
+MOSTLY = 0.5  # of a layer's channels
+RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"}  # the last: ReLU6
+
+
+@torch.no_grad()
+def dead_shares(network: nn.Module, images: Tensor) -> list[float]:
+    """Return, by rectifier in the order in which they run, the share of its channels that are
+    zero for all `images` (B, C, H, W) at every place. Calls such as `F.relu` are seen too.
+    """
+    with _Watch() as watch:
+        network(images)
+    return watch.shares
+
+
+class _Watch(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's is untyped
+        self.shares: list[float] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        del types
+        result = func(*args, **(kwargs or {}))
+        if func.name().partition(".")[0] in RECTIFIERS and isinstance(result, Tensor):
+            if result.ndim == 4:
+                alive = (result > 0).any(dim=3).any(dim=2).any(dim=0)
+            else:  # (B, C) or (B, tokens, C)
+                alive = (result > 0).flatten(0, -2).any(dim=0)
+            self.shares.append(1 - float(alive.float().mean()))
+        return result
+
+
+def check_rectifiers(setup: Setup) -> Finding:
+    """Look for dead rectifiers in the untrained network, in train mode."""
+    images, _ = setup.fixed_batch(IMAGES)
+    torch.manual_seed(0)
+    shares = dead_shares(setup.network(), images)
+    if not shares:
+        return Finding("rectifiers", Level.OK, "no ReLU that could die")
+    worst = max(range(len(shares)), key=shares.__getitem__)
+    seen = f"dead channels: {sum(shares) / len(shares):.0%} on average over {len(shares)} ReLUs"
+    figures = {"dead": shares}
+    if shares[worst] > MOSTLY:
+        seen += f", {shares[worst]:.0%} in number {worst + 1}"
+        advice = "a smaller rate, He's initial weights, normalisation or leaky ReLU keep them alive"
+        return Finding("rectifiers", Level.WARNING, seen, advice, figures)
+    return Finding("rectifiers", Level.OK, seen, figures=figures)
