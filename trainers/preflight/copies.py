@@ -11,7 +11,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split

@@ -48,9 +48,7 @@ def check_classes(setup: Setup) -> Finding:
     if not problems:
         return Finding("classes", Level.OK, seen, figures=figures)
     advice = "accuracy hides what becomes of rare classes: get more of them, or weigh them up"
-    return Finding(
-        "classes", Level.WARNING, f"{seen}; {'; '.join(problems)}", advice, figures
-    )
+    return Finding("classes", Level.WARNING, f"{seen}; {'; '.join(problems)}", advice, figures)
 
 
 def _range(counts: Tensor) -> str:

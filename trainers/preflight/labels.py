@@ -75,9 +75,7 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     points, queries = thumbnails(train.images), thumbnails(val.images)
     among, places = nearest(points, points, NEIGHBOURS + 1)
     within = agreement(train.targets[places[:, 1:]], train.targets, rng)  # the first is itself
-    across = agreement(
-        train.targets[nearest(queries, points, NEIGHBOURS)[1]], val.targets, rng
-    )
+    across = agreement(train.targets[nearest(queries, points, NEIGHBOURS)[1]], val.targets, rng)
     figures = {"neighbours_train": within.rate, "neighbours_val": across.rate}
     seen = f"neighbours share their class: {within} in train, {across} of val with train"
     if across.significant:
@@ -86,7 +84,7 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
         advice = "labels of the validation split may be shuffled, or its images of another kind"
         return Finding("labels", Level.WARNING, seen, advice, figures)
 
-    learnt = _learnt(setup, train.targets, seconds, rng)
+    learnt = _learnt(setup, seconds, rng)
     figures["learnt_val"] = learnt.rate
     if learnt.significant:
         seen += f"; a short training guesses {learnt}"
@@ -111,30 +109,26 @@ def _affordable(setup: Setup, count: int) -> int:
     return count if isinstance(setup.data.train.images, Tensor) else min(count, 512)
 
 
-def _learnt(setup: Setup, targets: Tensor, seconds: float, rng: torch.Generator) -> Agreement:
+def _learnt(setup: Setup, seconds: float, rng: torch.Generator) -> Agreement:
     """Train briefly on images that are not augmented, and guess the validation classes."""
-    del targets
     network = setup.network()
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE) if trained else None
     batches = setup.training_batches(setup.quiet_hooks())
     torch.manual_seed(0)
-    started = time.perf_counter()
-    for _ in range(STEPS if optimizer else 0):
-        images, classes = next(batches)
-        assert optimizer is not None
+    steps, started = 0, time.perf_counter()
+    while optimizer is not None and steps < STEPS and time.perf_counter() - started < seconds:
+        images, targets = next(batches)
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(network(images).float(), classes)
-        loss.backward()  # type: ignore[no-untyped-call]
+        F.cross_entropy(network(images).float(), targets).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        if time.perf_counter() - started > seconds:
-            break
+        steps += 1
     network.eval()
     guesses, classes = [], []
     with torch.no_grad():
-        for images, targets_ in setup.pipeline().validation():
+        for images, held_out in setup.pipeline().validation():
             guesses.append(network(images).argmax(1).cpu())
-            classes.append(targets_.cpu())
+            classes.append(held_out.cpu())
             if sum(map(len, classes)) >= LOOKED_UP:
                 break
     return agreement(torch.cat(guesses)[:, None], torch.cat(classes), rng)

@@ -22,7 +22,9 @@ def mixedness(classes: Tensor, batch_size: int, counts: Tensor) -> float:
     from `counts` images a class (K,) would give: about 1 where they are mixed.
     """
     shares = counts.double() / counts.sum()
-    batches = [b for b in torch.split(classes, batch_size) if len(b) == min(batch_size, len(classes))]
+    batches = [
+        b for b in torch.split(classes, batch_size) if len(b) == min(batch_size, len(classes))
+    ]
     expected = float((1 - (1 - shares) ** len(batches[0])).sum())
     return sum(len(b.unique()) for b in batches) / len(batches) / expected
 

@@ -19,9 +19,9 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["Fit", "check_overfit", "fit_batch"]
 
 IMAGES = 32
-STEPS = 150
+STEPS = 200
 LEARNING_RATES = (1e-3, 1e-4)  # of Adam; the second for networks that the first throws about
-NEAR_ZERO = 0.05  # of log(K), the loss of a guess
+NEAR_ZERO = 0.02  # of log(K), the loss of a guess
 STUCK = 0.5
 
 

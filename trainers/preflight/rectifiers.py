@@ -18,13 +18,15 @@ __all__ = ["check_rectifiers", "dead_shares"]
 
 IMAGES = 64
 MOSTLY = 0.5  # of a layer's channels
+NARROW = 8  # channels, of which half may well be dead by chance; gates have such layers
 RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"}  # the last: ReLU6
 
 
 @torch.no_grad()
 def dead_shares(network: nn.Module, images: Tensor) -> list[float]:
     """Return, by rectifier in the order in which they run, the share of its channels that are
-    zero for all `images` (B, C, H, W) at every place. Calls such as `F.relu` are seen too.
+    zero for all `images` (B, C, H, W) at every place. Calls such as `F.relu` are seen too;
+    layers of fewer than `NARROW` channels are left out.
     """
     with _Watch() as watch:
         network(images)
@@ -46,7 +48,8 @@ class _Watch(TorchDispatchMode):
                 alive = (result > 0).any(dim=3).any(dim=2).any(dim=0)
             else:  # (B, C) or (B, tokens, C)
                 alive = (result > 0).flatten(0, -2).any(dim=0)
-            self.shares.append(1 - float(alive.float().mean()))
+            if len(alive) >= NARROW:
+                self.shares.append(1 - float(alive.float().mean()))
         return result
 
 
