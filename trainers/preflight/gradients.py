@@ -91,11 +91,14 @@ def _judge(sizes: dict[str, tuple[float, float]], network: nn.Module) -> Finding
     unreached = [name for name, (size, _) in sizes.items() if size == 0]
     if unreached:
         numel = {name: p.numel() for name, p in network.named_parameters()}
-        share = sum(numel[name] for name in unreached) / sum(numel.values())
-        seen = f"none reaches {layer_names(unreached)} ({share:.1%} of the weights)"
+        count, total = sum(numel[name] for name in unreached), sum(numel.values())
+        share = count / total
+        which = f"{layer_names(unreached)} ({count:,} of {total:,} weights)"
         if share < FEW:  # a unit or two that are off, as in a narrow gate
+            seen = f"reach all layers but {which}"
             return Finding("gradients", Level.OK, seen, figures={"unreached": unreached})
         level = Level.STOP if share > MOST else Level.WARNING
+        seen = f"none reaches {which}"
         advice = "look for detach, no_grad, dead activations and layers that are not used"
         figures = {"unreached": unreached, "share": share}
         return Finding("gradients", level, seen, advice, figures)

@@ -137,15 +137,14 @@ def read_curve(curve: Curve) -> Finding:
         return Finding(
             "learning rate",
             Level.WARNING,
-            f"the loss is flat from {curve.rates[0]:.0e} to {curve.rates[-1]:.0e}",
+            f"the loss is flat from {_short(curve.rates[0])} to {_short(curve.rates[-1])}",
             "raise the rate (lr), or look at what else keeps the network from learning",
             figures,
         )
     ratio = curve.peak / curve.suggested
-    bad = curve.exploding
-    end = f"; it explodes from {bad:.1g}" if bad else ""
-    seen = f"peak {curve.peak:.2g}; suggested about {curve.suggested:.1g}{end}"
-    rate = f"about {curve.suggested:.1g}"
+    rate = f"about {_short(curve.suggested)}"
+    end = f"; the loss explodes from {_short(curve.exploding)}" if curve.exploding else ""
+    seen = f"peak {curve.peak:.3g}; suggested {rate}{end}"
     if ratio >= HOPELESS:
         advice = f"the rate is {ratio:.0f} times too high: lower it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.STOP, seen, advice, figures)
@@ -156,3 +155,8 @@ def read_curve(curve: Curve) -> Finding:
         advice = f"the loss hardly moves at this rate: raise it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.WARNING, seen, advice, figures)
     return Finding("learning rate", Level.OK, seen, figures=figures)
+
+
+def _short(rate: float) -> str:
+    """Return one digit of it, and no exponent where it reads well without."""
+    return f"{float(f'{rate:.0e}'):g}"

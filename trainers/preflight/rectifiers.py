@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.overfit import Fit
 from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_rectifiers", "dead_shares"]
@@ -53,11 +55,14 @@ class _Watch(TorchDispatchMode):
         return result
 
 
-def check_rectifiers(setup: Setup) -> Finding:
-    """Look for dead rectifiers in the untrained network, in train mode."""
+def check_rectifiers(setup: Setup, fit: Fit) -> Finding:
+    """Look for dead rectifiers after the first steps of training, in train mode.
+
+    Not before them: a branch that starts at zero feeds those behind it nothing yet.
+    """
     images, _ = setup.fixed_batch(IMAGES)
     torch.manual_seed(0)
-    shares = dead_shares(setup.network(), images)
+    shares = dead_shares(copy.deepcopy(fit.network).train(), images)
     if not shares:
         return Finding("rectifiers", Level.OK, "no ReLU that could die")
     worst = max(range(len(shares)), key=shares.__getitem__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from darkmagic.trainers.device import idle_memory_bytes
 from darkmagic.trainers.preflight.copies import check_copies
@@ -29,7 +29,7 @@ __all__ = ["run_preflight"]
 SECONDS = 8.0
 """The most that each of the checks which train takes, on a network that is slow here."""
 
-Found = Finding | Sequence[Finding] | None
+Found = Finding | Iterable[Finding] | None
 
 
 def run_preflight(
@@ -65,8 +65,7 @@ def run_preflight(
         "first loss": lambda: check_first_loss(setup),
         "samples": lambda: check_samples(setup),
         "gradients": lambda: check_gradients(setup),
-        "rectifiers": lambda: check_rectifiers(setup),
-        "overfit": lambda: _overfit_and_modes(setup, seconds),
+        "overfit": lambda: _overfit(setup, seconds),
         "learning rate": lambda: check_learning_rate(setup, seconds),
         "speed": lambda: check_speed(setup, seconds),
     }
@@ -74,15 +73,22 @@ def run_preflight(
         yield from _guarded(name, check)
 
 
-def _overfit_and_modes(setup: Setup, seconds: float) -> list[Finding]:
+def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:
+    """Yield the findings of the checks that look at the overfitted network."""
     finding, fit = check_overfit(setup, seconds)
-    return [finding, check_modes(setup, fit)]
+    yield finding
+    yield check_modes(setup, fit)
+    yield check_rectifiers(setup, fit)
 
 
 def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
     """Yield what `check` finds. One that raises is a finding too, and the others go on."""
     try:
         found = check()
+        if isinstance(found, Finding):
+            yield found
+        elif found is not None:
+            yield from found
     except Exception as error:  # noqa: BLE001 (anything may come out of a user's network)
         yield Finding(
             name,
@@ -90,11 +96,6 @@ def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
             f"the check ended in {type(error).__name__}: {_line(error)}",
             "training may end so too; darkmagic train shows where",
         )
-        return
-    if isinstance(found, Finding):
-        yield found
-    elif found is not None:
-        yield from found
 
 
 def _line(error: Exception) -> str:
