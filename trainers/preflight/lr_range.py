@@ -3,6 +3,7 @@
 Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks" (arXiv 1506.01186),
 section 3.3. The suggested rate is a third of the one at which the smoothed loss is lowest: by
 then the loss has fallen over many rates, and what is best for a step is too high to stay at.
+A curve that is flat up to its end goes on to rates higher still.
 """
 
 from __future__ import annotations
@@ -10,32 +11,34 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
+from typing import Any
 
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.preflight.steps import Steps
 
 __all__ = ["Curve", "check_learning_rate", "range_test", "read_curve"]
 
-LOWEST, HIGHEST = 1e-4, 10.0  # of the trial's peak rate
-STEPS, FEWEST = 60, 24
-IMAGES = 64  # a step: the curve needs many steps and not large ones
+LOWEST, HIGHEST = 1e-3, 100.0  # of the trial's peak rate
+STEPS, FEWEST = 60, 20
+PATIENCE = 3  # times the seconds that it may take at most
+EXTENDED = 3  # decades, where all is flat
+FAR = 4.0  # times the first loss: nothing is to be seen beyond
 SMOOTHING = 0.8  # of an exponential average of the losses
-FALLS = 0.9  # of the first loss; above it the loss is flat
+FALLS = 0.95  # of the first loss; above it the loss is flat
 EXPLODES = 1.5  # of the first loss
-WASTEFUL, HOPELESS = 5, 30  # times the suggested rate
-TIMID = 1 / 50
+WASTEFUL, HOPELESS, TIMID = 5, 30, 1 / 50  # times the suggested rate
+RISKY, FATAL = 1 / 3, 10  # times the rate at which it explodes
 
 
 @dataclass(frozen=True)
 class Curve:
     """The smoothed loss, in nats, at each of the learning rates, which rise."""
 
-    rates: Sequence[float]
-    losses: Sequence[float]
+    rates: list[float]
+    losses: list[float]
     peak: float  # the trial's highest rate
 
     @property
@@ -63,10 +66,8 @@ class Curve:
 
     @property
     def suggested(self) -> float | None:
-        """A third of the best rate; where no rate is good, a tenth of the first bad one."""
-        if self.falls:
-            return self.rates[self.best] / 3
-        return None if self.exploding is None else self.exploding / 10
+        """A third of the best rate; None where the loss falls at none."""
+        return self.rates[self.best] / 3 if self.falls else None
 
 
 def _finite(loss: float) -> float:
@@ -77,52 +78,62 @@ def _explodes(loss: float, start: float) -> bool:
     return not math.isfinite(loss) or loss > EXPLODES * start
 
 
-def range_test(setup: Setup, seconds: float) -> Curve:
-    """Train a copy of the network at rates from far below the trial's peak to ten times it.
+def range_test(setup: Setup, seconds: float) -> Curve | None:
+    """Train a copy of the network at rates from far below the trial's peak to far above it.
 
-    Its loss and its optimizer are the trial's; images are not augmented nor mixed, which only
-    blurs the curve. A network so slow that `STEPS` steps take more than `seconds` gets fewer.
+    A network too slow for `STEPS` steps in about `seconds` takes fewer of fewer images; None
+    for one that is too slow for that too.
     """
-    hooks, network = setup.hooks(), setup.network()
-    optimizer = hooks.build_optimizer(network)
-    peak = max(hooks.factors(i / 100)[0] for i in range(101))
-    small = dataclasses.replace(setup.recipe, batch_size=min(IMAGES, setup.recipe.batch_size))
-    still = dataclasses.replace(setup.data, pad=0, flip=False)
-    plain = dataclasses.replace(setup, recipe=small, data=still)
-    batches = plain.training_batches(setup.quiet_hooks())
-    rates: list[float] = []
-    losses: list[float] = []
-    average, fraction = 0.0, 0.0  # of the way from the lowest rate to the highest
-    stride = 1 / (STEPS - 1)
-    torch.manual_seed(0)
+    steps = Steps(setup)
+    count = steps.afford(seconds, fewest=FEWEST, most=STEPS)
+    decades = math.log10(HIGHEST / LOWEST)
+    most = count + round(EXTENDED * count / decades)
+    curve = Curve([], [], steps.peak)
+    average = 0.0
     started = time.perf_counter()
-    while fraction <= 1 + 1e-9:
-        images, targets = next(batches)
-        factor = peak * LOWEST * (HIGHEST / LOWEST) ** fraction
-        for group in optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
-        loss = hooks.loss(network(images).float(), targets)
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss.item()
-        rates.append(optimizer.param_groups[0]["lr"])
-        losses.append(average / (1 - SMOOTHING ** len(rates)))
-        if not math.isfinite(losses[-1]):
+    while len(curve.rates) < (most if len(curve.rates) >= count and not curve.falls else count):
+        rate = steps.peak * LOWEST * 10 ** (decades * len(curve.rates) / (count - 1))
+        average = SMOOTHING * average + (1 - SMOOTHING) * steps.take(rate)
+        curve.rates.append(rate)
+        curve.losses.append(average / (1 - SMOOTHING ** len(curve.rates)))
+        if not curve.losses[-1] <= FAR * curve.losses[0]:  # not a number either
             break
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if len(rates) == 3:  # the first warm up
-            step_seconds = (time.perf_counter() - started) / 3
-            affordable = min(STEPS, max(FEWEST, int(seconds / step_seconds)))
-            stride = (1 - fraction) / (affordable - 3)
-        fraction += stride
-    return Curve(rates, losses, optimizer.param_groups[0]["base_lr"] * peak)
+        if time.perf_counter() - started > PATIENCE * seconds:
+            return None
+    return curve
 
 
 def check_learning_rate(setup: Setup, seconds: float) -> Finding:
     """Make the test and hold the trial's peak rate to the curve."""
     if not any(p.requires_grad for p in setup.untrained.parameters()):
         return Finding("learning rate", Level.STOP, "nothing to train", "unfreeze the network")
-    return read_curve(range_test(setup, seconds))
+    curve = range_test(setup, seconds)
+    if curve is None:
+        seen, advice = "not tested: too slow here", "check on the device that will train"
+        return Finding("learning rate", Level.WARNING, seen, advice)
+    finding = read_curve(curve)
+    if finding.level is Level.STOP and not _confirmed(setup, curve, seconds):
+        return dataclasses.replace(finding, level=Level.WARNING)
+    return finding
+
+
+def _confirmed(setup: Setup, curve: Curve, seconds: float) -> bool:
+    """Whether the trial's own rate does badly from the first step on, and the suggested well."""
+    at_peak = _loss_at(setup, curve.peak, seconds)
+    if curve.suggested is None:
+        return _explodes(at_peak, curve.start)
+    at_suggested = _loss_at(setup, curve.suggested, seconds)
+    if not at_suggested < FALLS * curve.start:
+        return False
+    return not curve.start - at_peak > (curve.start - at_suggested) / 2
+
+
+def _loss_at(setup: Setup, rate: float, seconds: float) -> float:
+    """Return the mean of the last losses of a few steps at `rate`."""
+    steps = Steps(setup)
+    count = steps.afford(seconds, fewest=FEWEST, most=STEPS // 2)
+    losses = [steps.take(rate) for _ in range(count)][-5:]
+    return sum(losses) / len(losses)
 
 
 def read_curve(curve: Curve) -> Finding:
@@ -134,13 +145,7 @@ def read_curve(curve: Curve) -> Finding:
         "suggested": curve.suggested,
     }
     if curve.suggested is None:
-        return Finding(
-            "learning rate",
-            Level.WARNING,
-            f"the loss is flat from {_short(curve.rates[0])} to {_short(curve.rates[-1])}",
-            "raise the rate (lr), or look at what else keeps the network from learning",
-            figures,
-        )
+        return _read_without_fall(curve, figures)
     ratio = curve.peak / curve.suggested
     rate = f"about {_short(curve.suggested)}"
     end = f"; the loss explodes from {_short(curve.exploding)}" if curve.exploding else ""
@@ -155,6 +160,22 @@ def read_curve(curve: Curve) -> Finding:
         advice = f"the loss hardly moves at this rate: raise it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.WARNING, seen, advice, figures)
     return Finding("learning rate", Level.OK, seen, figures=figures)
+
+
+def _read_without_fall(curve: Curve, figures: Mapping[str, Any]) -> Finding:
+    """Say what is known where so short a test sees no fall: a hard set, or a slow network."""
+    if curve.exploding is None:
+        seen = f"the loss is flat from {_short(curve.rates[0])} to {_short(curve.rates[-1])}"
+        advice = "raise the rate (lr), or look at what else keeps the network from learning"
+        return Finding("learning rate", Level.WARNING, seen, advice, figures)
+    ratio = curve.peak / curve.exploding
+    seen = f"peak {curve.peak:.3g}; the loss explodes from {_short(curve.exploding)}"
+    advice = f"lower the rate to {_short(curve.exploding / 10)} or less (lr, adam_lr)"
+    if ratio >= FATAL:
+        return Finding("learning rate", Level.STOP, seen, advice, figures)
+    if ratio >= RISKY:
+        return Finding("learning rate", Level.WARNING, seen, advice, figures)
+    return Finding("learning rate", Level.OK, f"{seen}; it falls slowly", figures=figures)
 
 
 def _short(rate: float) -> str:

@@ -85,15 +85,15 @@ def _finding(fit: Fit, images: int, guess: float) -> Finding:
     figures = {"losses": fit.losses, "steps": len(fit.losses), "images": images}
     if fit.loss < NEAR_ZERO * guess:
         return Finding("overfit", Level.OK, seen, figures=figures)
-    if fit.loss < STUCK * guess or not fit.in_time:
-        why = "" if fit.in_time else "; there was no time for more"
-        return Finding(
-            "overfit",
-            Level.WARNING,
-            f"{seen}: not near zero{why}",
-            "a network that learns a few images slowly learns many slowly: train it longer",
-            figures,
-        )
+    if not fit.in_time:
+        seen += "; there was no time for more"
+        if fit.loss < STUCK * guess:
+            return Finding("overfit", Level.OK, seen, figures=figures)
+        advice = "too slow here to tell: check on the device that will train"
+        return Finding("overfit", Level.WARNING, seen, advice, figures)
+    if fit.loss < STUCK * guess:
+        advice = "a network that learns a few images slowly learns many slowly: train it longer"
+        return Finding("overfit", Level.WARNING, f"{seen}: not near zero", advice, figures)
     return Finding(
         "overfit",
         Level.STOP,

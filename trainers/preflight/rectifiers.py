@@ -20,7 +20,7 @@ __all__ = ["check_rectifiers", "dead_shares"]
 
 IMAGES = 64
 MOSTLY = 0.5  # of a layer's channels
-NARROW = 8  # channels, of which half may well be dead by chance; gates have such layers
+NARROW = 16  # channels, of which half may well be dead by chance
 RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"}  # the last: ReLU6
 
 
@@ -28,7 +28,7 @@ RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"} 
 def dead_shares(network: nn.Module, images: Tensor) -> list[float]:
     """Return, by rectifier in the order in which they run, the share of its channels that are
     zero for all `images` (B, C, H, W) at every place. Calls such as `F.relu` are seen too;
-    layers of fewer than `NARROW` channels are left out.
+    layers of fewer than `NARROW` channels, and gates on pooled maps, are left out.
     """
     with _Watch() as watch:
         network(images)
@@ -45,14 +45,18 @@ class _Watch(TorchDispatchMode):
     ) -> Any:
         del types
         result = func(*args, **(kwargs or {}))
-        if func.name().partition(".")[0] in RECTIFIERS and isinstance(result, Tensor):
-            if result.ndim == 4:
-                alive = (result > 0).any(dim=3).any(dim=2).any(dim=0)
-            else:  # (B, C) or (B, tokens, C)
-                alive = (result > 0).flatten(0, -2).any(dim=0)
-            if len(alive) >= NARROW:
-                self.shares.append(1 - float(alive.float().mean()))
+        if func.name().partition(".")[0] in RECTIFIERS and _is_layer(result):
+            places = (0, *range(2, result.ndim)) if result.ndim == 4 else range(result.ndim - 1)
+            alive = (result > 0).sum(tuple(places)) > 0
+            self.shares.append(1 - float(alive.float().mean()))
         return result
+
+
+def _is_layer(result: Tensor) -> bool:
+    """Whether it is (B, C, H, W) of several places, or (B, ..., C), and not narrow."""
+    if result.ndim == 4:
+        return result.shape[1] >= NARROW and result.shape[2] * result.shape[3] > 1
+    return result.ndim > 1 and result.shape[-1] >= NARROW
 
 
 def check_rectifiers(setup: Setup, fit: Fit) -> Finding:

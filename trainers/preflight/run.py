@@ -26,7 +26,7 @@ from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
 __all__ = ["run_preflight"]
 
-SECONDS = 8.0
+SECONDS = 5.0
 """The most that each of the checks which train takes, on a network that is slow here."""
 
 Found = Finding | Iterable[Finding] | None

@@ -47,12 +47,15 @@ def measure_pace(setup: Setup, seconds: float) -> Pace:
     reset_peak_memory(setup.device)
     steps, waited, started = -WARM_UP, 0.0, time.perf_counter()
     while steps < STEPS:
-        if steps == 0:
-            waited, started = 0.0, time.perf_counter()
         waited += _step(setup, network, hooks, optimizer, batches)
         steps += 1
-        if steps > 0 and time.perf_counter() - started > seconds:
+        elapsed = time.perf_counter() - started
+        if elapsed > seconds and steps <= 0:
+            steps += WARM_UP  # there is no time to leave out the first
+        if elapsed > seconds:
             break
+        if steps == 0:
+            waited, started = 0.0, time.perf_counter()
     each = (time.perf_counter() - started) / steps
     used = peak_memory_bytes(setup.device)
     memory = used if setup.device.type == "cuda" else max(0, used - idle_memory_bytes())
