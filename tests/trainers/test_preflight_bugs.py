@@ -234,7 +234,7 @@ BUGS: dict[str, tuple[Recipe, str, Level, str]] = {
     ),
     "lr x 1000": (_tricks(optimizer=Sgd(lr=100.0)), "learning rate", STOP, "times too high"),
     "lr x 1000, Adam": (_tricks(optimizer=Adam(lr=1.0)), "learning rate", STOP, "too high"),
-    "lr / 1000": (_tricks(optimizer=Sgd(lr=1e-4)), "learning rate", WARNING, "raise the"),
+    "lr / 1000": (_tricks(optimizer=Sgd(lr=1e-4)), "learning rate", WARNING, "raise it to"),
     "leak across the batch": (_model(LeaksAcrossTheBatch), "samples", STOP, "other images"),
     "too little capacity": (_model(Colourblind), "overfit", STOP, "not enough capacity, or a bug"),
 }

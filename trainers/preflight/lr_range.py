@@ -3,7 +3,7 @@
 Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks" (arXiv 1506.01186),
 section 3.3. The suggested rate is a third of the one at which the smoothed loss is lowest: by
 then the loss has fallen over many rates, and what is best for a step is too high to stay at.
-A curve that is flat up to its end goes on to rates higher still.
+A curve that is flat or falls up to its end goes on to rates higher still.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Curve", "check_learning_rate", "range_test", "read_curve"]
 LOWEST, HIGHEST = 1e-3, 100.0  # of the trial's peak rate
 STEPS, FEWEST = 60, 20
 PATIENCE = 3  # times the seconds that it may take at most
-EXTENDED = 3  # decades, where all is flat
+EXTENDED, END = 3, 3  # decades, where the curve is flat or falls to its end; steps
 FAR = 4.0  # times the first loss: nothing is to be seen beyond
 SMOOTHING = 0.8  # of an exponential average of the losses
 FALLS = 0.95  # of the first loss; above it the loss is flat
@@ -56,6 +56,11 @@ class Curve:
     def falls(self) -> bool:
         """Whether the loss falls at any rate."""
         return self.losses[self.best] < FALLS * self.start
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its end tells nothing yet: all flat, or lowest right there."""
+        return len(self.rates) > END and (not self.falls or self.best >= len(self.rates) - END)
 
     @property
     def exploding(self) -> float | None:
@@ -91,14 +96,15 @@ def range_test(setup: Setup, seconds: float) -> Curve | None:
     curve = Curve([], [], steps.peak)
     average = 0.0
     started = time.perf_counter()
-    while len(curve.rates) < (most if len(curve.rates) >= count and not curve.falls else count):
+    while len(curve.rates) < (most if curve.goes_on else count):
         rate = steps.peak * LOWEST * 10 ** (decades * len(curve.rates) / (count - 1))
         average = SMOOTHING * average + (1 - SMOOTHING) * steps.take(rate)
         curve.rates.append(rate)
         curve.losses.append(average / (1 - SMOOTHING ** len(curve.rates)))
         if not curve.losses[-1] <= FAR * curve.losses[0]:  # not a number either
             break
-        if time.perf_counter() - started > PATIENCE * seconds:
+        each = (time.perf_counter() - started) / len(curve.rates)
+        if len(curve.rates) > 1 and each * count > PATIENCE * seconds:
             return None
     return curve
 
@@ -113,6 +119,7 @@ def check_learning_rate(setup: Setup, seconds: float) -> Finding:
         return Finding("learning rate", Level.WARNING, seen, advice)
     finding = read_curve(curve)
     if finding.level is Level.STOP and not _confirmed(setup, curve, seconds):
+        finding = _read_without_fall(curve, finding.figures)
         return dataclasses.replace(finding, level=Level.WARNING)
     return finding
 

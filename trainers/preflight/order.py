@@ -21,12 +21,12 @@ def mixedness(classes: Tensor, batch_size: int, counts: Tensor) -> float:
     """Return how many different classes batches of `classes` (N,) have, in parts of what draws
     from `counts` images a class (K,) would give: about 1 where they are mixed.
     """
+    size = min(batch_size, len(classes))
     shares = counts.double() / counts.sum()
-    batches = [
-        b for b in torch.split(classes, batch_size) if len(b) == min(batch_size, len(classes))
-    ]
-    expected = float((1 - (1 - shares) ** len(batches[0])).sum())
-    return sum(len(b.unique()) for b in batches) / len(batches) / expected
+    expected = float((1 - (1 - shares) ** size).sum())
+    batches = [batch for batch in torch.split(classes, size) if len(batch) == size]
+    found = [int((torch.bincount(batch) > 0).sum()) for batch in batches]
+    return sum(found) / len(found) / expected
 
 
 def check_order(setup: Setup) -> Finding:

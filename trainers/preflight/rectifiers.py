@@ -18,7 +18,7 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_rectifiers", "dead_shares"]
 
-IMAGES = 64
+IMAGES = 32
 MOSTLY = 0.5  # of a layer's channels
 NARROW = 16  # channels, of which half may well be dead by chance
 RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"}  # the last: ReLU6
@@ -30,7 +30,8 @@ def dead_shares(network: nn.Module, images: Tensor) -> list[float]:
     zero for all `images` (B, C, H, W) at every place. Calls such as `F.relu` are seen too;
     layers of fewer than `NARROW` channels, and gates on pooled maps, are left out.
     """
-    with _Watch() as watch:
+    watch = _Watch()
+    with watch:
         network(images)
     return watch.shares
 
