@@ -18,9 +18,9 @@ def _epochs(train: list[float | None], val: list[float | None]) -> list[dict[str
 
 
 CASES = {
-    "healthy": ([2.0, 1.0, 0.6, 0.5, 0.45, 0.44, 0.44, 0.44], [1.8, 0.9, 0.6, 0.5] + [0.48] * 4, None),
-    "label smoothing keeps it high": ([2.0, 1.2, 1.0, 0.9, 0.89, 0.88], [1.5, 0.6, 0.4] + [0.3] * 3, None),
-    "a restart of the rate": ([2.0, 0.8, 0.5, 0.7, 0.5, 0.48], [1.5, 0.8, 0.6, 0.9, 0.6, 0.6], None),
+    "healthy": ([2.0, 1.0, 0.6, 0.5, 0.45, 0.44, 0.44], [1.8, 0.9, 0.6, *[0.48] * 4], None),
+    "label smoothing": ([2.0, 1.2, 1.0, 0.9, 0.89, 0.88], [1.5, 0.6, 0.4, *[0.3] * 3], None),
+    "a restart": ([2.0, 0.8, 0.5, 0.7, 0.5, 0.48], [1.5, 0.8, 0.6, 0.9, 0.6, 0.6], None),
     "one epoch": ([2.3], [2.2], None),
     "not finite": ([2.3, None], [2.2, None], "not finite in epoch 2"),
     "validation not finite": ([2.3, 2.0], [2.2, math.nan], "not finite in epoch 2"),
@@ -37,7 +37,7 @@ CASES = {
         [2.2, 1.9, 1.6, 1.3, 1.0, 0.8, 0.7, 0.5],
         "still learning",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
