@@ -16,6 +16,7 @@ __all__ = ["findings_table", "sparkline", "summary"]
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.STOP: "bold red"}
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 CURVE_WIDTH = 48
+CUT_OFF = 1.3  # of the first value
 LAYERS = 5
 
 
@@ -47,7 +48,7 @@ def summary(findings: Sequence[Finding], seconds: float) -> Text:
 def sparkline(values: Sequence[float | None], *, unicode: bool = True) -> str:
     """Return a bar a value, at most `CURVE_WIDTH`; None (not finite) is as high as it gets.
 
-    What is above twice the first value is cut off, so that the fall before it shows.
+    What is far above the first value is cut off, so that the fall before it shows.
     """
     bars = BARS if unicode else PLAIN_BARS
     count = min(len(values), CURVE_WIDTH)
@@ -55,7 +56,7 @@ def sparkline(values: Sequence[float | None], *, unicode: bool = True) -> str:
     finite = [value for value in chosen if value is not None]
     if not finite:
         return bars[-1] * count
-    low, top = min(finite), min(max(finite), max(2 * finite[0], min(finite)))
+    low, top = min(finite), min(max(finite), max(CUT_OFF * finite[0], min(finite)))
     heights = [1.0 if v is None or v >= top else (v - low) / max(top - low, 1e-12) for v in chosen]
     return "".join(bars[round(height * (len(bars) - 1))] for height in heights)
 
@@ -74,8 +75,9 @@ def _layer_lines(figures: Mapping[str, Any]) -> list[str]:
     shown = figures["layers"][:LAYERS]
     width = max(len(layer[0]) for layer in shown)
     lines = []
-    for name, kind, parameters, flops, separable in shown:
-        line = f"{name:<{width}} {kind} {parameters:,}, {flops / max(1, figures['flops']):.0%}"
-        lines.append(line + (f", separable {separable:,}" if separable is not None else ""))
+    for name, _, parameters, flops, separable in shown:
+        saving = f" ({separable:,} separable)" if separable is not None else ""
+        share = flops / max(1, figures["flops"])
+        lines.append(f"{name:<{width}} {parameters:,} params{saving}, {share:.0%} of FLOPs")
     more = len(figures["layers"]) - len(shown)
     return [*lines, f"and {more} more"] if more > 0 else lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,9 +54,8 @@ def stop_before_training(words: Sequence[str], config_dirs: Sequence[Path]) -> N
         console.print(findings_table(amiss, console))
     console.print(summary(findings, time.monotonic() - started))
     if any(finding.level is Level.STOP for finding in findings):
-        console.print(
-            "nothing was trained. All findings: darkmagic preflight; to train all the same: "
-            "--skip-preflight",
-            soft_wrap=True,
-        )
+        folders = [word for folder in config_dirs for word in ("-c", str(folder))]
+        again = shlex.join(["darkmagic", "preflight", *words, *folders])
+        console.print(f"nothing was trained. All findings: {again}", soft_wrap=True)
+        console.print("To train all the same: --skip-preflight")
         raise typer.Exit(2)

@@ -53,7 +53,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 @pytest.mark.parametrize(
     "words",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
-     ["train"], ["report"], ["tricks"]],
+     ["train"], ["preflight"], ["report"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def test_bug_is_caught_and_named(bug: str) -> None:
 
 def _finding(recipe: Recipe, check: str) -> Finding:
     """Make the checks as far as the one that is asked for."""
-    return next(finding for finding in run_preflight(recipe) if finding.check == check)
+    return next(finding for finding in run_preflight(recipe, seconds=60) if finding.check == check)
 
 
 EPOCH = Batches.epoch

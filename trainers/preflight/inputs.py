@@ -98,8 +98,8 @@ def check_weights_scaling(setup: Setup, weights: str = "") -> Finding | None:
     figures = {"mean": mean, "std": std, "expected_mean": expected_mean}
     if scale > FAR or shift > FAR:
         advice = "their first layer sees other values than it learnt from: fine-tune all layers"
-        return Finding("weights' scaling", Level.WARNING, seen, advice, figures)
-    return Finding("weights' scaling", Level.OK, seen, figures=figures)
+        return Finding("scaling", Level.WARNING, seen, advice, figures)
+    return Finding("scaling", Level.OK, seen, figures=figures)
 
 
 def _made_for(setup: Setup, weights: str) -> tuple[Sequence[float], Sequence[float]] | None:

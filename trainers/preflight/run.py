@@ -57,7 +57,7 @@ def run_preflight(
         "leaks": lambda: check_copies(setup),
         "pixels": lambda: check_pixels(setup),
         "inputs": lambda: check_inputs(setup),
-        "weights' scaling": lambda: check_weights_scaling(setup, weights),
+        "scaling": lambda: check_weights_scaling(setup, weights),
         "labels": lambda: check_labels(setup, seconds),
         "order": lambda: check_order(setup),
         "layers": lambda: check_layers(setup),
