@@ -78,6 +78,6 @@ def _layer_lines(figures: Mapping[str, Any]) -> list[str]:
     for name, _, parameters, flops, separable in shown:
         saving = f" ({separable:,} separable)" if separable is not None else ""
         share = flops / max(1, figures["flops"])
-        lines.append(f"{name:<{width}} {parameters:,} params{saving}, {share:.0%} of FLOPs")
+        lines.append(f"{name:<{width}} {parameters:,} params{saving}, {share:.0%} FLOPs")
     more = len(figures["layers"]) - len(shown)
     return [*lines, f"and {more} more"] if more > 0 else lines

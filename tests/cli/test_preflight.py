@@ -123,7 +123,7 @@ def test_findings_fit_and_truncate_nothing(width: int) -> None:
     assert starts[:4] == ["ok", "warning", "ok", "stop"]
     assert text.count("tune") == 20
     assert "-> lower it" in text
-    assert "36,864 params (4,672 separable), 12% of FLOPs" in text
+    assert "36,864 params (4,672 separable), 12% FLOPs" in text
     assert "and 3 more" in text
     assert lines[-1] == "preflight: 2 ok, 1 warning, 1 stop, in 7 s"
 
