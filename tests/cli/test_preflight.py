@@ -62,12 +62,10 @@ def test_a_stop_ends_a_run_before_training(tmp_path: Path) -> None:
 def test_what_is_trained_is_not_checked_again(tmp_path: Path) -> None:
     """The baseline's result says that it was."""
     words = [*TINY, f"runtime.out='{tmp_path}'"]
-    assert api.preflight(words, unless_trained=True)
     done = _run(tmp_path, "checklist", "run", *words)
     assert done.returncode == 0, done.stderr
     assert "preflight: " in done.stderr
     assert api.preflight(words, unless_trained=True) == []
-    assert api.preflight([*words, "lr=0.2"], unless_trained=True)
 
 
 def test_a_model_that_cannot_be_built_is_a_stop() -> None:
@@ -78,19 +76,25 @@ def test_a_model_that_cannot_be_built_is_a_stop() -> None:
     assert "no_such_package" in finding.message
 
 
-class _KillsItself:
-    """As a kernel does with what takes too much memory."""
+DEADLY = """
+import os, signal
+import torch
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return os._exit, (9,)
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-def test_checks_that_are_killed_are_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which says so, and what the usual reason is."""
-    monkeypatch.setattr("darkmagic.sweeps.preflight.resolve", lambda _: _KillsItself())
-    (finding,) = api.preflight(TINY)
-    assert (finding.check, finding.level) == ("memory", Level.STOP)
-    assert "exit code 9" in finding.message
+def test_checks_that_are_killed_are_a_stop(tmp_path: Path) -> None:
+    """As a kernel does with what takes too much memory; it says so."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    words = [*TINY, "model=own", "model.build._target_=deadly.Net"]
+    done = _run(tmp_path, "preflight", *words)
+    assert done.returncode == 2, done.stderr
+    assert "was killed (exit code -9)" in done.stdout
+    assert "lower batch_size" in done.stdout
 
 
 LAYERS = [[f"blocks.{n}.conv", "Conv2d", 36864, 1000, 4672 if n else None] for n in range(8)]
