@@ -14,6 +14,7 @@ from darkmagic.cli.confirm import confirm
 from darkmagic.cli.errors import explained, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
 from darkmagic.cli.power import power
+from darkmagic.cli.preflight import stop_before_training
 
 __all__ = ["app"]
 
@@ -72,11 +73,14 @@ def run(
             "--dry-run", help="Train two steps of every trial on tiny data, and keep nothing."
         ),
     ] = False,
+    skip_preflight: Annotated[
+        bool, typer.Option("--skip-preflight", help="Train without the checks before.")
+    ] = False,
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
     Goes on with an experiment of the same name: what is trained is not trained again. Exits
-    with 1 when a trial failed.
+    with 1 when a trial failed, and with 2 when a check before training says stop.
     """
     with explained():
         from darkmagic.sweeps import api
@@ -89,6 +93,8 @@ def run(
                 with api.dry_run_words(words) as dry_words:
                     failed = _run(dry_words, config_dir or (), dry_run=True)
             else:
+                if not skip_preflight:
+                    stop_before_training(words, config_dir or ())
                 failed = _run(words, config_dir or (), dry_run=False)
         if failed:
             raise typer.Exit(1)

@@ -8,6 +8,7 @@ import typer
 
 from darkmagic.cli import checklist
 from darkmagic.cli.errors import Settings
+from darkmagic.cli.preflight import preflight
 from darkmagic.cli.report import report
 from darkmagic.cli.train import train
 from darkmagic.cli.tricks import tricks
@@ -22,6 +23,7 @@ app = typer.Typer(
     epilog="Example: darkmagic checklist run",
 )
 app.add_typer(checklist.app, name="checklist")
+app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
 app.command(epilog="Example: darkmagic report --format md")(report)
 app.command(epilog="Example: darkmagic tricks mixup")(tricks)

@@ -29,6 +29,7 @@ from darkmagic.sweeps.layout import out_folder
 from darkmagic.sweeps.observer import observed_by
 from darkmagic.sweeps.overrides import check_words
 from darkmagic.sweeps.planning import Plan, make_plan
+from darkmagic.sweeps.preflight import Finding, check_baseline, is_trained
 from darkmagic.sweeps.reporting import make_report
 from darkmagic.sweeps.request import Request, asked_for, split_request
 from darkmagic.sweeps.rules import rules_of
@@ -45,6 +46,7 @@ __all__ = [
     "estimate",
     "plan",
     "power",
+    "preflight",
     "run_checklist",
     "sweep",
     "train",
@@ -120,6 +122,22 @@ def estimate(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[flo
     seconds: list[float] = job.result()
     job.stop()
     return seconds
+
+
+def preflight(
+    words: Sequence[str], config_dirs: Sequence[Path] = (), *, unless_trained: bool = False
+) -> list[Finding]:
+    """Return what the checks find in the baseline that `run_checklist` would train.
+
+    Nothing, `unless_trained`, where it has a result already: it was checked before that.
+    """
+    forkserver.warm_up()
+    planned = plan(words, config_dirs)
+    with hydra_session(config_dirs) as hydra:
+        baseline = compose(hydra.config_loader, planned.plan.overrides[0])
+        if unless_trained and is_trained(baseline, planned.plan.trials[0]):
+            return []
+    return check_baseline(baseline, planned.plan)
 
 
 def run_checklist(

@@ -27,7 +27,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        words = ["checklist", "run", f"epochs={arguments.epochs}", "hydra.launcher.devices=cpu"]
+        words = ["checklist", "run", "--skip-preflight", f"epochs={arguments.epochs}"]
+        words += ["hydra.launcher.devices=cpu"]
         started = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "darkmagic.cli", *words],

@@ -53,7 +53,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 @pytest.mark.parametrize(
     "words",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
-     ["checklist", "power"], ["checklist", "confirm"], ["train"], ["report"], ["tricks"]],
+     ["checklist", "power"], ["checklist", "confirm"], ["train"], ["preflight"], ["report"],
+     ["tricks"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""What a trial's epochs tell of how it trained: notes for a report, no verdicts.
+
+A trial's training loss is the one it was trained on, with label smoothing, mixup and
+augmentation in it, and validation loss is plain cross-entropy. So training loss may well be the
+higher of the two, and only a validation loss far above it is a gap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["watch"]
+
+FALLS = 0.98  # of the first epoch's loss
+EXPLODES = 1.5
+GUESSING = 0.8  # of log(K)
+GAP, LEAST_GAP = 2.0, 0.1  # times the training loss; nats
+RISES, LEAST_RISE = 1.15, 0.05  # times the lowest validation loss; nats
+LEARNING = 0.7  # of the loss a quarter of the epochs before; a decaying rate alone gives 0.8
+
+
+def watch(events: Sequence[Mapping[str, Any]], classes: int | None = None) -> list[str]:
+    """Return notes on the epochs of one trial, in their order; none where nothing is amiss.
+
+    `events` are those of its `events.jsonl`, of which the type `epoch` counts: `train_loss` and
+    `val_loss` in nats, None where they were not finite. `classes` is K, where it is known.
+    """
+    epochs = [event for event in events if event.get("type", "epoch") == "epoch"]
+    if not epochs:
+        return []
+    train = [_finite(event["train_loss"]) for event in epochs]
+    val = [_finite(event["val_loss"]) for event in epochs]
+    exploding = _exploding(train, val)
+    if exploding:
+        return [exploding]
+    notes = [_not_falling(train), _guessing(train, classes)]
+    found = [note for note in notes if note]
+    if found:
+        return found
+    notes = [_overfitting(train, val), _still_learning(train, val)]
+    return [note for note in notes if note]
+
+
+def _finite(loss: float | None) -> float:
+    return loss if loss is not None and math.isfinite(loss) else math.inf
+
+
+def _exploding(train: Sequence[float], val: Sequence[float]) -> str:
+    for epoch, losses in enumerate(zip(train, val, strict=True), start=1):
+        if math.isinf(max(losses)):
+            return f"the loss is not finite in epoch {epoch}: lower the learning rate"
+    worst = max(range(len(train)), key=train.__getitem__)
+    if train[worst] > EXPLODES * train[0]:
+        return (
+            f"exploding: the training loss rose from {train[0]:.2f} to {train[worst]:.2f} in epoch "
+            f"{worst + 1}; lower the learning rate or clip gradients"
+        )
+    return ""
+
+
+def _not_falling(train: Sequence[float]) -> str:
+    if len(train) < 3 or train[-1] < FALLS * train[0]:
+        return ""
+    return (
+        f"not falling: the training loss went from {train[0]:.2f} to {train[-1]:.2f} in "
+        f"{len(train)} epochs; look at the learning rate (darkmagic preflight)"
+    )
+
+
+def _guessing(train: Sequence[float], classes: int | None) -> str:
+    if classes is None or classes < 2 or train[-1] < GUESSING * math.log(classes):
+        return ""
+    return (
+        f"underfitting: a training loss of {train[-1]:.2f} is near that of guessing, "
+        f"{math.log(classes):.2f}; train longer, or with less regularisation"
+    )
+
+
+def _overfitting(train: Sequence[float], val: Sequence[float]) -> str:
+    best = min(range(len(val)), key=val.__getitem__)
+    rises = val[-1] > RISES * val[best] and val[-1] > val[best] + LEAST_RISE
+    if rises and train[-1] < train[best]:
+        return (
+            f"overfitting from epoch {best + 1} on: the validation loss rose from {val[best]:.2f} "
+            f"to {val[-1]:.2f} while the training loss fell to {train[-1]:.2f}; regularise more, "
+            "or train for fewer epochs"
+        )
+    if val[-1] > GAP * train[-1] + LEAST_GAP:
+        return (
+            f"overfitting: a validation loss of {val[-1]:.2f} against {train[-1]:.2f} in training; "
+            "regularise more, or get more images"
+        )
+    return ""
+
+
+def _still_learning(train: Sequence[float], val: Sequence[float]) -> str:
+    """Both losses fell to the end; what the schedule would have given is not known."""
+    quarter = max(1, len(train) // 4)
+    if len(train) < 4:
+        return ""
+    pairs = [(losses[-1 - quarter], losses[-1]) for losses in (train, val)]
+    if not all(last < LEARNING * before for before, last in pairs) or val[-1] > min(val):
+        return ""
+    return (
+        f"still learning at the end: in the last {quarter} of {len(train)} epochs the validation "
+        f"loss fell from {pairs[1][0]:.2f} to {pairs[1][1]:.2f}; train longer"
+    )

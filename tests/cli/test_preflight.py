@@ -1,0 +1,141 @@
+"""`darkmagic preflight`, and the same checks as the first step of `checklist run`."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from darkmagic.cli.findings import findings_table, sparkline, summary
+from darkmagic.sweeps import api
+from darkmagic.sweeps.preflight import Finding, Level
+
+FEW = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
+TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu", FEW]
+TOO_HIGH = "lr=1000"
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "darkmagic.cli", *words],
+        cwd=folder,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_findings_of_a_clean_set_up(tmp_path: Path) -> None:
+    """A line each on stdout, the curve among them, and how long it took."""
+    done = _run(tmp_path, "preflight", *TINY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for check in ("classes", "leaks", "labels", "overfit", "learning rate", "speed", "layers"):
+        assert any(line.split("  ")[1:2] == [check] for line in done.stdout.splitlines()), check
+    assert "loss " in done.stdout
+    assert "stop" not in done.stdout.split()
+    assert "preflight: " in done.stdout
+    assert not list(tmp_path.rglob("runs"))
+
+
+def test_a_stop_ends_a_run_before_training(tmp_path: Path) -> None:
+    """Only what is amiss is shown, on stderr, with what to do."""
+    done = _run(tmp_path, "checklist", "run", *TINY, TOO_HIGH)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "times too high" in done.stderr
+    assert "--skip-preflight" in done.stderr
+    assert not any(line.startswith("ok ") for line in done.stderr.splitlines())
+    assert not list(tmp_path.rglob("result.json"))
+    again = _run(tmp_path, "checklist", "run", *TINY, TOO_HIGH, "--skip-preflight")
+    assert again.returncode == 0
+    assert "preflight" not in again.stderr
+    assert list(tmp_path.rglob("result.json"))
+
+
+def test_what_is_trained_is_not_checked_again(tmp_path: Path) -> None:
+    """The baseline's result says that it was."""
+    words = [*TINY, f"runtime.out='{tmp_path}'"]
+    done = _run(tmp_path, "checklist", "run", *words)
+    assert done.returncode == 0, done.stderr
+    assert "preflight: " in done.stderr
+    assert api.preflight(words, unless_trained=True) == []
+
+
+def test_a_model_that_cannot_be_built_is_a_stop() -> None:
+    """One finding, in words, whatever its module raises."""
+    words = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
+    (finding,) = api.preflight(words)
+    assert finding.level is Level.STOP
+    assert "no_such_package" in finding.message
+
+
+DEADLY = """
+import os, signal
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_checks_that_are_killed_are_a_stop(tmp_path: Path) -> None:
+    """As a kernel does with what takes too much memory; it says so."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    words = [*TINY, "model=own", "model.build._target_=deadly.Net"]
+    done = _run(tmp_path, "preflight", *words)
+    assert done.returncode == 2, done.stderr
+    assert "was killed (exit code -9)" in done.stdout
+    assert "lower batch_size" in done.stdout
+
+
+LAYERS = [[f"blocks.{n}.conv", "Conv2d", 36864, 1000, 4672 if n else None] for n in range(8)]
+FINDINGS = [
+    Finding("classes", Level.OK, "10 classes; train 1,079, val 359"),
+    Finding("scaling", Level.WARNING, "images are scaled by mean 0.1 " * 5, "tune " * 20),
+    Finding("layers", Level.OK, "8 layers", "", {"layers": LAYERS, "flops": 8000}),
+    Finding(
+        "learning rate",
+        Level.STOP,
+        "peak 100",
+        "lower it",
+        {"rates": [1e-4, 1e-3, 1e-2], "losses": [2.0, 1.0, None]},
+    ),
+]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_findings_fit_and_truncate_nothing(width: int) -> None:
+    """Levels and checks are whole; what is long goes on below."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(findings_table(FINDINGS, console))
+    console.print(summary(FINDINGS, 7.4))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert "…" not in text
+    starts = [line.split("  ")[0] for line in lines if not line.startswith(" ")]
+    assert starts[:4] == ["ok", "warning", "ok", "stop"]
+    assert text.count("tune") == 20
+    assert "-> lower it" in text
+    assert "36,864 params (4,672 separable), 12% FLOPs" in text
+    assert "and 3 more" in text
+    assert lines[-1] == "preflight: 2 ok, 1 warning, 1 stop, in 7 s"
+
+
+def test_sparklines() -> None:
+    """Low is low; not a number is as high as it gets; letters where blocks cannot be shown."""
+    assert sparkline([2.0, 1.5, 1.0, None]) == "█▅▁█"
+    assert sparkline([2.0, 1.5, 1.0, None], unicode=False) == "@+.@"
+    assert sparkline([1.0, 1.0, 50.0, 90.0]) == "▁▁██"
+    assert sparkline([None, None]) == "██"
+    assert len(sparkline([1.0] * 500)) == 48

@@ -1,0 +1,375 @@
+"""The measures behind the checks, against their definitions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torchvision.ops import FrozenBatchNorm2d
+
+from darkmagic.trainers.data.digits import Digits
+from darkmagic.trainers.data.folder import Folder
+from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.preflight.copies import hash_images, near_copies
+from darkmagic.trainers.preflight.finding import Level
+from darkmagic.trainers.preflight.gradients import gradient_sizes
+from darkmagic.trainers.preflight.inputs import IMAGENET, check_weights_scaling, judge_inputs
+from darkmagic.trainers.preflight.labels import agreement
+from darkmagic.trainers.preflight.layers import list_layers, separable_weights
+from darkmagic.trainers.preflight.lr_range import Curve, range_test, read_curve
+from darkmagic.trainers.preflight.modes import frozen_norms
+from darkmagic.trainers.preflight.order import mixedness
+from darkmagic.trainers.preflight.outputs import sample_leak
+from darkmagic.trainers.preflight.rectifiers import dead_shares
+from darkmagic.trainers.preflight.run import run_preflight
+from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.preflight.speed import check_speed
+from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.result import count_flops, count_parameters
+from darkmagic.trainers.tricks.optimizer import Sgd
+from darkmagic.trainers.tricks.pretrain import Pretrained
+
+RECIPE = Recipe(
+    Shapes(count=200),
+    partial(SmallResNet, depth=8, width=8),
+    {"optimizer": Sgd()},
+    epochs=2,
+    batch_size=32,
+    device="cpu",
+)
+
+
+def _setup(**changes: object) -> Setup:
+    recipe = dataclasses.replace(RECIPE, **changes)  # type: ignore[arg-type]
+    return Setup.prepare(recipe, recipe.dataset.load(0))
+
+
+def _rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_nearest_is_the_smallest_difference() -> None:
+    """Root mean square, over all pairs."""
+    images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8, generator=_rng())
+    points = thumbnails(images, side=4)
+    assert points.shape == (30, 3 * 4 * 4)
+    pooled = images.float().view(30, 3, 4, 4, 4, 4).mean((3, 5)).flatten(1)
+    assert torch.allclose(points, pooled, atol=1e-3)
+    differences, places = nearest(points[:5], points[5:], 2)
+    pairs = (points[:5, None] - points[None, 5:]).square().mean(2).sqrt()
+    assert torch.equal(places, pairs.argsort(1)[:, :2])
+    assert torch.allclose(differences, pairs.sort(1).values[:, :2], atol=1e-2)
+
+
+def test_hashes_tell_images_apart_but_not_blank_ones() -> None:
+    """One grey level of one pixel is another image."""
+    images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8, generator=_rng())
+    images[1] = images[0]
+    images[2] = images[0]
+    images[2, 0, 3, 3] ^= 1
+    images[3] = 7
+    first, same, other, blank = hash_images(images)
+    assert first == same != other
+    assert blank == b""
+
+
+@pytest.mark.parametrize("source", [Digits(), Shapes(count=400, size=32), Shapes(count=400)])
+def test_lookalikes_are_no_copies(source: Digits | Shapes) -> None:
+    """Digits and shapes of one class are much alike; with noise added to one, it is a copy."""
+    data = source.load(0)
+    assert isinstance(data.train.images, Tensor)
+    assert isinstance(data.val.images, Tensor)
+    assert near_copies(data.val.images, data.train.images) == []
+    noise = torch.randint(-2, 3, data.train.images[:1].shape, generator=_rng())
+    copy = (data.train.images[:1] + noise).clamp(0, 255).to(torch.uint8)
+    assert near_copies(torch.cat([data.val.images, copy]), data.train.images) == [len(data.val)]
+
+
+def test_agreement_is_measured_against_chance() -> None:
+    """Right guesses are far above it; those of the most frequent class are not."""
+    classes = torch.tensor([0] * 80 + [1] * 20)
+    right = agreement(classes[:, None], classes, _rng())
+    assert (right.rate, right.significant) == (1.0, True)
+    assert right.chance == pytest.approx(0.68, abs=0.02)  # 0.8 squared and 0.2 squared
+    frequent = agreement(torch.zeros(100, 1).long(), classes, _rng())
+    assert frequent.rate == pytest.approx(frequent.chance)
+    assert not frequent.significant
+
+
+@pytest.mark.parametrize(
+    ("kernel", "channels", "filters", "weights"),
+    [(3, 128, 256, 33_920), (3, 16, 16, 400), (1, 64, 64, None), (3, 8, 1, None), (5, 3, 64, 267)],
+)
+def test_separable_weights(kernel: int, channels: int, filters: int, weights: int | None) -> None:
+    """Counted on the two convolutions; none where there would be no fewer."""
+    plain = nn.Conv2d(channels, filters, kernel, bias=False)
+    depthwise = nn.Conv2d(channels, channels, kernel, groups=channels, bias=False)
+    pointwise = nn.Conv2d(channels, filters, 1, bias=False)
+    assert separable_weights(plain) == weights
+    counted = depthwise.weight.numel() + pointwise.weight.numel()
+    assert (counted < plain.weight.numel()) == (weights is not None)
+    assert weights in (None, counted)
+    assert separable_weights(depthwise) is None
+
+
+def test_layers_add_up() -> None:
+    """To the parameters and FLOPs of the whole, as PyTorch counts them."""
+    network = SmallResNet(8, 8, 10, 1)
+    example = torch.randn(2, 1, 8, 8)
+    layers = list_layers(network, example)
+    assert sum(layer.parameters for layer in layers) == count_parameters(network)
+    assert sum(layer.flops for layer in layers) == count_flops(network, example)
+    stem = next(layer for layer in layers if layer.name == "stem.0")
+    assert (stem.kind, stem.parameters, stem.flops) == ("Conv2d", 72, 2 * 72 * 64)
+
+
+class HalfDead(nn.Module):
+    """Sixteen channels, of which a bias of -100 turns four off, under `F.relu`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 16, 3, padding=1)
+        with torch.no_grad():
+            self.layer.bias.fill_(100)  # type: ignore[union-attr]
+            self.layer.bias[:4] = -100  # type: ignore[index]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.relu(self.layer(images))
+
+
+def test_dead_channels_are_counted() -> None:
+    """Whether called as a function or a module, in place or not; narrow ones are left out."""
+    images = torch.randn(8, 1, 8, 8, generator=_rng())
+    assert dead_shares(HalfDead(), images) == [0.25]
+    assert dead_shares(nn.Sequential(HalfDead(), nn.ReLU(inplace=True)), images) == [0.25, 0.25]
+    assert dead_shares(nn.Sequential(HalfDead(), nn.ReLU6()), images) == [0.25, 0.25]
+    assert dead_shares(nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU()), images) == []
+
+
+def test_gradient_sizes_are_autograd_s() -> None:
+    """Of a linear model, by hand, where the first step's is the largest."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Identity())
+    network.append(Unused())
+    images, classes = torch.randn(6, 1, 2, 2, generator=_rng()), torch.tensor([0, 1, 2, 0, 1, 2])
+    weight = network[1].weight.detach().clone()
+    probabilities = (images.flatten(1) @ weight.T + network[1].bias.detach()).softmax(1)
+    error = probabilities - F.one_hot(classes, 3)
+    sizes = gradient_sizes(network, images, classes)
+    expected = (error.T @ images.flatten(1) / 6).norm().item()
+    assert sizes["1.weight"] == (pytest.approx(expected, rel=1e-3), pytest.approx(weight.norm()))
+    assert sizes["3.spare"][0] == 0
+
+
+class Unused(nn.Module):
+    """Has a weight and does nothing with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spare = nn.Parameter(torch.ones(2, 2))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images
+
+
+class OverTheBatch(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1).softmax(0)
+
+
+def test_leak_across_the_batch_is_a_gradient() -> None:
+    """Of one image's outputs by another's pixels; batch norm leaks in train mode alone."""
+    images = torch.randn(4, 1, 8, 8, generator=_rng())
+    network = SmallResNet(8, 4, 10, 1)
+    assert sample_leak(network, images) == 0
+    assert sample_leak(OverTheBatch(), images) > 0.01
+    assert math.isinf(sample_leak(nn.Sequential(HalfDead(), Constant()), images))
+
+
+class Constant(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :3] * 0 + 1
+
+
+def test_frozen_norms_are_found_by_what_they_do() -> None:
+    """Also torchvision's, which are no `BatchNorm2d`; one that is not run is no matter."""
+    network = nn.Sequential(nn.BatchNorm2d(1), FrozenBatchNorm2d(1), nn.BatchNorm2d(1, momentum=0))
+    images = torch.randn(8, 1, 4, 4, generator=_rng()) + 3
+    assert frozen_norms(network, images) == ["1", "2"]
+    assert frozen_norms(SmallResNet(8, 4, 10, 1), images) == []
+
+
+def test_mixedness() -> None:
+    """About 1 for any shuffled set, balanced or not, and 1 / K for a sorted one."""
+    for shares in ([100] * 10, [900, 90, 10], [20, 20]):
+        classes = torch.repeat_interleave(torch.tensor(shares))
+        counts = torch.tensor(shares)
+        mixed = classes[torch.randperm(len(classes), generator=_rng())]
+        assert mixedness(mixed, 20, counts) == pytest.approx(1, abs=0.15)
+    assert (
+        mixedness(torch.repeat_interleave(torch.tensor([100] * 10)), 20, torch.tensor([100] * 10))
+        < 0.15
+    )
+
+
+@pytest.mark.parametrize(
+    ("losses", "peak", "level", "words"),
+    [
+        ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 0.01, Level.OK, "suggested about 0.03"),
+        ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 0.3, Level.WARNING, "may be too high"),
+        ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, math.inf], 10.0, Level.STOP, "300 times too high"),
+        ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 1e-4, Level.WARNING, "raise it to about 0.03"),
+        ([2.3] * 8, 0.1, Level.WARNING, "flat from"),
+        ([2.3] * 7 + [9.0], 0.1, Level.OK, "falls slowly"),
+        ([2.3] * 7 + [9.0], 100.0, Level.STOP, "lower the rate to 1 or less"),
+    ],
+)
+def test_curves_are_read(losses: list[float], peak: float, level: Level, words: str) -> None:
+    """Rates from 1e-6 to 10, a decade a step: the best is 0.1."""
+    rates = [10.0 ** (place - 6) for place in range(8)]
+    finding = read_curve(Curve(rates, losses, peak))
+    assert finding.level is level
+    assert words in f"{finding.message}: {finding.advice}"
+
+
+def test_range_test_finds_a_rate_that_trains() -> None:
+    """Whatever the trial's own rate is, the suggestion is of one size."""
+    found = []
+    for lr in (0.01, 0.1, 1.0):
+        curve = range_test(_setup(tricks={"optimizer": Sgd(lr=lr)}), seconds=30)
+        assert curve is not None
+        assert curve.peak == pytest.approx(lr)
+        assert curve.rates == sorted(curve.rates)
+        assert curve.suggested is not None
+        found.append(curve.suggested)
+    assert max(found) < 10 * min(found)
+
+
+def test_scaling_is_what_the_pipeline_does() -> None:
+    """Found from two grey levels; ImageNet's weights next to their own statistics fit."""
+    setup = _setup(tricks={"optimizer": Sgd()}, dataset=Shapes(count=80, channels=3))
+    assert check_weights_scaling(setup) is None
+    finding = check_weights_scaling(setup, "torchvision:resnet18")
+    assert finding is not None
+    assert finding.level is Level.OK
+    assert finding.figures["mean"] == pytest.approx(setup.data.mean, abs=1e-5)
+    assert finding.figures["std"] == pytest.approx(setup.data.std, abs=1e-5)
+    other = dataclasses.replace(setup.data, mean=(0.0,) * 3, std=(1.0,) * 3)
+    finding = check_weights_scaling(dataclasses.replace(setup, data=other), "torchvision:resnet18")
+    assert finding is not None
+    assert finding.level is Level.WARNING
+    exact = dataclasses.replace(setup.data, mean=IMAGENET[0], std=IMAGENET[1])
+    finding = check_weights_scaling(dataclasses.replace(setup, data=exact), "torchvision:resnet18")
+    assert finding is not None
+    assert finding.figures["mean"] == pytest.approx(IMAGENET[0], abs=1e-5)
+
+
+def test_pretrained_set_ups_may_freeze_layers(tmp_path: Path) -> None:
+    """Frozen layers are usual for them, and a warning says which they are."""
+    torch.save(SmallResNet(8, 8, 10, 1).state_dict(), tmp_path / "weights.pt")
+    tricks = {"optimizer": Sgd(), "pretrain": Pretrained(str(tmp_path / "weights.pt"))}
+    setup = _setup(tricks=tricks, build=_frozen_stem)
+    assert setup.pretrained
+    finding = next(f for f in run_preflight(setup.recipe) if f.check == "gradients")
+    assert finding.level is Level.WARNING
+    assert "stem.0" in finding.message
+
+
+def _frozen_stem(num_classes: int, in_channels: int) -> nn.Module:
+    network = SmallResNet(8, 8, num_classes, in_channels)
+    network.stem.requires_grad_(requires_grad=False)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "level"),
+    [
+        (1.0, 0.0, Level.OK),
+        (0.5, -0.2, Level.OK),  # squeezed to -1..1
+        (60.0, 0.0, Level.WARNING),  # zero-centred grey levels, as networks of 2014 took them
+        (0.001, 0.0, Level.WARNING),
+        (math.nan, 0.0, Level.STOP),
+    ],
+)
+def test_scales_of_inputs(scale: float, shift: float, level: Level) -> None:
+    """Centred or nearly so, and of about unit spread."""
+    images = torch.randn(64, 3, 8, 8, generator=_rng()) * scale + shift
+    assert judge_inputs(images, images).level is level
+
+
+class TakesSixteen(SmallResNet):
+    """A network that runs out of memory beyond sixteen images."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(images)
+
+
+def test_batch_that_does_not_fit_is_a_stop() -> None:
+    """With the largest half, quarter or so that does."""
+    finding = check_speed(_setup(build=partial(TakesSixteen, depth=8, width=4)), 1.0)
+    assert finding.level is Level.STOP
+    assert finding.advice == "batch_size=16 fits"
+
+
+class FailsInTraining(SmallResNet):
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            raise KeyError("no such branch")
+        return super().forward(images)
+
+
+def test_a_check_that_raises_is_a_finding() -> None:
+    """And the others are made all the same."""
+    recipe = dataclasses.replace(RECIPE, build=partial(FailsInTraining, depth=8, width=4))
+    findings = {finding.check: finding for finding in run_preflight(recipe)}
+    assert findings["overfit"].level is Level.WARNING
+    assert "KeyError" in findings["overfit"].message
+    assert findings["samples"].level is Level.OK
+
+
+def test_every_unreadable_image_is_named(tmp_path: Path) -> None:
+    """Not only the first that reading stumbles over."""
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number * 40, 0, 90)).save(tmp_path / kind / f"{number}.png")
+    (tmp_path / "cat" / "1.png").write_bytes(b"no image")
+    whole = (tmp_path / "dog" / "2.png").read_bytes()
+    (tmp_path / "dog" / "2.png").write_bytes(whole[: len(whole) // 2])
+    recipe = dataclasses.replace(RECIPE, dataset=Folder(str(tmp_path), cache=str(tmp_path / "c")))
+    (finding,) = run_preflight(recipe)
+    assert finding.level is Level.STOP
+    assert finding.message.startswith("2 unreadable images")
+    assert "cat/1.png, dog/2.png" in finding.message
+
+
+def test_network_that_does_not_fit_the_data_is_a_stop() -> None:
+    """In the words of whoever builds it."""
+    findings = list(run_preflight(dataclasses.replace(RECIPE, build=nn.Flatten)))
+    assert findings[-1].level is Level.STOP
+    assert "the data have 10 classes" in findings[-1].message
+
+
+def test_images_read_from_files_are_checked_too(tmp_path: Path) -> None:
+    """A sample of them, which is said."""
+    for place in range(60):
+        kind = tmp_path / f"kind{place % 2}"
+        kind.mkdir(exist_ok=True)
+        pixels = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8, generator=_rng())
+        pixels[..., 0] = (place % 2) * 120 + place
+        Image.fromarray(pixels.numpy()).save(kind / f"{place}.png")
+    source = Folder(str(tmp_path), memory_budget=0)
+    recipe = dataclasses.replace(RECIPE, dataset=source, batch_size=8)
+    findings = {finding.check: finding for finding in run_preflight(recipe)}
+    assert "a split that were read" in findings["leaks"].message
+    assert not any("the check ended in" in finding.message for finding in findings.values())

@@ -1,0 +1,136 @@
+"""Images that are there twice, and images of one split that are in another too.
+
+Exact copies go by a hash of their pixels. Copies that were encoded anew go by their
+thumbnails: they differ by less than compression changes, and by far less than the images of
+this set usually differ from the nearest other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
+
+__all__ = ["check_copies", "hash_images", "near_copies"]
+
+READ = 512  # images a split, of sets that are read from files
+LOOKED_UP, AMONG = 1000, 20_000  # thumbnails
+LEAKING = 0.01  # of a held-out split, in train: no chance then
+DIFFERENCE = 4.0  # grey levels, root mean square: what re-encoding changes at most
+USUAL = 0.25  # of the set's median distance to the nearest other image
+CONTRAST = 8.0  # grey levels; flatter images are alike without being copies
+
+
+def hash_images(images: Tensor) -> list[bytes]:
+    """Return a digest of each of `images` (N, C, H, W), uint8; b"" for an image of one colour,
+    which may well be there twice.
+    """
+    pixels = images.contiguous().flatten(1)
+    blank = (images.flatten(2) == images.flatten(2)[:, :, :1]).flatten(1).all(1).tolist()
+    rows = pixels.numpy()
+    return [
+        b"" if flat else hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+        for row, flat in zip(rows, blank, strict=True)
+    ]
+
+
+def near_copies(held_out: Tensor, train: Tensor) -> list[int]:
+    """Return the places of `held_out` (N, C, H, W), uint8, that look like a copy of an image of
+    `train` (M, C, H, W).
+    """
+    if not len(held_out) or len(train) < 2:
+        return []
+    queries, points = thumbnails(held_out), thumbnails(train)
+    distances, _ = nearest(queries, points)
+    within, _ = nearest(points[: len(queries)], points, 2)  # the nearest is itself
+    closest = distances[:, 0]
+    limit = min(DIFFERENCE, USUAL * float(within[:, 1].median()))
+    copies = (closest < limit) & (queries.std(1) > CONTRAST)
+    return [int(place) for place in copies.nonzero().flatten()]
+
+
+def check_copies(setup: Setup) -> list[Finding]:
+    """Look for the same image in two splits, and twice in train."""
+    data = setup.data
+    splits = {"train": data.train, "val": data.val, "test": data.test}
+    seen = {name: _read(split) for name, split in splits.items()}
+    hashes = {name: hash_images(_pixels(split)) for name, split in seen.items()}
+    train = Counter(hashes["train"])
+    train.pop(b"", None)
+    doubles = sum(train.values()) - len(train)
+    whole = all(isinstance(split.images, Tensor) for split in splits.values())
+    scope = "" if whole else f" (of {READ:,} a split that were read)"
+    return [
+        _doubles(doubles, len(hashes["train"]), _contradictions(hashes["train"], seen), scope),
+        _leaks(hashes, seen, train, doubles, scope),
+    ]
+
+
+def _read(split: Split) -> Split:
+    if isinstance(split.images, Tensor):
+        return split
+    return select(split, spread(len(split), READ))
+
+
+def _pixels(split: Split) -> Tensor:
+    assert isinstance(split.images, Tensor)
+    return split.images
+
+
+def _contradictions(hashes: Sequence[bytes], seen: dict[str, Split]) -> int:
+    """Count the images of train whose copy is of another class."""
+    classes: dict[bytes, set[int]] = {}
+    for digest, cls in zip(hashes, seen["train"].targets.tolist(), strict=True):
+        classes.setdefault(digest, set()).add(cls)
+    return sum(len(found) > 1 for digest, found in classes.items() if digest)
+
+
+def _doubles(doubles: int, images: int, contradictions: int, scope: str) -> Finding:
+    figures = {"doubles": doubles, "contradictions": contradictions}
+    if contradictions:
+        return Finding(
+            "duplicates",
+            Level.WARNING,
+            f"{contradictions:,} images are in train under two classes{scope}",
+            "no network can learn both: keep the right one",
+            figures,
+        )
+    share = doubles / max(1, images)
+    level = Level.WARNING if share > LEAKING else Level.OK
+    advice = "copies weigh more in training: keep one of each" if level != Level.OK else ""
+    count = f"{doubles:,} of {images:,}" if doubles else "none"
+    return Finding("duplicates", level, f"copies within train: {count}{scope}", advice, figures)
+
+
+def _leaks(
+    hashes: dict[str, list[bytes]],
+    seen: dict[str, Split],
+    train: Counter[bytes],
+    doubles: int,
+    scope: str,
+) -> Finding:
+    exact = {name: sum(digest in train for digest in hashes[name]) for name in ("val", "test")}
+    points = _pixels(seen["train"])[spread(len(seen["train"]), AMONG)]
+    near = {}
+    for name in exact:
+        places = spread(len(seen[name]), LOOKED_UP)
+        found = near_copies(_pixels(seen[name])[places], points)
+        near[name] = sum(hashes[name][int(places[place])] not in train for place in found)
+    figures = {"exact": exact, "near": near}
+    if not any((*exact.values(), *near.values())):
+        return Finding("leaks", Level.OK, f"no image is in two splits{scope}", figures=figures)
+    told = [f"{n:,} of {len(hashes[s]):,} {s} images are in train" for s, n in exact.items() if n]
+    told += [f"{n:,} {s} images look like copies of train ones" for s, n in near.items() if n]
+    # Where train is full of copies too, the set is of few distinct images: no split is at fault.
+    usual = 2 * doubles / max(1, len(hashes["train"]))
+    shares = [count / max(1, len(hashes[name])) for name, count in exact.items()]
+    level = Level.STOP if max(shares) > max(LEAKING, usual) else Level.WARNING
+    advice = "scores on images that were trained on mean nothing: take them out of train"
+    return Finding("leaks", level, "; ".join(told) + scope, advice, figures)

@@ -1,0 +1,61 @@
+"""How many images there are of each class in each split."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.setup import Setup
+
+__all__ = ["check_classes", "count_classes"]
+
+IMBALANCED = 10  # times as many images of one class as of another
+NAMED = 5  # classes in a message
+
+
+def count_classes(targets: Tensor, classes: int) -> Tensor:
+    """Return how many of `targets` (N,), int64, are of each class (K,)."""
+    return torch.bincount(targets, minlength=classes)
+
+
+def check_classes(setup: Setup) -> Finding:
+    """Look for classes without images, and for rare ones."""
+    data = setup.data
+    parts = {"train": data.train, "val": data.val, "test": data.test}
+    counts = {name: count_classes(part.targets, len(data.classes)) for name, part in parts.items()}
+    figures = {name: dict(zip(data.classes, c.tolist(), strict=True)) for name, c in counts.items()}
+    train = counts["train"]
+    sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
+    seen = f"{len(data.classes)} classes; {sizes}; {_range(train)} a class in train"
+
+    present = int((train > 0).sum())
+    if present < 2:
+        advice = "a classifier needs two: look at the folders, or at what reads the classes"
+        return Finding(
+            "classes", Level.STOP, f"{present} class in train ({sizes})", advice, figures
+        )
+    problems = []
+    for name, count in counts.items():
+        if len(parts[name]) and (empty := [data.classes[i] for i in (count == 0).nonzero()]):
+            problems.append(f"no image in {name} of {_names(empty)}")
+    smallest = int(train[train > 0].min())
+    if int(train.max()) > IMBALANCED * smallest:
+        rare = data.classes[int(torch.where(train > 0, train, train.max()).argmin())]
+        problems.append(
+            f"{int(train.max()) / smallest:.0f} times as many images of one class as of {rare!r}"
+        )
+    if not problems:
+        return Finding("classes", Level.OK, seen, figures=figures)
+    advice = "accuracy hides what becomes of rare classes: get more of them, or weigh them up"
+    return Finding("classes", Level.WARNING, f"{seen}; {'; '.join(problems)}", advice, figures)
+
+
+def _range(counts: Tensor) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

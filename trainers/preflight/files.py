@@ -1,0 +1,45 @@
+"""Why a data set could not be read, with every unreadable image and not only the first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from darkmagic.trainers.data.base import DataSet
+from darkmagic.trainers.data.folder import EXTENSIONS, Folder
+from darkmagic.trainers.preflight.finding import Finding, Level
+
+__all__ = ["check_files", "unreadable_files"]
+
+NAMED = 3
+
+
+def unreadable_files(folder: Path) -> Iterator[Path]:
+    """Yield the image files under `folder` that cannot be decoded to their end."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in EXTENSIONS:
+            continue
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except (UnidentifiedImageError, OSError, SyntaxError):  # the last: a broken PNG
+            yield path
+
+
+def check_files(dataset: DataSet, error: Exception) -> Iterator[Finding]:
+    """Yield the findings of a data set whose loading ended in `error`."""
+    message = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    bad: list[Path] = []
+    if isinstance(dataset, Folder):
+        root = Path(dataset.root).expanduser()
+        bad = list(unreadable_files(root)) if root.is_dir() else []
+        if bad:
+            names = ", ".join(os.fspath(path.relative_to(root)) for path in bad[:NAMED])
+            more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+            message = f"{len(bad)} unreadable images under {root}: {names}{more}"
+    advice = "mend or remove them" if bad else "no trial could train either"
+    figures = {"unreadable": [str(path) for path in bad]}
+    yield Finding("data", Level.STOP, message, advice, figures)

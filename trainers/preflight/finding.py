@@ -1,0 +1,32 @@
+"""What a check found. Imports no torch: findings travel to processes without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Finding", "Level"]
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"  # training may well work; look at it
+    STOP = "stop"  # training would be wasted
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the screen: `check` looked, `message` is what it saw, `advice` what to do.
+
+    `figures` are plain numbers, strings and lists, for whoever wants to plot or keep them.
+    """
+
+    check: str
+    level: Level
+    message: str
+    advice: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)

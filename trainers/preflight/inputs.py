@@ -1,0 +1,130 @@
+"""What reaches the network: its scale, and whether pretrained weights were made for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.setup import Setup, select, spread
+
+__all__ = ["IMAGENET", "check_inputs", "check_pixels", "check_weights_scaling", "judge_inputs"]
+
+IMAGES = 256
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation, of pixels in [0, 1], that torchvision's weights were made for."""
+
+RAW = 16.0  # no scaled image has values so large
+SMALL, LARGE = 0.1, 4.0  # standard deviations that are neither grey levels nor scaled to 1
+ALIKE = 3.0  # times the spread of validation images
+FAR = 2.0  # times the scale, or standard deviations off, of what weights were made for
+
+
+def check_pixels(setup: Setup) -> Finding:
+    """Look at the images as they were read."""
+    data = setup.data
+    images = select(data.train, spread(len(data.train), IMAGES)).images
+    assert isinstance(images, Tensor)
+    mean = ", ".join(f"{value:.3f}" for value in data.mean)
+    std = ", ".join(f"{value:.3f}" for value in data.std)
+    height, width = data.size
+    seen = f"{data.channels} x {height} x {width}; mean {mean}; std {std}, of pixels in [0, 1]"
+    figures = {"mean": list(data.mean), "std": list(data.std)}
+    spreads = images.float().flatten(2).std(2).amax(1)
+    if bool((spreads < 1).all()):
+        advice = "every image is of one colour: look at what reads them"
+        return Finding("pixels", Level.STOP, seen, advice, figures)
+    if images.shape[1] == 3 and bool((images == images[:, :1]).all()):
+        advice = "the three channels are equal: channels=1 says the same with less"
+        return Finding("pixels", Level.OK, seen, advice, figures)
+    return Finding("pixels", Level.OK, seen, figures=figures)
+
+
+def check_inputs(setup: Setup) -> Finding:
+    """Look at a training and a validation batch as the network gets them."""
+    images, _ = next(setup.training_batches(setup.hooks()))
+    still, _ = setup.fixed_batch(IMAGES)
+    return judge_inputs(images.float().cpu(), still.float().cpu())
+
+
+def judge_inputs(train: Tensor, val: Tensor) -> Finding:
+    """Judge the scale of float images (B, C, H, W), augmented and not."""
+    mean, std = float(train.mean()), float(train.std())
+    low, high = float(train.min()), float(train.max())
+    seen = f"mean {mean:.2f}, std {std:.2f}, from {low:.1f} to {high:.1f}"
+    figures = {"mean": mean, "std": std, "low": low, "high": high}
+    advice = "subtract the training split's mean and divide by its standard deviation"
+    if not torch.isfinite(train).all():
+        return Finding(
+            "inputs", Level.STOP, "not all values are finite", "look at the tricks", figures
+        )
+    ratio = std / max(float(val.std()), 1e-9)
+    if std > RAW and low >= 0:
+        seen = f"not normalised: {seen}"
+        return Finding("inputs", Level.STOP, seen, f"these are grey levels: {advice}", figures)
+    if not 1 / ALIKE < ratio < ALIKE:
+        seen += f"; std {float(val.std()):.2f} in validation"
+        return Finding(
+            "inputs", Level.WARNING, seen, "scale training and validation images alike", figures
+        )
+    if low >= 0:
+        return Finding("inputs", Level.WARNING, f"not centred: {seen}", advice, figures)
+    if not SMALL < std < LARGE or abs(mean) > std:
+        return Finding("inputs", Level.WARNING, f"not normalised: {seen}", advice, figures)
+    return Finding("inputs", Level.OK, seen, figures=figures)
+
+
+def check_weights_scaling(setup: Setup, weights: str = "") -> Finding | None:
+    """Hold the scaling to that which the pretrained weights were made for, where it is known.
+
+    `weights` is what a trial loads, as `Pretrained` names it. None where nothing is known.
+    """
+    made_for = _made_for(setup, weights)
+    if made_for is None:
+        return None
+    mean, std = _scaling(setup)
+    expected_mean, expected_std = (_as_many(values, len(mean)) for values in made_for)
+    scale = max(max(a / b, b / a) for a, b in zip(std, expected_std, strict=True))
+    offsets = zip(mean, expected_mean, expected_std, strict=True)
+    shift = max(abs(a - b) / c for a, b, c in offsets)
+    seen = (
+        f"images are scaled by mean {mean[0]:.2f}, std {std[0]:.2f}; the pretrained weights were "
+        f"made for {expected_mean[0]:.2f}, {expected_std[0]:.2f}"
+    )
+    figures = {"mean": mean, "std": std, "expected_mean": expected_mean}
+    if scale > FAR or shift > FAR:
+        advice = "their first layer sees other values than it learnt from: fine-tune all layers"
+        return Finding("scaling", Level.WARNING, seen, advice, figures)
+    return Finding("scaling", Level.OK, seen, figures=figures)
+
+
+def _made_for(setup: Setup, weights: str) -> tuple[Sequence[float], Sequence[float]] | None:
+    config: Any = getattr(setup.untrained, "pretrained_cfg", None)  # timm's, also when unused
+    if setup.pretrained and config:
+        return tuple(config["mean"]), tuple(config["std"])
+    named = [str(getattr(trick, "weights", "")) for trick in setup.recipe.tricks.values()]
+    known = any(name.startswith("torchvision:") for name in (*named, weights))
+    return IMAGENET if known else None
+
+
+def _as_many(values: Sequence[float], channels: int) -> list[float]:
+    return list(values) if len(values) == channels else [sum(values) / len(values)] * channels
+
+
+def _scaling(setup: Setup) -> tuple[list[float], list[float]]:
+    """Return mean and std a channel that the pipeline scales with, found from what it does.
+
+    Whatever tricks scale, per channel, it is a straight line: two grey levels tell which.
+    """
+    shape = (2, setup.data.channels, *setup.data.size)
+    levels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(shape).contiguous()
+    probe = dataclasses.replace(setup.data.train, images=levels, targets=torch.zeros(2).long())
+    data = dataclasses.replace(setup.data, val=probe)
+    images, _ = next(iter(setup.pipeline(data=data).validation()))
+    black, white = images.float().mean((2, 3)).cpu()
+    std = 1 / (white - black)
+    return (-black * std).tolist(), std.tolist()

@@ -1,0 +1,134 @@
+"""Whether images and classes belong together.
+
+Two looks, the cheap one first. Nearest neighbours by thumbnail share a class more often than
+chance on every set of natural images that we know of, hard ones too (CIFAR-10: 25 to 40 % of
+neighbours where chance is 10 %). Where they do not, a network is trained for a few steps and
+must guess the validation classes better than chance. Where both fail, the labels may be
+shuffled, or the task may be one that no short look can solve: so it is a warning, and a stop
+only where there are many classes and images, and images close enough to have had something in
+common. Chance is measured: the same guesses against classes in a random order.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
+from darkmagic.trainers.randomness import generator
+
+__all__ = ["Agreement", "agreement", "check_labels"]
+
+AMONG, LOOKED_UP = 4000, 1000
+NEIGHBOURS = 5
+ORDERS = 200  # random orders that measure chance
+SIGNIFICANT = 4.0  # standard deviations above chance
+FEW = 50  # images say too little of a split
+MANY_CLASSES, MANY_IMAGES = 5, 200
+CLOSE = 0.6  # of the distance between any two images
+STEPS = 150
+LEARNING_RATE = 1e-3  # of Adam
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often guesses hit, how often they would by chance, and how sure the difference is."""
+
+    rate: float
+    chance: float
+    deviations: float
+    images: int
+
+    @property
+    def significant(self) -> bool:
+        """Whether chance hardly explains it."""
+        return self.deviations > SIGNIFICANT
+
+    def __str__(self) -> str:
+        return f"{self.rate:.0%} (chance {self.chance:.0%})"
+
+
+def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreement:
+    """Return how `guesses` (N, k), int64, agree with `classes` (N,), against random orders."""
+    rate = float((guesses == classes[:, None]).double().mean())
+    orders = (classes[torch.randperm(len(classes), generator=rng)] for _ in range(ORDERS))
+    by_chance = torch.tensor([float((guesses == o[:, None]).double().mean()) for o in orders])
+    # The spread of a handful of images may be 0 by luck; that of one image is its least.
+    deviation = max(float(by_chance.std()), 0.5 / len(classes))
+    chance = float(by_chance.mean())
+    return Agreement(rate, chance, (rate - chance) / deviation, len(classes))
+
+
+def check_labels(setup: Setup, seconds: float) -> Finding:
+    """Look for any relation of images and classes that holds for images not looked at."""
+    data, rng = setup.data, generator(0, "preflight", "labels")
+    train = select(data.train, spread(len(data.train), _affordable(setup, AMONG)))
+    val = select(data.val, spread(len(data.val), _affordable(setup, LOOKED_UP)))
+    assert isinstance(train.images, Tensor)
+    assert isinstance(val.images, Tensor)
+    points, queries = thumbnails(train.images), thumbnails(val.images)
+    among, places = nearest(points, points, NEIGHBOURS + 1)
+    within = agreement(train.targets[places[:, 1:]], train.targets, rng)  # the first is itself
+    across = agreement(train.targets[nearest(queries, points, NEIGHBOURS)[1]], val.targets, rng)
+    figures = {"neighbours_train": within.rate, "neighbours_val": across.rate}
+    seen = f"neighbours share their class: {within} in train, {across} of val with train"
+    if across.significant:
+        return Finding("labels", Level.OK, seen, figures=figures)
+    if within.significant and len(val) >= FEW:
+        advice = "labels of the validation split may be shuffled, or its images of another kind"
+        return Finding("labels", Level.WARNING, seen, advice, figures)
+
+    learnt = _learnt(setup, seconds, rng)
+    figures["learnt_val"] = learnt.rate
+    if learnt.significant:
+        seen += f"; a short training guesses {learnt}"
+        return Finding("labels", Level.OK, seen, figures=figures)
+    typical = float(torch.cdist(points[:500], points[:500]).median()) / points.shape[1] ** 0.5
+    close = float(among[:, 1].median()) < CLOSE * typical
+    certain = close and len(data.classes) >= MANY_CLASSES and across.images >= MANY_IMAGES
+    advice = (
+        "labels may be shuffled, or not in the order of the images: look at some of both. A task "
+        "that is just hard or has few images looks the same"
+    )
+    return Finding(
+        "labels",
+        Level.STOP if certain else Level.WARNING,
+        f"no relation of images and classes found: {seen}; a short training guesses {learnt}",
+        advice,
+        figures,
+    )
+
+
+def _affordable(setup: Setup, count: int) -> int:
+    return count if isinstance(setup.data.train.images, Tensor) else min(count, 512)
+
+
+def _learnt(setup: Setup, seconds: float, rng: torch.Generator) -> Agreement:
+    """Train briefly on images that are not augmented, and guess the validation classes."""
+    network = setup.network()
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE) if trained else None
+    batches = setup.training_batches(setup.quiet_hooks())
+    torch.manual_seed(0)
+    steps, started = 0, time.perf_counter()
+    while optimizer is not None and steps < STEPS and time.perf_counter() - started < seconds:
+        images, targets = next(batches)
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(network(images).float(), targets).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        steps += 1
+    network.eval()
+    guesses, classes = [], []
+    with torch.no_grad():
+        for images, held_out in setup.pipeline().validation():
+            guesses.append(network(images).argmax(1).cpu())
+            classes.append(held_out.cpu())
+            if sum(map(len, classes)) >= LOOKED_UP:
+                break
+    return agreement(torch.cat(guesses)[:, None], torch.cat(classes), rng)

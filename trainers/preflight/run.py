@@ -1,0 +1,102 @@
+"""All checks of one trial, in the order of what a person would look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from darkmagic.trainers.device import idle_memory_bytes
+from darkmagic.trainers.preflight.copies import check_copies
+from darkmagic.trainers.preflight.counts import check_classes
+from darkmagic.trainers.preflight.files import check_files
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.gradients import check_gradients
+from darkmagic.trainers.preflight.inputs import check_inputs, check_pixels, check_weights_scaling
+from darkmagic.trainers.preflight.labels import check_labels
+from darkmagic.trainers.preflight.layers import check_layers
+from darkmagic.trainers.preflight.lr_range import check_learning_rate
+from darkmagic.trainers.preflight.modes import check_modes
+from darkmagic.trainers.preflight.order import check_order
+from darkmagic.trainers.preflight.outputs import check_first_loss, check_logits, check_samples
+from darkmagic.trainers.preflight.overfit import check_overfit
+from darkmagic.trainers.preflight.rectifiers import check_rectifiers
+from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.preflight.speed import check_speed
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import NotApplicable, TrialSkipped
+
+__all__ = ["run_preflight"]
+
+SECONDS = 5.0
+"""The most that each of the checks which train takes, on a network that is slow here."""
+
+Found = Finding | Iterable[Finding] | None
+
+
+def run_preflight(
+    recipe: Recipe, *, weights: str = "", seconds: float = SECONDS
+) -> Iterator[Finding]:
+    """Yield what the checks find in the trial that `recipe` trains.
+
+    `weights` are those that other trials of a sweep load, as `Pretrained` names them. Ends
+    early where data or network cannot be had, with a stop that says why.
+    """
+    idle_memory_bytes()  # the data count as memory of training
+    try:
+        data = recipe.dataset.load(recipe.split_seed)
+    except (TrialSkipped, ValueError, OSError) as error:
+        yield from check_files(recipe.dataset, error)
+        return
+    try:
+        setup = Setup.prepare(recipe, data)
+    except (TrialSkipped, NotApplicable, ValueError) as error:
+        yield Finding("model", Level.STOP, _line(error), "a trial of it would end the same way")
+        return
+
+    checks: dict[str, Callable[[], Found]] = {
+        "classes": lambda: check_classes(setup),
+        "leaks": lambda: check_copies(setup),
+        "pixels": lambda: check_pixels(setup),
+        "inputs": lambda: check_inputs(setup),
+        "scaling": lambda: check_weights_scaling(setup, weights),
+        "labels": lambda: check_labels(setup, seconds),
+        "order": lambda: check_order(setup),
+        "layers": lambda: check_layers(setup),
+        "logits": lambda: check_logits(setup),
+        "first loss": lambda: check_first_loss(setup),
+        "samples": lambda: check_samples(setup),
+        "gradients": lambda: check_gradients(setup),
+        "overfit": lambda: _overfit(setup, seconds),
+        "learning rate": lambda: check_learning_rate(setup, seconds),
+        "speed": lambda: check_speed(setup, seconds),
+    }
+    for name, check in checks.items():
+        yield from _guarded(name, check)
+
+
+def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:
+    """Yield the findings of the checks that look at the overfitted network."""
+    finding, fit = check_overfit(setup, seconds)
+    yield finding
+    yield check_modes(setup, fit)
+    yield check_rectifiers(setup, fit)
+
+
+def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
+    """Yield what `check` finds. One that raises is a finding too, and the others go on."""
+    try:
+        found = check()
+        if isinstance(found, Finding):
+            yield found
+        elif found is not None:
+            yield from found
+    except Exception as error:  # noqa: BLE001 (anything may come out of a user's network)
+        yield Finding(
+            name,
+            Level.WARNING,
+            f"the check ended in {type(error).__name__}: {_line(error)}",
+            "training may end so too; darkmagic train shows where",
+        )
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

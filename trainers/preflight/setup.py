@@ -1,0 +1,110 @@
+"""What the checks look at: a trial's data, network and batches, made once for all of them."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.device import pick_device
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.memory_format import pick_memory_format
+from darkmagic.trainers.models.build import input_channels
+from darkmagic.trainers.network import make_network
+from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.pretrain import take_pretrained_share
+
+__all__ = ["Setup", "select", "spread"]
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """One trial before its first step. Checks train copies: they do not see each other."""
+
+    recipe: Recipe
+    data: Data
+    device: torch.device
+    untrained: nn.Module  # on the device; never trained
+    memory_format: torch.memory_format
+    pretrained: bool  # some weights were learnt before
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, data: Data) -> Setup:
+        """Build the network as training would. `data` is the recipe's own, loaded."""
+        device = pick_device(recipe.device)
+        network = make_network(recipe, data, Hooks(recipe.tricks, recipe.seed))
+        pretrained = take_pretrained_share(network) is not None or _asks_for_weights(recipe)
+        memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
+        network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+        return cls(recipe, data, device, network, memory_format, pretrained)
+
+    def network(self) -> nn.Module:
+        """Return a copy of the untrained network, in train mode."""
+        return copy.deepcopy(self.untrained).train()
+
+    def hooks(self) -> Hooks:
+        """Return the trial's tricks, none of whose draws are made yet."""
+        return Hooks(self.recipe.tricks, self.recipe.seed)
+
+    def pipeline(self, hooks: Hooks | None = None, data: Data | None = None) -> Pipeline:
+        """Return the trial's pipeline, or one over other hooks or data."""
+        data = data or self.data
+        channels = input_channels(self.untrained) or data.channels
+        return Pipeline(
+            self.recipe, data, hooks or self.hooks(), self.device, channels, self.memory_format
+        )
+
+    def training_batches(self, hooks: Hooks) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield training batches as `hooks` make them, epoch after epoch without end."""
+        pipeline = self.pipeline(hooks)
+        epoch = 0
+        while True:
+            yield from pipeline.training_epoch(epoch)
+            epoch += 1
+
+    def fixed_batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return at most `count` training images (B, C, H, W), normalised but not augmented,
+        and their classes (B,), evenly spread over the split.
+        """
+        chosen = select(self.data.train, spread(len(self.data.train), count))
+        batches = self.pipeline(data=dataclasses.replace(self.data, val=chosen)).validation()
+        images, classes = next(iter(batches))
+        return images, classes
+
+    def quiet_hooks(self) -> Hooks:
+        """Return the tricks that leave batches as they are: images keep their looks and their
+        one class.
+        """
+        silent = {
+            name: trick
+            for name, trick in self.recipe.tricks.items()
+            if type(trick).augment is Trick.augment
+            and type(trick).transform_batch is Trick.transform_batch
+        }
+        return Hooks(silent, self.recipe.seed)
+
+
+def spread(total: int, count: int) -> Tensor:
+    """Return at most `count` different places of `total`, evenly spread, in order."""
+    return torch.linspace(0, total - 1, min(total, count)).long()
+
+
+def select(split: Split, places: Tensor) -> Split:
+    """Return the images of `split` at `places`, read into memory."""
+    if isinstance(split.images, Tensor):
+        return Split(split.images[places], split.targets[places])
+    images = torch.stack([split.images[int(place)] for place in places])
+    return Split(images, split.targets[places])
+
+
+def _asks_for_weights(recipe: Recipe) -> bool:
+    """Whether the factory itself was told to load weights, as timm's and torchvision's can."""
+    keywords = getattr(recipe.build, "keywords", {})
+    return bool(keywords.get("pretrained") or keywords.get("weights"))
