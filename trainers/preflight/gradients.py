@@ -67,8 +67,11 @@ def _frozen(setup: Setup, network: nn.Module) -> list[str]:
     if not any(p.requires_grad for p in network.parameters()):
         return [name for name, p in network.named_parameters() if p.ndim > 1]
     optimizer = setup.hooks().build_optimizer(network)
-    moved = {id(p) for g in optimizer.param_groups if g["lr"] > 0 for p in g["params"]}
-    return [name for name, p in network.named_parameters() if p.ndim > 1 and id(p) not in moved]
+    # By their place in memory: an optimizer may see a parameter in another shape.
+    moved = {p.data_ptr() for g in optimizer.param_groups if g["lr"] > 0 for p in g["params"]}
+    return [
+        name for name, p in network.named_parameters() if p.ndim > 1 and p.data_ptr() not in moved
+    ]
 
 
 def _frozen_finding(frozen: Sequence[str], network: nn.Module, *, pretrained: bool) -> Finding:

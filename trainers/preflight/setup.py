@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.device import pick_device
-from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.network import make_network
@@ -22,6 +22,8 @@ from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 __all__ = ["Setup", "select", "spread"]
+
+ENDLESS = 10_000  # epochs: more than any check has time for
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,7 @@ class Setup:
     @classmethod
     def prepare(cls, recipe: Recipe, data: Data) -> Setup:
         """Build the network as training would. `data` is the recipe's own, loaded."""
+        recipe = edit_recipe(recipe)
         device = pick_device(recipe.device)
         network = make_network(recipe, data, Hooks(recipe.tricks, recipe.seed))
         pretrained = take_pretrained_share(network) is not None or _asks_for_weights(recipe)
@@ -54,11 +57,12 @@ class Setup:
         return Hooks(self.recipe.tricks, self.recipe.seed)
 
     def pipeline(self, hooks: Hooks | None = None, data: Data | None = None) -> Pipeline:
-        """Return the trial's pipeline, or one over other hooks or data."""
+        """Return the trial's pipeline, or one over other hooks or data, without an end."""
         data = data or self.data
         channels = input_channels(self.untrained) or data.channels
+        endless = dataclasses.replace(self.recipe, epochs=ENDLESS, max_steps=None)
         return Pipeline(
-            self.recipe, data, hooks or self.hooks(), self.device, channels, self.memory_format
+            endless, data, hooks or self.hooks(), self.device, channels, self.memory_format
         )
 
     def training_batches(self, hooks: Hooks) -> Iterator[tuple[Tensor, Tensor]]:

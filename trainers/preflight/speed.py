@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.device import (
-    autocast,
     idle_memory_bytes,
     peak_memory_bytes,
     reset_peak_memory,
@@ -21,6 +20,7 @@ from darkmagic.trainers.device import (
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.step import training_step
 
 __all__ = ["Pace", "check_speed", "measure_pace"]
 
@@ -41,7 +41,7 @@ class Pace:
 def measure_pace(setup: Setup, seconds: float) -> Pace:
     """Take at most `STEPS` steps of the trial, or for `seconds`, after the first warmed up."""
     hooks, network = setup.hooks(), setup.network()
-    optimizer = hooks.build_optimizer(network)
+    optimizer = hooks.build_optimizer(network, setup.recipe.lr_scale)
     hooks.schedule(optimizer, 0.0)
     batches = setup.training_batches(hooks)
     reset_peak_memory(setup.device)
@@ -74,14 +74,16 @@ def _step(
     images, targets = next(batches)
     synchronize(setup.device)
     waited = time.perf_counter() - started
-    with autocast(setup.device, setup.recipe.amp):
-        logits = network(images)
-    loss = hooks.loss(logits.float(), targets)
-    loss.backward()  # type: ignore[no-untyped-call]
-    if setup.recipe.clip_grad_norm is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), setup.recipe.clip_grad_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    training_step(
+        network,
+        optimizer,
+        hooks,
+        images,
+        targets,
+        device=setup.device,
+        amp=setup.recipe.amp,
+        clip_grad_norm=setup.recipe.clip_grad_norm,
+    )
     synchronize(setup.device)
     return waited
 

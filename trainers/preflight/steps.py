@@ -8,6 +8,7 @@ import time
 import torch
 
 from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.step import training_step
 
 __all__ = ["Steps"]
 
@@ -22,9 +23,10 @@ class Steps:
     """
 
     def __init__(self, setup: Setup) -> None:
+        self._device = setup.device
         self._hooks = setup.hooks()
         self._network = setup.network()
-        self._optimizer = self._hooks.build_optimizer(self._network)
+        self._optimizer = self._hooks.build_optimizer(self._network, setup.recipe.lr_scale)
         size = min(IMAGES, setup.recipe.batch_size)
         plain = dataclasses.replace(
             setup,
@@ -43,10 +45,16 @@ class Steps:
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * rate / base
         images, targets = (part[: self.images] for part in next(self._batches))
-        loss = self._hooks.loss(self._network(images).float(), targets)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        loss = training_step(
+            self._network,
+            self._optimizer,
+            self._hooks,
+            images,
+            targets,
+            device=self._device,
+            amp="off",
+            clip_grad_norm=None,
+        )
         return loss.item()
 
     def afford(self, seconds: float, *, fewest: int, most: int) -> int:
