@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.sweeps.composition import compose
 from darkmagic.sweeps.inventory import OFF, trick_names
 
 __all__ = ["checklist_from", "from_json", "to_json"]
@@ -18,14 +20,15 @@ __all__ = ["checklist_from", "from_json", "to_json"]
 def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
     """Return the checklist that `node` describes, each option held to its file.
 
-    `off` needs none: a trick without a file of that name is left out of the trial.
+    `off` needs none: a trick without a file of that name is left out of the trial. The tricks
+    of the checklist that it `extends`, if any, come first.
 
     Raises `UserError` for a trick or an option that has no file.
     """
     content = OmegaConf.to_container(node, resolve=True)
     assert isinstance(content, dict)
     name = str(content["name"])
-    tricks = []
+    tricks = list(_extended(loader, name, content.get("extends")))
     for line in content["tricks"]:
         trick = str(line["name"])
         if trick not in trick_names(loader):
@@ -46,6 +49,18 @@ def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
             Trick(trick, str(line["section"]), options, None if vanilla is None else str(vanilla))
         )
     return Checklist(name, tuple(tricks))
+
+
+def _extended(loader: ConfigLoader, name: str, other: Any) -> tuple[Trick, ...]:
+    if other is None:
+        return ()
+    known = loader.get_group_options("checklist")
+    if other not in known:
+        raise UserError(
+            f"checklist {name!r} extends {other!r}, which there is not; "
+            + nearest(str(other), known)
+        )
+    return checklist_from(loader, compose(loader, [f"checklist={other}"]).checklist).tricks
 
 
 def to_json(checklist: Checklist) -> str:

@@ -68,6 +68,7 @@ ADDED = {  # tricks that the configuration has only where a checklist names them
     "progressive_resizing": "off",
     "random_erasing": "off",
     "shuffle": "every_epoch",
+    "training_length": "x1",
 }
 BESIDE = {  # what a trick needs of others to have an effect
     "activation_order": {"stem_activation": "swish"},
@@ -202,6 +203,7 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
         "progressive_resizing": {"batches", "update"},
         "random_erasing": {"batches", "loss", "update"},
         "shuffle": {"numbers"},
+        "training_length": {"numbers"},
     }
     beside = BESIDE.get(trick, {})
     base, changed = (

@@ -22,6 +22,16 @@ Published:
   jitter; PaddleClas, data augmentation docs, section 4
 - autoaugment against standard: +1.3; ResNet-50; ImageNet; epochs not stated; Fast AutoAugment
   README, ImageNet table
+- randaugment against none: +0.39; ResNet-50; ImageNet; 300 epochs, 2 operations, magnitude 5;
+  PaddleClas, data augmentation docs, section 4
+- randaugment against none: +0.42; ResNet-50; ImageNet; 90 epochs, 2 operations, severity 9;
+  Composer, RandAugment card, table
+- randaugment against none: +1.15; ResNet-50; ImageNet; 119 epochs, 2 operations, severity 9;
+  Composer, RandAugment card, table
+- randaugment against none: +1.01; ResNet-101; ImageNet; epochs not stated, 2 operations, severity
+  9; Composer, RandAugment card, table
+- trivialaugment against none: +0.31; ResNet-50; ImageNet; 90 epochs, best of 3; torchvision 2021
+  recipe post, table of steps
 """
 
 from __future__ import annotations

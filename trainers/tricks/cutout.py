@@ -8,6 +8,16 @@ When it helps: small images and networks that overfit; 16 on CIFAR-10 and 8 on C
 paper's choices.
 Conflicts: does what random_erasing does; either is enough. Half an image may hide the object.
 Source: DeVries & Taylor 2017 (arXiv 1708.04552).
+Published:
+- cutout against none: +0.70; ResNet-50; ImageNet; 300 epochs, 112 pixels; PaddleClas, data
+  augmentation docs, section 4
+- cutout against none: +0.75; ResNet-50; ImageNet; 300 epochs; CutMix-PyTorch README, ImageNet table
+- 16 against off: +0.73; ResNet-18; CIFAR-10; epochs not stated, 16 pixels, mean of 5; Cutout
+  README, ResNet18 table
+- 8 against off: +0.50; ResNet-18; CIFAR-100; epochs not stated, 8 pixels, mean of 5; Cutout README,
+  ResNet18 table
+- cutout against none: -0.08; PyramidNet-200; CIFAR-100; 300 epochs; CutMix-PyTorch README,
+  CIFAR-100 table
 """
 
 from __future__ import annotations

@@ -10,6 +10,11 @@ When it helps: fully connected layers of thousands of units, few data. Between c
 with batch norm it does harm, as it shifts their statistics, so there it is not put.
 Conflicts: drop_path, mixup and strong augmentation regularise as well: less of each will do.
 Source: Srivastava et al. 2014 (JMLR 15); Li et al. 2019 (arXiv 1801.05134) for batch norm.
+Published:
+- dropout against none: +0.11; WRN-28-10; CIFAR-10; epochs not stated, median of 5;
+  wide-residual-networks README, CIFAR table
+- dropout against none: +0.40; WRN-28-10; CIFAR-100; epochs not stated, median of 5;
+  wide-residual-networks README, CIFAR table
 """
 
 from __future__ import annotations

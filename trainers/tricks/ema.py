@@ -12,6 +12,9 @@ Conflicts: little is left to gain where the rate falls to 0, and nothing beside
 Source: Polyak & Juditsky 1992 (SIAM J. Control) for averaging; Szegedy et al. 2016 (arXiv
 1512.00567), section 8, for the moving average; TensorFlow's ExponentialMovingAverage for the
 rising decay.
+Published:
+- on against off: +0.25; ResNet-50; ImageNet; 600 epochs, best of 3; torchvision 2021 recipe post,
+  table of steps
 """
 
 from __future__ import annotations

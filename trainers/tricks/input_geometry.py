@@ -14,6 +14,11 @@ resolution needs a network that takes any size.
 Source: Krizhevsky et al. 2012 (NIPS) and He et al. 2016 (arXiv 1512.03385), section 4.2, for
 padded crops; Szegedy et al. 2015 (arXiv 1409.4842), section 6, for resized ones; Touvron et al.
 2019, FixRes (arXiv 1906.06423), section 3, without its fine-tuning.
+Published:
+- train at 176 against 224, test at 224: +0.16; ResNet-50; ImageNet; 600 epochs, best of 3;
+  torchvision 2021 recipe post, table of steps
+- tuned for and tested at 384 against tested at 224, both trained at 224: +2.0; ResNet-50; ImageNet;
+  epochs not stated; FixRes README, pre-trained networks
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ worth. With no decay to speak of there is no difference.
 Conflicts: acts through weight_decay, and grows with it.
 Source: He et al. 2019, "Bag of Tricks" (arXiv 1812.01187), section 3.1; Goyal et al. 2017
 (arXiv 1706.02677), section 5.3, for leaving out the norms.
+Published:
+- no decay on norms and decay 2e-5 against decay 1e-4 on all: +0.53; ResNet-50; ImageNet; 600
+  epochs, best of 3; torchvision 2021 recipe post, table of steps
 """
 
 from __future__ import annotations

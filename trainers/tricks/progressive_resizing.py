@@ -12,6 +12,8 @@ transformer) does not. Batch normalisation's statistics of the small size must f
 end: keep `finish` above 0.
 Source: Composer's Progressive Image Resizing; Howard 2018 (fast.ai, DAWNBench); Touvron et al.
 2019 (arXiv 1906.06423) for training below the test resolution.
+Published:
+- none found.
 """
 
 from __future__ import annotations
