@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli import checklist
+from darkmagic.cli.ensemble import ensemble
 from darkmagic.cli.errors import Settings
 from darkmagic.cli.preflight import preflight
 from darkmagic.cli.report import report
@@ -26,6 +27,7 @@ app.add_typer(checklist.app, name="checklist")
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
 app.command(epilog="Example: darkmagic report --format md")(report)
+app.command(epilog="Example: darkmagic ensemble -k 5")(ensemble)
 app.command(epilog="Example: darkmagic tricks mixup")(tricks)
 
 

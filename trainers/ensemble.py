@@ -1,0 +1,110 @@
+"""Several trained networks as one: their probabilities averaged, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+from darkmagic.trainers.checkpoint import load_checkpoint
+from darkmagic.trainers.device import autocast, pick_device
+from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.models.build import input_channels
+from darkmagic.trainers.network import make_network
+from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.recipe import Recipe
+
+__all__ = ["Ensemble", "Quality", "assess", "calibration_error", "evaluate_ensemble", "predict"]
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Accuracy in [0, 1], cross-entropy in nats, expected calibration error in [0, 1]."""
+
+    accuracy: float
+    cross_entropy: float
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """`agreement` is the share of images on which two members say the same, over all pairs."""
+
+    members: tuple[Quality, ...]
+    together: Quality
+    agreement: float
+
+
+def evaluate_ensemble(probabilities: Sequence[Tensor], classes: Tensor) -> Ensemble:
+    """Compare members with their mean. `probabilities` are (N, K) each, `classes` (N,).
+
+    Lakshminarayanan et al. 2017, "Deep ensembles" (arXiv 1612.01474): the mean of probabilities.
+    """
+    said = [p.argmax(1) for p in probabilities]
+    pairs = [float((a == b).double().mean()) for a, b in combinations(said, 2)]
+    return Ensemble(
+        members=tuple(assess(p, classes) for p in probabilities),
+        together=assess(torch.stack(list(probabilities)).mean(0), classes),
+        agreement=sum(pairs) / len(pairs) if pairs else 1.0,
+    )
+
+
+def assess(probabilities: Tensor, classes: Tensor) -> Quality:
+    """Return how good `probabilities` (N, K), rows summing to 1, are for `classes` (N,)."""
+    right = probabilities.argmax(1) == classes
+    tiny = torch.finfo(probabilities.dtype).tiny
+    return Quality(
+        accuracy=float(right.double().mean()),
+        cross_entropy=float(F.nll_loss(probabilities.clamp_min(tiny).log(), classes)),
+        calibration_error=calibration_error(probabilities, classes),
+    )
+
+
+def calibration_error(probabilities: Tensor, classes: Tensor) -> float:
+    """Return the expected calibration error over 15 bins of equal width.
+
+    The mean distance between how sure the largest probability is and how often it is right.
+    Guo et al. 2017 (arXiv 1706.04599), equation 3.
+    """
+    confidence, said = probabilities.double().max(1)
+    right = (said == classes).double()
+    places = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
+    gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, places, right - confidence)
+    return float(gaps.abs().sum() / len(classes))
+
+
+def predict(
+    recipe: Recipe, directory: Path, split: Literal["val", "test"]
+) -> tuple[Tensor, Tensor]:
+    """Return what the network trained in `directory` says of a split, and its classes.
+
+    Probabilities (N, K), float32, and int64 (N,), both on the CPU. `recipe` is what trained it,
+    without what only says where weights came from. Raises `FileNotFoundError` where there is no
+    checkpoint.
+    """
+    checkpoint = load_checkpoint(directory)
+    if checkpoint is None:
+        raise FileNotFoundError(f"{directory} has no checkpoint")
+    recipe = edit_recipe(recipe)
+    device = pick_device(recipe.device)
+    data = recipe.dataset.load(recipe.split_seed)
+    hooks = Hooks(recipe.tricks, recipe.seed)
+    network = make_network(recipe, data, hooks)
+    network.load_state_dict(checkpoint["average"] or checkpoint["model"])
+    network = network.to(device).eval()
+    channels = input_channels(network) or data.channels
+    pipeline = Pipeline(recipe, data, hooks, device, channels, torch.contiguous_format)
+    probabilities, classes = [], []
+    for images, targets in pipeline.validation() if split == "val" else pipeline.test():
+        with torch.inference_mode(), autocast(device, recipe.amp):
+            probabilities.append(network(images).float().softmax(1).cpu())
+        classes.append(targets.cpu())
+    return torch.cat(probabilities), torch.cat(classes)
