@@ -113,7 +113,7 @@ def _sentences(found: Ensemble, split: str) -> list[str]:
             f"set, for {len(accuracies)} times the work of a prediction."
         ),
         (
-            f"Two of them agree on {found.agreement:.1%} of the images; the less, the more there is "
-            "to gain."
+            f"Two of them agree on {found.agreement:.1%} of the images; the less, the more there "
+            "is to gain."
         ),
     ]
