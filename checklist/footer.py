@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from darkmagic.checklist.comparison import Comparison
@@ -14,6 +15,9 @@ __all__ = ["footer"]
 
 ASSUMED_SPREAD = 0.2
 SHORT_EPOCHS = 100
+MANY = 3
+"""Trials: what more of them share is said in one note."""
+KIND = re.compile(r":| from epoch | at the end| in epoch ")
 
 
 def footer(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
@@ -23,6 +27,7 @@ def footer(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
         *_estimand(comparison),
         *_noise(comparison),
         *_rows(comparison),
+        *_watched(comparison),
         *_length(comparison, epochs),
     ]
 
@@ -122,6 +127,26 @@ def _about(row: Row) -> str | None:
             "trials'; its difference is no basis for a choice."
         )
     return None
+
+
+def _watched(comparison: Comparison) -> Iterator[str]:
+    """Say what losses tell of how trials trained; a kind that many share is said once."""
+    found: dict[str, dict[str, tuple[str, int]]] = {}
+    for row in comparison.rows:
+        for run in row.watched:
+            for note in run:
+                kind = KIND.split(note)[0]
+                first, count = found.setdefault(kind, {}).get(row.name, (note, 0))
+                found[kind][row.name] = (first, count + 1)
+    for kind, rows in found.items():
+        if len(rows) > MANY:
+            note = next(iter(rows.values()))[0]
+            yield f"{len(rows)} of {len(comparison.rows)} trials: {kind}; in one of them, {note}."
+            continue
+        for name, (note, count) in rows.items():
+            runs = len(next(row.accuracies for row in comparison.rows if row.name == name))
+            often = f" (in {count} of {runs} runs)" if runs > 1 else ""
+            yield f"{name}: {note}{often}."
 
 
 def _length(comparison: Comparison, epochs: int | None) -> Iterator[str]:

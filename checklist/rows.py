@@ -66,6 +66,7 @@ class Row:
     image_error: float | None
     ratios: Mapping[str, Ratio | None]
     pretrained_share: float | None
+    watched: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
     unbeaten: bool = False
 
     @property
@@ -124,6 +125,7 @@ def make_row(
         image_error=None if place == 0 else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
+        watched=tuple(record.watched for record in records if record.watched),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import Status, TrialRecord
-from darkmagic.sweeps.fields import REASON, STATUS, record_of, result_metrics, trial_tags
-from darkmagic.sweeps.layout import FINAL, read_result
+from darkmagic.checklist.watch import watch
+from darkmagic.sweeps.fields import REASON, STATUS, WATCHED, record_of, result_metrics, trial_tags
+from darkmagic.sweeps.layout import FINAL, read_events, read_result
 from darkmagic.sweeps.tracking import TrackedRun
 from darkmagic.trainers.files import CORRECT
 
@@ -36,6 +38,7 @@ class Entry:
     offset: int = 0  # bytes of its events that were read
     events: int = 0  # events that were read
     look: int = 1
+    watched: list[str] = field(default_factory=list)  # what its losses tell
     shown: str = ""  # its name in the progress
     label: str = ""  # the name of its run
 
@@ -57,6 +60,7 @@ class Entry:
             **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
             STATUS: self.status,
             REASON: self.reason[:5000],
+            WATCHED: json.dumps(self.watched),
         }
 
     def adopt_result(self) -> None:
@@ -69,6 +73,8 @@ class Entry:
         """Let the trial stand as its `result` says."""
         self.result = result
         self.status, self.reason = Status(result["status"]), result["reason"]
+        if self.status in (Status.FINISHED, Status.DIVERGED):
+            self.watched = watch(read_events(self.directory)[0], result.get("classes"))
 
     def record(self) -> TrialRecord:
         """Return what a comparison reads of it, as it would from MLflow."""

@@ -28,6 +28,7 @@ __all__ = [
     "STATUS",
     "VAL_IMAGES",
     "VERDICT",
+    "WATCHED",
     "WORDS",
     "epoch_metrics",
     "record_of",
@@ -48,6 +49,7 @@ LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
 WORDS = "darkmagic.words"  # of a sweep: the overrides that ask for it again, as JSON
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
+WATCHED = "darkmagic.watched"  # of a trial: what its losses tell, as JSON
 VERDICT = "darkmagic.verdict"
 EVENTS_SENT = "darkmagic.events_sent"
 PARENT = "mlflow.parentRunId"
@@ -147,6 +149,7 @@ def record_of(
         pretrained_share=metrics.get(SHARE),
         run_id=run_id,
         look=int(tags.get(LOOK, 1)),
+        watched=tuple(json.loads(tags.get(WATCHED, "[]"))),
         classes=_whole(metrics.get(CLASSES)),
         images=images,
         epochs=_whole(metrics.get(EPOCHS)),

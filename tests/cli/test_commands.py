@@ -54,7 +54,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
     "words",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
      ["checklist", "power"], ["checklist", "confirm"], ["train"], ["preflight"], ["report"],
-     ["tricks"]],
+     ["ensemble"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path) -> None:
@@ -119,6 +119,31 @@ def test_report_writes_every_format(ran: tuple[Path, subprocess.CompletedProcess
         assert (files / f"report.{form}").read_text() == text
 
 
+def test_trained_runs_predict_together(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """Two seeds of one trial, or the best of several trials; too few are said."""
+    folder, _ = ran
+    seeds = _run("ensemble", "-k", "2", "--devices", "cpu", folder=folder)
+    assert seeds.returncode == 0, seeds.stderr
+    assert re.search(r"baseline seed 1 +\d+\.\d\d", seeds.stdout)
+    assert "2 runs together" in seeds.stdout
+    words = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
+    trials = _run("ensemble", *words, folder=folder)
+    assert "on the test set" in trials.stdout
+    for words, message in {
+        ("-k", "3"): "there are 2 seeds of baseline",
+        ("-k", "1"): "2 members or more",
+        ("--of", "seed"): "did you mean seeds",
+        ("--trial", "mixup=of"): "did you mean mixup=on",
+        ("--split", "train"): "choose val or test",
+        ("nothing",): "no experiment 'nothing'",
+    }.items():
+        refused = _run("ensemble", *words, folder=folder)
+        assert refused.returncode == 2
+        assert message in refused.stderr
+
+
 def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """And says so."""
     folder, done = ran
@@ -143,6 +168,7 @@ def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[s
         (["report", "--watch", "0"], "need a number of seconds over 0"),
         (["checklist", "power", "--spread", "0"], "need a number of points over 0"),
         (["checklist", "confirm"], "there is no sweep of this recipe"),
+        (["ensemble"], "no trained runs"),
         (["checklist", "confirm", "--seeds", "0"], "give 1 or more"),
         (["checklist", "run", "seeds=+2"], "there is none of this recipe yet"),
         (["checklist", "run", "seeds=+x"], "write seeds=+2"),
