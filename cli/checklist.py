@@ -115,7 +115,7 @@ def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> boo
     report, paths = finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     console = make_console()
-    console.print(comparison_view(report, console.width))
+    console.print(comparison_view(report, console.width, alone=dry_run))
     if dry_run:
         trained = sum(record.status is Status.FINISHED for record in outcome.records)
         untried = len(outcome.records) - trained - len(failed)

@@ -42,8 +42,13 @@ class _Column:
     right: bool = True
 
 
-def comparison_view(report: Report, width: int, *, every_run: bool = False) -> RenderableType:
-    """Return the table for `width` columns, with what it means and what to do below."""
+def comparison_view(
+    report: Report, width: int, *, every_run: bool = False, alone: bool = False
+) -> RenderableType:
+    """Return the table for `width` columns, with what it means and what to do below.
+
+    `alone` leaves both out, for runs that are thrown away.
+    """
     columns = list(_columns(report, width, every_run=every_run))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     longest = max(len(row.name) for row in report.rows)
@@ -61,7 +66,7 @@ def comparison_view(report: Report, width: int, *, every_run: bool = False) -> R
             table.add_row(Text(section, style="bold"))
         table.add_row(*(column.cell(row) for column in columns))
     marked = width >= MEDIUM and any(row.unbeaten for row in report.rows)
-    return Group(table, *_below(report, marked=marked))
+    return table if alone else Group(table, *_below(report, marked=marked))
 
 
 def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from darkmagic.sweeps.ensembling import Member
-    from darkmagic.trainers.ensemble import Ensemble, Quality
-
 __all__ = ["ensemble"]
 
 
@@ -51,33 +48,24 @@ def ensemble(
             raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(ensembling.Of)))
         if split not in ("val", "test"):
             raise UserError(f"no split {split!r}; choose val or test")
-        folder = _folder(out.absolute(), experiment)
+        folder = ensembling.trained_experiment(out.absolute(), experiment)
         members = ensembling.choose_members(folder, of=ensembling.Of(of), trial=trial, count=count)
         console = make_console()
         with make_console(stderr=True).status("predicting"):
             place = int(devices) if devices.isdigit() else devices
             found = ensembling.ensemble(members, split, place)
-        console.print(_table(members, found))
-        for sentence in _sentences(found, split):
-            console.print(Text(sentence))
+        labels = [f"{member.trial} seed {member.seed}" for member in members]
+        figures = [
+            (quality.accuracy, quality.cross_entropy, quality.calibration_error)
+            for quality in (*found.members, found.together)
+        ]
+        console.print(_table([*labels, "together"], figures))
+        console.print(Text(_gain([accuracy for accuracy, _, _ in figures], split)))
+        agreement = f"{found.agreement:.1%} of the images; the less, the more there is to gain."
+        console.print(Text(f"Two of them agree on {agreement}"))
 
 
-def _folder(out: Path, experiment: str | None) -> Path:
-    from darkmagic.checklist.errors import UserError, nearest
-    from darkmagic.trainers.files import RESULT
-
-    known = {path.parent.parent.name: path for path in out.glob(f"*/*/{RESULT}")}
-    if not known:
-        raise UserError(f"no trained runs in {out}; start with: darkmagic checklist run")
-    if experiment is None:
-        newest = max(out.glob(f"*/*/{RESULT}"), key=lambda path: path.stat().st_mtime)
-        return newest.parent.parent
-    if experiment not in known:
-        raise UserError(f"no experiment {experiment!r} in {out}; " + nearest(experiment, known))
-    return out / experiment
-
-
-def _table(members: Sequence[Member], found: Ensemble) -> Table:
+def _table(labels: Sequence[str], figures: Sequence[tuple[float, float, float]]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -86,34 +74,19 @@ def _table(members: Sequence[Member], found: Ensemble) -> Table:
     table.add_column("run", overflow="fold")
     for head in ("accuracy %", "cross-entropy", "calibration error %"):
         table.add_column(head, justify="right", no_wrap=True)
-    for member, quality in zip(members, found.members, strict=True):
-        table.add_row(Text(f"{member.trial} seed {member.seed}"), *_cells(quality))
-    table.add_section()
-    table.add_row(Text("together", style="bold"), *_cells(found.together))
+    for label, (accuracy, cross_entropy, error) in zip(labels, figures, strict=True):
+        cells = (f"{100 * accuracy:.2f}", f"{cross_entropy:.3f}", f"{100 * error:.2f}")
+        table.add_row(Text(label), *cells, end_section=label == labels[-2])
     return table
 
 
-def _cells(quality: Quality) -> tuple[str, str, str]:
-    return (
-        f"{100 * quality.accuracy:.2f}",
-        f"{quality.cross_entropy:.3f}",
-        f"{100 * quality.calibration_error:.2f}",
-    )
-
-
-def _sentences(found: Ensemble, split: str) -> list[str]:
-    accuracies = [member.accuracy for member in found.members]
-    mean = sum(accuracies) / len(accuracies)
-    together = found.together.accuracy
+def _gain(accuracies: Sequence[float], split: str) -> str:
+    """Say what the last of `accuracies`, of all together, is worth beside the others."""
+    *members, together = accuracies
+    mean = sum(members) / len(members)
     words = "validation" if split == "val" else "test"
-    return [
-        (
-            f"{len(accuracies)} runs together: {100 * (together - mean):+.2f} points on their mean "
-            f"and {100 * (together - max(accuracies)):+.2f} on the best of them, on the {words} "
-            f"set, for {len(accuracies)} times the work of a prediction."
-        ),
-        (
-            f"Two of them agree on {found.agreement:.1%} of the images; the less, the more there "
-            "is to gain."
-        ),
-    ]
+    return (
+        f"{len(members)} runs together: {100 * (together - mean):+.2f} points on their mean and "
+        f"{100 * (together - max(members)):+.2f} on the best of them, on the {words} set, for "
+        f"{len(members)} times the work of a prediction."
+    )

@@ -19,7 +19,7 @@ from darkmagic.trainers.files import RESULT
 if TYPE_CHECKING:
     from darkmagic.trainers.ensemble import Ensemble
 
-__all__ = ["Member", "Of", "choose_members", "ensemble"]
+__all__ = ["Member", "Of", "choose_members", "ensemble", "trained_experiment"]
 
 
 class Of(StrEnum):
@@ -27,6 +27,22 @@ class Of(StrEnum):
 
     SEEDS = "seeds"  # one trial under several seeds
     TRIALS = "trials"  # the best run of each of several trials
+
+
+def trained_experiment(out: Path, experiment: str | None) -> Path:
+    """Return the folder of `experiment` under `out`, of the one that trained last if None.
+
+    Raises `UserError` where there is none.
+    """
+    results = list(out.glob(f"*/*/{RESULT}"))
+    known = {path.parent.parent.name for path in results}
+    if not known:
+        raise UserError(f"no trained runs in {out}; start with: darkmagic checklist run")
+    if experiment is None:
+        return max(results, key=lambda path: path.stat().st_mtime).parent.parent
+    if experiment not in known:
+        raise UserError(f"no experiment {experiment!r} in {out}; " + nearest(experiment, known))
+    return out / experiment
 
 
 @dataclass(frozen=True)
