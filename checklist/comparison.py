@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from darkmagic.checklist.costs import unbeaten
-from darkmagic.checklist.effects import Effect, Effects, estimate_effects
 from darkmagic.checklist.floor import with_floor
-from darkmagic.checklist.linear import Run
 from darkmagic.checklist.looks import ALPHA, holm, over_looks, share_of_look
 from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.rows import Row, Rules, make_row
 from darkmagic.checklist.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from darkmagic.checklist.effects import Effect, Effects
+    from darkmagic.checklist.linear import Run
 
 __all__ = ["Comparison", "compare"]
 
@@ -114,6 +117,8 @@ def _over_looks(
     groups: Mapping[str, Sequence[TrialRecord]], last: int, images: int | None
 ) -> tuple[Effects, dict[str, float]]:
     """Return the effects at the last look, and p values over all looks up to it."""
+    from darkmagic.checklist.effects import estimate_effects
+
     names = list(groups)
     adjusted = []
     resolution = 100 / images if images else 0.0
@@ -130,6 +135,8 @@ def _over_looks(
 
 
 def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list[Run]:
+    from darkmagic.checklist.linear import Run
+
     return [
         Run(place, record.seed, 100 * record.accuracy)
         for place, group in enumerate(groups.values())

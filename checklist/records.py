@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from darkmagic.checklist.model import BASELINE
+
+if TYPE_CHECKING:  # names of trials are needed where no figure is
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["ENDED", "Costs", "Status", "TrialRecord"]
 

@@ -6,16 +6,18 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from darkmagic.checklist.costs import Ratio, cost_ratios
-from darkmagic.checklist.effects import Effects
-from darkmagic.checklist.images import image_error
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.verdicts import Verdict, failures, judge, missable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from darkmagic.checklist.effects import Effects
 
 __all__ = ["Interval", "Row", "Rules", "make_row"]
 
@@ -97,6 +99,8 @@ def make_row(
     waiting: bool,
 ) -> Row:
     """Return the row of `records`, trial `place` of `effects`. `level` is of its own test."""
+    from darkmagic.checklist.images import image_error
+
     first = records[0] if records else TrialRecord(None, None, "", 0, Status.PENDING)
     statuses = Counter(record.status for record in records or [first])
     effect = effects.by_trial.get(place)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from darkmagic.checklist.effects import Effect
 from darkmagic.checklist.looks import ALPHA
 from darkmagic.checklist.records import Status
+
+if TYPE_CHECKING:
+    from darkmagic.checklist.effects import Effect
 
 __all__ = ["Verdict", "failures", "judge", "missable"]
 

@@ -118,10 +118,8 @@ def _several(console: Console, uri: str, names: list[str], *, compare: bool) -> 
     from darkmagic.cli.several import compared_view, summary_view
     from darkmagic.sweeps.reporting import load_report
 
-    reports = {name: load_report(uri, name) for name in names}
+    comparisons = [load_report(uri, name).comparison for name in names]
     if compare:
-        (one, first), (other, second) = reports.items()
-        console.print(compared_view(one, first.comparison, other, second.comparison))
+        console.print(compared_view(names[0], comparisons[0], names[1], comparisons[1]))
     else:
-        comparisons = {name: loaded.comparison for name, loaded in reports.items()}
-        console.print(summary_view(comparisons))
+        console.print(summary_view(dict(zip(names, comparisons, strict=True))))
