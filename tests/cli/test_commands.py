@@ -254,7 +254,7 @@ def _children(pid: int) -> set[int]:
 
 def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
     """Ctrl-C in a terminal: the children end, it says how to go on, and going on finishes."""
-    words = ["checklist", "run", *TINY, "epochs=20", "dataset.source.count=600", FIVE]
+    words = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
     if pid == 0:
