@@ -51,7 +51,8 @@ def check_words(loader: ConfigLoader, words: Sequence[str], *, sweep: bool = Fal
     `UserError`, one line naming the word and the nearest valid ones.
     """
     groups = all_groups(loader)
-    overrides = [_parse(_quote_option(word, groups)) for word in words]
+    quoted = [_quote_option(word, groups) for word in words]
+    overrides = [_parse(word) for word in _add_tricks(loader, quoted, groups)]
     for override in overrides:
         if override.is_sweep_override() and not sweep:
             raise UserError(
@@ -102,6 +103,15 @@ def _quote_option(word: str, groups: Sequence[str]) -> str:
         return word
     quoted = [f"'{v}'" if re.fullmatch(r"[\d.eE+-]+", v) else v for v in value.split(",")]
     return f"{key}={','.join(quoted)}"
+
+
+def _add_tricks(loader: ConfigLoader, words: Sequence[str], groups: Sequence[str]) -> Sequence[str]:
+    """Write `trick/NAME=...` as an addition where the configuration is without that trick."""
+    tricks = {word.partition("=")[0] for word in words if word.startswith("trick/")}
+    if not tricks & set(groups):
+        return words
+    absent = tricks & set(groups) - set(compose(loader, []).hydra.runtime.choices)
+    return [f"+{word}" if word.partition("=")[0] in absent else word for word in words]
 
 
 def _check_choice(loader: ConfigLoader, override: Override, groups: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 import torch
 from torch import Tensor
@@ -21,11 +20,7 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline:
-    """Shuffles, crops, flips, augments, scales and mixes, each with draws of its own.
-
-    `epoch_steps` are the training batches of each epoch: all of them, until the recipe's
-    `max_steps` are used up.
-    """
+    """Shuffles, crops, flips, augments, scales and mixes, each with draws of its own."""
 
     def __init__(
         self,
@@ -49,20 +44,25 @@ class Pipeline:
         self._workers = recipe.workers
         self._eval_batch = max(recipe.batch_size, 256)
         self._val = Batches(data.val, self._eval_batch, device, workers=recipe.workers)
-        self.epoch_steps = list(_epoch_steps(recipe, len(self._train)))
+        every = recipe.epochs * len(self._train)
+        self._total_steps = min(recipe.max_steps or every, every)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training batches in an epoch."""
+        return len(self._train)
 
     def training_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, C, H, W), scaled, and target probabilities (B, K)."""
         self._hooks.start_epoch(epoch)
         crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
-        before, total = sum(self.epoch_steps[:epoch]), sum(self.epoch_steps)
-        batches = islice(self._train.epoch(self._order(epoch)), self.epoch_steps[epoch])
-        for step, (raw, classes) in enumerate(batches, before):
+        batches = self._train.epoch(self._order(epoch))
+        for step, (raw, classes) in enumerate(batches, epoch * len(self._train)):
             images = self._hooks.crop_training(raw, self._data.pad, crops)
             if self._data.flip:
                 images = random_flip(images, flips)
             images = self._normalize(self._hooks.augment(images))
-            images = self._hooks.resize(images, step / total)
+            images = self._hooks.resize(images, min(step / self._total_steps, 1.0))
             targets = F.one_hot(classes, len(self._data.classes)).to(images.dtype)
             yield self._hooks.transform_batch(images, targets)
 
@@ -82,12 +82,3 @@ class Pipeline:
         test = Batches(self._data.test, self._eval_batch, self._device, workers=self._workers)
         for images, classes in test.epoch(None):
             yield self._normalize(self._hooks.crop_validation(images)), classes
-
-
-def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
-    left = recipe.max_steps or recipe.epochs * steps_per_epoch
-    for _ in range(recipe.epochs):
-        if left <= 0:
-            return
-        yield min(left, steps_per_epoch)
-        left -= steps_per_epoch

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -116,7 +116,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     state = _State(network, hooks.build_optimizer(network, recipe.lr_scale), average)
     channels = input_channels(network) or data.channels
     pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
-    plan = pipeline.epoch_steps
+    plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
     total_steps = sum(plan)
 
     log = EventLog(directory)
@@ -136,7 +136,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         loss_sum = torch.zeros((), device=device)
         step = sum(plan[:epoch])
         use_average(state.optimizer, averaged=False)
-        for images, targets in pipeline.training_epoch(epoch):
+        for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
             hooks.schedule(state.optimizer, step / total_steps)
             loss_sum += training_step(
                 network,
@@ -208,6 +208,16 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         pretrained_share=share,
         device=_device_name(device),
     )
+
+
+def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
+    """Yield the steps of each epoch: all of them, until `max_steps` are used up."""
+    left = recipe.max_steps or recipe.epochs * steps_per_epoch
+    for _ in range(recipe.epochs):
+        if left <= 0:
+            return
+        yield min(left, steps_per_epoch)
+        left -= steps_per_epoch
 
 
 def _show_average(

@@ -55,6 +55,8 @@ RIGHT = [
     "max_steps=5",
     "trick/label_smoothing=0.2",
     "trick/mixup=on",
+    "trick/cutout=16",
+    "+trick/cutout=16",
     "tricks.mixup.alpha=1",
     "tricks.lr_regime.cycles=3",
     "model.build.depth=14",
@@ -88,6 +90,13 @@ def test_a_chosen_option_is_the_baselines() -> None:
     assert trials[0].choices["optimizer"] == "adam"
     assert "optimizer=sgd_nesterov" in {trial.name for trial in trials}
     assert len(trials) == 16
+
+
+def test_a_trick_that_the_configuration_is_without_can_be_chosen() -> None:
+    """Without the plus that Hydra wants, and its fields with it, for every trial."""
+    planned = api.plan(["trick/cutout=16", "tricks.cutout.pixels=4"]).plan
+    assert all("+trick/cutout='16'" in words for words in planned.overrides)
+    assert all("tricks.cutout.pixels=4" in words for words in planned.overrides)
 
 
 def test_vanilla_adds_one_trick_a_trial() -> None:

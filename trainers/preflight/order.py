@@ -34,7 +34,7 @@ def check_order(setup: Setup) -> Finding:
     memory = isinstance(setup.data.train.images, Tensor)
     size = setup.recipe.batch_size
     pipeline = setup.pipeline(setup.quiet_hooks())
-    steps = min(pipeline.epoch_steps[0], max(2, (IMAGES if memory else READ) // size))
+    steps = min(pipeline.steps_per_epoch, max(2, (IMAGES if memory else READ) // size))
     epochs = [
         torch.cat([t.argmax(1).cpu() for _, t in islice(pipeline.training_epoch(epoch), steps)])
         for epoch in range(2)

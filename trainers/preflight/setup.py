@@ -23,7 +23,8 @@ from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 __all__ = ["Setup", "select", "spread"]
 
-ENDLESS = 10_000  # epochs: more than any check has time for
+LOUD = ("augment", "transform_batch", "crop_training", "resize")
+"""Hooks that change what a training image shows, or its one class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +58,11 @@ class Setup:
         return Hooks(self.recipe.tricks, self.recipe.seed)
 
     def pipeline(self, hooks: Hooks | None = None, data: Data | None = None) -> Pipeline:
-        """Return the trial's pipeline, or one over other hooks or data, without an end."""
+        """Return the trial's pipeline, or one over other hooks or data."""
         data = data or self.data
         channels = input_channels(self.untrained) or data.channels
-        endless = dataclasses.replace(self.recipe, epochs=ENDLESS, max_steps=None)
         return Pipeline(
-            endless, data, hooks or self.hooks(), self.device, channels, self.memory_format
+            self.recipe, data, hooks or self.hooks(), self.device, channels, self.memory_format
         )
 
     def training_batches(self, hooks: Hooks) -> Iterator[tuple[Tensor, Tensor]]:
@@ -89,8 +89,7 @@ class Setup:
         silent = {
             name: trick
             for name, trick in self.recipe.tricks.items()
-            if type(trick).augment is Trick.augment
-            and type(trick).transform_batch is Trick.transform_batch
+            if all(getattr(type(trick), hook) is getattr(Trick, hook) for hook in LOUD)
         }
         return Hooks(silent, self.recipe.seed)
 
