@@ -1,0 +1,173 @@
+"""The measures behind the checks of images and labels, against their definitions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from darkmagic.trainers.data.digits import Digits
+from darkmagic.trainers.data.folder import Folder
+from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.preflight.copies import hash_images, near_copies
+from darkmagic.trainers.preflight.finding import Level
+from darkmagic.trainers.preflight.inputs import IMAGENET, check_weights_scaling, judge_inputs
+from darkmagic.trainers.preflight.labels import agreement
+from darkmagic.trainers.preflight.order import mixedness
+from darkmagic.trainers.preflight.run import run_preflight
+from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.tricks.optimizer import Sgd
+
+RECIPE = Recipe(
+    Shapes(count=200),
+    partial(SmallResNet, depth=8, width=8),
+    {"optimizer": Sgd()},
+    epochs=2,
+    batch_size=32,
+    device="cpu",
+)
+
+
+def _setup(**changes: object) -> Setup:
+    recipe = dataclasses.replace(RECIPE, **changes)  # type: ignore[arg-type]
+    return Setup.prepare(recipe, recipe.dataset.load(0))
+
+
+def _rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_nearest_is_the_smallest_difference() -> None:
+    """Root mean square, over all pairs."""
+    images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8, generator=_rng())
+    points = thumbnails(images, side=4)
+    assert points.shape == (30, 3 * 4 * 4)
+    pooled = images.float().view(30, 3, 4, 4, 4, 4).mean((3, 5)).flatten(1)
+    assert torch.allclose(points, pooled, atol=1e-3)
+    differences, places = nearest(points[:5], points[5:], 2)
+    pairs = (points[:5, None] - points[None, 5:]).square().mean(2).sqrt()
+    assert torch.equal(places, pairs.argsort(1)[:, :2])
+    assert torch.allclose(differences, pairs.sort(1).values[:, :2], atol=1e-2)
+
+
+def test_hashes_tell_images_apart_but_not_blank_ones() -> None:
+    """One grey level of one pixel is another image."""
+    images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8, generator=_rng())
+    images[1] = images[0]
+    images[2] = images[0]
+    images[2, 0, 3, 3] ^= 1
+    images[3] = 7
+    first, same, other, blank = hash_images(images)
+    assert first == same != other
+    assert blank == b""
+
+
+@pytest.mark.parametrize("source", [Digits(), Shapes(count=400, size=32), Shapes(count=400)])
+def test_lookalikes_are_no_copies(source: Digits | Shapes) -> None:
+    """Digits and shapes of one class are much alike; with noise added to one, it is a copy."""
+    data = source.load(0)
+    assert isinstance(data.train.images, Tensor)
+    assert isinstance(data.val.images, Tensor)
+    assert near_copies(data.val.images, data.train.images) == []
+    noise = torch.randint(-2, 3, data.train.images[:1].shape, generator=_rng())
+    copy = (data.train.images[:1] + noise).clamp(0, 255).to(torch.uint8)
+    assert near_copies(torch.cat([data.val.images, copy]), data.train.images) == [len(data.val)]
+
+
+def test_agreement_is_measured_against_chance() -> None:
+    """Right guesses are far above it; those of the most frequent class are not."""
+    classes = torch.tensor([0] * 80 + [1] * 20)
+    right = agreement(classes[:, None], classes, _rng())
+    assert (right.rate, right.significant) == (1.0, True)
+    assert right.chance == pytest.approx(0.68, abs=0.02)  # 0.8 squared and 0.2 squared
+    frequent = agreement(torch.zeros(100, 1).long(), classes, _rng())
+    assert frequent.rate == pytest.approx(frequent.chance)
+    assert not frequent.significant
+
+
+def test_mixedness() -> None:
+    """About 1 for any shuffled set, balanced or not, and 1 / K for a sorted one."""
+    for shares in ([100] * 10, [900, 90, 10], [20, 20]):
+        classes = torch.repeat_interleave(torch.tensor(shares))
+        counts = torch.tensor(shares)
+        mixed = classes[torch.randperm(len(classes), generator=_rng())]
+        assert mixedness(mixed, 20, counts) == pytest.approx(1, abs=0.15)
+    assert (
+        mixedness(torch.repeat_interleave(torch.tensor([100] * 10)), 20, torch.tensor([100] * 10))
+        < 0.15
+    )
+
+
+def test_scaling_is_what_the_pipeline_does() -> None:
+    """Found from two grey levels; ImageNet's weights next to their own statistics fit."""
+    setup = _setup(tricks={"optimizer": Sgd()}, dataset=Shapes(count=80, channels=3))
+    assert check_weights_scaling(setup) is None
+    finding = check_weights_scaling(setup, "torchvision:resnet18")
+    assert finding is not None
+    assert finding.level is Level.OK
+    assert finding.figures["mean"] == pytest.approx(setup.data.mean, abs=1e-5)
+    assert finding.figures["std"] == pytest.approx(setup.data.std, abs=1e-5)
+    other = dataclasses.replace(setup.data, mean=(0.0,) * 3, std=(1.0,) * 3)
+    finding = check_weights_scaling(dataclasses.replace(setup, data=other), "torchvision:resnet18")
+    assert finding is not None
+    assert finding.level is Level.WARNING
+    exact = dataclasses.replace(setup.data, mean=IMAGENET[0], std=IMAGENET[1])
+    finding = check_weights_scaling(dataclasses.replace(setup, data=exact), "torchvision:resnet18")
+    assert finding is not None
+    assert finding.figures["mean"] == pytest.approx(IMAGENET[0], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "level"),
+    [
+        (1.0, 0.0, Level.OK),
+        (0.5, -0.2, Level.OK),  # squeezed to -1..1
+        (60.0, 0.0, Level.WARNING),  # zero-centred grey levels, as networks of 2014 took them
+        (0.001, 0.0, Level.WARNING),
+        (math.nan, 0.0, Level.STOP),
+    ],
+)
+def test_scales_of_inputs(scale: float, shift: float, level: Level) -> None:
+    """Centred or nearly so, and of about unit spread."""
+    images = torch.randn(64, 3, 8, 8, generator=_rng()) * scale + shift
+    assert judge_inputs(images, images).level is level
+
+
+def test_every_unreadable_image_is_named(tmp_path: Path) -> None:
+    """Not only the first that reading stumbles over."""
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        for number in range(4):
+            Image.new("RGB", (8, 8), (number * 40, 0, 90)).save(tmp_path / kind / f"{number}.png")
+    (tmp_path / "cat" / "1.png").write_bytes(b"no image")
+    whole = (tmp_path / "dog" / "2.png").read_bytes()
+    (tmp_path / "dog" / "2.png").write_bytes(whole[: len(whole) // 2])
+    recipe = dataclasses.replace(RECIPE, dataset=Folder(str(tmp_path), cache=str(tmp_path / "c")))
+    (finding,) = run_preflight(recipe)
+    assert finding.level is Level.STOP
+    assert finding.message.startswith("2 unreadable images")
+    assert "cat/1.png, dog/2.png" in finding.message
+
+
+def test_images_read_from_files_are_checked_too(tmp_path: Path) -> None:
+    """A sample of them, which is said."""
+    for place in range(60):
+        kind = tmp_path / f"kind{place % 2}"
+        kind.mkdir(exist_ok=True)
+        pixels = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8, generator=_rng())
+        pixels[..., 0] = (place % 2) * 120 + place
+        Image.fromarray(pixels.numpy()).save(kind / f"{place}.png")
+    source = Folder(str(tmp_path), memory_budget=0)
+    recipe = dataclasses.replace(RECIPE, dataset=source, batch_size=8)
+    findings = {finding.check: finding for finding in run_preflight(recipe)}
+    assert "a split that were read" in findings["leaks"].message
+    assert not any("the check ended in" in finding.message for finding in findings.values())
