@@ -65,6 +65,8 @@ def test_command_works(project: Path, command: str) -> None:
         words += [] if "checklist=mine" in words else [FEW]
     elif words[0] == "train":
         words += TINY
+    elif words[0] == "ensemble":
+        words += ["--of", "trials", "-k", "2"]
     elif words[:2] == ["checklist", "confirm"]:
         words += ["checklist=mine", "--config-dir", "conf", *TINY, "--take", "noise=on"]
     words = [{"A": "mine-tiny-resnet8", "B": "mine-tiny-resnet8"}.get(word, word) for word in words]
@@ -90,6 +92,23 @@ def test_the_table_is_the_committed_report() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| ") and "`" in line]
     assert len(rows) >= 16
     assert all(row in committed for row in rows)
+
+
+def test_the_planted_bugs_are_those_of_the_test() -> None:
+    """Each with the check that catches it, and its level."""
+    source = (REPO / "tests" / "trainers" / "test_preflight_bugs.py").read_text()
+    table = [line for line in README.splitlines() if re.fullmatch(r"\| .* \| `.*` \| \w+ \|", line)]
+    assert len(table) >= 20
+    for line in table:
+        name, check, level = (cell.strip(" `") for cell in line.strip("|").split("|"))
+        if check == "order":
+            continue  # a test of its own
+        planted = (
+            source[source.index(f'"{name}": (') :].partition("\n    ")[0]
+            + source[source.index(f'"{name}": (') :][:200]
+        )
+        assert f'"{check}"' in planted
+        assert level.upper() in planted
 
 
 def test_files_that_are_linked_are_there() -> None:
