@@ -94,23 +94,6 @@ def test_the_table_is_the_committed_report() -> None:
     assert all(row in committed for row in rows)
 
 
-def test_the_planted_bugs_are_those_of_the_test() -> None:
-    """Each with the check that catches it, and its level."""
-    source = (REPO / "tests" / "trainers" / "test_preflight_bugs.py").read_text()
-    table = [line for line in README.splitlines() if re.fullmatch(r"\| .* \| `.*` \| \w+ \|", line)]
-    assert len(table) >= 20
-    for line in table:
-        name, check, level = (cell.strip(" `") for cell in line.strip("|").split("|"))
-        if check == "order":
-            continue  # a test of its own
-        planted = (
-            source[source.index(f'"{name}": (') :].partition("\n    ")[0]
-            + source[source.index(f'"{name}": (') :][:200]
-        )
-        assert f'"{check}"' in planted
-        assert level.upper() in planted
-
-
 def test_files_that_are_linked_are_there() -> None:
     """Pictures and pages, in README and docs."""
     for page in (REPO / "README.md", *(REPO / "docs").glob("*.md")):

@@ -6,6 +6,7 @@ import dataclasses
 import io
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,6 +244,13 @@ def test_bug_is_caught_and_named(bug: str) -> None:
     found = _finding(recipe, check)
     assert found.level is level, found
     assert words in f"{found.message}: {found.advice}"
+
+
+def test_the_readme_lists_what_is_planted(repo: Path) -> None:
+    """With the check that catches it, and its level."""
+    readme = (repo / "README.md").read_text()
+    for bug, (_, check, level, _) in BUGS.items():
+        assert f"| {bug} | `{check}` | {level} |" in readme
 
 
 def _finding(recipe: Recipe, check: str) -> Finding:
