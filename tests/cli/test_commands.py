@@ -258,6 +258,7 @@ def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # jobs in the background ignore it
         os.chdir(tmp_path)
         os.execve(sys.executable, _command(*words), env)
     output, seen = "", set()
