@@ -43,15 +43,7 @@ class Confirmation:
         """The combination minus the sum of its parts, both on the validation set."""
         if self.validation is None or self.parts is None:
             return None
-        difference = self.validation.difference - self.parts.difference
-        errors = [effect.error for effect in (self.validation, self.parts)]
-        if any(error is None for error in errors):
-            return Effect(difference)
-        variances = [(error or 0.0) ** 2 for error in errors]
-        dfs = (self.validation.df, self.parts.df)
-        spent = sum(v**2 / df for v, df in zip(variances, dfs, strict=True) if df)
-        df = sum(variances) ** 2 / spent if spent else 1.0
-        return Effect(difference, math.sqrt(sum(variances)), df)
+        return self.validation.minus(self.parts)
 
     @property
     def sentences(self) -> list[str]:

@@ -43,6 +43,16 @@ class Effect:
             return None
         return float(2 * stdtr(self.df, -abs(self.difference) / self.error))
 
+    def minus(self, other: Effect) -> Effect:
+        """Return this effect minus an independent one: their errors add up (Welch 1947)."""
+        difference = self.difference - other.difference
+        if self.error is None or other.error is None:
+            return Effect(difference)
+        own, others = self.error**2, other.error**2
+        spent = own**2 / self.df + others**2 / other.df
+        df = (own + others) ** 2 / spent if spent else min(self.df, other.df)
+        return Effect(difference, math.sqrt(own + others), df)
+
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the interval of `level`, in points, for this trial by itself."""
         from scipy.special import stdtrit

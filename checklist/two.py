@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from darkmagic.checklist.comparison import Comparison
@@ -39,10 +38,10 @@ def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
     names = sorted(
         rows, key=lambda name: places[0].get(name, len(places[0]) + places[1].get(name, 0))
     )
-    apart = {
-        name: _apart(*(_effect(c, at, name) for c, at in zip((first, second), places, strict=True)))
-        for name in names
-    }
+    apart: dict[str, Effect | None] = {}
+    for name in names:
+        one, other = (_effect(c, p, name) for c, p in zip((first, second), places, strict=True))
+        apart[name] = other.minus(one) if one is not None and other is not None else None
     adjusted = holm({name: e.p_value for name, e in apart.items() if e is not None and e.error})
     return [_contrast(rows[name], first, second, apart[name], adjusted.get(name)) for name in names]
 
@@ -50,18 +49,6 @@ def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
 def _effect(comparison: Comparison, places: dict[str, int], name: str) -> Effect | None:
     place = places.get(name)
     return None if place is None else comparison.effects.by_trial.get(place)
-
-
-def _apart(first: Effect | None, second: Effect | None) -> Effect | None:
-    if first is None or second is None:
-        return None
-    change = second.difference - first.difference
-    if first.error is None or second.error is None:
-        return Effect(change)
-    variances = [(effect.error or 0.0) ** 2 for effect in (first, second)]
-    spent = sum(v**2 / e.df for v, e in zip(variances, (first, second), strict=True) if e.df)
-    df = sum(variances) ** 2 / spent if spent else 1.0
-    return Effect(change, math.sqrt(sum(variances)), df)
 
 
 def _contrast(
