@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.comparison import Comparison
+from darkmagic.checklist.formatting import duration
 from darkmagic.checklist.power import seeds_to_settle
 from darkmagic.checklist.rows import Row
 from darkmagic.checklist.verdicts import Verdict
@@ -98,7 +99,7 @@ def _to_settle(
     settled = [name for seeds, name in needed if seeds <= comparison.seeds + more]
     steps.append(("To settle more", _command("run", [*words, f"seeds=+{more}", "only=undecided"])))
     runs = more * (len(rows) + 1)
-    cost = f"{runs} runs" + (f", about {_duration(runs * run_seconds)}" if run_seconds else "")
+    cost = f"{runs} runs" + (f", about {duration(runs * run_seconds)}" if run_seconds else "")
     what = settled[0] if len(settled) == 1 else f"{len(settled)} of them"
     sentence = f"{more} more {'seed' if more == 1 else 'seeds'} ({cost}) would settle {what}"
     half = needed[(len(needed) - 1) // 2][0] - comparison.seeds
@@ -118,9 +119,3 @@ def _named(rows: Iterable[Row]) -> str:
 
 def _command(name: str, words: Sequence[str]) -> str:
     return shlex.join(["darkmagic", "checklist", name, *words])
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from darkmagic.checklist.costs import Ratio
+from darkmagic.checklist.published import Published
 from darkmagic.checklist.rows import Interval, Row
 
-__all__ = ["interval", "p_value", "percent", "points", "published", "ratio", "values"]
-
-from darkmagic.checklist.published import Published
+__all__ = ["duration", "interval", "p_value", "percent", "points", "published", "ratio", "values"]
 
 
 def percent(value: float | None) -> str:
@@ -48,3 +47,10 @@ def values(row: Row) -> str:
 def published(effect: Published) -> str:
     """Return a published effect with its setting and source."""
     return f"{effect.points:+.2f} ({effect.setting}; {effect.source})"
+
+
+def duration(seconds: float) -> str:
+    """Return about how long, in the unit that suits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

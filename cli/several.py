@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from darkmagic.checklist.comparison import Comparison
+from darkmagic.checklist.contrast import contrast
 from darkmagic.checklist.formatting import interval, p_value, points
 from darkmagic.checklist.looks import ALPHA
 from darkmagic.checklist.robust import summarise
-from darkmagic.checklist.two import contrast
 
 __all__ = ["compared_view", "summary_view"]
 

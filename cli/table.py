@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from darkmagic.checklist.formatting import percent
+from darkmagic.checklist.formatting import duration, percent
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
 
@@ -49,7 +49,7 @@ def plan_table(
             section = trial.section
             table.add_section()
             table.add_row("", Text(section, style="bold"))
-        estimate = [] if seconds is None else [_duration(seconds[number])]
+        estimate = [] if seconds is None else [duration(seconds[number])]
         if trial.trick is None:
             table.add_row("0", Text("baseline", style="bold"), "", "", *estimate)
         else:
@@ -71,12 +71,6 @@ def _runs(trials: Sequence[Trial]) -> str:
 
 def _seeds(number: int) -> str:
     return f"{number} seed{'s' * (number != 1)}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def checklist_table(checklist: Checklist) -> RenderableType:

@@ -8,12 +8,12 @@ from scipy import stats
 
 from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.confirmation import confirm
+from darkmagic.checklist.contrast import contrast
 from darkmagic.checklist.robust import (
     interquartile_mean,
     probability_of_improvement,
     summarise,
 )
-from darkmagic.checklist.two import contrast
 from records import SMALL, record, simulated, swept
 
 OWN = np.array([[1.32, 0.19, 0.41], [-0.98, -0.71, 0.12], [0.51, 0.18, 0.16],
