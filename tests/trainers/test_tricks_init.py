@@ -134,7 +134,9 @@ def test_zeroed_norms_are_those_of_timms() -> None:
             assert torch.equal(module.weight, edited.get_submodule(name).weight), name
 
 
-@pytest.mark.parametrize("before", [Trick(), Normalization("none"), SqueezeExcite()], ids=repr)
+@pytest.mark.parametrize(
+    "before", [Trick(), Normalization("none"), SqueezeExcite()], ids=["nothing", "no norms", "SE"]
+)
 def test_every_block_starts_as_its_shortcut(before: Trick) -> None:
     """With norms, without any, and with a gate at the branch's end."""
     model = before.edit_model(SmallResNet(20), EXAMPLE)
