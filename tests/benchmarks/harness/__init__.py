@@ -1,0 +1,1 @@
+"""What the benchmarks share: turns, machines, peers in environments of their own, tables."""
