@@ -53,6 +53,7 @@ class EditStage(IntEnum):
     INIT_SOME = 5  # and then of some layers
     PRETRAINED_AFTER = 6  # weights of the network as the tricks leave it
     TRANSFER = 7  # what is done with pretrained weights
+    CHECK = 8  # what must hold of the network as it is then; nothing is edited
 
 
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
@@ -72,6 +73,8 @@ class Trick:
 
     sole_schedule: ClassVar[bool] = False
     """Whether its `lr_factor` stands alone, those of other tricks left out."""
+    mixes_targets: ClassVar[bool] = False
+    """Whether its `transform_batch` gives an image several classes."""
 
     @property
     def edit_stage(self) -> EditStage:

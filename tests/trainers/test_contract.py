@@ -53,6 +53,7 @@ ADDED = {  # tricks that the configuration has only where a checklist names them
     "normalization": "batch",
     "pooling": "max",
     "transfer": "all",
+    "loss": "cross_entropy",
     "weight_init": "he",
     "zero_init_residual": "off",
     "batch_size": "x1",
@@ -73,6 +74,7 @@ ADDED = {  # tricks that the configuration has only where a checklist names them
 BESIDE = {  # what a trick needs of others to have an effect
     "activation_order": {"stem_activation": "swish"},
     "transfer": {"pretrain": "pretrained"},
+    "loss": {"label_smoothing": "0.0"},
 }
 
 
@@ -189,6 +191,7 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
         "pooling": {"network", "loss", "update"},
         "transfer": {"update"},
         "weight_init": {"network", "loss", "update"},
+        "loss": {"loss", "update"},
         "zero_init_residual": {"network", "loss", "update"},
         "batch_size": {"numbers"},
         "cutmix": {"batches", "loss", "update"},

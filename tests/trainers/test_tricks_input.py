@@ -16,12 +16,12 @@ from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.prepare import Normalizer
 from darkmagic.trainers.data.shapes import Shapes
-from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.hooks import Hooks, refuse_conflicts
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.randomness import generator
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.trick import NotApplicable, Trick
+from darkmagic.trainers.trick import Conflict, NotApplicable, Trick
 from darkmagic.trainers.tricks.input_geometry import InputGeometry
 from darkmagic.trainers.tricks.input_scaling import (
     PcaWhitening,
@@ -191,6 +191,13 @@ def test_two_crops_conflict() -> None:
     """As two losses do."""
     with pytest.raises(ValueError, match="a and b both give crop_training"):
         Hooks({"a": InputGeometry(), "b": InputGeometry()}, seed=0)
+
+
+def test_whitening_refuses_evaluation_at_another_size() -> None:
+    """Its matrix is of one size; a crop of the same size is none of its business."""
+    with pytest.raises(Conflict, match="whitening is of one image size"):
+        refuse_conflicts({"scaling": PcaWhitening(), "geometry": InputGeometry(test_size=1.25)})
+    refuse_conflicts({"scaling": PcaWhitening(), "geometry": InputGeometry(crop=0.875)})
 
 
 @pytest.mark.parametrize(

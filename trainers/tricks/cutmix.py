@@ -32,6 +32,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -73,6 +74,8 @@ class CutMix(Trick):
 
     alpha: float = 1.0
 
+    mixes_targets: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.alpha <= 0:
             raise ValueError(f"alpha={self.alpha}: need alpha > 0 (trick/cutmix=off for none)")
@@ -94,6 +97,8 @@ class CutMixOrMixup(Trick):
 
     cutmix_alpha: float = 1.0
     mixup_alpha: float = 0.2
+
+    mixes_targets: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.cutmix_alpha <= 0 or self.mixup_alpha <= 0:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.augment.boxes import crop_boxes
 from darkmagic.trainers.augment.resample import crop_middle, resize, resize_boxes
 from darkmagic.trainers.models.sizes import require_size
-from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.trick import EditStage, Trick
 
 __all__ = ["InputGeometry"]
 
@@ -57,6 +57,10 @@ class InputGeometry(Trick):
 
     def _test_size(self, images: Tensor) -> tuple[int, int]:
         return _scaled(images, self.test_size)
+
+    @property
+    def edit_stage(self) -> EditStage:
+        return EditStage.CHECK
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         require_size(model, example, self._test_size(example))

@@ -9,8 +9,8 @@ the first layer the correlations between pixels.
 When it helps: scaling matters less once batch normalisation follows; whitening helped shallow
 networks on small images.
 Conflicts: pretrained weights want the scaling that they were trained with. Whitening is of one
-image size and cannot go with tricks that change it; it amplifies what is weak, noise too,
-which `ridge` holds back.
+image size, and so refused with evaluation at another (input_geometry); it amplifies what is
+weak, noise too, which `ridge` holds back.
 Source: LeCun et al. 1998, "Efficient BackProp", section 4.3; Krizhevsky 2009, "Learning Multiple
 Layers of Features from Tiny Images", appendix A, for whitening; Mishkin et al. 2017 (arXiv
 1606.02228) for a comparison.
@@ -27,6 +27,7 @@ from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
 from darkmagic.trainers.data.stats import sample_images
 from darkmagic.trainers.trick import NotApplicable, Trick
+from darkmagic.trainers.tricks.input_geometry import InputGeometry
 
 __all__ = ["PcaWhitening", "Squeeze", "ZeroCentre", "whitening_matrix"]
 
@@ -71,6 +72,11 @@ class PcaWhitening(Trick):
     def __post_init__(self) -> None:
         if self.ridge <= 0:
             raise ValueError(f"ridge={self.ridge}: need ridge > 0")
+
+    def conflict(self, other: Trick) -> str | None:
+        if isinstance(other, InputGeometry) and other.test_size != 1:
+            return "whitening is of one image size, and evaluation would be at another"
+        return None
 
     def fit_scaling(self, data: Data) -> Scaling:
         numbers = data.channels * data.size[0] * data.size[1]

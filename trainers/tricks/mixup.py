@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -48,6 +49,8 @@ class Mixup(Trick):
     """Blend each batch with itself, with weights drawn from Beta(alpha, alpha)."""
 
     alpha: float = 0.2
+
+    mixes_targets: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.alpha <= 0:

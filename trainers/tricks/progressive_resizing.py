@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.augment.resample import resize
 from darkmagic.trainers.models.sizes import require_size
-from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.trick import EditStage, Trick
 
 __all__ = ["ProgressiveResizing"]
 
@@ -64,6 +64,10 @@ class ProgressiveResizing(Trick):
             for side in size
         )
         return height, width
+
+    @property
+    def edit_stage(self) -> EditStage:
+        return EditStage.CHECK
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         require_size(model, example, self._size((example.shape[2], example.shape[3]), 0.0))
