@@ -5,47 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import re
-import select
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu"]
-FIVE = (
-    "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, sgd_momentum, adam]},"
-    "{name: lr_regime, section: s, options: [cosine_power_cycles, cosine, gamma_decay]}]"
-)
-"""A checklist of the baseline and four trials."""
-
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "darkmagic.cli", *words]
-
-
-def _run(*words: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        _command(*words),
-        cwd=folder,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+from commanding import TINY, run_command
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Run the article's checklist on tiny data; return its folder and what was printed."""
     folder = tmp_path_factory.mktemp("run")
-    return folder, _run(
+    return folder, run_command(
         "checklist", "run", *TINY, "epochs=2", "seeds=2", folder=folder, DARKMAGIC_CACHE=str(folder)
     )
 
@@ -59,7 +32,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path) -> None:
     """And fits a terminal of 80 columns."""
-    done = _run(*words, "--help", folder=tmp_path, COLUMNS="80", TERM="dumb")
+    done = run_command(*words, "--help", folder=tmp_path, COLUMNS="80", TERM="dumb")
     assert done.returncode == 0
     assert "Usage: " in done.stdout
     if words != ["checklist"]:
@@ -94,13 +67,13 @@ def test_the_table_is_the_last_thing_said(
 def test_report_shows_the_same_table(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """From MLflow, by its own command."""
     folder, done = ran
-    shown = _run("report", folder=folder)
+    shown = run_command("report", folder=folder)
     assert shown.returncode == 0
     assert _rows(shown.stdout) == _rows(done.stdout)
-    listed = _run("report", "--sort", "checklist", "--runs", folder=folder)
+    listed = run_command("report", "--sort", "checklist", "--runs", folder=folder)
     names = [line.split()[0] for line in _rows(listed.stdout)]
     assert names[:3] == ["baseline", "lr_regime=gamma_decay", "lr_regime=cosine"]
-    watched = _run("report", "--watch", "1", folder=folder)
+    watched = run_command("report", "--watch", "1", folder=folder)
     assert _rows(watched.stdout) == _rows(shown.stdout)
 
 
@@ -108,7 +81,7 @@ def test_report_writes_every_format(ran: tuple[Path, subprocess.CompletedProcess
     """To stdout, nothing else beside it."""
     folder, _ = ran
     formats = {
-        f: _run("report", "--format", f, folder=folder).stdout
+        f: run_command("report", "--format", f, folder=folder).stdout
         for f in ("csv", "json", "md", "tex", "html")
     }
     assert len(list(csv.reader(io.StringIO(formats["csv"])))) == 17
@@ -124,12 +97,12 @@ def test_trained_runs_predict_together(
 ) -> None:
     """Two seeds of one trial, or the best of several trials; too few are said."""
     folder, _ = ran
-    seeds = _run("ensemble", "-k", "2", "--devices", "cpu", folder=folder)
+    seeds = run_command("ensemble", "-k", "2", "--devices", "cpu", folder=folder)
     assert seeds.returncode == 0, seeds.stderr
     assert re.search(r"baseline seed 1 +\d+\.\d\d", seeds.stdout)
     assert "2 runs together" in seeds.stdout
     words = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
-    trials = _run("ensemble", *words, folder=folder)
+    trials = run_command("ensemble", *words, folder=folder)
     assert "on the test set" in trials.stdout
     for words, message in {
         ("-k", "3"): "there are 2 seeds of baseline",
@@ -139,7 +112,7 @@ def test_trained_runs_predict_together(
         ("--split", "train"): "choose val or test",
         ("nothing",): "no experiment 'nothing'",
     }.items():
-        refused = _run("ensemble", *words, folder=folder)
+        refused = run_command("ensemble", *words, folder=folder)
         assert refused.returncode == 2
         assert message in refused.stderr
 
@@ -148,7 +121,7 @@ def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[s
     """And says so."""
     folder, done = ran
     words = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
-    again = _run(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
+    again = run_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
     assert again.returncode == 0
     assert "started" not in again.stderr
     assert again.stdout == done.stdout
@@ -180,7 +153,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
     tmp_path: Path, words: list[str], message: str
 ) -> None:
     """And nothing is left behind."""
-    done = _run(*words, folder=tmp_path)
+    done = run_command(*words, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -190,17 +163,17 @@ def test_bad_input_is_one_line_and_exit_code_two(
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     """Where the line alone does not help."""
-    done = _run("--debug", "checklist", "plan", "epocs=3", folder=tmp_path)
+    done = run_command("--debug", "checklist", "plan", "epocs=3", folder=tmp_path)
     assert "Traceback" in done.stderr
     assert "UserError" in done.stderr
 
 
 def test_plan_says_what_each_trial_changes(tmp_path: Path) -> None:
     """Fifteen lines and the number of runs; with --estimate, how long."""
-    done = _run("checklist", "plan", "seeds=3", folder=tmp_path)
+    done = run_command("checklist", "plan", "seeds=3", folder=tmp_path)
     assert "48 runs: 16 trials x 3 seeds" in done.stdout
     assert re.search(r"5 +pretrain +none +pretrained", done.stdout)
-    timed = _run("checklist", "plan", *TINY, "--estimate", folder=tmp_path)
+    timed = run_command("checklist", "plan", *TINY, "--estimate", folder=tmp_path)
     assert re.search(r"15 .*swish +\d+ s", timed.stdout), timed.stderr
     assert "of training on one device" in timed.stdout
 
@@ -208,7 +181,7 @@ def test_plan_says_what_each_trial_changes(tmp_path: Path) -> None:
 def test_dry_run_trains_every_trial_and_keeps_nothing(tmp_path: Path) -> None:
     """What CI runs; the user's own data set need not be there."""
     words = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept"]
-    done = _run("checklist", "run", "--dry-run", *words, folder=tmp_path)
+    done = run_command("checklist", "run", "--dry-run", *words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "dry run: 16 of 16 trials work" in done.stdout
     assert not (tmp_path / "kept").exists()
@@ -217,7 +190,7 @@ def test_dry_run_trains_every_trial_and_keeps_nothing(tmp_path: Path) -> None:
 def test_dry_run_fails_with_a_trial(tmp_path: Path) -> None:
     """A network that cannot take the images fails all sixteen."""
     words = ["model=own", "model.build._target_=torch.nn.Flatten"]
-    done = _run("checklist", "run", "--dry-run", *words, folder=tmp_path)
+    done = run_command("checklist", "run", "--dry-run", *words, folder=tmp_path)
     assert done.returncode == 1
     assert "dry run: 0 of 16 trials work" in done.stdout
     assert "the data have 10 classes" in done.stdout
@@ -225,98 +198,22 @@ def test_dry_run_fails_with_a_trial(tmp_path: Path) -> None:
 
 def test_train_one_and_several(tmp_path: Path) -> None:
     """Each a line with its directory; a choice of several needs -m."""
-    one = _run("train", *TINY, "trick/label_smoothing=0.2", folder=tmp_path)
+    one = run_command("train", *TINY, "trick/label_smoothing=0.2", folder=tmp_path)
     assert one.returncode == 0, one.stderr
     assert re.search(r"label_smoothing='0.2' +\d+\.\d\d .*finished", one.stdout)
     words = ["trick/optimizer=adam,sgd_nesterov", "tricks.lr_regime.cycles=1"]
-    several = _run("train", "-m", *TINY, *words, folder=tmp_path)
+    several = run_command("train", "-m", *TINY, *words, folder=tmp_path)
     assert len(re.findall("finished", several.stdout)) == 2
-    refused = _run("train", *TINY, words[0], folder=tmp_path)
+    refused = run_command("train", *TINY, words[0], folder=tmp_path)
     assert refused.returncode == 2
 
 
 def test_tricks_and_their_cards(tmp_path: Path, repo: Path) -> None:
     """The inventory, and one card with its options and their fields."""
-    inventory = _run("tricks", folder=tmp_path)
+    inventory = run_command("tricks", folder=tmp_path)
     tricks = {folder.name for folder in (repo / "sweeps" / "conf" / "trick").iterdir()}
     assert tricks <= set(re.findall(r"^ (\w+) ", inventory.stdout, re.MULTILINE))
-    card = _run("tricks", "mixup", folder=tmp_path).stdout
+    card = run_command("tricks", "mixup", folder=tmp_path).stdout
     assert card.startswith("mixup: ")
     assert "Source: Zhang et al. 2018" in card
     assert "trick/mixup=on  (alpha=0.2)" in card
-
-
-def _children(pid: int) -> set[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    found = {int(child) for child in path.read_text().split()} if path.exists() else set()
-    return found | {pid for child in found for pid in _children(child)}
-
-
-def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
-    """Ctrl-C in a terminal: the children end, it says how to go on, and going on finishes."""
-    words = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
-    pid, terminal = pty.fork()
-    if pid == 0:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # jobs in the background ignore it
-        os.chdir(tmp_path)
-        os.execve(sys.executable, _command(*words), env)
-    output, seen = "", set()
-    deadline = time.monotonic() + 150
-    interrupted = False
-    while time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.1)[0]:
-            try:
-                output += os.read(terminal, 65536).decode(errors="replace")
-            except OSError:
-                break
-        seen |= _children(pid)
-        if not interrupted and list(tmp_path.rglob("result.json")):
-            os.write(terminal, b"\x03")
-            interrupted = True
-    _, status = os.waitpid(pid, 0)
-    assert interrupted
-    assert os.waitstatus_to_exitcode(status) == 130
-    assert "To go on: darkmagic checklist run" in output
-    assert output.count("\x1b[?25l") == output.count("\x1b[?25h")  # the cursor is back
-    assert not _still_alive(seen)
-    done = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
-    assert len(done) < 5
-    again = _run(*words, folder=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert len(list(tmp_path.rglob("result.json"))) == 5
-    assert {path: path.stat().st_mtime_ns for path in done} == done
-    assert re.search(rf"{len(done)} trials? needs? no training", again.stderr)
-
-
-def test_children_end_with_a_killed_orchestrator(tmp_path: Path) -> None:
-    """Also when it has no time to say goodbye."""
-    words = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
-    process = subprocess.Popen(
-        _command(*words), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    seen: set[int] = set()
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list(tmp_path.rglob("checkpoint.pt")):
-        seen |= _children(process.pid)
-        time.sleep(0.1)
-    seen |= _children(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert len(seen) >= 3
-    assert not _still_alive(seen)
-
-
-def _still_alive(pids: set[int], patience: float = 10) -> set[int]:
-    """Return those of `pids` that have not ended within `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return {pid for pid in pids if _alive(pid)}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
