@@ -15,17 +15,23 @@ __all__ = ["watch"]
 
 FALLS = 0.98  # of the first epoch's loss
 EXPLODES = 1.5
-GUESSING = 0.8  # of log(K)
+GUESSING = 0.8  # of the loss of guessing
 GAP, LEAST_GAP = 2.0, 0.1  # times the training loss; nats
 RISES, LEAST_RISE = 1.15, 0.05  # times the lowest validation loss; nats
 LEARNING = 0.7  # of the loss a quarter of the epochs before; a decaying rate alone gives 0.8
 
 
-def watch(events: Sequence[Mapping[str, Any]], classes: int | None = None) -> list[str]:
+def watch(
+    events: Sequence[Mapping[str, Any]],
+    classes: int | None = None,
+    guessing_loss: float | None = None,
+) -> list[str]:
     """Return notes on the epochs of one trial, in their order; none where nothing is amiss.
 
     `events` are those of its `events.jsonl`, of which the type `epoch` counts: `train_loss` and
-    `val_loss` in nats, None where they were not finite. `classes` is K, where it is known.
+    `val_loss`, None where they were not finite. `classes` is K and `guessing_loss` the training
+    loss of logits that are all alike, where they are known: that of cross-entropy is log(K), and
+    another loss is not compared with validation's cross-entropy.
     """
     epochs = [event for event in events if event.get("type", "epoch") == "epoch"]
     if not epochs:
@@ -35,11 +41,14 @@ def watch(events: Sequence[Mapping[str, Any]], classes: int | None = None) -> li
     exploding = _exploding(train, val)
     if exploding:
         return [exploding]
-    notes = [_not_falling(train), _guessing(train, classes)]
+    entropy = None if classes is None or classes < 2 else math.log(classes)
+    guessing = entropy if guessing_loss is None else guessing_loss
+    notes = [_not_falling(train), _guessing(train, guessing)]
     found = [note for note in notes if note]
     if found:
         return found
-    notes = [_overfitting(train, val), _still_learning(train, val)]
+    alike = entropy is None or guessing is None or math.isclose(guessing, entropy, rel_tol=1e-3)
+    notes = [_overfitting(train, val, alike=alike), _still_learning(train, val)]
     return [note for note in notes if note]
 
 
@@ -69,16 +78,16 @@ def _not_falling(train: Sequence[float]) -> str:
     )
 
 
-def _guessing(train: Sequence[float], classes: int | None) -> str:
-    if classes is None or classes < 2 or train[-1] < GUESSING * math.log(classes):
+def _guessing(train: Sequence[float], guessing: float | None) -> str:
+    if guessing is None or train[-1] < GUESSING * guessing:
         return ""
     return (
         f"underfitting: a training loss of {train[-1]:.2f} is near that of guessing, "
-        f"{math.log(classes):.2f}; train longer, or with less regularisation"
+        f"{guessing:.2f}; train longer, or with less regularisation"
     )
 
 
-def _overfitting(train: Sequence[float], val: Sequence[float]) -> str:
+def _overfitting(train: Sequence[float], val: Sequence[float], *, alike: bool) -> str:
     best = min(range(len(val)), key=val.__getitem__)
     rises = val[-1] > RISES * val[best] and val[-1] > val[best] + LEAST_RISE
     if rises and train[-1] < train[best]:
@@ -87,7 +96,7 @@ def _overfitting(train: Sequence[float], val: Sequence[float]) -> str:
             f"to {val[-1]:.2f} while the training loss fell to {train[-1]:.2f}; regularise more, "
             "or train for fewer epochs"
         )
-    if val[-1] > GAP * train[-1] + LEAST_GAP:
+    if alike and val[-1] > GAP * train[-1] + LEAST_GAP:
         return (
             f"overfitting: a validation loss of {val[-1]:.2f} against {train[-1]:.2f} in training; "
             "regularise more, or get more images"

@@ -74,7 +74,8 @@ class Entry:
         self.result = result
         self.status, self.reason = Status(result["status"]), result["reason"]
         if self.status in (Status.FINISHED, Status.DIVERGED):
-            self.watched = watch(read_events(self.directory)[0], result.get("classes"))
+            events, _ = read_events(self.directory)
+            self.watched = watch(events, result.get("classes"), result.get("guessing_loss"))
 
     def record(self) -> TrialRecord:
         """Return what a comparison reads of it, as it would from MLflow."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from torch.optim.swa_utils import update_bn
 
 from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
@@ -196,6 +197,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         val_loss=last["val_loss"],
         val_images=len(evaluation.correct),
         classes=len(data.classes),
+        guessing_loss=_guessing_loss(hooks, len(data.classes)),
         test_accuracy=test_accuracy,
         train_loss=last["train_loss"],
         epochs=len(state.history),
@@ -208,6 +210,12 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         pretrained_share=share,
         device=_device_name(device),
     )
+
+
+def _guessing_loss(hooks: Hooks, classes: int) -> float:
+    """Return the loss of logits that are all alike: log(K) of cross-entropy, smoothed or not."""
+    hard = F.one_hot(torch.tensor([0]), classes).float()
+    return hooks.loss(torch.zeros(1, classes), hard).item()
 
 
 def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:

@@ -58,6 +58,15 @@ def test_guessing_needs_the_number_of_classes() -> None:
     assert watch(epochs) == []
 
 
+def test_another_loss_is_compared_with_itself_alone() -> None:
+    """Binary cross-entropy guesses at K log 2; its size says nothing beside validation's."""
+    low = _epochs([6.9, 1.0, 0.1, 0.05, 0.05], [2.2, 0.9, 0.8, 0.8, 0.8])
+    assert "a validation loss" in watch(low, 10, math.log(10))[0]
+    assert watch(low, 10, 10 * math.log(2)) == []
+    high = _epochs([6.9, 6.4, 6.2], [2.2, 2.1, 2.1])
+    assert "near that of guessing, 6.93" in watch(high, 10, 10 * math.log(2))[0]
+
+
 def test_other_events_are_left_out() -> None:
     """Starts have no losses, and upstream training is another network's."""
     upstream = [{**event, "type": "upstream"} for event in _epochs([2.3] * 4, [2.3] * 4)]
