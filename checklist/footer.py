@@ -11,12 +11,13 @@ from darkmagic.checklist.power import Setting, best_of_chance, half_width
 from darkmagic.checklist.rows import Row
 from darkmagic.checklist.verdicts import Verdict, failures
 
-__all__ = ["footer"]
+__all__ = ["endings", "footer"]
 
 ASSUMED_SPREAD = 0.2
 SHORT_EPOCHS = 100
 MANY = 3
 """Trials: what more of them share is said in one note."""
+WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
 KIND = re.compile(r":| from epoch | at the end| in epoch ")
 
 
@@ -32,14 +33,22 @@ def footer(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
     ]
 
 
+def endings(comparison: Comparison) -> list[str]:
+    """Return why runs of each row have no result, where there are such."""
+    rows = comparison.rows
+    return [_ended(row) for row in rows if row.verdict in WITHOUT_RESULT or failures(row.statuses)]
+
+
+def _ended(row: Row) -> str:
+    return f"{row.name}: {row.said}" + (f" ({row.reason})" if row.reason else "") + "."
+
+
 def _state(comparison: Comparison) -> Iterator[str]:
     baseline = comparison.baseline
     if comparison.waiting:
-        until = (
-            "verdicts come with the last"
-            if not comparison.look
-            else (f"the verdicts are those of look {comparison.look}")
-        )
+        until = "verdicts come with the last"
+        if comparison.look:
+            until = f"the verdicts are those of look {comparison.look}"
         yield f"{_count(comparison.waiting, 'run')} of this look have not ended: {until}."
     if not baseline.accuracies and not comparison.waiting:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."
@@ -119,8 +128,8 @@ def _rows(comparison: Comparison) -> Iterator[str]:
 
 
 def _about(row: Row) -> str | None:
-    if row.verdict in (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT):
-        return f"{row.name}: {row.said}" + (f" ({row.reason})" if row.reason else "") + "."
+    if row.verdict in WITHOUT_RESULT:
+        return _ended(row)
     if row.verdict is Verdict.UNSTABLE:
         return (
             f"{row.name}: its seeds spread by {row.spread:.2f} points, far wider than the other "

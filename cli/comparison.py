@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from darkmagic.checklist.footer import endings
 from darkmagic.checklist.formatting import interval, p_value, percent, points, ratio, values
 from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
@@ -47,7 +48,7 @@ def comparison_view(
 ) -> RenderableType:
     """Return the table for `width` columns, with what it means and what to do below.
 
-    `alone` leaves both out, for runs that are thrown away.
+    `alone` leaves out all but how runs ended, for ones that are thrown away.
     """
     columns = list(_columns(report, width, every_run=every_run))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
@@ -66,7 +67,8 @@ def comparison_view(
             table.add_row(Text(section, style="bold"))
         table.add_row(*(column.cell(row) for column in columns))
     marked = width >= MEDIUM and any(row.unbeaten for row in report.rows)
-    return table if alone else Group(table, *_below(report, marked=marked))
+    below = _notes(endings(report.comparison)) if alone else _below(report, marked=marked)
+    return Group(table, *below)
 
 
 def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:
@@ -133,14 +135,17 @@ def _bar(row: Row, reach: float) -> Text:
     return Text("".join(cells).rstrip(), STYLES.get(row.verdict, ""))
 
 
+def _notes(notes: Sequence[str]) -> list[RenderableType]:
+    return [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes]
+
+
 def _below(report: Report, *, marked: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if report.advice.sentences:
         parts += [Text(), Text(" ".join(report.advice.sentences))]
     if report.notes:
         parts.append(Text())
-    notes = [*report.notes, *([MARKED] if marked else [])]
-    parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes]
+    parts += _notes([*report.notes, *([MARKED] if marked else [])])
     for why, command in report.advice.steps:
         parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]
     return parts

@@ -18,16 +18,12 @@ from darkmagic.trainers.files import EventLog
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.optimizer import Adam, Lion, Muon, Sam, ScheduleFree, Sgd
-from training import RECIPE, epochs_of, same, train_in
+from training import RECIPE, StopsAfter, epochs_of, same, train_in
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-class _StopsAfter(Exception):  # noqa: N818
-    """Stands for whatever interrupts a run between epochs."""
 
 
 @pytest.mark.parametrize(
@@ -46,11 +42,11 @@ def test_resumed_training_ends_in_the_same_weights(
 
     def stop(event: dict[str, object]) -> None:
         if event["epoch"] == 2:
-            raise _StopsAfter
+            raise StopsAfter
 
     part = tmp_path / "part"
     part.mkdir()
-    with pytest.raises(_StopsAfter):
+    with pytest.raises(StopsAfter):
         train(recipe, part, tell=stop)
     resumed = train(recipe, part)
     checkpoint = load_checkpoint(part)

@@ -19,7 +19,12 @@ from darkmagic.trainers.tricks.mixup import Mixup
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
-__all__ = ["RECIPE", "epochs_of", "same", "train_in"]
+__all__ = ["RECIPE", "StopsAfter", "epochs_of", "same", "train_in"]
+
+
+class StopsAfter(Exception):  # noqa: N818
+    """Stands for whatever interrupts a run between epochs."""
+
 
 RECIPE = Recipe(
     dataset=Shapes(count=200),
