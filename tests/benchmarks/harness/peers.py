@@ -58,8 +58,10 @@ class Peer:
 
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
     def call(self, function: str, **arguments: Any) -> Any:
         """Return what `function` of the script returned. Raises `RuntimeError` with its error."""

@@ -15,16 +15,17 @@ from rich.table import Table
 from harness.machine import machine
 from harness.turns import Measured, ratio
 
-__all__ = ["Row", "arguments", "compared", "limited", "publish", "unmeasured"]
+__all__ = ["RESULTS", "Row", "arguments", "compared", "figure", "limited", "publish", "unmeasured"]
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line. `value` is what `goal` is about; `low` and `high` its lowest and highest turn.
+    """One line. `value` is what the goal is about; `low` and `high` its lowest and highest turn.
 
-    `reached` is None where nothing was measured, and then `note` says why.
+    The goal is to be `at_least` or `at_most` a number; a row may have none. `value` is None
+    where nothing was measured, and then `note` says why.
     """
 
     what: str
@@ -35,10 +36,29 @@ class Row:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    goal: str = ""
-    reached: bool | None = None
+    at_least: float | None = None
+    at_most: float | None = None
     note: str = ""
     equal_work: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def goal(self) -> str:
+        """The goal in words; empty where there is none."""
+        if self.at_least is not None:
+            return f"at least {self.at_least:g} times"
+        return "" if self.at_most is None else f"at most {self.at_most:g}"
+
+    def reached(self, slack: float = 1.0) -> bool | None:
+        """Return whether the goal, made `slack` times easier, was reached.
+
+        None where there is no goal or no figure.
+        """
+        if self.value is None or not self.goal:
+            return None
+        if self.at_least is not None:
+            return self.value >= self.at_least / slack
+        assert self.at_most is not None
+        return self.value <= self.at_most * slack
 
 
 def compared(
@@ -48,7 +68,7 @@ def compared(
     ours: Measured,
     theirs: Measured,
     *,
-    at_least: float,
+    at_least: float | None,
     rate: bool = True,
     note: str = "",
     equal_work: Mapping[str, Any] | None = None,
@@ -68,15 +88,14 @@ def compared(
         value=ratios.median,
         low=low,
         high=high,
-        goal=f"at least {at_least:g} times",
-        reached=ratios.median >= at_least,
+        at_least=at_least,
         note=note,
         equal_work=equal_work or {},
     )
 
 
 def limited(
-    what: str, unit: str, ours: Measured, *, at_most: float, peer: str = "", note: str = ""
+    what: str, unit: str, ours: Measured, *, at_most: float | None, peer: str = "", note: str = ""
 ) -> Row:
     """Return the row of a figure that is to be no more than `at_most`."""
     low, high = ours.spread
@@ -88,15 +107,23 @@ def limited(
         value=ours.median,
         low=low,
         high=high,
-        goal=f"at most {at_most:g}",
-        reached=ours.median <= at_most,
+        at_most=at_most,
         note=note,
     )
 
 
-def unmeasured(what: str, peer: str, unit: str, *, goal: str, why: str) -> Row:
+def unmeasured(
+    what: str,
+    peer: str,
+    unit: str,
+    *,
+    why: str,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Row:
     """Return the row of what could not be measured here."""
-    return Row(what=what, peer=peer, unit=unit, goal=goal, note=f"not measured: {why}")
+    note = f"not measured: {why}"
+    return Row(what, peer, unit, at_least=at_least, at_most=at_most, note=note)
 
 
 def arguments(description: str | None, *, repeats: int = 5) -> argparse.ArgumentParser:
@@ -141,12 +168,12 @@ def _table(name: str, rows: Sequence[Row]) -> Table:
     table.add_column("", overflow="fold")
     for row in rows:
         turns = "" if row.low is None else f"{row.low:.3g} to {row.high:.3g}"
-        reached = {True: "reached", False: "missed", None: ""}[row.reached]
+        reached = {True: "reached", False: "missed", None: ""}[row.reached()]
         table.add_row(
             row.what,
             row.peer,
             row.unit,
-            *(_figure(value) for value in (row.ours, row.theirs, row.value)),
+            *(figure(value) for value in (row.ours, row.theirs, row.value)),
             turns,
             row.goal,
             " ".join(part for part in (reached, row.note) if part),
@@ -154,7 +181,8 @@ def _table(name: str, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """Return three digits, or whole numbers with commas from 1,000 on; nothing for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

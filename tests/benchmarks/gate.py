@@ -1,0 +1,49 @@
+"""The ratios that need no GPU, at half their goal: what `.ci/run` holds every change to.
+
+    python tests/benchmarks/gate.py [NAME ...]
+
+Runs each benchmark small (`--quick`) and fails when a figure is not within twice its goal: a
+machine may be noisy, and small runs flatter nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.render import rows_of
+from harness.table import figure
+
+FOLDER = Path(__file__).resolve().parent
+GATED = ("autoaugment", "one_trial", "noop_trials", "tracking", "packing_cpu", "startup", "scaling")
+SLACK = 2.0
+
+
+def main() -> int:
+    """Run them; return how many rows are worse than half their goal."""
+    worse = 0
+    for name in sys.argv[1:] or GATED:
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / f"{name}.py"), "--quick", "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        print(f"{name} ({time.perf_counter() - started:.0f} s)")
+        for row in rows_of(json.loads(done.stdout)):
+            held = row.reached(SLACK)
+            if held is None:
+                continue
+            worse += not held
+            mark = "ok" if held else "WORSE THAN HALF ITS GOAL"
+            beside = f" beside {row.peer}" if row.peer else ""
+            print(f"  {row.what}{beside}: {figure(row.value)}, goal {row.goal}: {mark}")
+    return worse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The committed results as one page of tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.table import RESULTS, Row, figure
+
+__all__ = ["page", "results", "rows_of"]
+
+HEAD = """# What was measured
+
+Each table is one command of `tests/benchmarks/`, run with `--results`. Sides took turns; figures
+are medians, and the lowest and the highest turn stand beside them. A row without a figure was not
+measured, and says why.
+"""
+
+
+def results(folder: Path = RESULTS) -> dict[str, Mapping[str, Any]]:
+    """Return the committed results by their names, in order."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def rows_of(result: Mapping[str, Any]) -> list[Row]:
+    """Return a result's rows."""
+    return [Row(**row) for row in result["rows"]]
+
+
+def page(folder: Path = RESULTS) -> str:
+    """Return all results as Markdown."""
+    return "\n".join([HEAD, *(line for name in results(folder) for line in _table(name, folder))])
+
+
+def _table(name: str, folder: Path) -> Iterator[str]:
+    result = results(folder)[name]
+    machine = result["machine"]
+    packages = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
+    yield f"## {name}\n"
+    yield (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"GPU: {machine['gpu'] or 'none'}; Python {machine['python']}, {packages}; "
+        f"{result['repeats']} turns; {machine['date']}.\n"
+    )
+    yield "| what | beside | unit | ours | theirs | ratio or figure | turns | goal | |"
+    yield "|---|---|---|--:|--:|--:|--:|---|---|"
+    for row in rows_of(result):
+        turns = "" if row.low is None else f"{figure(row.low)} to {figure(row.high)}"
+        reached = {True: "reached", False: "**missed**", None: ""}[row.reached()]
+        note = "; ".join(part for part in (reached, row.note) if part)
+        cells = [row.what, row.peer, row.unit]
+        cells += [figure(row.ours), figure(row.theirs), figure(row.value), turns, row.goal, note]
+        yield "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+    yield ""
+
+
+if __name__ == "__main__":
+    (RESULTS / "README.md").write_text(page())
