@@ -1,4 +1,8 @@
-"""The peer's half of `harness.peers`: the standard library alone, for any environment."""
+"""The peer's half of `harness.peers`: the standard library alone, for any environment.
+
+Import it first: from then on what libraries print goes to standard error, and only answers are
+written to the output.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,17 @@ from typing import Any
 
 __all__ = ["serve"]
 
+_answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
 
 def serve(*functions: Callable[..., Any]) -> None:
-    """Answer calls from standard input, a JSON line each, until it ends.
-
-    What libraries print goes to standard error: only answers are written to the output.
-    """
+    """Answer calls from standard input, a JSON line each, until it ends."""
     by_name = {function.__name__: function for function in functions}
-    with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)
-        for line in sys.stdin:
-            name, arguments = json.loads(line)
-            try:
-                answer = {"value": by_name[name](**arguments)}
-            except Exception:  # noqa: BLE001 (the caller raises it)
-                answer = {"error": traceback.format_exc()}
-            print(json.dumps(answer), file=answers, flush=True)
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        try:
+            answer = {"value": by_name[name](**arguments)}
+        except Exception:  # noqa: BLE001 (the caller raises it)
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), file=_answers, flush=True)
