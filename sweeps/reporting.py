@@ -50,7 +50,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         comparison=comparison,
         facts=_facts(snapshot.tags),
         words=tuple(json.loads(snapshot.tags.get(WORDS, "[]"))),
-        epochs=max(epochs, default=None),
+        epochs=statistics.mode(epochs) if epochs else None,
         run_seconds=statistics.fmean(seconds) if seconds else None,
         cards=snapshot.cards,
         reproduce=_reproduce(snapshot),
