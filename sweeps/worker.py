@@ -98,8 +98,11 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         test_set=resolved["test_set"],
         amp=resolved["amp"],
         channels_last=resolved["channels_last"],
+        compile=resolved["compile"],
         device=resolved["runtime"]["device"],
         workers=resolved["runtime"]["workers"],
+        cuda_graphs=resolved["runtime"]["cuda_graphs"],
+        cache=str(cache_folder(resolved["runtime"]["cache"])),
     )
 
 
