@@ -47,7 +47,7 @@ def compile_if_faster(
     key = architecture_key(eager, images)
     folder = cache / "inductor"
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # which torch itself sets by now
     compiled: nn.Module = torch.compile(eager.network, dynamic=False)  # type: ignore[assignment]
     step = dataclasses.replace(eager, forward=compiled)
     rewind = Rewind(eager.network, eager.optimizer, eager.average, eager.device)
