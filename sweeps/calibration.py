@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from darkmagic.sweeps.packing import (
 
 if TYPE_CHECKING:
     from darkmagic.trainers.rate import Rate
+    from darkmagic.trainers.recipe import Recipe
 
 __all__ = ["MOST", "CalibrationError", "calibrate", "measure_together"]
 
@@ -46,14 +47,16 @@ def calibrate(
     mps: Mapping[str, str] | str,
     seconds: float = SECONDS,
     most: int = MOST,
+    recipe: Callable[[dict[str, Any]], Recipe] | None = None,
 ) -> Packing:
     """Return how to pack `trials` like `resolved` on the device of `lease`.
 
     Doubles the trials at once while that pays and they fit, in plain processes and, where `mps`
     is its clients' environment, under it; where it is words, they say why it cannot be had.
-    Leaves no results. Raises `CalibrationError` where one trial alone cannot be measured.
+    Leaves no results. `recipe` makes a trial of `resolved`, in place of what a sweep makes of it.
+    Raises `CalibrationError` where one trial alone cannot be measured.
     """
-    (first,) = measure_together(resolved, lease, 1, seconds)
+    (first,) = measure_together(resolved, lease, 1, seconds, recipe)
     alone = Measured(PLAIN, 1, first.steps_per_second)
     if not is_worth(trials, first.steps, alone.rate):
         return choose([alone], "the sweep is too short to try more")
@@ -65,7 +68,7 @@ def calibrate(
         while count <= limit:
             place = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
             try:
-                rates = measure_together(resolved, place, count, seconds)
+                rates = measure_together(resolved, place, count, seconds, recipe)
             except CalibrationError as error:
                 stopped = f"{count} at once in {way}: {error}"
                 break
@@ -83,15 +86,18 @@ def _ways(mps: Mapping[str, str] | str) -> list[tuple[str, Mapping[str, str]]]:
 
 
 def measure_together(
-    resolved: dict[str, Any], lease: Lease, count: int, seconds: float
+    resolved: dict[str, Any],
+    lease: Lease,
+    count: int,
+    seconds: float,
+    recipe: Callable[[dict[str, Any]], Recipe] | None = None,
 ) -> list[Rate]:
     """Return the rates of `count` trials like `resolved`, all measured over the same time."""
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder, contextlib.ExitStack() as jobs:
         started = []
         for index in range(count):
-            job = forkserver.start(
-                _measure, resolved, folder, index, seconds, env=lease.env, threads=lease.threads
-            )
+            work = (recipe or _sweep_recipe, resolved, folder, index, seconds)
+            job = forkserver.start(_measure, *work, env=lease.env, threads=lease.threads)
             jobs.callback(job.stop)
             started.append(job)
         _wait_until_warm(started, Path(folder))
@@ -121,12 +127,22 @@ def _rate(job: forkserver.Job) -> Rate:
     return rate
 
 
-def _measure(resolved: dict[str, Any], folder: str, index: int, seconds: float) -> Rate | str:
-    """Measure one of the trials, in the child; return its rate, or words for why there is none.
-
-    Pretraining is left out: it changes no step.
-    """
+def _sweep_recipe(resolved: dict[str, Any]) -> Recipe:
+    """Return a sweep's trial without its pretraining, which changes no step."""
     from darkmagic.sweeps.worker import PRETRAINING, make_recipe
+
+    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
+    return make_recipe({**resolved, "tricks": tricks})
+
+
+def _measure(
+    recipe: Callable[[dict[str, Any]], Recipe],
+    resolved: dict[str, Any],
+    folder: str,
+    index: int,
+    seconds: float,
+) -> Rate | str:
+    """Measure one of the trials, in the child; return its rate, or words for why there is none."""
     from darkmagic.trainers.rate import measure_rate
 
     def ready() -> None:
@@ -134,9 +150,8 @@ def _measure(resolved: dict[str, Any], folder: str, index: int, seconds: float) 
         while not (Path(folder) / GO).exists():
             time.sleep(0.002)
 
-    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
     try:
-        return measure_rate(make_recipe({**resolved, "tricks": tricks}), seconds, ready)
+        return measure_rate(recipe(resolved), seconds, ready)
     except Exception as error:  # noqa: BLE001 (said to the user, who then trains one by one)
         message = (str(error).strip().splitlines() or [""])[0]
         return f"{type(error).__name__}: {message}"
