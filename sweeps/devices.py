@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import forkserver
 
-__all__ = ["Lease", "make_leases"]
+__all__ = ["AUTO", "CPU", "Lease", "make_leases", "resolve_devices"]
 
 CPU = "cpu"
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -20,32 +21,40 @@ class Lease:
 
     device: str  # "cpu", or what CUDA_VISIBLE_DEVICES is to be
     threads: int
+    extra: Mapping[str, str] = field(default_factory=dict)  # of the environment, such as MPS's
 
     @property
     def env(self) -> Mapping[str, str]:
         """The environment of a process that sees this device only."""
-        return {"CUDA_VISIBLE_DEVICES": "" if self.device == CPU else self.device}
+        return {**self.extra, "CUDA_VISIBLE_DEVICES": "" if self.device == CPU else self.device}
 
 
 def make_leases(
-    devices: str | int | Sequence[int | str], trials_per_device: int | None
+    devices: str | int | Sequence[int | str],
+    trials_per_device: int | str | None,
+    extra: Mapping[str, str] | None = None,
 ) -> list[Lease]:
     """Return as many leases as trials may run at once.
 
     `devices` is "auto" (every GPU, or the CPU without one), "cpu", an index, or a list of
-    indices. `trials_per_device` is 1 on a GPU and the number of cores on a CPU if None: one
-    single-threaded trial a core does 1.5 times the work of one trial on all cores.
+    indices. `trials_per_device`, where it is "auto" or None, is the number of cores on a CPU: one
+    single-threaded trial a core does 1.5 times the work of one trial on all cores. On a GPU it
+    is 1 here: `leased` finds out how many pay.
     """
-    names = _resolve(devices)
+    names = resolve_devices(devices)
     cores = len(os.sched_getaffinity(0))
-    each = trials_per_device or (cores if names == [CPU] else 1)
-    if each < 1:
-        raise UserError(f"trials_per_device={trials_per_device}: need 1 or more")
+    if trials_per_device in (None, AUTO):
+        each = cores if names == [CPU] else 1
+    elif isinstance(trials_per_device, int) and trials_per_device >= 1:
+        each = trials_per_device
+    else:
+        raise UserError(f"trials_per_device={trials_per_device}: need 1 or more, or auto")
     threads = max(1, cores // (each * len(names)))
-    return [Lease(name, threads) for _ in range(each) for name in names]
+    return [Lease(name, threads, extra or {}) for _ in range(each) for name in names]
 
 
-def _resolve(devices: str | int | Sequence[int | str]) -> list[str]:
+def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
+    """Return the names of `devices` as leases have them. `UserError` for what is not there."""
     if devices == CPU:
         return [CPU]
     visible = _visible_gpus()

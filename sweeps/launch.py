@@ -13,9 +13,10 @@ from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.composition import load_job_config
-from darkmagic.sweeps.devices import make_leases
+from darkmagic.sweeps.leasing import leased
 from darkmagic.sweeps.observer import current_observer
 from darkmagic.sweeps.pool import Call, Ended, run_calls
+from darkmagic.sweeps.view import current_view
 
 __all__ = ["launch_local"]
 
@@ -28,7 +29,7 @@ def launch_local(
     initial_job_idx: int,
     *,
     devices: Any,
-    trials_per_device: int | None,
+    trials_per_device: Any,
 ) -> list[JobReturn]:
     """Run a job for each of `job_overrides`; return what became of each, in their order.
 
@@ -52,7 +53,6 @@ def launch_local(
         configs.append(job_config)
 
     observer = current_observer()
-    observer.launching([(_directory(job_config), job_config) for job_config in configs])
     singletons = Singleton.get_state()
     calls = [Call(_run, (hydra_context, task_function, c, singletons)) for c in configs]
     jobs: dict[int, JobReturn] = {}
@@ -61,9 +61,9 @@ def launch_local(
         jobs[index] = _job_return(ended, configs[index])
         observer.ended(index, jobs[index], ended.exit_code)
 
-    run_calls(
-        calls, make_leases(devices, trials_per_device), on_start=observer.started, on_end=on_end
-    )
+    with leased(devices, trials_per_device, configs, current_view().note) as leases:
+        observer.launching([(_directory(job_config), job_config) for job_config in configs])
+        run_calls(calls, leases, on_start=observer.started, on_end=on_end, blame=_blame)
     return [jobs[index] for index in range(len(configs))]
 
 
@@ -87,6 +87,23 @@ def _run(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
+
+
+def _blame(ended: Ended) -> str | None:
+    """Return what a job suffered from that its neighbours on the device may have caused.
+
+    Memory is shared, and under MPS a fault of one process ends all the others on the device.
+    """
+    job = ended.value
+    if not isinstance(job, JobReturn) or job.status is not JobStatus.COMPLETED:
+        return None
+    result = job.return_value
+    if not isinstance(result, dict) or result.get("status") != "failed":
+        return None
+    reason = str(result.get("reason", ""))
+    if "OutOfMemoryError" in reason or "can't allocate memory" in reason:
+        return "out of memory"
+    return "a CUDA error" if "CUDA error" in reason else None
 
 
 def _job_return(ended: Ended, config: DictConfig) -> JobReturn:

@@ -247,7 +247,8 @@ def _check_numbers(config: DictConfig) -> None:
             **{
                 key: config[key]
                 for key in ("epochs", "batch_size", "max_steps", "amp", "ema_decay")
-            }
+            },
+            cuda_graphs=config.runtime.cuda_graphs,
         )
     except OmegaConfBaseException as error:
         raise UserError(str(error).strip().splitlines()[0]) from error

@@ -5,6 +5,7 @@ Runs in a forked child. Imports no MLflow: the orchestrator reads this trial's d
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 import sys
@@ -21,6 +22,7 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.identity import identity, resolve
 from darkmagic.sweeps.layout import FINAL, cache_folder, read_result
+from darkmagic.sweeps.pool import RETRIED
 from darkmagic.trainers.checkpoint import CHECKPOINT
 from darkmagic.trainers.files import RESULT, EventLog, write_json
 from darkmagic.trainers.hooks import refuse_conflicts
@@ -50,8 +52,13 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
     if multiprocessing.parent_process() is not None:
         _log_to(directory / "log.txt")
     (directory / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False))
-    EventLog(directory).append({"type": "start", "pid": os.getpid(), "time": time.time()})
+    start = {"type": "start", "pid": os.getpid(), "time": time.time()}
+    EventLog(directory).append({**start, "retried": os.environ.get(RETRIED, "")})
     result = _outcome(resolved, directory)
+    if RETRIED in os.environ:
+        again = f"trained again, alone: {os.environ[RETRIED]}"
+        reason = f"{result.reason}; {again}" if result.reason else again
+        result = dataclasses.replace(result, reason=reason)
     write_json(directory / RESULT, result.as_dict())
     return result.as_dict()
 
@@ -98,8 +105,11 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         test_set=resolved["test_set"],
         amp=resolved["amp"],
         channels_last=resolved["channels_last"],
+        compile=resolved["compile"],
         device=resolved["runtime"]["device"],
         workers=resolved["runtime"]["workers"],
+        cuda_graphs=resolved["runtime"]["cuda_graphs"],
+        cache=str(cache_folder(resolved["runtime"]["cache"])),
     )
 
 

@@ -29,7 +29,7 @@ __all__ = ["SAMPLES", "fingerprint"]
 SAMPLES = 101  # places of a schedule; even a one-epoch step of a long one shows in its shape
 STEPS = 3
 BATCH = 32  # images are enough to tell, and a large network stays quick
-NO_NUMBERS = {"dataset", "build", "tricks", "device", "workers"}
+NO_NUMBERS = {"dataset", "build", "tricks", "device", "workers", "cuda_graphs", "cache"}
 """Fields of a recipe whose effect shows, and those that have none on the result."""
 
 

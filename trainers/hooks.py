@@ -148,6 +148,16 @@ class Hooks:
         """What, beside the network and the batch, decides how long a step takes."""
         return repr([self._optimizer, *self._resize.values()])
 
+    @property
+    def resizes(self) -> bool:
+        """Whether training images change their size over training."""
+        return bool(self._resize)
+
+    @property
+    def decay_moves(self) -> bool:
+        """Whether weight decay changes over training."""
+        return bool(self._weight_decay)
+
     def factors(self, progress: float) -> tuple[float, float]:
         """Return the lr and weight decay factors at `progress` in [0, 1]."""
         return (

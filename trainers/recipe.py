@@ -14,6 +14,12 @@ if TYPE_CHECKING:  # so that numbers can be checked where torch is not imported
 
 __all__ = ["Recipe", "check_numbers"]
 
+WORDS = {
+    "amp": ("auto", "bf16", "off"),
+    "shuffle": ("every_epoch", "once", "never"),
+    "cuda_graphs": ("auto", "on", "off"),
+}
+
 
 def check_numbers(
     *,
@@ -26,6 +32,7 @@ def check_numbers(
     lr_scale: float = 1.0,
     patience: int | None = None,
     shuffle: str = "every_epoch",
+    cuda_graphs: str = "auto",
 ) -> None:
     """Raise `ValueError`, one line, for a number outside its range."""
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
@@ -33,8 +40,6 @@ def check_numbers(
             raise ValueError(f"{name}={value}: need 1 or more")
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps={max_steps}: need 1 or more, or null")
-    if amp not in ("auto", "bf16", "off"):
-        raise ValueError(f"amp={amp!r}: choose from auto, bf16, off")
     if ema_decay is not None and not 0 < ema_decay < 1:
         raise ValueError(f"ema_decay={ema_decay}: need 0 < ema_decay < 1, or null")
     if clip_grad_norm is not None and clip_grad_norm <= 0:
@@ -43,8 +48,9 @@ def check_numbers(
         raise ValueError(f"lr_scale={lr_scale}: need more than 0")
     if patience is not None and patience < 1:
         raise ValueError(f"patience={patience}: need 1 or more, or null")
-    if shuffle not in ("every_epoch", "once", "never"):
-        raise ValueError(f"shuffle={shuffle!r}: choose from every_epoch, once, never")
+    for name, word in {"amp": amp, "shuffle": shuffle, "cuda_graphs": cuda_graphs}.items():
+        if word not in WORDS[name]:
+            raise ValueError(f"{name}={word!r}: choose from {', '.join(WORDS[name])}")
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,11 @@ class Recipe:
     test_set: bool = False  # evaluate the test set too, once, after training
     amp: str = "auto"  # auto: bf16 where the hardware has it; bf16; off
     channels_last: bool = True
+    compile: bool = False  # the network's training pass, by inductor, where that is faster
     device: str = "auto"
     workers: int = 0  # processes that read images which do not fit in memory
+    cuda_graphs: str = "auto"  # on a GPU: auto (where they are faster), on, off
+    cache: str | None = None  # the folder of compiled code; ~/.cache/darkmagic
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -86,4 +95,5 @@ class Recipe:
             lr_scale=self.lr_scale,
             patience=self.patience,
             shuffle=self.shuffle,
+            cuda_graphs=self.cuda_graphs,
         )

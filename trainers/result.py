@@ -38,6 +38,7 @@ class Result:
     flops: int | None = None  # of one image's forward pass, a multiply-add counting as 2
     pretrained_share: float | None = None  # of the pretrained tensors, in use; in [0, 1]
     device: str = ""
+    stepping: str = ""  # eager or graph, compiled or not, and why
     torch: str = torch.__version__
 
     def as_dict(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +25,14 @@ def training_step(
     device: torch.device,
     amp: str,
     clip_grad_norm: float | None,
+    before_update: Callable[[], None] | None = None,
 ) -> Tensor:
     """Update `network` by one batch; return the loss (0-d, detached) at the weights before.
 
     The optimizer gets a closure, by torch's protocol, so that one that needs the gradient
     in several places a step (SAM) works as any other. Only the first call moves the running
     statistics of batch normalisation: later ones are at weights that do not stay.
+    `before_update` is called when the gradients are there.
     """
     calls = 0
 
@@ -45,6 +47,8 @@ def training_step(
         loss.backward()  # type: ignore[no-untyped-call]
         if clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), clip_grad_norm)
+        if before_update is not None:
+            before_update()
         return loss.detach()
 
     loss: Tensor = optimizer.step(closure)  # type: ignore[assignment, arg-type]

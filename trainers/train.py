@@ -6,7 +6,6 @@ device: losses are summed where they are made and read once at the epoch's end.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -25,24 +24,20 @@ from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.device import (
     idle_memory_bytes,
     peak_memory_bytes,
-    pick_device,
-    reset_peak_memory,
     synchronize,
 )
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.files import CORRECT, EventLog
-from darkmagic.trainers.hooks import Hooks, edit_recipe
-from darkmagic.trainers.memory_format import pick_memory_format
+from darkmagic.trainers.make_step import choose, describe
 from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
-from darkmagic.trainers.models.build import input_channels
-from darkmagic.trainers.network import example_batch, make_network
 from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.randomness import derive_seed
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.result import Result, count_flops, count_parameters, median_step_seconds
-from darkmagic.trainers.step import training_step, use_average
+from darkmagic.trainers.result import Result, count_parameters, median_step_seconds
+from darkmagic.trainers.step import use_average
+from darkmagic.trainers.stepping import Step
+from darkmagic.trainers.trial import Trial
 from darkmagic.trainers.tricks.early_stopping import has_stalled
-from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 __all__ = ["train"]
 
@@ -100,23 +95,10 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
     """
     started = time.perf_counter()
-    recipe = edit_recipe(recipe)
-    device = pick_device(recipe.device)
-    idle_memory_bytes()  # the data count as memory of training
-    data = recipe.dataset.load(recipe.split_seed)
-    reset_peak_memory(device)
-    hooks = Hooks(recipe.tricks, recipe.seed)
-    network = make_network(recipe, data, hooks)
-    example = example_batch(network, data)
-    flops = count_flops(network, example)
-    share = take_pretrained_share(network)
-
-    memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
-    network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval() if recipe.ema_decay is not None else None
-    state = _State(network, hooks.build_optimizer(network, recipe.lr_scale), average)
-    channels = input_channels(network) or data.channels
-    pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
+    trial = Trial.prepare(recipe)
+    recipe, device, hooks, pipeline = trial.recipe, trial.device, trial.hooks, trial.pipeline
+    network = trial.network
+    state = _State(network, trial.optimizer, trial.average)
     plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
     total_steps = sum(plan)
 
@@ -128,29 +110,24 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     status, reason = "finished", ""
     evaluation: Evaluation | None = None
     network.train()
+    step_once: Step | None = None
+    stepping = ""
     for epoch in range(len(state.history), len(plan)):
         if has_stalled([event["val_loss"] for event in state.history], recipe.patience):
             reason = f"stopped early, after epoch {epoch} of {len(plan)}"
             break
+        step = sum(plan[:epoch])
+        use_average(state.optimizer, averaged=False)
+        if step_once is None:
+            hooks.schedule(state.optimizer, step / total_steps)
+            step_once, stepping = choose(trial, epoch, total_steps - step, log)
         epoch_started = time.perf_counter()
         torch.manual_seed(derive_seed(recipe.seed, "network", epoch))  # dropout and the like
         loss_sum = torch.zeros((), device=device)
-        step = sum(plan[:epoch])
-        use_average(state.optimizer, averaged=False)
         for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
             hooks.schedule(state.optimizer, step / total_steps)
-            loss_sum += training_step(
-                network,
-                state.optimizer,
-                hooks,
-                images,
-                targets,
-                device=device,
-                amp=recipe.amp,
-                clip_grad_norm=recipe.clip_grad_norm,
-            )
-            if state.average is not None:
-                _update_average(state.average, network, _ema_decay(recipe, step))
+            share = None if state.average is None else 1 - _ema_decay(recipe, step)
+            loss_sum += step_once(images, targets, share)
             step += 1
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
@@ -196,8 +173,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         val_accuracy=last["val_accuracy"],
         val_loss=last["val_loss"],
         val_images=len(evaluation.correct),
-        classes=len(data.classes),
-        guessing_loss=_guessing_loss(hooks, len(data.classes)),
+        classes=len(trial.data.classes),
+        guessing_loss=_guessing_loss(hooks, len(trial.data.classes)),
         test_accuracy=test_accuracy,
         train_loss=last["train_loss"],
         epochs=len(state.history),
@@ -206,9 +183,10 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         train_seconds=sum(e["seconds"] for e in state.history),
         peak_memory_bytes=max(e["peak_memory"] for e in state.history),
         parameters=count_parameters(drop_auxiliary_heads(network)),
-        flops=flops,
-        pretrained_share=share,
+        flops=trial.flops,
+        pretrained_share=trial.pretrained_share,
         device=_device_name(device),
+        stepping=stepping if step_once is None else describe(step_once, stepping),
     )
 
 
@@ -240,17 +218,6 @@ def _show_average(
 def _ema_decay(recipe: Recipe, step: int) -> float:
     assert recipe.ema_decay is not None
     return min(recipe.ema_decay, (1 + step) / (10 + step) if recipe.ema_warmup else 1)
-
-
-@torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move `average` towards `network`; what does not average (counters) is copied."""
-    current = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(current[name], 1 - decay)
-        else:
-            value.copy_(current[name])
 
 
 def _save_correct(directory: Path, correct: Tensor) -> None:

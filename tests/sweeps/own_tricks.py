@@ -24,6 +24,8 @@ class Misbehave(Trick):
             raise NotApplicable("this network has no eyebrows")
         if os.environ.get("CUDA_VISIBLE_DEVICES") is None or not _training():
             return model
+        if self.how == "memory" and "DARKMAGIC_RETRIED" not in os.environ:
+            raise torch.OutOfMemoryError("planted")
         if self.how == "raise":
             raise RuntimeError("planted error")
         if self.how == "exit":

@@ -16,7 +16,8 @@ def _identity(*words: str) -> str:
 
 @pytest.mark.parametrize(
     "word",
-    ["runtime.device=cpu", "runtime.out=elsewhere", "runtime.workers=9", "seeds=3",
+    ["runtime.device=cpu", "runtime.out=elsewhere", "runtime.workers=9", "runtime.cuda_graphs=off",
+     "seeds=3",
      "baseline=vanilla", "hydra.launcher.devices=cpu", "runtime.experiment=x"],
 )  # fmt: skip
 def test_where_and_beside_what_do_not_matter(word: str) -> None:
@@ -27,7 +28,7 @@ def test_where_and_beside_what_do_not_matter(word: str) -> None:
 @pytest.mark.parametrize(
     "word",
     ["seed=1", "epochs=3", "lr=0.2", "trick/mixup=on", "split_seed=1", "model.build.width=8",
-     "tricks.lr_regime.cycles=3", "amp=off", "dataset.source.val_fraction=0.3"],
+     "tricks.lr_regime.cycles=3", "amp=off", "compile=true", "dataset.source.val_fraction=0.3"],
 )  # fmt: skip
 def test_what_changes_the_result_matters(word: str) -> None:
     """Each gives another identity."""

@@ -23,7 +23,10 @@ __all__ = ["Lion"]
 
 
 class Lion(torch.optim.Optimizer):
-    """`beta1` weighs the momentum in a step, `beta2` in what is kept of it; decay is decoupled."""
+    """`beta1` weighs the momentum in a step, `beta2` in what is kept of it; decay is decoupled.
+
+    Rate and decay of a group may be tensors (0-d), which are read on the device.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,8 @@ class Lion(torch.optim.Optimizer):
             _foreach_mul_(params, 1 - lr * group["weight_decay"])
             directions = _foreach_lerp(momenta, grads, 1 - beta1)
             _foreach_sign_(directions)
-            _foreach_add_(params, directions, alpha=-lr)
+            _foreach_mul_(directions, -lr)
+            _foreach_add_(params, directions)
             _foreach_lerp_(momenta, grads, 1 - beta2)
         return loss
 

@@ -23,13 +23,13 @@ class Sam(torch.optim.Optimizer):
 
     def __init__(self, base: torch.optim.Optimizer, rho: float) -> None:
         super().__init__(base.param_groups, {})
-        self._base = base
+        self.base = base
         self._rho = rho
         self._share_groups()
 
     def _share_groups(self) -> None:
-        self.param_groups = self._base.param_groups
-        self.state = self._base.state
+        self.param_groups = self.base.param_groups
+        self.state = self.base.state
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -47,14 +47,14 @@ class Sam(torch.optim.Optimizer):
         with torch.enable_grad():
             closure()
         _foreach_copy_(params, before)
-        self._base.step()
+        self.base.step()
         return loss
 
     def state_dict(self) -> dict[str, Any]:
         """Return that of the base."""
-        return self._base.state_dict()
+        return self.base.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load that of the base."""
-        self._base.load_state_dict(state_dict)
+        self.base.load_state_dict(state_dict)
         self._share_groups()

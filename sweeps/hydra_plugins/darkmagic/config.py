@@ -22,13 +22,13 @@ class ChecklistSweeperConf:
 
 @dataclass
 class LocalLauncherConf:
-    """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: 1 on a GPU, the
-    number of cores on a CPU, if null.
+    """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: a number, or auto: on
+    a GPU as many as pay, by a calibration of seconds; on a CPU one a core.
     """
 
     _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
     devices: Any = "auto"
-    trials_per_device: int | None = None
+    trials_per_device: Any = "auto"
 
 
 ConfigStore.instance().store(

@@ -16,7 +16,7 @@ __all__ = ["LocalLauncher"]
 class LocalLauncher(Launcher):
     """Runs jobs of any Hydra application on this machine's devices."""
 
-    def __init__(self, devices: Any = "auto", trials_per_device: int | None = None) -> None:
+    def __init__(self, devices: Any = "auto", trials_per_device: Any = "auto") -> None:
         self._devices = devices
         self._trials_per_device = trials_per_device
         self._hydra_context: HydraContext

@@ -1,0 +1,75 @@
+"""NVIDIA's Multi-Process Service: processes that share a GPU at the same time, not in turn.
+
+Ours is a control daemon with pipe and log directories of its own, which no one else's clients
+find, and which is told to quit at the end. A daemon that someone else started, and the GPU's
+own settings, are left alone. Source: NVIDIA, "Multi-Process Service", sections on provisioning
+and on `nvidia-cuda-mps-control`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+__all__ = ["MpsUnavailable", "mps_server"]
+
+CONTROL = "nvidia-cuda-mps-control"
+PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
+DEFAULT = Path("/tmp/nvidia-mps/control")  # noqa: S108 (NVIDIA's choice, which is only looked at)
+SECONDS = 30
+
+
+class MpsUnavailable(Exception):  # noqa: N818 (a finding, not an error)
+    """There is no MPS of our own to be had here; the message says why."""
+
+
+@contextlib.contextmanager
+def mps_server() -> Iterator[Mapping[str, str]]:
+    """Run a daemon of our own; give the environment of its clients.
+
+    Raises `MpsUnavailable`. Clients have to be gone when this ends.
+    """
+    program = shutil.which(CONTROL)
+    if program is None:
+        raise MpsUnavailable(f"no MPS: {CONTROL} is not installed")
+    if PIPES in os.environ or DEFAULT.exists():
+        raise MpsUnavailable("no MPS of our own: another daemon is there, which is left alone")
+    with tempfile.TemporaryDirectory(prefix="dm-mps-") as folder:  # sockets need short paths
+        env = {PIPES: f"{folder}/pipe", LOGS: f"{folder}/log"}
+        for directory in env.values():
+            Path(directory).mkdir()
+        _control(program, ["-d"], env)
+        try:
+            yield env
+        finally:
+            with contextlib.suppress(MpsUnavailable):  # gone already
+                _control(program, [], env, words="quit\n")
+
+
+def _control(program: str, options: list[str], env: Mapping[str, str], words: str = "") -> None:
+    """Call the control program. The daemon is to see all GPUs: leases name them as they are."""
+    everything = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
+    with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open as long as the daemon
+        try:
+            done = subprocess.run(  # noqa: S603 (found on the path, fixed options)
+                [program, *options],
+                env={**everything, **env},
+                input=words,
+                stdout=output,
+                stderr=output,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MpsUnavailable(f"no MPS: {error}") from error
+        output.seek(0)
+        said = output.read().strip().splitlines()
+    if done.returncode != 0:
+        why = said[-1] if said else f"it ended with code {done.returncode}"
+        raise MpsUnavailable(f"no MPS: {why}")

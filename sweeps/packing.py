@@ -1,0 +1,83 @@
+"""How many trials to train at once on a device, from what was measured: no device is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["MPS", "PLAIN", "Measured", "Packing", "choose", "how_many_fit", "is_worth", "pays"]
+
+PLAIN, MPS = "plain processes", "MPS"
+MORE = 1.1  # times the rate, which twice the trials are to bring, or the search ends
+CLOSE = 0.95  # of the highest rate; fewer trials that reach it are taken
+HEADROOM = 0.9  # of the free memory; other trials of a checklist need other amounts
+CONTEXT = 600 * 2**20  # bytes of a process's CUDA context and libraries, on a recent GPU
+WORTH_SECONDS = 120  # of serial training; below it calibrating takes as long
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`trials` trained at once in the way `way`: their steps a second, summed."""
+
+    way: str
+    trials: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Packing:
+    """What was chosen, how many times as fast as one trial it is, and the ground for it."""
+
+    way: str
+    trials: int
+    times: float
+    measured: tuple[Measured, ...] = ()
+    stopped: str = ""  # why no more trials were tried
+
+    def __str__(self) -> str:
+        if self.trials == 1:
+            text = "1 trial at a time on a GPU"
+        else:
+            under = " under MPS" if self.way == MPS else ""
+            text = f"{self.trials} trials at once{under}: {self.times:.1f} times one"
+        return f"{text} ({self.stopped})" if self.stopped else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Packing:
+        """Return the packing that `as_dict` was of."""
+        measured = tuple(Measured(**each) for each in content["measured"])
+        return cls(**{**content, "measured": measured})
+
+
+def choose(measured: Sequence[Measured], stopped: str = "") -> Packing:
+    """Return the packing of the highest rate, or the one of fewest trials that is close to it.
+
+    Among as many trials plain processes come first. `measured` begins with one trial alone.
+    """
+    alone = measured[0]
+    enough = CLOSE * max(each.rate for each in measured)
+    best = min(
+        (each for each in measured if each.rate >= enough),
+        key=lambda each: (each.trials, each.way != PLAIN),
+    )
+    return Packing(best.way, best.trials, best.rate / alone.rate, tuple(measured), stopped)
+
+
+def how_many_fit(free: int, each: int) -> int:
+    """Return how many trials of `each` bytes, contexts left out, fit in `free` bytes; 1 or more."""
+    return max(1, int(HEADROOM * free / (each + CONTEXT)))
+
+
+def pays(before: Measured, after: Measured) -> bool:
+    """Whether the step from `before` to `after`, of more trials, was worth taking."""
+    return after.rate >= MORE * before.rate
+
+
+def is_worth(trials: int, steps: int, rate: float) -> bool:
+    """Whether `trials` of `steps` each, at `rate` steps a second, are long enough to calibrate."""
+    return trials > 1 and trials * steps / rate >= WORTH_SECONDS

@@ -1,0 +1,53 @@
+"""The pre-activation ResNet-20 that the replicated table was made with."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+__all__ = ["PreActResNet"]
+
+
+class _Block(nn.Module):
+    """Norm, activation, convolution, twice, beside a shortcut (He et al. 2016, 1603.05027).
+
+    Where the width changes, the shortcut is projected from the first activation.
+    """
+
+    def __init__(self, inputs: int, channels: int, stride: int, *, shared: bool) -> None:
+        super().__init__()
+        self.shared = shared
+        self.norm1, self.act1 = nn.BatchNorm2d(inputs), nn.ReLU()
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, 1, bias=False)
+        self.norm2, self.act2 = nn.BatchNorm2d(channels), nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.shortcut: nn.Module = nn.Identity()
+        if inputs != channels:
+            self.shortcut = nn.Conv2d(inputs, channels, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = self.act1(self.norm1(x))
+        branch = self.conv2(self.act2(self.norm2(self.conv1(active))))
+        return branch + self.shortcut(active if self.shared else x)
+
+
+class PreActResNet(nn.Module):
+    """`depth` = 6n + 2 layers: three stages of n blocks, 16, 32 and 64 channels wide."""
+
+    def __init__(self, depth: int = 20, num_classes: int = 10, in_channels: int = 3) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, 1, 1, bias=False)]
+        width = 16
+        for stage in range(3):
+            for block in range((depth - 2) // 6):
+                channels = 16 * 2**stage
+                first = block == 0
+                layers.append(_Block(width, channels, 1 + (first and stage > 0), shared=first))
+                width = channels
+        self.layers = nn.Sequential(*layers, nn.BatchNorm2d(width), nn.ReLU())
+        self.head = nn.Linear(width, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.layers(images).mean((2, 3)))

@@ -1,0 +1,250 @@
+"""Sixteen trials on one GPU: ours, packed as calibrated, against ours in series and the peers.
+
+    python tests/benchmarks/packing_gpu.py [--repeats N] [--json] [--results]
+    python tests/benchmarks/packing_gpu.py --device cpu --quick   # the same path, no GPU
+
+Goals: at least 4 times (ResNet-20, batch 128) and 1.3 times (ResNet-18, batch 512) our own serial
+run, whose process is warm, and at least 1.5 times each peer. Peers are given as many trials at
+once as our calibration chose; background processes all start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import site
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from darkmagic.sweeps import forkserver
+from darkmagic.sweeps.calibration import MOST, calibrate
+from darkmagic.sweeps.devices import Lease, make_leases
+from darkmagic.sweeps.mps import MpsUnavailable, mps_server
+from darkmagic.sweeps.packing import MPS, Packing
+from darkmagic.sweeps.pool import Call, run_calls
+from harness.cifar_trials import WORKLOADS, train_trial
+from harness.machine import versions
+from harness.peers import FOLDER, Peer, environment
+from harness.table import Row, arguments, compared, publish, unmeasured
+from harness.turns import take_turns
+
+GOALS = dict(zip(WORKLOADS, (4.0, 1.3), strict=True))
+PEERS = {"16 background processes": "background", "joblib": "with_joblib", "Ray Tune": "with_ray"}
+AGAINST_PEERS = 1.5
+SERIAL = "our serial run, warm"
+RAY = ["ray[tune]>=2.40"]
+MANY = 10**6  # of steps, so that the calibration is made whatever the size
+
+
+def main() -> None:
+    """Measure and publish."""
+    parser = arguments(__doc__)
+    parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
+    parser.add_argument("--quick", action="store_true", help="the smallest sizes")
+    parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--without", nargs="*", default=[], choices=list(PEERS), help="no such")
+    options = parser.parse_args()
+    if options.quick:
+        options.trials, options.images, options.epochs = 4, 200, 1
+    device = "cpu" if options.device == "cpu" else _gpu()
+    rows: list[Row] = []
+    for workload in WORKLOADS:
+        if device is None:
+            rows += _without_gpu(workload)
+        else:
+            rows += _measure(workload, device, options)
+    publish("packing_gpu", rows, versions("torch", "torchvision", "ray", "joblib"), options)
+
+
+def _gpu() -> str | None:
+    lease = make_leases("auto", 1)[0]
+    return None if lease.device == "cpu" else "cuda"
+
+
+def _without_gpu(workload: str) -> list[Row]:
+    goals = {SERIAL: GOALS[workload], **dict.fromkeys(PEERS, AGAINST_PEERS)}
+    return [
+        unmeasured(
+            f"16 trials: {workload}", peer, "s", goal=f"at least {goal:g} times", why="no GPU"
+        )
+        for peer, goal in goals.items()
+    ]
+
+
+def _measure(workload: str, device: str, options: argparse.Namespace) -> list[Row]:
+    work = {
+        "workload": workload,
+        "images": options.images,
+        "epochs": options.epochs,
+        "device": device,
+        "quick": options.quick,
+    }
+    lease = make_leases("auto", 1)[0] if device == "cuda" else Lease("cpu", 1)
+    results: dict[str, list[dict[str, Any]]] = {}
+    with contextlib.ExitStack() as stack:
+        mps: Mapping[str, str] | str = _mps(stack) if device == "cuda" else "no GPU"
+        packing = _calibrated(work, lease, mps, options)
+        sides = {
+            "ours": _ours(work, lease, packing, mps, options.trials, results),
+            SERIAL: _serial(work, lease, options.trials, results),
+        }
+        for name, function in PEERS.items():
+            if name not in options.without:
+                peer = stack.enter_context(_peer(function))
+                sides[name] = _theirs(peer, name, function, work, packing, options.trials, results)
+        measured = take_turns(sides, repeats=options.repeats)
+    equal = {name: _work(found) for name, found in results.items()}
+    _check(equal)
+    note = f"{packing}; steps: {results['ours'][0]['stepping']}"
+    goals = {SERIAL: GOALS[workload], **dict.fromkeys(PEERS, AGAINST_PEERS)}
+    what = f"{options.trials} trials: {workload}" + (" (quick: tiny)" if options.quick else "")
+    return [
+        compared(
+            what,
+            name,
+            "s",
+            measured["ours"],
+            measured[name],
+            at_least=goals[name],
+            rate=False,
+            note=note,
+            equal_work={"ours": equal["ours"], name: equal[name]},
+        )
+        for name in sides
+        if name != "ours"
+    ]
+
+
+def _mps(stack: contextlib.ExitStack) -> Mapping[str, str] | str:
+    try:
+        return stack.enter_context(mps_server())
+    except MpsUnavailable as finding:
+        return str(finding)
+
+
+def _calibrated(
+    work: dict[str, Any],
+    lease: Lease,
+    mps: Mapping[str, str] | str,
+    options: argparse.Namespace,
+) -> Packing:
+    """Calibrate as a sweep does, of the same trials."""
+    resolved = {"benchmark": work, "tricks": {}}
+    most, seconds = (2, 0.3) if options.quick else (MOST, 3.0)
+    return calibrate(
+        resolved, lease, trials=MANY, mps=mps, seconds=seconds, most=min(most, options.trials),
+        recipe=_recipe,
+    )  # fmt: skip
+
+
+def _recipe(resolved: dict[str, Any]) -> Any:
+    from harness.cifar_trials import make_recipe
+
+    return make_recipe(seed=0, **resolved["benchmark"])
+
+
+def _ours(
+    work: dict[str, Any],
+    lease: Lease,
+    packing: Packing,
+    mps: Mapping[str, str] | str,
+    trials: int,
+    results: dict[str, list[dict[str, Any]]],
+) -> Callable[[], float]:
+    extra = mps if packing.way == MPS and not isinstance(mps, str) else {}
+    threads = max(1, lease.threads // packing.trials)
+    leases = [Lease(lease.device, threads, extra)] * packing.trials
+
+    def run() -> float:
+        calls = [Call(train_trial, (work, seed)) for seed in range(trials)]
+        started = time.perf_counter()
+        ended = run_calls(calls, leases, on_start=lambda _: None, on_end=lambda *_: None)
+        seconds = time.perf_counter() - started
+        results["ours"] = [end.value for end in ended]
+        return seconds
+
+    return run
+
+
+def _serial(
+    work: dict[str, Any], lease: Lease, trials: int, results: dict[str, list[dict[str, Any]]]
+) -> Callable[[], float]:
+    """One process trains all trials, the clock starting when it has trained one already."""
+
+    def run() -> float:
+        job = forkserver.start(_in_series, work, trials, env=lease.env, threads=lease.threads)
+        seconds, results[SERIAL] = job.result()
+        job.stop()
+        return float(seconds)
+
+    return run
+
+
+def _in_series(work: dict[str, Any], trials: int) -> tuple[float, list[dict[str, Any]]]:
+    train_trial({**work, "epochs": 1}, 0)
+    started = time.perf_counter()
+    found = [train_trial(work, seed) for seed in range(trials)]
+    return time.perf_counter() - started, found
+
+
+def _theirs(
+    peer: Peer,
+    name: str,
+    function: str,
+    work: dict[str, Any],
+    packing: Packing,
+    trials: int,
+    results: dict[str, list[dict[str, Any]]],
+) -> Callable[[], float]:
+    def run() -> float:
+        answer = peer.call(function, options=work, trials=trials, at_once=packing.trials)
+        results[name] = answer["results"]
+        return float(answer["seconds"])
+
+    return run
+
+
+def _peer(function: str) -> Peer:
+    """Start a peer's process. Ray has an environment of its own, which sees our packages."""
+    if function != "with_ray":
+        return Peer("packing.py", PYTHONPATH=_path())
+    return Peer("packing.py", environment(RAY), PYTHONPATH=_path())
+
+
+def _path() -> str:
+    own = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join(filter(None, [str(FOLDER), own, *site.getsitepackages()]))
+
+
+def _work(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the trials of one side did: all of them alike, and how well they learnt."""
+    accuracies = [each["val_accuracy"] for each in found if each["val_accuracy"] is not None]
+    return {
+        "finished": sum(each["status"] == "finished" for each in found),
+        "parameters": sorted({each["parameters"] for each in found}),
+        "flops": sorted({each["flops"] for each in found}),
+        "epochs": sorted({each["epochs"] for each in found}),
+        "accuracy": round(statistics.mean(accuracies), 4),
+        "accuracy_spread": round(statistics.pstdev(accuracies), 4),
+    }
+
+
+def _check(equal: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to compare sides that did not do the same."""
+    ours = equal["ours"]
+    for name, theirs in equal.items():
+        for key in ("finished", "parameters", "flops", "epochs"):
+            assert theirs[key] == ours[key], f"{name}: {key} {theirs[key]}, ours {ours[key]}"
+        noise = 3 * max(ours["accuracy_spread"], theirs["accuracy_spread"], 0.01)
+        assert abs(theirs["accuracy"] - ours["accuracy"]) <= noise, f"{name}: accuracy"
+
+
+if __name__ == "__main__":
+    assert Path(FOLDER).is_dir()
+    main()

@@ -1,0 +1,268 @@
+"""CUDA graphs: rates as tensors, steps that leave no trace, and the choice; then the graphs."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from darkmagic.trainers.checkpoint import load_checkpoint
+from darkmagic.trainers.choose_step import FEWEST_STEPS, choose_step, decide
+from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.make_step import make_eager
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.rewind import Rewind
+from darkmagic.trainers.stepping import EagerStep, Step
+from darkmagic.trainers.tensor_schedule import NotCapturable, TensorSchedule
+from darkmagic.trainers.train import train
+from darkmagic.trainers.trial import Trial
+from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.dropout import Dropout
+from darkmagic.trainers.tricks.lr_regime import Cosine
+from darkmagic.trainers.tricks.optimizer import (
+    Adadelta,
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    RmsProp,
+    Sam,
+    ScheduleFree,
+    Sgd,
+)
+from darkmagic.trainers.tricks.progressive_resizing import ProgressiveResizing
+from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
+from darkmagic.trainers.tricks.weight_decay import WeightDecay
+
+RECIPE = Recipe(
+    dataset=Shapes(count=160),
+    build=partial(SmallResNet, depth=8, width=4),
+    tricks={},
+    epochs=2,
+    batch_size=32,
+    device="cpu",
+    ema_decay=0.9,
+)
+CAPTURABLE = [Sgd(0.05, nesterov=True), Adam(), AdamW(), Lion(), Sam(0.05)]
+ON_GPU = [*CAPTURABLE, RmsProp(), Adadelta()]
+BY_HOST = [Muon(), ScheduleFree()]
+
+
+def _name(optimizer: Trick) -> str:
+    return type(optimizer).__name__
+
+
+def _recipe(optimizer: Trick, *, moves: bool = False, device: str = "cpu") -> Recipe:
+    tricks = {"optimizer": optimizer, "lr_regime": Cosine(), "weight_decay": WeightDecay(1e-2)}
+    if moves:
+        tricks["scheduled_weight_decay"] = LinearWeightDecay()
+    return dataclasses.replace(RECIPE, tricks=tricks, device=device)
+
+
+def _eager(recipe: Recipe, *, tensors: bool) -> tuple[Trial, EagerStep]:
+    trial = Trial.prepare(recipe)
+    eager, _ = make_eager(trial)
+    if tensors:
+        schedule = TensorSchedule(
+            trial.optimizer, trial.device, decay_moves=trial.hooks.decay_moves
+        )
+        eager = dataclasses.replace(eager, schedule=schedule)
+    trial.network.train()
+    return trial, eager
+
+
+def _weights(trial: Trial, step: Step, *, steps: int = 6, begin: int = 0) -> torch.Tensor:
+    """Train, and return weights, statistics and their average, flat."""
+    batches = list(trial.pipeline.training_epoch(0))
+    for i in range(begin, steps):
+        trial.hooks.schedule(trial.optimizer, i / 6)
+        step(*batches[i % len(batches)], 0.1)
+    return _flat(trial)
+
+
+def _flat(trial: Trial) -> torch.Tensor:
+    assert trial.average is not None
+    modules = (trial.network, trial.average)
+    return torch.cat(
+        [v.detach().double().flatten() for m in modules for v in m.state_dict().values()]
+    )
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("optimizer", CAPTURABLE, ids=_name)
+def test_rates_as_tensors_train_as_numbers_do(optimizer: Trick, *, moves: bool) -> None:
+    """To single precision, in which a tensor has them, over schedules that move."""
+    recipe = _recipe(optimizer, moves=moves)
+    if moves and isinstance(optimizer, Sam):
+        with pytest.raises(NotCapturable, match="weight decay"):
+            _eager(recipe, tensors=True)
+        return
+    numbers = _weights(*_eager(recipe, tensors=False))
+    tensors = _weights(*_eager(recipe, tensors=True))
+    other = _weights(*_eager(_recipe(optimizer, moves=not moves), tensors=False))
+    # A sign or a small second moment can flip on the last bit of a gradient.
+    close = 1e-3 if isinstance(optimizer, Adam | AdamW | Lion) else 1e-5
+    assert torch.allclose(numbers, tensors, rtol=1e-4, atol=close)
+    if isinstance(optimizer, Sgd):
+        assert (numbers - other).abs().max() > 10 * (numbers - tensors).abs().max()
+
+
+@pytest.mark.parametrize("optimizer", BY_HOST, ids=_name)
+def test_optimizers_that_step_by_the_host_say_so(optimizer: Trick) -> None:
+    """They go step by step."""
+    with pytest.raises(NotCapturable, match="numbers of the host"):
+        _eager(_recipe(optimizer), tensors=True)
+
+
+@pytest.mark.parametrize("begin", [0, 3], ids=["fresh", "under_way"])
+@pytest.mark.parametrize("optimizer", [*CAPTURABLE, *BY_HOST], ids=_name)
+def test_steps_that_are_put_back_leave_no_trace(optimizer: Trick, begin: int) -> None:
+    """Bit for bit, on a network with dropout, at the start and later."""
+    recipe = _recipe(optimizer)
+    dropout = {**recipe.tricks, "dropout": Dropout(0.3, wider_than=8)}
+    recipe = dataclasses.replace(recipe, tricks=dropout, clip_grad_norm=1.0)
+    tensors = optimizer in CAPTURABLE
+    outcomes = []
+    for way in ("untouched", "restored", "in place"):
+        trial, step = _eager(recipe, tensors=tensors)
+        torch.manual_seed(5)
+        _weights(trial, step, steps=begin)
+        if way != "untouched":
+            rewind = Rewind(trial.network, trial.optimizer, trial.average, trial.device)
+            before = _flat(trial)
+            address = next(trial.network.parameters()).data_ptr()
+            step(*next(iter(trial.pipeline.training_epoch(1))), 0.5)
+            assert not torch.equal(before, _flat(trial))
+            if way == "restored" or not tensors:
+                rewind.restore()
+            else:
+                rewind.restore_in_place()
+            assert torch.equal(before, _flat(trial))
+            assert next(trial.network.parameters()).data_ptr() == address
+        outcomes.append(_weights(trial, step, begin=begin))
+    assert torch.equal(outcomes[0], outcomes[1])
+    assert torch.equal(outcomes[0], outcomes[2])
+
+
+def test_the_faster_way_is_taken_and_eager_where_it_is_close() -> None:
+    """By the times alone."""
+    assert decide(0.003, 0.001).used == "graph"
+    assert decide(0.003, 0.0029).used == "eager"
+    assert decide(0.003, 0.004).used == "eager"
+    assert "3.00 times" in str(decide(0.003, 0.001))
+
+
+def _refuse(eager: EagerStep, images: torch.Tensor, targets: torch.Tensor) -> Step:
+    eager(images, targets, 0.5)  # as a warm-up does
+    raise NotCapturable("a step waits for the device: called item")
+
+
+def _itself(eager: EagerStep, images: torch.Tensor, targets: torch.Tensor) -> Step:
+    eager(images, targets, 0.5)
+    return eager
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem", "steps", "capture", "why"),
+    [
+        ("off", None, 1000, _itself, "eager: runtime.cuda_graphs=off"),
+        ("on", "images change their size", 1000, _itself, "eager: images change their size"),
+        ("auto", None, FEWEST_STEPS - 1, _itself, "eager: 199 steps are too few to measure"),
+        ("auto", None, 1000, _refuse, "eager: a step waits for the device: called item"),
+        ("on", None, 3, _refuse, "eager: a step waits for the device: called item"),
+        ("on", None, 3, _itself, "graph: runtime.cuda_graphs=on"),
+        ("auto", None, 1000, _itself, "a graph is"),
+    ],
+)
+def test_a_choice_says_why_and_changes_nothing(
+    mode: str, problem: str | None, steps: int, capture: object, why: str
+) -> None:
+    """Whatever is tried out, training starts from where it stood."""
+    recipe = _recipe(Sgd(0.05))
+    whole = _weights(*_eager(recipe, tensors=True))
+    trial, eager = _eager(recipe, tensors=True)
+    batch = next(iter(trial.pipeline.training_epoch(0)))
+    step, choice = choose_step(
+        eager,
+        *batch,
+        mode=mode,
+        problem=problem,
+        steps=steps,
+        capture=capture,  # type: ignore[arg-type]
+    )
+    assert why in str(choice)
+    assert torch.equal(_weights(trial, step), whole)
+
+
+def test_a_result_says_how_it_stepped(tmp_path: Path) -> None:
+    """On a CPU there is nothing to choose from."""
+    assert train(RECIPE, tmp_path).stepping == "eager"
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+
+@needs_gpu
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("optimizer", ON_GPU, ids=_name)
+def test_a_graph_trains_as_single_launches_do(
+    tmp_path: Path, optimizer: Trick, *, moves: bool
+) -> None:
+    """To bf16's rounding of sums whose order a GPU does not promise, averages included."""
+    recipe = _recipe(optimizer, moves=moves, device="cuda")
+    weights, results = {}, {}
+    for mode in ("on", "off"):
+        directory = tmp_path / mode
+        directory.mkdir()
+        results[mode] = train(dataclasses.replace(recipe, cuda_graphs=mode, amp="off"), directory)
+        checkpoint = load_checkpoint(directory)
+        assert checkpoint is not None
+        weights[mode] = checkpoint["average"]
+    captured = not (moves and isinstance(optimizer, Sam))
+    assert results["on"].stepping.startswith("graph" if captured else "eager")
+    assert results["off"].stepping.startswith("eager: runtime.cuda_graphs=off")
+    for name, value in weights["on"].items():
+        assert torch.allclose(value, weights["off"][name], rtol=1e-2, atol=1e-3), name
+
+
+@needs_gpu
+def test_dropout_draws_anew_at_every_replay(tmp_path: Path) -> None:
+    """And as it would without a graph."""
+    recipe = _recipe(Sgd(0.05), device="cuda")
+    tricks = {**recipe.tricks, "dropout": Dropout(0.5, wider_than=8)}
+    recipe = dataclasses.replace(recipe, tricks=tricks, amp="off")
+    losses = []
+    for mode in ("on", "off"):
+        directory = tmp_path / mode
+        directory.mkdir()
+        losses.append(train(dataclasses.replace(recipe, cuda_graphs=mode), directory).train_loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@needs_gpu
+def test_what_cannot_be_captured_says_why(tmp_path: Path) -> None:
+    """Images that change their size, optimizers that step by the host, losses that wait."""
+
+    class Waits(Trick):
+        def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            loss = torch.nn.functional.cross_entropy(logits, targets)
+            return loss * (1.0 if loss.item() > 0 else 2.0)
+
+    plain = _recipe(Sgd(0.05), device="cuda")
+    cases = {
+        "size": (ProgressiveResizing(), "images change their size"),
+        "loss": (Waits(), "waits for the device"),
+        "optimizer": (Muon(), "numbers of the host"),
+    }
+    for name, (trick, why) in cases.items():
+        tricks = {**copy.copy(plain.tricks), name: trick}
+        (tmp_path / name).mkdir()
+        result = train(dataclasses.replace(plain, tricks=tricks, cuda_graphs="on"), tmp_path / name)
+        assert result.status == "finished"
+        assert result.stepping.startswith("eager")
+        assert why in result.stepping
