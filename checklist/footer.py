@@ -35,11 +35,9 @@ def footer(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
 def _state(comparison: Comparison) -> Iterator[str]:
     baseline = comparison.baseline
     if comparison.waiting:
-        until = (
-            "verdicts come with the last"
-            if not comparison.look
-            else (f"the verdicts are those of look {comparison.look}")
-        )
+        until = "verdicts come with the last"
+        if comparison.look:
+            until = f"the verdicts are those of look {comparison.look}"
         yield f"{_count(comparison.waiting, 'run')} of this look have not ended: {until}."
     if not baseline.accuracies and not comparison.waiting:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."

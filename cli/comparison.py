@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Group, JustifyMethod, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from darkmagic.checklist.formatting import interval, p_value, percent, points, ratio, values
@@ -16,6 +13,7 @@ from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
 from darkmagic.checklist.scale import reach_of
 from darkmagic.checklist.verdicts import Verdict
+from darkmagic.cli.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]
 
@@ -50,7 +48,7 @@ def comparison_view(
     `alone` leaves both out, for runs that are thrown away.
     """
     columns = list(_columns(report, width, every_run=every_run))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table = plain_table(edge=False)
     longest = max(len(row.name) for row in report.rows)
     for column in columns:
         fixed = column.head not in ("verdict", "every run, %")
@@ -139,8 +137,5 @@ def _below(report: Report, *, marked: bool) -> list[RenderableType]:
         parts += [Text(), Text(" ".join(report.advice.sentences))]
     if report.notes:
         parts.append(Text())
-    notes = [*report.notes, *([MARKED] if marked else [])]
-    parts += [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes]
-    for why, command in report.advice.steps:
-        parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]
-    return parts
+    parts += map(note, [*report.notes, *([MARKED] if marked else [])])
+    return [*parts, *next_steps(report.advice.steps)]

@@ -57,7 +57,7 @@ def _snapshot(outcome: SweepOutcome) -> Snapshot:
 def _annotate(outcome: SweepOutcome, snapshot: Snapshot, row: Row) -> None:
     """Say the verdict on every run of `row`, unless it is said there already."""
     metrics = dict(_figures(row))
-    said = f"{row.said}" if row.difference is None else f"{row.said} ({row.difference:+.4f})"
+    said = row.said if row.difference is None else f"{row.said} ({row.difference:+.4f})"
     for record in snapshot.records:
         if record.name != row.name or not record.run_id:
             continue
