@@ -1,4 +1,8 @@
 """What the fork server imports before it forks. Nothing here may start CUDA or a thread pool."""
 
+from hydra.core.plugins import Plugins
+
 import darkmagic.sweeps.worker
 import darkmagic.trainers.fingerprint  # noqa: F401
+
+Plugins.instance()  # its scan takes longer than the rest of a child's start
