@@ -49,11 +49,6 @@ class Comparison:
         """The rows beside the baseline: as many tests as were made."""
         return self.rows[1:]
 
-    @property
-    def blocked_seeds(self) -> bool:
-        """Whether runs of one seed are compared with each other."""
-        return self.effects.blocked
-
     def having(self, *verdicts: Verdict) -> tuple[Row, ...]:
         """Return the tricks' rows with one of `verdicts`."""
         return tuple(row for row in self.tricks if row.verdict in verdicts)

@@ -11,8 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from darkmagic.checklist.comparison import Comparison
 from darkmagic.checklist.effects import Effect, estimate_effects
 from darkmagic.checklist.linear import Run
@@ -111,10 +109,10 @@ def _sum_of_parts(combination: Mapping[str, str], sweep: Comparison) -> Effect |
     if any(part is None for part in parts):
         return None
     total = sum(part.difference for part in parts if part is not None)
-    if effects.covariance is None:
+    if effects.joint is None:
         return Effect(total)
     chosen = [effects.trials.index(places[name]) for name in names]
-    variance = float(effects.covariance[np.ix_(chosen, chosen)].sum())
+    variance = float(effects.joint.of(chosen).sum())
     df = min(part.df for part in parts if part is not None)
     return Effect(total, math.sqrt(variance), df)
 

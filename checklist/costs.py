@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from darkmagic.checklist.records import Status, TrialRecord
 
@@ -55,12 +56,13 @@ def unbeaten(points: Mapping[str, tuple[float, float]]) -> set[str]:
     One is beaten by another that gains at least as much, costs no more, and is better in
     one of both.
     """
-    return {
-        name
-        for name, (gain, cost) in points.items()
-        if not any(
-            g >= gain and c <= cost and (g > gain or c < cost)
-            for other, (g, c) in points.items()
-            if other != name
-        )
-    }
+    found: set[str] = set()
+    cheapest = float("inf")  # of those that gain more
+    by_gain = sorted(points.items(), key=lambda point: -point[1][0])
+    for _, equals in groupby(by_gain, key=lambda point: point[1][0]):
+        costs = {name: cost for name, (_, cost) in equals}
+        least = min(costs.values())
+        if least < cheapest:
+            found |= {name for name, cost in costs.items() if cost == least}
+            cheapest = least
+    return found

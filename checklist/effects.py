@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.linear import Design, Run, designs, fit, seed_variance
+from darkmagic.checklist.linear import Design, Indices, Run, designs, fit, seed_variance
 from darkmagic.checklist.spread import (
     Spread,
     find_unstable,
@@ -64,6 +64,27 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Covariance:
+    """Of differences from one baseline, in squared points, kept as what there is to know of it:
+    each trial's `own` variance, and what trials of two groups have in `common`.
+    """
+
+    own: Array
+    common: Array  # (groups, groups)
+    group_of: Indices  # of each trial
+
+    @property
+    def variances(self) -> Array:
+        """Its diagonal."""
+        return self.own + np.diag(self.common)[self.group_of]
+
+    def of(self, places: Sequence[int]) -> Array:
+        """Return the matrix of the trials at `places`."""
+        groups = self.group_of[list(places)]
+        return self.common[np.ix_(groups, groups)] + np.diag(self.own[list(places)])
+
+
+@dataclass(frozen=True)
 class Effects:
     """What a linear model says of every trial, and of the noise that they share."""
 
@@ -76,7 +97,12 @@ class Effects:
     own_spreads: dict[int, float] = field(default_factory=dict)  # the baseline's too
     baseline_unstable: bool = False
     trials: tuple[int, ...] = ()
-    covariance: Array | None = None  # of the differences of `trials`, squared points
+    joint: Covariance | None = None  # of the differences of `trials`
+
+    @property
+    def covariance(self) -> Array | None:
+        """Of all differences, (trials, trials) in squared points: large where there are many."""
+        return None if self.joint is None else self.joint.of(range(len(self.trials)))
 
 
 def estimate_effects(runs: Sequence[Run], resolution: float = 0.0) -> Effects:
@@ -107,24 +133,26 @@ def _estimate(design: Design, least: float) -> Effects:
             for trial, effect in zip(design.trials, design.effects, strict=True)
         }
         return Effects(differences, None, 0, None, design.blocked, float("inf"))
-    own = own_variances(calm, tuple(run for run in design.runs if run.trial in unstable))
+    alone = own_variances(calm, tuple(run for run in design.runs if run.trial in unstable))
     pooled = Spread(max(calm.variance, least), calm.df)
-    prior = prior_df([spread for trial, spread in own.items() if trial not in unstable])
+    prior = prior_df([spread for trial, spread in alone.items() if trial not in unstable])
     spreads = {
-        trial: own[trial]
+        trial: alone[trial]
         if trial in unstable
-        else moderate(own[trial], pooled, prior)
-        if trial in own
+        else moderate(alone[trial], pooled, prior)
+        if trial in alone
         else pooled
         for trial in {run.trial for run in design.runs}
     }
     variances = np.array([spreads[run.trial].variance for run in design.runs])
-    covariance = (design.weights * variances) @ design.weights.T
+    own = np.array([spreads[trial].variance for trial in design.trials]) / design.counts
+    covariance = Covariance(own, (design.shared * variances) @ design.shared.T, design.group_of)
+    errors = np.sqrt(covariance.variances)
     dfs = _satterthwaite(design, spreads, calm.df)
     effects = {
         trial: Effect(
             difference=_tidy(design.effects[place]),
-            error=math.sqrt(covariance[place, place]),
+            error=float(errors[place]),
             df=float(dfs[place]),
             unstable=trial in unstable,
         )
@@ -138,10 +166,10 @@ def _estimate(design: Design, least: float) -> Effects:
         seed_correlation=_share(between, pooled.variance),
         blocked=design.blocked,
         prior_df=prior,
-        own_spreads={trial: math.sqrt(spread.variance) for trial, spread in own.items()},
+        own_spreads={trial: math.sqrt(spread.variance) for trial, spread in alone.items()},
         baseline_unstable=0 in unstable,
         trials=design.trials,
-        covariance=covariance,
+        joint=covariance,
     )
 
 
@@ -160,13 +188,20 @@ def _without_unstable(design: Design) -> tuple[Design, set[int]]:
 
 def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> Array:
     """Return each difference's degrees of freedom, as a sum of variances (Satterthwaite 1946)."""
-    trials = sorted(spreads)
-    of_trial = np.array([[run.trial == trial for trial in trials] for run in design.runs])
-    variances = np.array([spreads[run.trial].variance for run in design.runs])
-    parts = (design.weights**2 * variances) @ of_trial.astype(float)
-    spent = (parts**2 / np.array([spreads[trial].df for trial in trials])).sum(1)
+    known = [spreads[trial] for trial in sorted(spreads)]
+    variances = np.array([spread.variance for spread in known])
+    dfs = np.array([spread.df for spread in known])
+    # Of each group, what every trial's runs put into the variance of its differences.
+    parts = variances * np.array(
+        [np.bincount(design.trial_of, weights) for weights in design.shared**2]
+    )
+    places = np.arange(1, len(known))
+    alone = variances[1:] / design.counts
+    total = parts.sum(1)[design.group_of] + alone
+    mixed = 2 * parts[design.group_of, places] * alone
+    spent = (parts**2 / dfs).sum(1)[design.group_of] + (mixed + alone**2) / dfs[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(spent > 0, np.minimum(parts.sum(1) ** 2 / spent, most), most)
+        return np.where(spent > 0, np.minimum(total**2 / spent, most), most)
 
 
 def _tidy(difference: float) -> float:

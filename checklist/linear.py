@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Design", "Run", "designs", "fit", "seed_variance"]
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int_]
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,23 @@ class Run:
 class Design:
     """Least squares over `runs`: a mean for each trial and, where `blocked`, one for each seed.
 
-    `effects[i]` is trial `trials[i]` minus the baseline, in points; `weights` (trials, runs)
-    are what each run counts for in it; `residuals` and `leverages` are of each run.
+    `effects[i]` is trial `trials[i]` minus the baseline, in points. In it counts each run of
+    that trial for 1 / `counts[i]`, and every run for what `shared` (groups, runs) says of the
+    trial's group besides: trials with the same seeds are one group, so that there are few.
+    Over the runs of any trial but the baseline these shared weights sum to 0. `residuals` and
+    `leverages` are of each run; `trial_of` is its trial's place, 0 for the baseline's.
     """
 
     runs: tuple[Run, ...]
     trials: tuple[int, ...]  # those whose difference can be estimated, without the baseline
     blocked: bool
     effects: Array
-    weights: Array
+    counts: Array  # runs of each trial
+    group_of: Indices  # of each trial
+    shared: Array
     residuals: Array
     leverages: Array
+    trial_of: Indices
     seed_effects: dict[int, float]  # of the blocks; 0 for the first
     df: int
 
@@ -70,7 +76,7 @@ def seed_variance(design: Design) -> float | None:
     """
     if not design.blocked or not design.df:
         return None
-    trials = np.unique([run.trial for run in design.runs], return_inverse=True)[1]
+    trials = design.trial_of
     accuracies = np.array([run.accuracy for run in design.runs])
     counts = np.bincount(trials)
     means = np.bincount(trials, accuracies) / counts
@@ -101,33 +107,58 @@ def fit(runs: Sequence[Run], *, blocked: bool) -> Design:
     """Fit a mean for each trial and, if `blocked`, one for each seed.
 
     The first trial, by number, is the one that the others are compared with; trials that
-    no chain of shared seeds links with it are left out of a blocked model.
+    no chain of shared seeds links with it are left out of a blocked model. The trials' means
+    are eliminated from the normal equations, which leaves one for each seed: time and memory
+    grow with the runs, not with runs times trials.
     """
-    from statsmodels.regression.linear_model import OLS
+    runs = _linked(runs, min(run.trial for run in runs)) if blocked else runs
+    trials, trial_of = np.unique([run.trial for run in runs], return_inverse=True)
+    of_seed = [run.seed if blocked else 0 for run in runs]
+    seeds, seed_of = np.unique(of_seed, return_inverse=True)
+    accuracies = np.array([run.accuracy for run in runs])
+    centre = accuracies.mean()
+    counts = np.bincount(trial_of)
+    means = np.bincount(trial_of, accuracies - centre) / counts
 
-    reference = min(run.trial for run in runs)
-    runs = _linked(runs, reference) if blocked else runs
-    trials = sorted({run.trial for run in runs} - {reference})
-    seeds = sorted({run.seed for run in runs})[1:] if blocked else []
-    trial_of = np.array([run.trial for run in runs])
-    seed_of = np.array([run.seed for run in runs])
-    design = np.column_stack(
-        [
-            np.ones(len(runs)),
-            *(trial_of == trial for trial in trials),
-            *(seed_of == seed for seed in seeds),
-        ]
-    ).astype(float)
-    fitted: Any = OLS(np.array([run.accuracy for run in runs]), design).fit(method="qr")
-    weights = fitted.normalized_cov_params @ design.T
+    table = np.zeros((len(trials), len(seeds)))
+    np.add.at(table, (trial_of, seed_of), 1)
+    shares, group_of = np.unique(table / counts[:, None], axis=0, return_inverse=True)
+    group_of = group_of.reshape(-1)
+    left = accuracies - centre - means[trial_of]
+    inverse, levels = _solve_seeds(table, counts, np.bincount(seed_of, left))
+    centred = means - shares[group_of] @ levels
+
+    against = (shares - shares[group_of[0]]) @ inverse
+    shared = (against @ shares.T)[:, group_of[trial_of]] - against[:, seed_of]
+    shared[:, trial_of == 0] -= 1 / counts[0]
+    within = shares @ inverse
+    around = np.diag(inverse) - 2 * within + (within * shares).sum(1)[:, None]
     return Design(
         runs=tuple(runs),
-        trials=tuple(trials),
+        trials=tuple(trials[1:].tolist()),
         blocked=blocked,
-        effects=fitted.params[1 : 1 + len(trials)],
-        weights=weights[1 : 1 + len(trials)],
-        residuals=fitted.resid,
-        leverages=np.einsum("ij,ji->i", design, weights),
-        seed_effects=dict(zip(seeds, fitted.params[1 + len(trials) :].tolist(), strict=True)),
-        df=len(runs) - design.shape[1],
+        effects=centred[1:] - centred[0],
+        counts=counts[1:].astype(float),
+        group_of=group_of[1:],
+        shared=shared,
+        residuals=left + (shares @ levels)[group_of[trial_of]] - levels[seed_of],
+        leverages=1 / counts[trial_of] + around[group_of[trial_of], seed_of],
+        trial_of=trial_of,
+        seed_effects=dict(zip(seeds[1:].tolist(), levels[1:].tolist(), strict=True)),
+        df=len(runs) - len(trials) - len(seeds) + 1,
     )
+
+
+def _solve_seeds(table: Array, counts: Indices, sums: Array) -> tuple[Array, Array]:
+    """Return the inverse of the seeds' own normal equations, 0 for the first, and its levels.
+
+    `table` (trials, seeds) counts runs, `sums` (seeds,) adds up their distances from the means
+    of their trials.
+    """
+    equations = np.diag(table.sum(0)) - table.T @ (table / counts[:, None])
+    inverse = np.zeros_like(equations)
+    levels = np.zeros(len(sums))
+    if len(sums) > 1:
+        inverse[1:, 1:] = np.linalg.inv(equations[1:, 1:])
+        levels[1:] = np.linalg.solve(equations[1:, 1:], sums[1:])
+    return inverse, levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -45,9 +46,9 @@ class Checklist:
     tricks: tuple[Trick, ...]
 
     def __post_init__(self) -> None:
-        names = [trick.name for trick in self.tricks]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise UserError(f"checklist {self.name!r} names {sorted(twice)} twice")
+        counts = Counter(trick.name for trick in self.tricks)
+        if twice := sorted(name for name, count in counts.items() if count > 1):
+            raise UserError(f"checklist {self.name!r} names {twice} twice")
 
     def trick(self, name: str) -> Trick:
         """Return the trick called `name`; raise `UserError` where there is none."""

@@ -72,16 +72,11 @@ class Report:
 
         return [baseline, *sorted(others, key=place)]
 
-    @cached_property
-    def baseline_options(self) -> dict[str, str]:
-        """The baseline's option of each trick that has rows."""
-        return dict(self.comparison.baseline_options)
-
     def published(self, row: Row) -> list[Published]:
         """Return what was published for the difference of `row`, with the sign that fits it."""
         if row.trick is None:
             return []
-        against = self.baseline_options.get(row.trick)
+        against = self.comparison.baseline_options.get(row.trick)
         found = []
         for effect in published_effects(self.cards.get(row.trick, "")):
             if (effect.option, effect.against) == (row.option, against):

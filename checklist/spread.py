@@ -13,6 +13,8 @@ __all__ = ["Spread", "find_unstable", "moderate", "own_variances", "prior_df"]
 
 Array = NDArray[np.float64]
 UNSTABLE = 0.999
+NO_DF = 1e-9
+"""Degrees of freedom: what rounding leaves of none."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,20 @@ def own_variances(design: Design, others: tuple[Run, ...] = ()) -> dict[int, Spr
 
     `others` are runs left out of `design`: its blocks are taken off before they are compared.
     """
-    found: dict[int, Spread] = {}
-    trial_of = np.array([run.trial for run in design.runs])
-    for trial in sorted(set(trial_of.tolist())):
-        mine = trial_of == trial
-        df = float((1 - design.leverages[mine]).sum())
-        if mine.sum() > 1 and df > 0:
-            found[trial] = Spread(float((design.residuals[mine] ** 2).sum()) / df, df)
-    for trial in sorted({run.trial for run in others}):
-        values = [
-            run.accuracy - design.seed_effects.get(run.seed, 0.0)
-            for run in others
-            if run.trial == trial
-        ]
+    trials = (min((run.trial for run in design.runs), default=0), *design.trials)
+    counts = np.bincount(design.trial_of)
+    dfs = np.bincount(design.trial_of, 1 - design.leverages)
+    squares = np.bincount(design.trial_of, design.residuals**2)
+    found = {
+        trial: Spread(float(square) / float(df), float(df))
+        for trial, count, df, square in zip(trials, counts, dfs, squares, strict=True)
+        if count > 1 and df > NO_DF
+    }
+    left_out: dict[int, list[float]] = {}
+    for run in others:
+        level = run.accuracy - design.seed_effects.get(run.seed, 0.0)
+        left_out.setdefault(run.trial, []).append(level)
+    for trial, values in sorted(left_out.items()):
         if len(values) > 1:
             found[trial] = Spread(float(np.var(values, ddof=1)), len(values) - 1)
     return found

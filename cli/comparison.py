@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Group, JustifyMethod, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from darkmagic.checklist.footer import endings
@@ -17,6 +14,7 @@ from darkmagic.checklist.report import Report
 from darkmagic.checklist.rows import Row
 from darkmagic.checklist.scale import reach_of
 from darkmagic.checklist.verdicts import Verdict
+from darkmagic.cli.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]
 
@@ -51,7 +49,7 @@ def comparison_view(
     `alone` leaves out all but how runs ended, for ones that are thrown away.
     """
     columns = list(_columns(report, width, every_run=every_run))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table = plain_table(edge=False)
     longest = max(len(row.name) for row in report.rows)
     for column in columns:
         fixed = column.head not in ("verdict", "every run, %")
@@ -67,7 +65,7 @@ def comparison_view(
             table.add_row(Text(section, style="bold"))
         table.add_row(*(column.cell(row) for column in columns))
     marked = width >= MEDIUM and any(row.unbeaten for row in report.rows)
-    below = _notes(endings(report.comparison)) if alone else _below(report, marked=marked)
+    below = map(note, endings(report.comparison)) if alone else _below(report, marked=marked)
     return Group(table, *below)
 
 
@@ -135,17 +133,11 @@ def _bar(row: Row, reach: float) -> Text:
     return Text("".join(cells).rstrip(), STYLES.get(row.verdict, ""))
 
 
-def _notes(notes: Sequence[str]) -> list[RenderableType]:
-    return [Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes]
-
-
 def _below(report: Report, *, marked: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if report.advice.sentences:
         parts += [Text(), Text(" ".join(report.advice.sentences))]
     if report.notes:
         parts.append(Text())
-    parts += _notes([*report.notes, *([MARKED] if marked else [])])
-    for why, command in report.advice.steps:
-        parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]
-    return parts
+    parts += map(note, [*report.notes, *([MARKED] if marked else [])])
+    return [*parts, *next_steps(report.advice.steps)]

@@ -57,11 +57,11 @@ def confirm(
 
 
 def _table(found: Confirmation) -> Table:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    from darkmagic.cli.blocks import plain_table
+
+    table = plain_table()
     table.add_column("recipe", overflow="fold")
     table.add_column("test %", justify="right")
     table.add_column("every run, %", overflow="fold")

@@ -66,11 +66,11 @@ def ensemble(
 
 
 def _table(labels: Sequence[str], figures: Sequence[tuple[float, float, float]]) -> Table:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    from darkmagic.cli.blocks import plain_table
+
+    table = plain_table(edge=False)
     table.add_column("run", overflow="fold")
     for head in ("accuracy %", "cross-entropy", "calibration error %"):
         table.add_column(head, justify="right", no_wrap=True)

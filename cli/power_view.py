@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from darkmagic.checklist.formatting import points
 from darkmagic.checklist.looks import FIRST_SHARE
-from darkmagic.checklist.power import detectable, half_width, seeds_to_settle, settings
+from darkmagic.checklist.power import (
+    Setting,
+    detectable,
+    half_width,
+    seeds_to_settle,
+    settings,
+)
 from darkmagic.checklist.report import Report
 from darkmagic.checklist.verdicts import Verdict
+from darkmagic.cli.blocks import next_steps, note, plain_table
 
 __all__ = ["power_view", "settle_view"]
 
@@ -27,7 +31,7 @@ def power_view(
     """Return the smallest effect found four times in five, by number of runs and spread."""
     own = report.comparison.effects.spread if report else None
     chosen = list(spreads or ([own] if own else USUAL_SPREADS))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = plain_table()
     for head in ("seeds", "baseline", "runs"):
         table.add_column(head, justify="right")
     for spread in chosen:
@@ -49,13 +53,10 @@ def power_view(
     ]
     if own:
         notes.insert(0, f"This experiment's runs spread by {own:.2f} points.")
-    return Group(table, *(Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes))
+    return Group(table, *map(note, notes))
 
 
-def _cell(setting: object, spread: float) -> str:
-    from darkmagic.checklist.power import Setting
-
-    assert isinstance(setting, Setting)
+def _cell(setting: Setting, spread: float) -> str:
     found, width = detectable(setting, spread), half_width(setting, spread)
     if found is None or width is None:
         return "no verdicts"
@@ -68,7 +69,7 @@ def settle_view(report: Report) -> RenderableType:
     rows = comparison.having(Verdict.UNDECIDED)
     if not rows:
         return Text("\nNo trial is undecided.")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = plain_table()
     table.add_column("undecided trial", overflow="fold")
     for head in ("difference", "could have missed", "seeds to settle"):
         table.add_column(head, justify="right", no_wrap=True)
@@ -77,7 +78,5 @@ def settle_view(report: Report) -> RenderableType:
         more = "more than 100" if seeds is None else f"{seeds} (+{seeds - len(row.accuracies)})"
         missed = "" if row.missed is None else f"{row.missed:.2f}"
         table.add_row(Text(row.name), points(row.difference), missed, more)
-    parts: list[RenderableType] = [Text(), table, Text("  If its effect is what it seems.", "dim")]
-    for why, command in report.advice.steps:
-        parts += [Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), (0, 0, 0, 2))]
-    return Group(*parts)
+    seems = note("If its effect is what it seems.")
+    return Group(Text(), table, seems, *next_steps(report.advice.steps))

@@ -13,6 +13,8 @@ from darkmagic.cli.errors import explained
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from darkmagic.checklist.report import Sort
+
 __all__ = ["report"]
 
 
@@ -88,7 +90,7 @@ def report(
 
 
 def _watch(
-    console: Console, uri: str, name: str | None, seconds: float, sort: str, *, every_run: bool
+    console: Console, uri: str, name: str | None, seconds: float, sort: Sort, *, every_run: bool
 ) -> None:
     """Show the table anew until every run has ended."""
     import time
@@ -97,7 +99,6 @@ def _watch(
     from rich.live import Live
     from rich.text import Text
 
-    from darkmagic.checklist.report import Sort
     from darkmagic.cli.comparison import comparison_view
     from darkmagic.sweeps.reporting import load_report
 
@@ -106,7 +107,7 @@ def _watch(
         Live(console=console, vertical_overflow="visible", auto_refresh=False) as live,
     ):
         while True:
-            loaded = load_report(uri, name, sort=Sort(sort))
+            loaded = load_report(uri, name, sort=sort)
             view = comparison_view(loaded, console.width, every_run=every_run)
             live.update(Group(Text(loaded.title, style="bold"), view), refresh=True)
             if not loaded.comparison.waiting:

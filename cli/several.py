@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +13,7 @@ from darkmagic.checklist.contrast import contrast
 from darkmagic.checklist.formatting import interval, p_value, points
 from darkmagic.checklist.looks import ALPHA
 from darkmagic.checklist.robust import summarise
+from darkmagic.cli.blocks import note, plain_table
 
 __all__ = ["compared_view", "summary_view"]
 
@@ -22,14 +21,10 @@ FEW_RUNS = 3
 
 
 def _table(*heads: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, padding=(0, 1))
+    table = plain_table()
     for place, head in enumerate(heads):
         table.add_column(head, justify="right" if place else "left", overflow="fold")
     return table
-
-
-def _note(text: str) -> Padding:
-    return Padding(Text(text, style="dim"), (0, 0, 0, 2))
 
 
 def compared_view(one: str, first: Comparison, other: str, second: Comparison) -> RenderableType:
@@ -48,7 +43,7 @@ def compared_view(one: str, first: Comparison, other: str, second: Comparison) -
         )
     return Group(
         table,
-        _note(
+        note(
             f"Differences from each experiment's own baseline, in points; change is {other} minus "
             f"{one}. p values are adjusted by Holm's method over the trials that both have."
         ),
@@ -81,4 +76,4 @@ def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
             "A bootstrap of so few runs is too narrow: with 3 runs of one experiment its 95 % "
             "interval covers 79 %. Each experiment's own report has exact intervals."
         )
-    return Group(table, *(_note(note) for note in notes))
+    return Group(table, *map(note, notes))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from darkmagic.checklist.formatting import duration, percent
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
+from darkmagic.cli.blocks import plain_table
 
 __all__ = [
     "checklist_table",
@@ -22,22 +21,11 @@ __all__ = [
 ]
 
 
-def _table(title: str | None = None) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        padding=(0, 1),
-    )
-
-
 def plan_table(
     checklist: Checklist, trials: Sequence[Trial], seconds: Sequence[float] | None
 ) -> RenderableType:
     """Return what each trial changes; `seconds` is each trial's estimate, in their order."""
-    table = _table()
+    table = plain_table()
     for head in ("", "trick", "baseline", "trial"):
         table.add_column(head, no_wrap=True, justify="right" if not head else "left")
     if seconds is not None:
@@ -75,7 +63,7 @@ def _seeds(number: int) -> str:
 
 def checklist_table(checklist: Checklist) -> RenderableType:
     """Return the tricks of `checklist` with their options, the baseline's in bold."""
-    table = _table(f"checklist {checklist.name}")
+    table = plain_table(f"checklist {checklist.name}")
     table.add_column("section", no_wrap=True)
     table.add_column("trick", no_wrap=True)
     table.add_column("options, baseline first")
@@ -92,7 +80,7 @@ def checklist_table(checklist: Checklist) -> RenderableType:
 
 def tricks_table(tricks: Sequence[tuple[str, Sequence[str], str]]) -> RenderableType:
     """Return name, options and one line about each trick."""
-    table = _table()
+    table = plain_table()
     table.add_column("trick", no_wrap=True)
     table.add_column("options")
     table.add_column("what it is")
@@ -103,7 +91,7 @@ def tricks_table(tricks: Sequence[tuple[str, Sequence[str], str]]) -> Renderable
 
 def results_table(rows: Sequence[tuple[str, TrialRecord, str]]) -> RenderableType:
     """Return label, outcome and directory of single trials."""
-    table = _table()
+    table = plain_table()
     table.add_column("trial")
     table.add_column("val %", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)

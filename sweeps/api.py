@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -64,13 +65,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class Known:
-    """A checklist, its number of trials beside the baseline, and the report of its sweep, if
-    there has been one of this recipe.
-    """
+    """A checklist, and the report of its sweep if there has been one of this recipe."""
 
     checklist: Checklist
-    trials: int
     report: Report | None
+
+    @property
+    def trials(self) -> int:
+        """How many there are beside the baseline."""
+        return len(trial_names(self.checklist)) - 1
 
 
 def power(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Known:
@@ -80,11 +83,11 @@ def power(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Known:
         checked = check_words(hydra.config_loader, rest)
         config = checked.config
         made = make_plan(hydra.config_loader, config, checked.plain, checked.tricks)
-        resolved = resolve(compose(hydra.config_loader, made.overrides[0]))
-    uri = default_uri(config.runtime.tracking_uri, out_folder(config))
-    parent = find_sweep(uri, str(config.runtime.experiment), recipe_identity(resolved, {}))
-    report = None if parent is None else make_report(take_snapshot(open_client(uri), parent))
-    return Known(made.checklist, len(trial_names(made.checklist)) - 1, report)
+        place = _place(hydra.config_loader, config, made)
+    parent = find_sweep(*place)
+    if parent is None:
+        return Known(made.checklist, None)
+    return Known(made.checklist, make_report(take_snapshot(open_client(place[0]), parent)))
 
 
 def plan(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Planned:
@@ -97,12 +100,17 @@ def plan(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Planned:
         made = make_plan(loader, checked.config, checked.plain, checked.tricks)
         if request.goes_on:
             config = checked.config
-            uri = default_uri(config.runtime.tracking_uri, out_folder(config))
-            recipe = recipe_identity(resolve(compose(loader, made.overrides[0])), {})
-            records = known_records(uri, str(config.runtime.experiment), recipe)
+            records = known_records(*_place(loader, config, made))
             seeds_of = further_seeds(made, records, request, rules)
             made = make_plan(loader, config, checked.plain, checked.tricks, seeds_of=seeds_of)
     return Planned(made, checked.config)
+
+
+def _place(loader: ConfigLoader, config: DictConfig, made: Plan) -> tuple[str, str, str]:
+    """Return where the sweep of a plan is tracked: MLflow's URI, the experiment, the recipe."""
+    uri = default_uri(config.runtime.tracking_uri, out_folder(config))
+    baseline = resolve(compose(loader, made.overrides[0]))
+    return uri, str(config.runtime.experiment), recipe_identity(baseline, {})
 
 
 def estimate(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from darkmagic.checklist.report import Report
@@ -31,8 +31,7 @@ def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
     parent.files += paths
     if report.comparison.look > outcome.looks:
         parent.tags[LOOKS] = str(report.comparison.look)
-    for row in report.comparison.rows:
-        _annotate(outcome, snapshot, row)
+    _annotate(outcome, snapshot, report.comparison.rows)
     tracker.flush(now=True)
     return report, paths
 
@@ -54,18 +53,19 @@ def _snapshot(outcome: SweepOutcome) -> Snapshot:
     )
 
 
-def _annotate(outcome: SweepOutcome, snapshot: Snapshot, row: Row) -> None:
-    """Say the verdict on every run of `row`, unless it is said there already."""
-    metrics = dict(_figures(row))
-    said = f"{row.said}" if row.difference is None else f"{row.said} ({row.difference:+.4f})"
+def _annotate(outcome: SweepOutcome, snapshot: Snapshot, rows: Sequence[Row]) -> None:
+    """Say its row's verdict on every run, unless it is said there already."""
+    by_name = {row.name: row for row in rows}
     for record in snapshot.records:
-        if record.name != row.name or not record.run_id:
+        row = by_name.get(record.name)
+        if row is None or not record.run_id:
             continue
+        said = row.said if row.difference is None else f"{row.said} ({row.difference:+.4f})"
         if snapshot.run_tags.get(record.run_id, {}).get(VERDICT) == said:
             continue
         run = outcome.tracker.follow(record.run_id)
         run.tags[VERDICT] = said
-        run.add_metrics(metrics, when=time.time(), step=0)
+        run.add_metrics(dict(_figures(row)), when=time.time(), step=0)
 
 
 def _figures(row: Row) -> Iterator[tuple[str, float]]:

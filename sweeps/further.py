@@ -52,10 +52,12 @@ def further_seeds(
     `UserError` where there is nothing to add to.
     """
     names = trial_names(plan.checklist)
-    known = {name: sorted({r.seed for r in records if r.name == name}) for name in names}
+    known: dict[str, set[int]] = {name: set() for name in names}
+    for record in records:
+        known.setdefault(record.name, set()).add(record.seed)
     chosen = _chosen(plan.checklist, records, request.only, rules)
     if request.more_seeds:
-        used = [seed for name, seeds in known.items() if name != BASELINE for seed in seeds]
+        used = [seed for name in names if name != BASELINE for seed in known[name]]
         if not used:
             raise UserError(
                 f"seeds=+{request.more_seeds} adds to a sweep, and there is none of this recipe "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
@@ -53,8 +54,9 @@ def launch_local(
         configs.append(job_config)
 
     observer = current_observer()
-    singletons = Singleton.get_state()
-    calls = [Call(_run, (hydra_context, task_function, c, singletons)) for c in configs]
+    # What all jobs share is pickled once.
+    shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
+    calls = [Call(_run, (shared, job_config)) for job_config in configs]
     jobs: dict[int, JobReturn] = {}
 
     def on_end(index: int, ended: Ended) -> None:
@@ -71,14 +73,10 @@ def _directory(config: DictConfig) -> Path:
     return Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
 
 
-def _run(
-    hydra_context: HydraContext,
-    task_function: TaskFunction,
-    config: DictConfig,
-    singletons: dict[Any, Any],
-) -> JobReturn:
+def _run(shared: bytes, config: DictConfig) -> JobReturn:
     """Run one job, in the child."""
     setup_globals()
+    hydra_context, task_function, singletons = cloudpickle.loads(shared)
     Singleton.set_state(singletons)
     return run_job(
         hydra_context=hydra_context,

@@ -41,7 +41,7 @@ class Snapshot:
     histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
 
 
-def newest_sweep(client: Any, uri: str, experiment: str | None, kind: str = "sweep") -> Any:
+def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
     """Return the parent run of the newest sweep of `experiment`, of all of them if None.
 
     Raises `UserError` where there is none.
@@ -52,10 +52,10 @@ def newest_sweep(client: Any, uri: str, experiment: str | None, kind: str = "swe
             f"no experiment {experiment!r} at {uri}; " + nearest(experiment, experiments)
         )
     chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
-    sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: kind})]
+    sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
     if not sweeps:
         where = f"experiment {experiment!r}" if experiment else uri
-        raise UserError(f"no {kind} in {where} yet; start one with: darkmagic checklist run")
+        raise UserError(f"no sweep in {where} yet; start one with: darkmagic checklist run")
     return max(sweeps, key=lambda run: run.info.start_time)
 
 

@@ -115,7 +115,7 @@ class Tracker:
             self._experiment_id = self._client.create_experiment(experiment, location)
         else:
             self._experiment_id = found.experiment_id
-        self._runs: list[TrackedRun] = []
+        self._runs: dict[str, TrackedRun] = {}
         self._retry_at = 0.0
         self.problem: str | None = None  # why the last flush could not send everything
 
@@ -159,17 +159,13 @@ class Tracker:
             sent = int(known.get(EVENTS_SENT, 0))
             run = TrackedRun(found.info.run_id, sent, known.get(STATUS, ""), dict(known))
             run.tags = {key: value for key, value in tags.items() if known.get(key) != value}
-        self._runs.append(run)
-        return run
+        followed = self._runs.setdefault(run.run_id, run)
+        followed.tags.update(run.tags)
+        return followed
 
     def follow(self, run_id: str) -> TrackedRun:
         """Return the run `run_id`, the one that is open if there is one, to write more to."""
-        for run in self._runs:
-            if run.run_id == run_id:
-                return run
-        run = TrackedRun(run_id)
-        self._runs.append(run)
-        return run
+        return self._runs.setdefault(run_id, TrackedRun(run_id))
 
     def reopen(self, run: TrackedRun) -> None:
         """Say that `run` goes on."""
@@ -182,7 +178,7 @@ class Tracker:
         """
         if not now and time.monotonic() < self._retry_at:
             return False
-        for run in self._runs:
+        for run in self._runs.values():
             if run.waiting and not self._send(run):
                 self._retry_at = time.monotonic() + RETRY_SECONDS
                 return False

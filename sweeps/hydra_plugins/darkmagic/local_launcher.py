@@ -29,6 +29,9 @@ class LocalLauncher(Launcher):
         self._hydra_context = hydra_context
         self._task_function = task_function
         self._config = config
+        from darkmagic.sweeps import forkserver
+
+        forkserver.warm_up()  # it imports torch while the sweeper composes
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

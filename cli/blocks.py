@@ -1,0 +1,38 @@
+"""What the views are put together from: plain tables, dim notes, commands to run next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich import box
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["next_steps", "note", "plain_table"]
+
+INDENT = (0, 0, 0, 2)
+
+
+def plain_table(title: str | None = None, *, edge: bool = True) -> Table:
+    """Return an empty table with a line below its head; without `edge`, none around it."""
+    return Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=edge,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def note(text: str) -> RenderableType:
+    """Return a note to what stands above it."""
+    return Padding(Text(text, style="dim"), INDENT)
+
+
+def next_steps(steps: Iterable[tuple[str, str]]) -> Iterator[RenderableType]:
+    """Yield each of `steps`, why and a command, under an empty line."""
+    for why, command in steps:
+        yield from (Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), INDENT))
