@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from darkmagic.trainers.allocator import keep_freed_memory
 from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.device import (
     idle_memory_bytes,
@@ -101,6 +102,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     started = time.perf_counter()
     recipe = edit_recipe(recipe)
     device = pick_device(recipe.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     idle_memory_bytes()  # the data count as memory of training
     data = recipe.dataset.load(recipe.split_seed)
     reset_peak_memory(device)
