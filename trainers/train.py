@@ -102,8 +102,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     started = time.perf_counter()
     recipe = edit_recipe(recipe)
     device = pick_device(recipe.device)
-    if device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory(device)
     idle_memory_bytes()  # the data count as memory of training
     data = recipe.dataset.load(recipe.split_seed)
     reset_peak_memory(device)

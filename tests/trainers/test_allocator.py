@@ -18,7 +18,7 @@ def faults(megabytes):
         torch.ones(megabytes, 2**18)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-returned, kept = faults(64), keep_freed_memory()
+returned, kept = faults(64), keep_freed_memory(torch.device("cpu"))
 faults(64)
 print(returned, faults(64) if kept else -1)
 """
