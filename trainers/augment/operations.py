@@ -98,7 +98,7 @@ def _ends(operation: Tensor) -> list[list[int]]:
     """Return, a stage, where no operation ends in the sorted `operation` (n, stages), then each."""
     names = torch.arange(-1, len(OPERATIONS)).expand(operation.shape[1], -1)
     ends = torch.searchsorted(operation.T.contiguous(), names.contiguous(), right=True)
-    return ends.tolist()  # in the order of `OPERATIONS`
+    return ends.tolist()
 
 
 def _affine_sources(images: Tensor, drawn: Policy, by_bin: Tensor) -> tuple[Tensor, Tensor]:
