@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +23,15 @@ __all__ = ["Peer", "environment"]
 FOLDER = Path(__file__).resolve().parents[1]
 
 
-def environment(packages: Sequence[str]) -> Path:
+def environment(packages: Sequence[str], *, beside_ours: bool = False) -> Path:
     """Return the Python of an environment that has `packages`, made if it is not there.
 
     It lies in the temporary folder, by what it holds, and is never this project's own.
+    `beside_ours` lets it see this project's packages behind its own: both sides of a comparison
+    then run one build of torch, and no second one is downloaded.
     """
-    name = hashlib.sha256("\n".join(sorted(packages)).encode()).hexdigest()[:12]
+    ours = sysconfig.get_path("purelib") if beside_ours else ""
+    name = hashlib.sha256("\n".join([*sorted(packages), ours]).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / "darkmagic-peers" / name
     done = folder / "installed"
     python = folder / "bin" / "python"
@@ -37,6 +41,9 @@ def environment(packages: Sequence[str]) -> Path:
         subprocess.run(
             ["uv", "pip", "install", "--quiet", "--python", python, *packages], check=True
         )
+        if ours:
+            theirs = folder / "lib" / f"python{here}" / "site-packages"
+            (theirs / "ours.pth").write_text(f"{ours}\n")
         done.touch()
     return python
 
