@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from darkmagic.trainers.allocator import keep_freed_memory
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.device import idle_memory_bytes, pick_device, reset_peak_memory
 from darkmagic.trainers.hooks import Hooks, edit_recipe
@@ -42,6 +43,7 @@ class Trial:
         """Load the data and build the rest. Raises `NotApplicable` and `TrialSkipped`."""
         recipe = edit_recipe(recipe)
         device = pick_device(recipe.device)
+        keep_freed_memory(device)
         idle_memory_bytes()  # the data count as memory of training
         data = recipe.dataset.load(recipe.split_seed)
         reset_peak_memory(device)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional as tv
 
-from darkmagic.trainers.augment import affine, tables
+from darkmagic.trainers.augment import affine
 from darkmagic.trainers.augment.autoaugment import (
     BINS,
     IMAGENET,
@@ -21,10 +21,9 @@ from darkmagic.trainers.augment.autoaugment import (
 )
 from darkmagic.trainers.augment.operations import (
     AFFINE,
-    BLENDS,
     OPERATIONS,
+    PIXELWISE,
     SIGNED,
-    TABLES,
     apply_policy,
 )
 from darkmagic.trainers.randomness import generator
@@ -75,9 +74,7 @@ def _apply(name: str, images: Tensor, magnitude: Tensor) -> Tensor:
     if name in AFFINE:
         size = (images.shape[2], images.shape[3])
         return affine.affine(images, AFFINE[name](magnitude, size))
-    if name in TABLES:
-        return tables.apply_tables(images, TABLES[name](images, magnitude))
-    return BLENDS[name](images, magnitude)
+    return PIXELWISE[name](images, magnitude)
 
 
 def _assert_alike(ours: Tensor, theirs: Tensor, name: str) -> None:

@@ -6,7 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-__all__ = ["affine", "rotate", "shear_x", "shear_y", "translate_x", "translate_y"]
+__all__ = [
+    "affine",
+    "find_sources",
+    "rotate",
+    "shear_x",
+    "shear_y",
+    "take_sources",
+    "translate_x",
+    "translate_y",
+]
 
 
 def affine(images: Tensor, matrices: Tensor) -> Tensor:
@@ -14,9 +23,27 @@ def affine(images: Tensor, matrices: Tensor) -> Tensor:
 
     `matrices` (n, 2, 3) take an output place, in pixels from the centre, to its source.
     """
-    height, width = images.shape[2:]
-    x = torch.arange(width, device=images.device) - (width - 1) / 2
-    y = torch.arange(height, device=images.device) - (height - 1) / 2
+    return take_sources(images, find_sources(matrices, images))
+
+
+def take_sources(images: Tensor, sources: Tensor) -> Tensor:
+    """Return `images` (n, C, H, W), uint8, with each pixel from its place in `sources`.
+
+    `sources` is int64 (n, H * W): places in a flat image, from 1; 0 is black.
+    """
+    framed = F.pad(images.flatten(2), (1, 0))
+    return framed.gather(2, sources[:, None].expand(-1, images.shape[1], -1)).view_as(images)
+
+
+def find_sources(matrices: Tensor, images: Tensor) -> Tensor:
+    """Return what `take_sources` takes, (m, H * W), for each of `matrices` (m, 2, 3).
+
+    Places themselves are sampled, so that they round as torch rounds; in float32 they are exact
+    up to 2**24 pixels.
+    """
+    (height, width), device = images.shape[2:], images.device
+    x = torch.arange(width, device=device) - (width - 1) / 2
+    y = torch.arange(height, device=device) - (height - 1) / 2
     places = torch.stack(
         [
             x.expand(height, width),
@@ -25,13 +52,13 @@ def affine(images: Tensor, matrices: Tensor) -> Tensor:
         ],
         dim=-1,
     )
-    half = torch.tensor([width / 2, height / 2], device=images.device)
-    to_source = matrices.float().to(images.device).transpose(1, 2) / half
+    half = torch.tensor([width / 2, height / 2])
+    to_source = (matrices.float().transpose(1, 2) / half).to(device, non_blocking=True)
     grid = (places.view(1, -1, 3) @ to_source).view(-1, height, width, 2)
-    sampled = F.grid_sample(
-        images.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False
-    )
-    return sampled.round().to(torch.uint8)
+    pixels = torch.arange(1, height * width + 1, dtype=torch.float32, device=device)
+    pixels = pixels.view(1, 1, height, width).expand(len(grid), -1, -1, -1)
+    sampled = F.grid_sample(pixels, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return sampled.round_().long().flatten(1)
 
 
 def _identity(like: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.augment.tables import grey
+from darkmagic.trainers.augment.levels import grey, per_sample
 
 __all__ = ["blend", "color", "sharpness"]
 
@@ -16,10 +16,8 @@ def blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
     `factor` is float64 (n,): 0 gives `other`, 1 `images`, and beyond 1 away from `other`.
     """
-    shape = (-1, 1, 1, 1)
-    near = factor.to(images.device, torch.float32).view(shape)
-    far = (1 - factor).to(images.device, torch.float32).view(shape)
-    return (near * images + far * other).clamp(0, 255).to(torch.uint8)
+    mixed = per_sample(factor, images) * images
+    return mixed.add_(per_sample(1 - factor, images) * other).clamp_(0, 255).to(torch.uint8)
 
 
 def color(images: Tensor, magnitude: Tensor) -> Tensor:

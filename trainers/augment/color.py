@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.augment import tables
+from darkmagic.trainers.augment import levels
 from darkmagic.trainers.augment.blend import color
 
 __all__ = ["color_jitter"]
@@ -27,6 +27,6 @@ def color_jitter(
         return (2 * torch.rand(len(images), generator=rng, dtype=torch.float64) - 1) * strength
 
     by_brightness, by_contrast, by_saturation = map(draw, (brightness, contrast, saturation))
-    images = tables.apply_tables(images, tables.brightness(images, by_brightness))
-    images = tables.apply_tables(images, tables.contrast(images, by_contrast))
+    images = levels.brightness(images, by_brightness)
+    images = levels.contrast(images, by_contrast)
     return color(images, by_saturation)

@@ -1,19 +1,20 @@
 """Fourteen operations on whole uint8 batches, each sample with its own one.
 
-Samples are grouped by operation: the geometric ones share one resampling, those of grey levels
-one look-up, so that a batch takes a few calls whatever its size. The draw is made on the CPU
-and needs no answer from the device.
+Samples are put in the order of their operations, so that each operation is one call on a part of
+the batch, and all geometric ones are one resampling. The draw is made on the CPU and needs no
+answer from the device.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.augment import affine, tables
+from darkmagic.trainers.augment import affine, levels
 from darkmagic.trainers.augment.blend import color, sharpness
 
 __all__ = ["OPERATIONS", "SIGNED", "Magnitudes", "Policy", "apply_policy", "draw_signs"]
@@ -25,17 +26,18 @@ AFFINE: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
     "TranslateY": affine.translate_y,
     "Rotate": affine.rotate,
 }
-TABLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "Brightness": tables.brightness,
-    "Contrast": tables.contrast,
-    "Posterize": tables.posterize,
-    "Solarize": tables.solarize,
-    "AutoContrast": tables.autocontrast,
-    "Equalize": tables.equalize,
-    "Invert": tables.invert,
+PIXELWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "Brightness": levels.brightness,
+    "Contrast": levels.contrast,
+    "Posterize": levels.posterize,
+    "Solarize": levels.solarize,
+    "AutoContrast": levels.autocontrast,
+    "Equalize": levels.equalize,
+    "Invert": levels.invert,
+    "Color": color,
+    "Sharpness": sharpness,
 }
-BLENDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"Color": color, "Sharpness": sharpness}
-OPERATIONS = [*AFFINE, *TABLES, *BLENDS]
+OPERATIONS = [*AFFINE, *PIXELWISE]
 SIGNED = {*AFFINE, "Brightness", "Color", "Contrast", "Sharpness"}
 
 Magnitudes = Callable[[str, tuple[int, int]], Tensor]
@@ -64,48 +66,60 @@ def draw_signs(operation: Tensor, rng: torch.Generator) -> Tensor:
 
 def apply_policy(images: Tensor, policy: Policy, magnitudes: Magnitudes) -> Tensor:
     """Return `images` (n, C, H, W), uint8, as `policy` changes them."""
-    images = images.clone()
+    order = policy.operation.argsort(dim=0, stable=True)
+    drawn = Policy(*(t.gather(0, order) for t in (policy.operation, policy.bin, policy.sign)))
+    by_bin = _by_bin(magnitudes, (images.shape[2], images.shape[3]))
+    magnitude = by_bin[drawn.operation, drawn.bin] * drawn.sign
+    sources, which = _affine_sources(images, drawn, by_bin)
+    back = order.argsort(0)
+    places = order[:, 0]  # of the samples of this stage, as they lie after the one before
+    for stage, ends in enumerate(_ends(drawn.operation)):
+        if stage > 0:
+            places = back[:, stage - 1][order[:, stage]]
+        images = images.index_select(0, places.to(images.device, non_blocking=True))
+        moved = slice(ends[0], ends[len(AFFINE)])
+        if moved.start < moved.stop:
+            own = sources.index_select(0, which[moved, stage].to(images.device, non_blocking=True))
+            images[moved] = affine.take_sources(images[moved], own)
+        for place, change in enumerate(PIXELWISE.values(), len(AFFINE)):
+            part = slice(ends[place], ends[place + 1])
+            if part.start < part.stop:
+                images[part] = change(images[part], magnitude[part, stage])
+    return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))
+
+
+@functools.lru_cache(maxsize=32)
+def _by_bin(magnitudes: Magnitudes, size: tuple[int, int]) -> Tensor:
+    """Return the magnitude of each operation and bin, float64."""
+    return torch.stack([magnitudes(name, size) for name in OPERATIONS])
+
+
+def _ends(operation: Tensor) -> list[list[int]]:
+    """Return, a stage, where no operation ends in the sorted `operation` (n, stages), then each."""
+    names = torch.arange(-1, len(OPERATIONS)).expand(operation.shape[1], -1)
+    ends = torch.searchsorted(operation.T.contiguous(), names.contiguous(), right=True)
+    return ends.tolist()
+
+
+def _affine_sources(images: Tensor, drawn: Policy, by_bin: Tensor) -> tuple[Tensor, Tensor]:
+    """Return sources for each distinct geometric operation of `drawn`, and whose is whose.
+
+    Both stages share them, and a searched policy has but a few.
+    """
+    bins = by_bin.shape[1]
+    key = (drawn.operation * bins + drawn.bin) * 2 + (drawn.sign < 0)
+    geometric = (drawn.operation >= 0) & (drawn.operation < len(AFFINE))
+    distinct, inverse = torch.unique(key[geometric], return_inverse=True)
+    which = torch.zeros_like(key)
+    which[geometric] = inverse
+    kinds = distinct // (2 * bins)
+    magnitude = by_bin.flatten()[distinct // 2] * (1 - 2 * (distinct % 2))
     size = (images.shape[2], images.shape[3])
-    by_bin = torch.stack([magnitudes(name, size) for name in OPERATIONS])
-    for stage in range(policy.operation.shape[1]):
-        operation, sign = policy.operation[:, stage], policy.sign[:, stage]
-        magnitude = by_bin[operation, policy.bin[:, stage]] * sign
-        for family in (_affine, _tables, _blends):
-            family(images, operation, magnitude)
-    return images
-
-
-def _groups(names: dict[str, Callable[..., Tensor]], operation: Tensor) -> dict[str, Tensor]:
-    """Return the samples of each operation that any sample drew, as indices on the CPU."""
-    drawn = {name: torch.nonzero(operation == OPERATIONS.index(name)).flatten() for name in names}
-    return {name: samples for name, samples in drawn.items() if len(samples)}
-
-
-def _affine(images: Tensor, operation: Tensor, magnitude: Tensor) -> None:
-    groups = _groups(AFFINE, operation)
-    if not groups:
-        return
-    size = (images.shape[2], images.shape[3])
-    matrices = torch.cat([AFFINE[name](magnitude[s], size) for name, s in groups.items()])
-    samples = torch.cat(list(groups.values())).to(images.device, non_blocking=True)
-    images[samples] = affine.affine(images[samples], matrices)
-
-
-def _tables(images: Tensor, operation: Tensor, magnitude: Tensor) -> None:
-    groups = _groups(TABLES, operation)
-    if not groups:
-        return
-    samples = torch.cat(list(groups.values())).to(images.device, non_blocking=True)
-    changed = images[samples]
-    parts = torch.split(changed, [len(s) for s in groups.values()])
-    looked_up = [
-        TABLES[name](part, magnitude[s])
-        for part, (name, s) in zip(parts, groups.items(), strict=True)
+    matrices = [
+        function(magnitude[kinds == kind], size)
+        for kind, function in enumerate(AFFINE.values())
+        if (kinds == kind).any()
     ]
-    images[samples] = tables.apply_tables(changed, torch.cat(looked_up))
-
-
-def _blends(images: Tensor, operation: Tensor, magnitude: Tensor) -> None:
-    for name, indices in _groups(BLENDS, operation).items():
-        samples = indices.to(images.device, non_blocking=True)
-        images[samples] = BLENDS[name](images[samples], magnitude[indices])
+    if not matrices:
+        return torch.empty(0), which
+    return affine.find_sources(torch.cat(matrices), images), which

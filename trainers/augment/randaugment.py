@@ -29,6 +29,8 @@ WIDEST_SHIFT = 32  # pixels; a smaller image is shifted by its side at most
 DRAWN = torch.tensor([-1] + [OPERATIONS.index(name) for name in OPERATIONS if name != "Invert"])
 """Places in `OPERATIONS`; -1 leaves the image as it is."""
 
+_in_31 = partial(magnitudes, bins=BINS)
+
 
 def wide_magnitudes(operation: str, size: tuple[int, int]) -> Tensor:
     """Return TrivialAugment's `BINS` magnitudes of `operation`, float64, for `size` (H, W)."""
@@ -65,7 +67,7 @@ def randaugment(
 ) -> Tensor:
     """Return `images` (n, C, H, W), uint8, each changed by `operations` operations in turn."""
     policy = draw_randaugment(len(images), rng, operations, magnitude)
-    return apply_policy(images, policy, partial(magnitudes, bins=BINS))
+    return apply_policy(images, policy, _in_31)
 
 
 def trivialaugment(images: Tensor, rng: torch.Generator) -> Tensor:

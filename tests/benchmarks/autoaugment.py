@@ -1,0 +1,126 @@
+"""AutoAugment's ImageNet policy on whole batches, beside torchvision's v2 on one image at a time.
+
+    python tests/benchmarks/autoaugment.py [--repeats N] [--quick] [--json] [--results]
+
+Both on uint8 tensors and one thread, in turn; torchvision draws once a call for all that it is
+given, so that a draw a sample takes a call a sample. That both do the same to an image is shown
+value by value in `tests/trainers/test_augment_operations.py`; here that they change as much.
+Goals: 5 times the images/s of a thread on a CPU, 50 times of a CPU's thread on a GPU, both at
+CIFAR's size.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from darkmagic.trainers.augment.autoaugment import autoaugment
+from darkmagic.trainers.randomness import generator
+from harness.machine import versions
+from harness.table import Row, arguments, compared, publish, unmeasured
+from harness.turns import Measured, take_turns
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+SIZES = {32: (4096, 128, 2048), 224: (256, 64, 64)}
+"""By side: how many images, and our batches: a usual one, and what fills the device."""
+ALIKE = 0.03  # of the share of changed pixels, between two draws of thousands
+
+
+def pictures(count: int, side: int) -> Tensor:
+    """Return smooth images with some noise, uint8 (count, 3, side, side)."""
+    rng = generator(0, "pictures")
+    coarse = torch.rand(count, 3, 4, 4, generator=rng) * 220
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
+    return (smooth + 30 * torch.rand(smooth.shape, generator=rng)).to(torch.uint8)
+
+
+def ours(images: Tensor, batch: int) -> Tensor:
+    """Return all of `images`, augmented a batch at a time."""
+    rng = generator(0, "augmentation")
+    return torch.cat([autoaugment(part, rng) for part in images.split(batch)])
+
+
+def theirs(images: Tensor) -> Tensor:
+    """Return all of `images`, augmented one at a time."""
+    policy = v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET)
+    return torch.stack([policy(image) for image in images])
+
+
+def rate(images: Tensor, batch: int | None) -> float:
+    """Return images/s of ours in batches, or of theirs."""
+    if images.is_cuda:
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    theirs(images) if batch is None else ours(images, batch)
+    if images.is_cuda:
+        torch.cuda.synchronize()
+    return len(images) / (time.perf_counter() - started)
+
+
+def changed(before: Tensor, after: Tensor) -> float:
+    """Return the share of values that differ."""
+    return (before != after).float().mean().item()
+
+
+def compare(side: int, count: int, batches: tuple[int, ...], repeats: int) -> list[Row]:
+    """Return the rows of one size of image."""
+    images = pictures(count, side)
+    shares = {"ours": changed(images, ours(images, 128)), "theirs": changed(images, theirs(images))}
+    assert side > 32 or abs(shares["ours"] - shares["theirs"]) < ALIKE, shares
+    sides = {f"batch {batch}": partial(rate, images, batch) for batch in batches}
+    if torch.cuda.is_available():
+        on_gpu = images.to(GPU)
+        sides |= {f"GPU {batch}": partial(rate, on_gpu, batch) for batch in batches}
+    measured = take_turns({"theirs": partial(rate, images, None), **sides}, repeats=repeats)
+    what = f"AutoAugment, {side} x {side}"
+    return [
+        row(f"{what}, {name}", side, found, measured["theirs"], shares)
+        for name, found in measured.items()
+        if name != "theirs"
+    ]
+
+
+def row(what: str, side: int, found: Measured, theirs: Measured, shares: dict[str, float]) -> Row:
+    """Return a row; only the smaller size has a goal."""
+    return compared(
+        what,
+        "torchvision v2 per sample",
+        "images/s",
+        found,
+        theirs,
+        at_least=0 if side > 32 else (50 if "GPU" in what else 5),
+        note="no goal set" if side > 32 else "",
+        equal_work={"images": SIZES[side][0], "changed_share": shares},
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--quick", action="store_true", help="for a gate: CIFAR's size, once")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    sizes = {32: (2048, *SIZES[32][1:])} if options.quick else SIZES
+    rows = []
+    for side, (count, *batches) in sizes.items():
+        rows += compare(side, count, tuple(dict.fromkeys(batches)), options.repeats)
+    if not torch.cuda.is_available():
+        rows.append(
+            unmeasured(
+                "AutoAugment, 32 x 32, GPU",
+                "torchvision v2 per sample",
+                "images/s",
+                goal="at least 50 times",
+                why="no GPU",
+            )
+        )
+    publish("autoaugment", rows, versions("torch", "torchvision"), options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""This project's own side of `one_trial.py`: `train`, with a recipe like that of its peers."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from task import (
+    CLASSES,
+    DEVICE,
+    LR,
+    MEAN,
+    MOMENTUM,
+    PAD,
+    SIDE,
+    STD,
+    WEIGHT_DECAY,
+    network,
+    pictures,
+)
+from task import accuracy as accuracy_of
+
+from darkmagic.trainers.checkpoint import load_checkpoint
+from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.train import train
+from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.augmentation import AutoAugment
+from darkmagic.trainers.tricks.lr_regime import Cosine
+from darkmagic.trainers.tricks.optimizer import Sgd
+from darkmagic.trainers.tricks.weight_decay import WeightDecay
+from harness.serving import serve
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The task's images; 100 more to validate on, as each epoch does."""
+
+    count: int
+
+    def load(self, split_seed: int) -> Data:
+        """Return the splits, always the same."""
+        del split_seed
+        held_out = _split(100, seed=1)
+        return Data(
+            train=_split(self.count, seed=0),
+            val=held_out,
+            test=held_out,
+            classes=tuple(map(str, range(CLASSES))),
+            channels=3,
+            size=(SIDE, SIDE),
+            mean=MEAN,
+            std=STD,
+            pad=PAD,
+        )
+
+
+def _split(count: int, seed: int) -> Split:
+    images, classes = pictures(count, seed)
+    return Split(
+        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(classes)
+    )
+
+
+def _recipe(depth: int, count: int, batch: int, epochs: int, seed: int, **tricks: Trick) -> Recipe:
+    return Recipe(
+        dataset=Pictures(count),
+        build=partial(SmallResNet, depth=depth),
+        tricks={
+            "lr_regime": Cosine(),
+            "optimizer": Sgd(LR, MOMENTUM, nesterov=True),
+            "weight_decay": WeightDecay(WEIGHT_DECAY),
+            **tricks,
+        },
+        epochs=epochs,
+        batch_size=batch,
+        seed=seed,
+        device=DEVICE.type,
+    )
+
+
+def rate(
+    depth: int, count: int, batch: int, augmentation: str, workers: int, channels_last: bool
+) -> dict[str, float]:
+    """Return images/s of a whole epoch, and how many it trained.
+
+    On a GPU of a second epoch: the first measures and captures. Loading needs no `workers`, and
+    `channels_last` is the recipe's own choice.
+    """
+    del workers, channels_last
+    tricks = {"augmentation": AutoAugment()} if augmentation == "autoaugment" else {}
+    epochs = 1 + (DEVICE.type == "cuda")
+    recipe = _recipe(depth, count, batch, epochs, seed=0, **tricks)
+    events: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        result = train(recipe, Path(folder), tell=events.append)
+    return {
+        "rate": events[-1]["images_per_second"],
+        "images": events[-1]["steps"] * batch,
+        "parameters": result.parameters,
+        "flops": result.flops,
+    }
+
+
+def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> float:
+    """Return the accuracy on new images after `epochs` of standard augmentation."""
+    with tempfile.TemporaryDirectory() as folder:
+        train(_recipe(depth, count, batch, epochs, seed), Path(folder))
+        checkpoint = load_checkpoint(Path(folder))
+    assert checkpoint is not None
+    model = network(depth).to(DEVICE)
+    model.load_state_dict(checkpoint["model"])
+    return accuracy_of(model)
+
+
+if __name__ == "__main__":
+    serve(rate, accuracy)
