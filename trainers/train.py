@@ -28,6 +28,7 @@ from darkmagic.trainers.device import (
 )
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.files import CORRECT, EventLog
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.make_step import choose, describe
 from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
 from darkmagic.trainers.pipeline import Pipeline
@@ -193,7 +194,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 def _guessing_loss(hooks: Hooks, classes: int) -> float:
     """Return the loss of logits that are all alike: log(K) of cross-entropy, smoothed or not."""
     hard = F.one_hot(torch.tensor([0]), classes).float()
-    return hooks.loss(torch.zeros(1, classes), hard).item()
+    return float(hooks.loss(torch.zeros(1, classes), hard))
 
 
 def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:

@@ -115,7 +115,7 @@ def main() -> None:
                 "AutoAugment, 32 x 32, GPU",
                 "torchvision v2 per sample",
                 "images/s",
-                goal="at least 50 times",
+                at_least=50,
                 why="no GPU",
             )
         )

@@ -70,9 +70,7 @@ def _gpu() -> str | None:
 def _without_gpu(workload: str) -> list[Row]:
     goals = {SERIAL: GOALS[workload], **dict.fromkeys(PEERS, AGAINST_PEERS)}
     return [
-        unmeasured(
-            f"16 trials: {workload}", peer, "s", goal=f"at least {goal:g} times", why="no GPU"
-        )
+        unmeasured(f"16 trials: {workload}", peer, "s", at_least=goal, why="no GPU")
         for peer, goal in goals.items()
     ]
 

@@ -64,7 +64,7 @@ def main() -> None:
     why = _why_not(options)
     if why:
         rows = [
-            unmeasured(name, f"published {points:+.2f}", "points", goal=GOAL, why=why)
+            unmeasured(name, f"published {points:+.2f}", "points", in_words=GOAL, why=why)
             for name, points in PUBLISHED.items()
         ]
     else:
@@ -147,8 +147,8 @@ def effect_row(
         value=ours - published,
         low=min(each),
         high=max(each),
-        goal=GOAL,
-        reached=None if note.startswith("quick") else reached,
+        in_words=GOAL,
+        held=None if note.startswith("quick") else reached,
         note=note,
         equal_work={"baseline": base, name: trial},
     )

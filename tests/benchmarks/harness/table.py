@@ -24,8 +24,9 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 class Row:
     """One line. `value` is what the goal is about; `low` and `high` its lowest and highest turn.
 
-    The goal is to be `at_least` or `at_most` a number; a row may have none. `value` is None
-    where nothing was measured, and then `note` says why.
+    The goal is to be `at_least` or `at_most` a number, or one `in_words`, and then `held` says
+    whether it was reached; a row may have none. `value` is None where nothing was measured, and
+    then `note` says why.
     """
 
     what: str
@@ -38,6 +39,8 @@ class Row:
     high: float | None = None
     at_least: float | None = None
     at_most: float | None = None
+    in_words: str = ""
+    held: bool | None = None
     note: str = ""
     equal_work: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,7 +49,7 @@ class Row:
         """The goal in words; empty where there is none."""
         if self.at_least is not None:
             return f"at least {self.at_least:g} times"
-        return "" if self.at_most is None else f"at most {self.at_most:g}"
+        return self.in_words if self.at_most is None else f"at most {self.at_most:g}"
 
     def reached(self, slack: float = 1.0) -> bool | None:
         """Return whether the goal, made `slack` times easier, was reached.
@@ -57,8 +60,7 @@ class Row:
             return None
         if self.at_least is not None:
             return self.value >= self.at_least / slack
-        assert self.at_most is not None
-        return self.value <= self.at_most * slack
+        return self.held if self.at_most is None else self.value <= self.at_most * slack
 
 
 def compared(
@@ -120,10 +122,11 @@ def unmeasured(
     why: str,
     at_least: float | None = None,
     at_most: float | None = None,
+    in_words: str = "",
 ) -> Row:
     """Return the row of what could not be measured here."""
     note = f"not measured: {why}"
-    return Row(what, peer, unit, at_least=at_least, at_most=at_most, note=note)
+    return Row(what, peer, unit, at_least=at_least, at_most=at_most, in_words=in_words, note=note)
 
 
 def arguments(description: str | None, *, repeats: int = 5) -> argparse.ArgumentParser:
