@@ -28,21 +28,27 @@ class Lease:
 
 
 def make_leases(
-    devices: str | int | Sequence[int | str], trials_per_device: int | None
+    devices: str | int | Sequence[int | str],
+    trials_per_device: int | None,
+    threads: int | None = None,
 ) -> list[Lease]:
     """Return as many leases as trials may run at once.
 
     `devices` is "auto" (every GPU, or the CPU without one), "cpu", an index, or a list of
     indices. `trials_per_device` is 1 on a GPU and the number of cores on a CPU if None: one
-    single-threaded trial a core does 1.5 times the work of one trial on all cores.
+    single-threaded trial a core does 1.5 times the work of one trial on all cores. `threads` of
+    each trial are its share of the cores if None. Torch splits sums by threads, so on a CPU the
+    same results bit for bit need the same `threads`; how many trials run at once is all one.
     """
     names = _resolve(devices)
     cores = len(os.sched_getaffinity(0))
     each = trials_per_device or (cores if names == [CPU] else 1)
     if each < 1:
         raise UserError(f"trials_per_device={trials_per_device}: need 1 or more")
-    threads = max(1, cores // (each * len(names)))
-    return [Lease(name, threads) for _ in range(each) for name in names]
+    if threads is not None and threads < 1:
+        raise UserError(f"threads={threads}: need 1 or more")
+    share = threads or max(1, cores // (each * len(names)))
+    return [Lease(name, share) for _ in range(each) for name in names]
 
 
 def _resolve(devices: str | int | Sequence[int | str]) -> list[str]:

@@ -30,6 +30,7 @@ def launch_local(
     *,
     devices: Any,
     trials_per_device: int | None,
+    threads: int | None,
 ) -> list[JobReturn]:
     """Run a job for each of `job_overrides`; return what became of each, in their order.
 
@@ -63,9 +64,8 @@ def launch_local(
         jobs[index] = _job_return(ended, configs[index])
         observer.ended(index, jobs[index], ended.exit_code)
 
-    run_calls(
-        calls, make_leases(devices, trials_per_device), on_start=observer.started, on_end=on_end
-    )
+    leases = make_leases(devices, trials_per_device, threads)
+    run_calls(calls, leases, on_start=observer.started, on_end=on_end)
     return [jobs[index] for index in range(len(configs))]
 
 

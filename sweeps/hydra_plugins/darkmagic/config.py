@@ -23,12 +23,13 @@ class ChecklistSweeperConf:
 @dataclass
 class LocalLauncherConf:
     """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: 1 on a GPU, the
-    number of cores on a CPU, if null.
+    number of cores on a CPU, if null. `threads`: of each trial, its share of the cores if null.
     """
 
     _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
     devices: Any = "auto"
     trials_per_device: int | None = None
+    threads: int | None = None
 
 
 ConfigStore.instance().store(
