@@ -125,7 +125,7 @@ def estimate(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[flo
             if trial.seed == first
         ]
     launcher = planned.config.hydra.launcher
-    lease = make_leases(launcher.devices, launcher.trials_per_device)[0]
+    lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
     job = forkserver.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
     seconds: list[float] = job.result()
     job.stop()

@@ -32,6 +32,7 @@ class Lease:
 def make_leases(
     devices: str | int | Sequence[int | str],
     trials_per_device: int | str | None,
+    threads: int | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> list[Lease]:
     """Return as many leases as trials may run at once.
@@ -39,7 +40,9 @@ def make_leases(
     `devices` is "auto" (every GPU, or the CPU without one), "cpu", an index, or a list of
     indices. `trials_per_device`, where it is "auto" or None, is the number of cores on a CPU: one
     single-threaded trial a core does 1.5 times the work of one trial on all cores. On a GPU it
-    is 1 here: `leased` finds out how many pay.
+    is 1 here: `leased` finds out how many pay. `threads` of each trial are its share of the cores
+    if None. Torch splits sums by threads, so on a CPU the same results bit for bit need the same
+    `threads`; how many trials run at once is all one. `extra` is for their environment.
     """
     names = resolve_devices(devices)
     cores = len(os.sched_getaffinity(0))
@@ -49,8 +52,10 @@ def make_leases(
         each = trials_per_device
     else:
         raise UserError(f"trials_per_device={trials_per_device}: need 1 or more, or auto")
-    threads = max(1, cores // (each * len(names)))
-    return [Lease(name, threads, extra or {}) for _ in range(each) for name in names]
+    if threads is not None and threads < 1:
+        raise UserError(f"threads={threads}: need 1 or more")
+    share = threads or max(1, cores // (each * len(names)))
+    return [Lease(name, share, extra or {}) for _ in range(each) for name in names]
 
 
 def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import Status, TrialRecord
@@ -18,12 +19,14 @@ from darkmagic.sweeps.layout import FINAL, read_events, read_result
 from darkmagic.sweeps.tracking import TrackedRun
 from darkmagic.trainers.files import CORRECT
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "derive_job_config"]
 
 
 @dataclass
 class Entry:
-    """`job` is the composed configuration with Hydra's node; `resolved` its plain values."""
+    """`job` is the composed configuration with Hydra's node, which seeds of a trial share;
+    `resolved` are its plain values.
+    """
 
     trial: Trial
     overrides: tuple[str, ...]
@@ -82,3 +85,15 @@ class Entry:
         run_id = self.run.run_id if self.run else ""
         bits = np.load(self.correct) if self.correct.exists() else None
         return record_of(self.tags, result_metrics(self.result), run_id, bits)
+
+
+def derive_job_config(entry: Entry) -> DictConfig:
+    """Return the configuration that Hydra runs `entry` with, its seed and its directory in it."""
+    derived = copy.deepcopy(entry.job)
+    words = [word for word in entry.overrides if not word.startswith("hydra.sweep.")]
+    with open_dict(derived):
+        derived.seed = entry.trial.seed
+        derived.hydra.overrides.task = OmegaConf.create(words)
+        derived.hydra.sweep.dir = str(entry.directory.parent)
+        derived.hydra.sweep.subdir = entry.directory.name
+    return derived

@@ -28,10 +28,11 @@ IRRELEVANT = frozenset(
 
 def resolve(config: DictConfig) -> dict[str, Any]:
     """Return the configuration of one trial as plain values, Hydra's own node left out."""
-    visible = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    content = OmegaConf.to_container(visible, resolve=True)
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}
+    return {str(key): _plain(config[key]) for key in config if key != "hydra"}
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def recipe_identity(baseline: dict[str, Any], combination: Mapping[str, str]) -> str:

@@ -31,6 +31,7 @@ def launch_local(
     *,
     devices: Any,
     trials_per_device: Any,
+    threads: int | None,
 ) -> list[JobReturn]:
     """Run a job for each of `job_overrides`; return what became of each, in their order.
 
@@ -63,7 +64,8 @@ def launch_local(
         jobs[index] = _job_return(ended, configs[index])
         observer.ended(index, jobs[index], ended.exit_code)
 
-    with leased(devices, trials_per_device, configs, current_view().note) as leases:
+    note = current_view().note
+    with leased(devices, trials_per_device, configs, note, threads=threads) as leases:
         observer.launching([(_directory(job_config), job_config) for job_config in configs])
         run_calls(calls, leases, on_start=observer.started, on_end=on_end, blame=_blame)
     return [jobs[index] for index in range(len(configs))]

@@ -31,8 +31,12 @@ def leased(
     trials_per_device: Any,
     configs: Sequence[DictConfig],
     note: Callable[[str], None],
+    *,
+    threads: int | None = None,
 ) -> Iterator[list[Lease]]:
     """Give leases for the jobs `configs`; `note` gets a line of what was chosen for a GPU.
+
+    `threads` of each job are its share of the cores if None.
 
     On GPUs with `trials_per_device=auto` the first job is calibrated on the first of them, or
     what was found for such trials in this experiment on such a GPU is used again.
@@ -40,7 +44,7 @@ def leased(
     names = resolve_devices(devices)
     automatic = trials_per_device in (None, AUTO) and names != [CPU] and len(configs) > len(names)
     if not automatic or not all(key in configs[0] for key in WORKLOAD):
-        yield make_leases(devices, trials_per_device)
+        yield make_leases(devices, trials_per_device, threads)
         return
     with contextlib.ExitStack() as daemon:
         mps: Mapping[str, str] | str
@@ -52,7 +56,7 @@ def leased(
         if packing.way != MPS or isinstance(mps, str):
             daemon.close()
             mps = {}
-        yield make_leases(devices, packing.trials, mps)
+        yield make_leases(devices, packing.trials, threads, mps)
 
 
 def _packing(

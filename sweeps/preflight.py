@@ -22,7 +22,7 @@ def check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     pretrains = any(trial.choices.get("pretrain", "none") != "none" for trial in plan.trials)
     weights = str(baseline.model.pretrained) if pretrains else ""
     launcher = baseline.hydra.launcher
-    lease = make_leases(launcher.devices, launcher.trials_per_device)[0]
+    lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
     job = forkserver.start(look, resolve(baseline), weights, env=lease.env, threads=lease.threads)
     try:
         findings: list[Finding] = job.result()

@@ -16,8 +16,8 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.cards import write_cards
 from darkmagic.sweeps.checklists import to_json
-from darkmagic.sweeps.composition import derive_job_config, load_job_config, precomposed
-from darkmagic.sweeps.entry import Entry
+from darkmagic.sweeps.composition import load_job_config, precomposed
+from darkmagic.sweeps.entry import Entry, derive_job_config
 from darkmagic.sweeps.fields import CHECKLIST, LOOK, LOOKS, RULES, WORDS, run_key
 from darkmagic.sweeps.further import further_seeds, known_records
 from darkmagic.sweeps.identity import identity, recipe_identity, resolve
@@ -104,7 +104,7 @@ def run_sweep(
     pending = [entry for entry in entries if entry.status is Status.PENDING]
     orchestrator = Orchestrator(entries, tracker, current_view())
     try:
-        composed = {entry.overrides: entry.job for entry in pending}
+        composed = {entry.overrides: derive_job_config(entry) for entry in pending}
         with orchestrator, observed_by(orchestrator), precomposed(composed):
             if pending:
                 launcher.launch(list(composed), 0)
@@ -127,22 +127,20 @@ def run_sweep(
 
 
 def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Entry]:
-    """Compose each trial once; its other seeds differ in that one value."""
+    """Compose each trial once; its other seeds share that, and differ in one value."""
     folder = experiment_folder(master)
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
-    first: dict[str, DictConfig] = {}
+    composed: dict[str, DictConfig] = {}
     entries = []
     for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
-        if trial.name not in first:
-            first[trial.name] = load_job_config(loader, master, overrides)
-        job = derive_job_config(first[trial.name], overrides, trial.seed)
+        if trial.name not in composed:
+            composed[trial.name] = load_job_config(loader, master, overrides)
+        job = composed[trial.name]
+        job.seed = trial.seed
         resolved = resolve(job)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        with open_dict(job):
-            job.hydra.sweep.dir = str(folder)
-            job.hydra.sweep.subdir = subdir
         words = (*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
         entries.append(Entry(trial, words, job, resolved, trial_identity, folder / subdir))
     return entries

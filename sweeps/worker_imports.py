@@ -1,7 +1,11 @@
-"""What the fork server imports before it forks. Nothing here may start CUDA or a thread pool."""
+"""What the fork server imports before it forks. Nothing here may start CUDA or a thread pool.
+
+`torch._dynamo` is what torch's optimizers import at their first step: two seconds in every child.
+"""
 
 import gc
 
+import torch._dynamo  # noqa: F401
 from hydra.core.plugins import Plugins
 
 import darkmagic.sweeps.worker

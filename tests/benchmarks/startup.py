@@ -1,53 +1,80 @@
-"""How long the commands that only look take to answer, beside MLflow's and Python's own start.
+"""How long the commands that only look take to answer, beside those of Hydra, MLflow and Optuna.
 
-    python tests/benchmarks/startup.py [--repeats N] [--json]
+    python tests/benchmarks/startup.py [--quick] [--json] [--results]
 
-Commands run in turn, so that a noisy machine is noisy for all of them; medians of whole processes,
-in seconds, and their ratio to `mlflow --help`.
+Whole processes, in turn, from their start to their end. The report is that of a sweep of 16
+trials x 5 seeds x 200 epochs that was never trained: it is in an SQLite store on disk, written by
+the project's own tracker. `report_speed.py` says what a report takes after imports.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
+from pathlib import Path
 
-COMMANDS = {
-    "python -c pass": ["-c", "pass"],
-    "mlflow --help": ["-m", "mlflow", "--help"],
+from report_speed import fill
+
+from harness.machine import versions
+from harness.peers import FOLDER
+from harness.table import Row, arguments, compared, limited, publish
+from harness.turns import take_turns
+
+OURS = {
     "darkmagic --help": ["-m", "darkmagic.cli", "--help"],
-    "darkmagic tricks": ["-m", "darkmagic.cli", "tricks"],
     "darkmagic checklist plan": ["-m", "darkmagic.cli", "checklist", "plan"],
+    "darkmagic report, 16 trials x 5 seeds": ["-m", "darkmagic.cli", "report"],
+}
+GOALS = dict(zip(OURS, (0.3, 2.0, 2.0), strict=True))
+PEERS = {
+    "a Hydra application's --help": [str(FOLDER / "peers" / "hello_app.py"), "--help"],
+    "mlflow --help": ["-m", "mlflow", "--help"],
+    "optuna --help": ["-m", "optuna.cli", "--help"],
 }
 
 
+def seconds(words: list[str], folder: str) -> float:
+    """Return what a process of this Python takes."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *words], cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
+
+
 def main() -> None:
-    """Run, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    """Measure in turn, and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--quick", action="store_true", help="a report of few epochs, two turns")
+    options = parser.parse_args()
+    if options.quick:
+        options.repeats = min(options.repeats, 2)
     with tempfile.TemporaryDirectory() as folder:
-        for repeat in range(arguments.repeats + 1):
-            for name, words in COMMANDS.items():
-                started = time.perf_counter()
-                subprocess.run(
-                    [sys.executable, *words], cwd=folder, stdout=subprocess.DEVNULL, check=True
-                )
-                if repeat:  # the first fills the caches
-                    seconds[name].append(time.perf_counter() - started)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    ratios = {name: median / medians["mlflow --help"] for name, median in medians.items()}
-    if arguments.json:
-        print(json.dumps({"seconds": medians, "ratio_to_mlflow": ratios}, indent=2))
-        return
-    for name, median in medians.items():
-        print(f"{name:<28} {median:6.2f} s  {ratios[name]:5.2f}x")
+        os.environ["DARKMAGIC_CACHE"] = folder
+        uri, name = fill(Path(folder), 15, 5, 2 if options.quick else 200)
+        commands = OURS | PEERS
+        report = next(command for command in OURS if "report" in command)
+        commands[report] = [*OURS[report], name, "--tracking-uri", uri]
+        sides = {side: partial(seconds, words, folder) for side, words in commands.items()}
+        measured = take_turns(sides, repeats=options.repeats)
+    rows: list[Row] = [
+        limited(side, "s", measured[side], at_most=goal) for side, goal in GOALS.items()
+    ]
+    rows += [
+        compared(
+            "darkmagic --help",
+            peer,
+            "s",
+            measured["darkmagic --help"],
+            measured[peer],
+            at_least=1,
+            rate=False,
+        )
+        for peer in PEERS
+    ]
+    publish("startup", rows, versions("hydra-core", "mlflow", "optuna", "typer"), options)
 
 
 if __name__ == "__main__":

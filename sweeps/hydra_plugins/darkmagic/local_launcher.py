@@ -16,9 +16,15 @@ __all__ = ["LocalLauncher"]
 class LocalLauncher(Launcher):
     """Runs jobs of any Hydra application on this machine's devices."""
 
-    def __init__(self, devices: Any = "auto", trials_per_device: Any = "auto") -> None:
+    def __init__(
+        self,
+        devices: Any = "auto",
+        trials_per_device: Any = "auto",
+        threads: int | None = None,
+    ) -> None:
         self._devices = devices
         self._trials_per_device = trials_per_device
+        self._threads = threads
         self._hydra_context: HydraContext
         self._task_function: TaskFunction
         self._config: DictConfig
@@ -46,4 +52,5 @@ class LocalLauncher(Launcher):
             initial_job_idx,
             devices=self._devices,
             trials_per_device=self._trials_per_device,
+            threads=self._threads,
         )

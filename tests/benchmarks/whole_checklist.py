@@ -1,0 +1,104 @@
+"""The whole checklist's wall time against the sum of its training steps at the best rate.
+
+    python tests/benchmarks/whole_checklist.py [--device cuda] [--epochs N] [--json] [--results]
+
+The command is timed as a user runs it, from its start to its report, beside the time that its
+training steps alone would take: for every trial, steps times the least seconds a step that any
+of its epochs took in a run of that trial alone on the device, with all its threads or its stream
+(`trials_per_device=1`). Packing trials may make it less than 1: the sum is one trial after the
+other, divided by as many devices as there are GPUs, or on a CPU by 1.
+
+On a GPU the checklist is that of CIFAR-10 size (random images of 32 x 32 suffice, since only time
+is measured); without one its row says so, and digits on the CPU are measured in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness.machine import versions
+from harness.table import Row, arguments, limited, publish, unmeasured
+from harness.turns import Measured
+
+GOAL = 1.15
+
+
+def sweep(words: list[str], cache: Path) -> tuple[float, dict[str, tuple[int, float]]]:
+    """Run the checklist; return its wall time, and each trial's steps and best seconds a step."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "darkmagic.cli", "checklist", "run", "--skip-preflight"]
+        began = time.perf_counter()
+        subprocess.run(
+            [*command, *words],
+            cwd=folder,
+            env={**os.environ, "DARKMAGIC_CACHE": str(cache)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+        wall = time.perf_counter() - began
+        found = {}
+        for path in Path(folder).glob("runs/*/*/events.jsonl"):
+            events = [json.loads(line) for line in path.read_text().splitlines()]
+            epochs = [event for event in events if event["type"] == "epoch"]
+            steps = sum(event["steps"] for event in epochs)
+            name = path.parent.name.rpartition("-")[0]
+            found[name] = steps, min(event["seconds"] / event["steps"] for event in epochs)
+    return wall, found
+
+
+def measure(what: str, words: list[str], repeats: int, at_once: int) -> Row:
+    """Return the row of a checklist: packed as it comes, and one trial at a time for the rates."""
+    with tempfile.TemporaryDirectory() as name:
+        cache = Path(name)
+        sweep([*words, "epochs=1"], cache)  # fills the caches
+        _, alone = sweep([*words, "hydra.launcher.trials_per_device=1"], cache)
+        turns = [sweep(words, cache) for _ in range(repeats)]
+    sums = []
+    for _, packed in turns:
+        assert packed.keys() == alone.keys(), "other trials than alone"
+        assert all(packed[name][0] == alone[name][0] for name in alone), "other steps than alone"
+        best = (steps * min(each, packed[name][1]) for name, (steps, each) in alone.items())
+        sums.append(sum(best) / at_once)
+    walls = [wall for wall, _ in turns]
+    shares = Measured(tuple(w / s for w, s in zip(walls, sums, strict=True)))
+    note = f"{Measured(tuple(walls)).median:.1f} s for {Measured(tuple(sums)).median:.1f} s"
+    return limited(what, "wall / steps", shares, at_most=GOAL, note=note)
+
+
+def main() -> None:
+    """Measure what there is a device for, and print."""
+    import torch
+
+    parser = arguments(__doc__, repeats=1)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--epochs", type=int, help="of a trial; 10 on a GPU, 4 on a CPU")
+    parser.add_argument("--quick", action="store_true", help="one epoch")
+    options = parser.parse_args()
+    gpus = torch.cuda.device_count()
+    what = "whole checklist, CIFAR-10 size, a GPU"
+    rows = []
+    if gpus and options.device != "cpu":
+        epochs = 1 if options.quick else options.epochs or 10
+        words = ["dataset=cifar10", "model=resnet20", "trick/pretrain=none", f"epochs={epochs}"]
+        rows.append(measure(what, [*words, "hydra.launcher.devices=[0]"], options.repeats, 1))
+    else:
+        goal = f"at most {GOAL}"
+        rows.append(unmeasured(what, "its training steps", "wall / steps", goal=goal, why="no GPU"))
+    if not gpus or options.device == "cpu":
+        epochs = 1 if options.quick else options.epochs or 4
+        words = [f"epochs={epochs}", "hydra.launcher.devices=cpu"]
+        rows.append(
+            measure(f"whole checklist, digits, CPU, {epochs} epochs", words, options.repeats, 1)
+        )
+    publish("whole_checklist", rows, versions("torch", "torchvision"), options)
+
+
+if __name__ == "__main__":
+    main()
