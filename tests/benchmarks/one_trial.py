@@ -9,7 +9,8 @@ loader, its policy's implementation, and its memory format: peers get the faster
 and the fastest of 0, 1 and 2 loading processes, measured first. Their clock starts after an
 epoch's first batch, so that the start of their loaders does not count; ours times the epoch.
 Goals: 1.2 times the best peer on a CPU; on a GPU 3 times Lightning and the plain loop, and 0.95
-times airbench's loop. `--quick` is for a gate: the plain loop alone, channels last, and a smaller network.
+times airbench's loop. `--quick` is for a gate: the plain loop alone, channels last, and a smaller
+network.
 """
 
 from __future__ import annotations
