@@ -26,7 +26,8 @@ def random_crop(images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
 
 
 def random_flip(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Mirror each of `images` (B, C, H, W) left to right with probability 1/2."""
+    """Mirror each of `images` (B, C, H, W), uint8, left to right with probability 1/2."""
     mirrored = torch.rand(len(images), generator=rng) < 0.5
-    mirrored = mirrored.to(images.device, non_blocking=True)
-    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    mirrored = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
+    # What differs, where it is wanted: on a CPU, choosing by `where` takes several times as long.
+    return images ^ ((images ^ images.flip(3)) & mirrored.to(torch.uint8).neg_())
