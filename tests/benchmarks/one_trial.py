@@ -74,6 +74,13 @@ class Sides:
         self._settings: dict[tuple[str, str], dict[str, object]] = {}
         self.work: dict[str, dict[str, Any]] = {name: {} for name in names}
 
+    def versions(self) -> dict[str, str]:
+        """Return what the sides run, of their own environments too."""
+        own = versions("torch", "torchvision", "timm")
+        if LIGHTNING not in self._processes:
+            return own
+        return own | self._processes[LIGHTNING].call("installed")
+
     def choose(self, name: str, augmentation: str) -> None:
         """Find the memory format, then the number of loading processes, a peer is fastest with."""
         if self._quick or name in (OURS, AIRBENCH):
@@ -146,9 +153,9 @@ def main() -> None:
         peers, options.depth, options.images, options.repeats = [PLAIN], 8, 512, 3
         options.epochs, options.seeds = 3, 2
     with ExitStack() as stack:
-        rows = measure(Sides([OURS, *peers, *[AIRBENCH] * GPU], options, stack), peers, options)
-    packages = ("torch", "torchvision", "timm")
-    publish("one_trial", rows, versions(*packages), options)
+        sides = Sides([OURS, *peers, *[AIRBENCH] * GPU], options, stack)
+        rows = measure(sides, peers, options)
+        publish("one_trial", rows, sides.versions(), options)
 
 
 def measure(sides: Sides, peers: list[str], options: argparse.Namespace) -> list[Row]:

@@ -14,19 +14,23 @@ def random_crop(images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
 
     The same as padding and cropping back to size. Shifts are drawn on the CPU from `rng`.
     """
-    count, _, height, width = images.shape
+    count, channels, height, width = images.shape
     shifts = torch.randint(0, 2 * pad + 1, (2, count), generator=rng)
-    shifts = shifts.to(images.device, non_blocking=True)
-    rows = shifts[0, :, None] + torch.arange(height, device=images.device)
-    columns = shifts[1, :, None] + torch.arange(width, device=images.device)
-    padded = F.pad(images, (pad,) * 4)
-    places = torch.arange(count, device=images.device)[:, None, None]
-    cropped = padded.permute(0, 2, 3, 1)[places, rows[:, :, None], columns[:, None, :]]
+    down, right = shifts.to(images.device, non_blocking=True)[:, :, None]
+    framed = F.pad(images.permute(0, 2, 3, 1), (0, 0, pad, pad, pad, pad)).contiguous()
+    # Rows of a cropped image lie in one piece with their channels last: every place where such a
+    # piece can start, of which each row takes one.
+    pieces = framed.view(-1).unfold(0, width * channels, channels)
+    top = torch.arange(0, count * (height + 2 * pad), height + 2 * pad, device=images.device)
+    rows = top[:, None] + down + torch.arange(height, device=images.device)
+    starts = rows * (width + 2 * pad) + right
+    cropped = pieces.index_select(0, starts.view(-1)).view(count, height, width, channels)
     return cropped.permute(0, 3, 1, 2)
 
 
 def random_flip(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Mirror each of `images` (B, C, H, W) left to right with probability 1/2."""
+    """Mirror each of `images` (B, C, H, W), uint8, left to right with probability 1/2."""
     mirrored = torch.rand(len(images), generator=rng) < 0.5
-    mirrored = mirrored.to(images.device, non_blocking=True)
-    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    mirrored = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
+    # What differs, where it is wanted: on a CPU, choosing by `where` takes several times as long.
+    return images ^ ((images ^ images.flip(3)) & mirrored.to(torch.uint8).neg_())

@@ -1,10 +1,13 @@
-"""This project's own side of `one_trial.py`: `train`, with a recipe like that of its peers."""
+"""Our own side of `one_trial.py` and `loader.py`: `train`, with a recipe like its peers'."""
 
 from __future__ import annotations
 
 import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from task import accuracy as accuracy_of
 from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
@@ -89,13 +93,12 @@ def rate(
 ) -> dict[str, float]:
     """Return images/s of a whole epoch, and how many it trained.
 
-    On a GPU of a second epoch: the first measures and captures. Loading needs no `workers`, and
-    `channels_last` is the recipe's own choice.
+    Of a second epoch, as a trial starts anew each time: the first warms up, and on a GPU captures.
+    Loading needs no `workers`, and `channels_last` is the recipe's own choice.
     """
     del workers, channels_last
     tricks = {"augmentation": AutoAugment()} if augmentation == "autoaugment" else {}
-    epochs = 1 + (DEVICE.type == "cuda")
-    recipe = _recipe(depth, count, batch, epochs, seed=0, **tricks)
+    recipe = _recipe(depth, count, batch, epochs=2, seed=0, **tricks)
     events: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         result = train(recipe, Path(folder), tell=events.append)
@@ -105,6 +108,43 @@ def rate(
         "parameters": result.parameters,
         "flops": result.flops,
     }
+
+
+def step_seconds(
+    depth: int, count: int, batch: int, augmentation: str, fixed: bool
+) -> dict[str, float]:
+    """Return seconds of a step of a second epoch, and those that its loop waited for a batch.
+
+    With `fixed`, every batch is the first one again, made before.
+    """
+    tricks = {"augmentation": AutoAugment()} if augmentation == "autoaugment" else {}
+    events: list[dict[str, Any]] = []
+    waited: list[float] = []
+    load = Pipeline.training_epoch
+
+    def again(pipeline: Pipeline, epoch: int) -> Iterator[Any]:
+        if epoch == 0:
+            pipeline.first = next(load(pipeline, epoch))
+        yield from repeat(pipeline.first, pipeline.steps_per_epoch)
+
+    def timed(pipeline: Pipeline, epoch: int) -> Iterator[Any]:
+        waited.clear()
+        batches = again(pipeline, epoch) if fixed else load(pipeline, epoch)
+        for _ in range(pipeline.steps_per_epoch):
+            started = time.perf_counter()
+            made = next(batches)
+            waited.append(time.perf_counter() - started)
+            yield made
+
+    Pipeline.training_epoch = timed
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = _recipe(depth, count, batch, 2, seed=0, **tricks)
+            train(recipe, Path(folder), tell=events.append)
+    finally:
+        Pipeline.training_epoch = load
+    steps = events[-1]["steps"]
+    return {"step": events[-1]["seconds"] / steps, "waited": sum(waited) / steps}
 
 
 def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> float:
@@ -119,4 +159,4 @@ def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> floa
 
 
 if __name__ == "__main__":
-    serve(rate, accuracy)
+    serve(rate, step_seconds, accuracy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from functools import partial
@@ -23,9 +24,11 @@ from task import accuracy as accuracy_of
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from harness.machine import versions
 from harness.serving import serve
 
 warnings.filterwarnings("ignore", module="lightning")
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 class Classifier(LightningModule):
@@ -102,5 +105,10 @@ def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> floa
     return accuracy_of(module.net.to(DEVICE))
 
 
+def installed() -> dict[str, str]:
+    """Return the version of the package that is not among this project's own."""
+    return versions("lightning")
+
+
 if __name__ == "__main__":
-    serve(rate, accuracy)
+    serve(rate, accuracy, installed)
