@@ -97,13 +97,14 @@ def test_the_page_of_results_is_the_committed_one() -> None:
 
 @pytest.mark.parametrize("name", sorted(results()))
 def test_results_are_whole(name: str) -> None:
-    """Five turns or more, a machine, versions; and a row has a figure or says why not."""
+    """A machine, versions, five turns beside peers; a row has a figure or says why not."""
     result = results()[name]
-    assert result["repeats"] >= 5
     assert result["machine"]["date"]
     assert result["versions"]
     for row in rows_of(result):
         assert row.value is not None or row.note.startswith("not measured: ")
+        if row.at_least is not None and row.value is not None:
+            assert result["repeats"] >= 5
 
 
 def test_figures_of_the_readme_are_committed_ones() -> None:

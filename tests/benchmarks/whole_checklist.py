@@ -89,8 +89,9 @@ def main() -> None:
         words = ["dataset=cifar10", "model=resnet20", "trick/pretrain=none", f"epochs={epochs}"]
         rows.append(measure(what, [*words, "hydra.launcher.devices=[0]"], options.repeats, 1))
     else:
-        goal = f"at most {GOAL}"
-        rows.append(unmeasured(what, "its training steps", "wall / steps", goal=goal, why="no GPU"))
+        rows.append(
+            unmeasured(what, "its training steps", "wall / steps", at_most=GOAL, why="no GPU")
+        )
     if not gpus or options.device == "cpu":
         epochs = 1 if options.quick else options.epochs or 4
         words = [f"epochs={epochs}", "hydra.launcher.devices=cpu"]
