@@ -143,7 +143,10 @@ def main() -> None:
     parser = arguments(__doc__, repeats=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SHAPES), choices=SHAPES)
     parser.add_argument("--one", type=int, help="this size here, as JSON", choices=SHAPES)
+    parser.add_argument("--quick", action="store_true", help="for a gate: 16 and 1,000")
     options = parser.parse_args()
+    if options.quick:
+        options.sizes = [16, 1000]
     if options.one:
         print(json.dumps(run_size(options.one)))
         return
