@@ -125,7 +125,7 @@ def fit(runs: Sequence[Run], *, blocked: bool) -> Design:
     shares, group_of = np.unique(table / counts[:, None], axis=0, return_inverse=True)
     group_of = group_of.reshape(-1)
     left = accuracies - centre - means[trial_of]
-    inverse, levels = _solve_seeds(table, counts, np.bincount(seed_of, left).astype(np.float64))
+    inverse, levels = _solve_seeds(table, counts, np.bincount(seed_of, left).astype(float))
     centred = means - shares[group_of] @ levels
 
     against = (shares - shares[group_of[0]]) @ inverse
