@@ -3,6 +3,7 @@
 `torch._dynamo` is what torch's optimizers import at their first step: two seconds in every child.
 """
 
+import atexit
 import gc
 
 import torch._dynamo  # noqa: F401
@@ -14,3 +15,4 @@ import darkmagic.trainers.fingerprint  # noqa: F401
 Plugins.instance()  # its scan takes longer than the rest of a child's start
 gc.collect()
 gc.freeze()  # children neither walk nor copy what was imported
+atexit.register(gc.unfreeze)  # or triton's bindings report what was not collected as leaked
