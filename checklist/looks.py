@@ -30,13 +30,12 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float]:
 
     None, of a row that failed or was not tested, enters as 1: dropping rows buys nothing.
     """
-    raw = {name: 1.0 if p is None else p for name, p in p_values.items()}
-    adjusted: dict[str, float] = {}
-    largest = 0.0
-    for rank, name in enumerate(sorted(raw, key=lambda name: raw[name])):
-        largest = max(largest, min(1.0, raw[name] * (len(raw) - rank)))
-        adjusted[name] = largest
-    return {name: adjusted[name] for name in raw}
+    from statsmodels.stats.multitest import multipletests
+
+    if not p_values:
+        return {}
+    raw = [1.0 if p is None else p for p in p_values.values()]
+    return dict(zip(p_values, multipletests(raw, method="holm")[1].tolist(), strict=True))
 
 
 def over_looks(adjusted: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -68,11 +68,11 @@ def detectable(setting: Setting, spread: float, look: int = 1) -> float | None:
 
 def half_width(setting: Setting, spread: float) -> float | None:
     """Return half the width of a 95 % interval, in points; None without degrees of freedom."""
-    from scipy.special import stdtrit
+    from scipy import stats
 
     if setting.df < 1:
         return None
-    return spread * setting.error * float(stdtrit(setting.df, 0.975))
+    return spread * setting.error * float(stats.t.ppf(0.975, setting.df))
 
 
 def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:
@@ -105,18 +105,14 @@ def best_of_chance(trials: int, spread: float, gain: float) -> tuple[float, floa
     The largest difference to expect among `trials`, in points, and the chance that one is at
     least `gain`, for runs that spread by `spread`.
     """
-    from scipy import integrate
-    from scipy.special import ndtr
-
-    def normal(z: float) -> float:
-        return math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    from scipy import integrate, stats
 
     def survives(z: float) -> float:
         """Density of the baseline's luck, times the chance that no trick beats it by `gain`."""
-        return float(normal(z) * ndtr(z + gain / spread) ** trials)
+        return float(stats.norm.pdf(z) * stats.norm.cdf(z + gain / spread) ** trials)
 
     def at_largest(z: float) -> float:
-        density = trials * normal(z) * ndtr(z) ** (trials - 1)
+        density = trials * stats.norm.pdf(z) * stats.norm.cdf(z) ** (trials - 1)
         return float(z * density)
 
     largest = integrate.quad(at_largest, -10, 10)[0] * spread
