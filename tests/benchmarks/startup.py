@@ -33,7 +33,7 @@ GOALS = dict(zip(OURS, (0.3, 2.0, 2.0), strict=True))
 PEERS = {
     "a Hydra application's --help": [str(FOLDER / "peers" / "hello_app.py"), "--help"],
     "mlflow --help": ["-m", "mlflow", "--help"],
-    "optuna --help": ["-m", "optuna.cli", "--help"],
+    "optuna --help": ["-c", "from optuna.cli import main; main()", "--help"],
 }
 
 
