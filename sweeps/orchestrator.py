@@ -27,7 +27,7 @@ from darkmagic.trainers.files import RESULT, write_json
 __all__ = ["Orchestrator"]
 
 LOOK_SECONDS = 0.25
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 5.0
 MLFLOW_STATUS = {
     Status.FINISHED: "FINISHED",
     Status.INERT: "FINISHED",

@@ -30,8 +30,9 @@ def rows_of(result: Mapping[str, Any]) -> list[Row]:
 
 
 def page(folder: Path = RESULTS) -> str:
-    """Return all results as Markdown."""
-    return "\n".join([HEAD, *(line for name in results(folder) for line in _table(name, folder))])
+    """Return all results as Markdown, and where time goes that is missing to a goal."""
+    tables = (line for name in results(folder) for line in _table(name, folder))
+    return "\n".join([HEAD, *tables, (folder / "shortfalls.md").read_text()])
 
 
 def _table(name: str, folder: Path) -> Iterator[str]:
