@@ -73,6 +73,8 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--quick", action="store_true", help="Hydra's own launcher alone")
     options = parser.parse_args()
+    if options.quick:
+        options.repeats = 2
     local = ("hydra.launcher.devices=cpu",)
     commands = {
         IMPORT: (sys.executable, ["-c", "import torch"], 0),
