@@ -12,7 +12,6 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.composition import load_job_config
 from darkmagic.sweeps.leasing import leased
 from darkmagic.sweeps.observer import current_observer
@@ -39,7 +38,6 @@ def launch_local(
     A job that fails is a `JobReturn` with status FAILED, and stops no other.
     """
     setup_globals()
-    forkserver.warm_up()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
 

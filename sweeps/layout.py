@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from darkmagic.trainers.files import EVENTS, RESULT
 
 __all__ = [
     "FINAL",
-    "cache_folder",
     "experiment_folder",
     "out_folder",
     "read_events",
@@ -33,12 +31,6 @@ def out_folder(config: DictConfig) -> Path:
 def experiment_folder(config: DictConfig) -> Path:
     """Return the absolute folder of this configuration's experiment."""
     return out_folder(config) / str(config.runtime.experiment)
-
-
-def cache_folder(named: str | None) -> Path:
-    """Return the folder of decoded images and upstream weights."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
-    return (Path(named) if named else base / "darkmagic").expanduser().absolute()
 
 
 def trial_folder_name(trial: str, seed: int, identity: str) -> str:

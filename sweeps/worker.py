@@ -21,10 +21,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from darkmagic.sweeps.identity import identity, resolve
-from darkmagic.sweeps.layout import FINAL, cache_folder, read_result
+from darkmagic.sweeps.layout import FINAL, read_result
 from darkmagic.sweeps.pool import RETRIED
 from darkmagic.trainers.checkpoint import CHECKPOINT
-from darkmagic.trainers.files import RESULT, EventLog, write_json
+from darkmagic.trainers.files import RESULT, EventLog, cache_folder, write_json
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.result import Result

@@ -14,9 +14,8 @@ from darkmagic.trainers.rewind import Rewind
 from darkmagic.trainers.stepping import EagerStep, Step
 from darkmagic.trainers.tensor_schedule import NotCapturable
 
-__all__ = ["MODES", "Capture", "Choice", "choose_step", "decide", "measure"]
+__all__ = ["Capture", "Choice", "choose_step", "decide", "measure"]
 
-MODES = ("auto", "on", "off")
 PAYS = 1.05  # times as fast; less is noise, and a graph holds memory
 FEWEST_STEPS = 200  # of a trial that is worth measuring
 LONG_STEP = 0.05  # seconds; launches take a few milliseconds of a step

@@ -1,14 +1,15 @@
-"""The files of a trial's directory: an append-only log of events, and whole files at once."""
+"""Files that trials keep: an append-only log of events, whole files at once, the cache."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CORRECT", "EVENTS", "RESULT", "EventLog", "write_json"]
+__all__ = ["CORRECT", "EVENTS", "RESULT", "EventLog", "cache_folder", "write_json"]
 
 EVENTS = "events.jsonl"
 RESULT = "result.json"
@@ -40,6 +41,15 @@ class EventLog:
         with self._path.open("ab", buffering=0) as file:
             file.write(line.encode())
         self.epochs_logged += event["type"] == "epoch"
+
+
+def cache_folder(named: str | Path | None) -> Path:
+    """Return the folder of decoded images, upstream weights and compiled code.
+
+    Where none is `named` it is the user's: $XDG_CACHE_HOME/darkmagic, or ~/.cache/darkmagic.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    return (Path(named) if named else base / "darkmagic").expanduser().absolute()
 
 
 def _finite(value: Any) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from darkmagic.trainers.choose_step import choose_step
 from darkmagic.trainers.compilation import compile_if_faster
-from darkmagic.trainers.files import EventLog
+from darkmagic.trainers.files import EventLog, cache_folder
 from darkmagic.trainers.graphs import GraphedStep
 from darkmagic.trainers.stepping import EagerStep, Step
 from darkmagic.trainers.tensor_schedule import NotCapturable, TensorSchedule, prepare_optimizer
@@ -64,7 +63,7 @@ def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) ->
     images, targets = _first_batch(trial, epoch)
     found: dict[str, Any] = {"type": "stepping"}
     if recipe.compile:
-        cache = Path(recipe.cache or Path.home() / ".cache" / "darkmagic")
+        cache = cache_folder(recipe.cache)
         eager, found["compile"] = compile_if_faster(eager, images, targets, cache)
     step, choice = choose_step(
         eager,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -65,6 +66,11 @@ class Pipeline:
             images = self._hooks.resize(images, min(step / self._total_steps, 1.0))
             targets = F.one_hot(classes, len(self._data.classes)).to(images.dtype)
             yield self._hooks.transform_batch(images, targets)
+
+    def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of `training_epoch`, epoch after epoch without end."""
+        for epoch in count():
+            yield from self.training_epoch(epoch)
 
     def _order(self, epoch: int) -> torch.Generator | None:
         """Return what draws the epoch's order; None for the data set's own."""

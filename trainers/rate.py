@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from darkmagic.trainers.device import idle_memory_bytes, peak_memory_bytes, synchronize
 from darkmagic.trainers.make_step import choose
@@ -41,7 +40,7 @@ def measure_rate(recipe: Recipe, seconds: float, ready: Callable[[], None]) -> R
     steps = min(trial.recipe.max_steps or steps, steps)
     trial.hooks.schedule(trial.optimizer, 0.0)
     step, _ = choose(trial, 0, steps)
-    batches = _endless(trial)
+    batches = trial.pipeline.endless()
     share = None if trial.average is None else 0.1
     for _ in range(WARM_UP):
         step(*next(batches), share)
@@ -56,13 +55,6 @@ def measure_rate(recipe: Recipe, seconds: float, ready: Callable[[], None]) -> R
         taken += BETWEEN
     elapsed = time.perf_counter() - started
     return Rate(taken / elapsed, steps, *_memory(trial.device))
-
-
-def _endless(trial: Trial) -> Iterator[tuple[Tensor, Tensor]]:
-    epoch = 0
-    while True:
-        yield from trial.pipeline.training_epoch(epoch)
-        epoch += 1
 
 
 def _memory(device: torch.device) -> tuple[int, int]:

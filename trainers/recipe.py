@@ -82,7 +82,7 @@ class Recipe:
     device: str = "auto"
     workers: int = 0  # processes that read images which do not fit in memory
     cuda_graphs: str = "auto"  # on a GPU: auto (where they are faster), on, off
-    cache: str | None = None  # the folder of compiled code; ~/.cache/darkmagic
+    cache: str | None = None  # the folder of compiled code; None: the user's
 
     def __post_init__(self) -> None:
         check_numbers(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from filelock import FileLock
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from darkmagic.trainers.files import cache_folder
 
 __all__ = ["Decoder", "ImageFiles", "decode_all"]
 
@@ -111,10 +112,7 @@ def decode_all(folder: Path, files: Sequence[Path], decoder: Decoder, cache: str
     The kept copy goes by the files' names, sizes and times, so a changed file is seen.
     Processes that ask at the same time wait for the one that decodes.
     """
-    base = (
-        Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "darkmagic"
-    )
-    kept = base.expanduser() / "images" / f"{_fingerprint(folder, files, decoder)}.npy"
+    kept = cache_folder(cache) / "images" / f"{_fingerprint(folder, files, decoder)}.npy"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.with_suffix(".lock")):
         if not kept.exists():

@@ -66,12 +66,8 @@ class Setup:
         )
 
     def training_batches(self, hooks: Hooks) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield training batches as `hooks` make them, epoch after epoch without end."""
-        pipeline = self.pipeline(hooks)
-        epoch = 0
-        while True:
-            yield from pipeline.training_epoch(epoch)
-            epoch += 1
+        """Return training batches as `hooks` make them, epoch after epoch without end."""
+        return self.pipeline(hooks).endless()
 
     def fixed_batch(self, count: int) -> tuple[Tensor, Tensor]:
         """Return at most `count` training images (B, C, H, W), normalised but not augmented,
