@@ -17,13 +17,13 @@ from task import (
     PAD,
     SIDE,
     STD,
+    accuracy_of,
     cosine,
     network,
     parameter_groups,
     pictures,
     work,
 )
-from task import accuracy as accuracy_of
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 

@@ -22,10 +22,10 @@ from task import (
     SIDE,
     STD,
     WEIGHT_DECAY,
+    accuracy_of,
     network,
     pictures,
 )
-from task import accuracy as accuracy_of
 
 from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.data.base import Data, Split

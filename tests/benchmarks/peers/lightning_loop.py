@@ -14,13 +14,13 @@ from task import (
     DEVICE,
     LR,
     MOMENTUM,
+    accuracy_of,
     cosine,
     network,
     parameter_groups,
     synchronize,
     work,
 )
-from task import accuracy as accuracy_of
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 

@@ -19,14 +19,13 @@ from task import (
     PRECISION,
     SIDE,
     STD,
+    answers,
     cosine,
     network,
     parameter_groups,
     pictures,
     synchronize,
-    work,
 )
-from task import accuracy as accuracy_of
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as v1
@@ -105,31 +104,5 @@ class Loop:
         return images, time.perf_counter() - started
 
 
-_sides: dict[str, tuple[Loop, DataLoader]] = {}
-
-
-def rate(
-    depth: int, count: int, batch: int, augmentation: str, workers: int, channels_last: bool
-) -> dict[str, float]:
-    """Return images/s of an epoch after its first batch, and how many it trained."""
-    key = f"{depth} {count} {batch} {augmentation} {workers} {channels_last}"
-    if key not in _sides:
-        _sides.clear()  # and end the other loader's workers
-        loop = Loop(depth, channels_last=channels_last, steps=10**6)
-        _sides[key] = loop, loader(count, batch, augmentation, workers)
-    loop, batches = _sides[key]
-    images, seconds = loop.epoch(batches)
-    return {"rate": images / seconds, "images": images + batch, **work(loop.model)}
-
-
-def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> float:
-    """Return the accuracy on new images after `epochs` of standard augmentation."""
-    batches = loader(count, batch, "standard", 0)
-    loop = Loop(depth, channels_last=True, steps=epochs * len(batches), seed=seed)
-    for _ in range(epochs):
-        loop.epoch(batches)
-    return accuracy_of(loop.model)
-
-
 if __name__ == "__main__":
-    serve(rate, accuracy)
+    serve(*answers(Loop, loader))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +68,7 @@ def synchronize() -> None:
 
 
 @torch.inference_mode()
-def accuracy(model: nn.Module, count: int = 1000) -> float:
+def accuracy_of(model: nn.Module, count: int = 1000) -> float:
     """Return the share of `count` new images that `model` gets right."""
     pixels, classes = pictures(count, seed=1)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255)
@@ -76,3 +78,39 @@ def accuracy(model: nn.Module, count: int = 1000) -> float:
         logits: Tensor = model(((images - mean) / std).to(DEVICE))
     model.train()
     return (logits.argmax(1).cpu() == torch.from_numpy(classes)).float().mean().item()
+
+
+def answers(
+    make_loop: Callable[..., Any], make_loader: Callable[[int, int, str, int], Any]
+) -> tuple[Callable[..., dict[str, float]], Callable[..., float]]:
+    """Return what a side made of a loop and a loader answers: `rate` and `accuracy`.
+
+    `make_loop(depth, channels_last=, steps=, seed=)` has a `model` and an `epoch(batches)` that
+    returns the images after the first batch and their seconds; `make_loader` takes the number
+    of images, the batch, the augmentation and the number of workers.
+    """
+    kept: dict[tuple[object, ...], tuple[Any, Any]] = {}
+
+    def rate(
+        depth: int, count: int, batch: int, augmentation: str, workers: int, channels_last: bool
+    ) -> dict[str, float]:
+        """Return images/s of an epoch after its first batch, and how many it trained."""
+        key = (depth, count, batch, augmentation, workers, channels_last)
+        if key not in kept:
+            kept.clear()  # and end the other loader's workers
+            loop = make_loop(depth, channels_last=channels_last, steps=10**6)
+            kept[key] = loop, make_loader(count, batch, augmentation, workers)
+        loop, batches = kept[key]
+        images, seconds = loop.epoch(batches)
+        return {"rate": images / seconds, "images": images + batch, **work(loop.model)}
+
+    def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> float:
+        """Return the accuracy on new images after `epochs` of standard augmentation."""
+        batches = make_loader(count, batch, "standard", 0)
+        steps = epochs * len(batches)
+        loop = make_loop(depth, channels_last=True, steps=steps, seed=seed)
+        for _ in range(epochs):
+            loop.epoch(batches)
+        return accuracy_of(loop.model)
+
+    return rate, accuracy

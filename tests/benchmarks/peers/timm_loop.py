@@ -20,12 +20,11 @@ from task import (
     SIDE,
     STD,
     WEIGHT_DECAY,
+    answers,
     network,
     pictures,
     synchronize,
-    work,
 )
-from task import accuracy as accuracy_of
 from timm.data import create_loader
 from timm.data.auto_augment import auto_augment_transform
 from timm.data.transforms import ToNumpy
@@ -108,31 +107,5 @@ class Loop:
         return images, time.perf_counter() - started
 
 
-_sides: dict[str, tuple[Loop, object]] = {}
-
-
-def rate(
-    depth: int, count: int, batch: int, augmentation: str, workers: int, channels_last: bool
-) -> dict[str, float]:
-    """Return images/s of an epoch after its first batch, and how many it trained."""
-    key = f"{depth} {count} {batch} {augmentation} {workers} {channels_last}"
-    if key not in _sides:
-        _sides.clear()
-        loop = Loop(depth, channels_last=channels_last, steps=10**6)
-        _sides[key] = loop, loader(count, batch, augmentation, workers)
-    loop, batches = _sides[key]
-    images, seconds = loop.epoch(batches)
-    return {"rate": images / seconds, "images": images + batch, **work(loop.model)}
-
-
-def accuracy(depth: int, count: int, batch: int, epochs: int, seed: int) -> float:
-    """Return the accuracy on new images after `epochs` of standard augmentation."""
-    batches = loader(count, batch, "standard", 0)
-    loop = Loop(depth, channels_last=True, steps=epochs * len(batches), seed=seed)
-    for _ in range(epochs):
-        loop.epoch(batches)
-    return accuracy_of(loop.model)
-
-
 if __name__ == "__main__":
-    serve(rate, accuracy)
+    serve(*answers(Loop, loader))
