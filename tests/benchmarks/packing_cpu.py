@@ -18,19 +18,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-import darkmagic.trainers
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.identity import resolve
 from darkmagic.sweeps.overrides import check_words
 from darkmagic.sweeps.planning import make_plan
 from harness.machine import versions
 from harness.peers import FOLDER, environment
+from harness.sweeps import run_quietly, swept
 from harness.table import Row, arguments, compared, publish
 from harness.turns import take_turns
 
@@ -43,44 +41,36 @@ Outcomes = dict[str, tuple[float, ...]]  # by the choices of tricks, as JSON
 
 def ours(words: list[str], cache: Path, found: dict[str, Outcomes], side: str) -> float:
     """Train the checklist by the command; return the seconds of its trials."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "darkmagic.cli", "checklist", "run", "--skip-preflight"]
-        _run([*command, *words, "hydra.launcher.devices=cpu"], folder, cache)
-        return _read(Path(folder).glob("runs/*/*/result.json"), found, side)
+    with swept([*words, "hydra.launcher.devices=cpu"], cache) as (trials, _):
+        return _read(trials, found, side)
 
 
 def by_joblib(
     python: Path, recipes: list[dict[str, object]], cache: Path, found: dict[str, Outcomes]
 ) -> float:
     """Train the same trials as jobs of Hydra's joblib launcher."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "recipes.json").write_text(json.dumps(recipes))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "recipes.json").write_text(json.dumps(recipes))
         app = str(FOLDER / "peers" / "packing_app.py")
         words = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={CORES}"]
         words += [f"+trial=range({len(recipes)})", f"+folder={folder}", f"hydra.sweep.dir={folder}"]
-        _run([str(python), app, "-m", *words, "hydra.output_subdir=null"], folder, cache)
-        return _read(Path(folder).glob("trial*/result.json"), found, "joblib")
+        run_quietly([str(python), app, "-m", *words, "hydra.output_subdir=null"], folder, cache)
+        return _read(list(folder.glob("trial*")), found, "joblib")
 
 
-def _run(command: list[str], folder: str, cache: Path) -> None:
-    home = Path(next(iter(darkmagic.trainers.__path__))).parents[1]
-    env = {**os.environ, "DARKMAGIC_CACHE": str(cache), "PYTHONPATH": str(home)}
-    subprocess.run(
-        command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-
-
-def _read(files: object, found: dict[str, Outcomes], side: str) -> float:
+def _read(trials: list[Path], found: dict[str, Outcomes], side: str) -> float:
     """Keep the outcomes of trials; return the seconds from the first start to the last end."""
     starts, ends = [], []
     outcomes: Outcomes = {}
-    for file in files:  # type: ignore[attr-defined]
+    for trial in trials:
+        file = trial / "result.json"
         result = json.loads(file.read_text())
         assert result["status"] == "finished", result
-        events = (file.parent / "events.jsonl").read_text().splitlines()
+        events = (trial / "events.jsonl").read_text().splitlines()
         starts.append(json.loads(events[0])["time"])
         ends.append(file.stat().st_mtime)
-        tricks = _tricks(file.parent)
+        tricks = _tricks(trial)
         outcomes[tricks] = tuple(result[name] for name in OUTCOME)
     assert len(outcomes) == TRIALS, f"{side}: {len(outcomes)} trials"
     assert found.setdefault(side, outcomes) == outcomes, f"{side} differs from turn to turn"

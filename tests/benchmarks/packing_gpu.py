@@ -17,7 +17,6 @@ import site
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from darkmagic.sweeps import forkserver
@@ -244,5 +243,4 @@ def _check(equal: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    assert Path(FOLDER).is_dir()
     main()

@@ -1,17 +1,17 @@
 """How long a report takes after imports, from MLflow's store on disk.
 
+    python tests/benchmarks/report_speed.py [--large N] [--json] [--results]
+
 Writes sweeps that were never trained into an SQLite store with the project's own tracker, and
-reads them back: the table, and the page with its plots. Goals: 16 trials x 5 seeds x 200
-epochs in 2 s, the page in 10 s, 1,000 trials in 60 s.
+reads them back: the table, and the page with its plots. `startup.py` has the whole command.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,9 @@ from darkmagic.sweeps.fields import CHECKLIST, REASON, STATUS, result_metrics, t
 from darkmagic.sweeps.reporting import load_report
 from darkmagic.sweeps.tracking import Tracker
 from darkmagic.trainers.files import CORRECT
+from harness.machine import versions
+from harness.table import Row, arguments, limited, publish
+from harness.turns import take_turns
 
 IMAGES = 5000
 
@@ -75,41 +78,46 @@ def add_run(tracker, parent, trial: Trial, epochs: int, folder: Path, rng) -> No
     run.files.append(bits / CORRECT)
 
 
-def measure(uri: str, name: str, repeats: int) -> dict[str, float]:
-    """Return the median seconds of the table and of the page."""
-    table, page = [], []
+def table(uri: str, name: str) -> float:
+    """Return the seconds of the table, from the store to the terminal's characters."""
     console = make_console(stderr=True)
-    for _ in range(repeats):
-        began = time.perf_counter()
-        with console.capture():
-            console.print(comparison_view(load_report(uri, name), 160))
-        table.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        write_report(load_report(uri, name, curves=True), "html")
-        page.append(time.perf_counter() - began)
-    return {"table_s": float(np.median(table)), "page_s": float(np.median(page))}
+    began = time.perf_counter()
+    with console.capture():
+        console.print(comparison_view(load_report(uri, name), 160))
+    return time.perf_counter() - began
+
+
+def page(uri: str, name: str) -> float:
+    """Return the seconds of the page, its curves and plots among them."""
+    began = time.perf_counter()
+    write_report(load_report(uri, name, curves=True), "html")
+    return time.perf_counter() - began
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+    parser = arguments(__doc__)
     parser.add_argument("--large", type=int, default=1000, help="trials of the large sweep")
-    arguments = parser.parse_args()
-    figures = {}
+    options = parser.parse_args()
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DARKMAGIC_CACHE"] = folder
         warm = fill(Path(folder), 2, 1, 2)
-        measure(*warm, repeats=1)  # imports
-        small = fill(Path(folder), 15, 5, 200)
-        figures["16 trials x 5 seeds x 200 epochs"] = measure(*small, repeats=3)
-        large = fill(Path(folder), arguments.large - 1, 1, 20)
-        figures[f"{arguments.large} trials"] = measure(*large, repeats=1)
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-        return
-    for name, found in figures.items():
-        print(f"{name:<34} table {found['table_s']:6.2f} s  page {found['page_s']:6.2f} s")
+        table(*warm)  # imports
+        page(*warm)
+        shapes = {
+            "16 trials x 5 seeds x 200 epochs": ((15, 5, 200), 2, 10),
+            f"{options.large:,} trials x 20 epochs": ((options.large - 1, 1, 20), 60, 60),
+        }
+        for what, (shape, *goals) in shapes.items():
+            sweep = fill(Path(folder), *shape)
+            sides = {"table": partial(table, *sweep), "page": partial(page, *sweep)}
+            measured = take_turns(sides, repeats=options.repeats, warm_up=0)
+            rows += [
+                limited(f"{side} of {what}, after imports", "s", measured[side], at_most=goal)
+                for side, goal in zip(sides, goals, strict=True)
+            ]
+    publish("report_speed", rows, versions("mlflow", "scipy", "statsmodels", "matplotlib"), options)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from harness.machine import versions
+from harness.sweeps import swept
 from harness.table import Row, arguments, publish
 from harness.turns import Measured
 
@@ -27,20 +25,10 @@ PARTS = ("wall", "training", "around training", "outside trials", "share outside
 
 def sweep(epochs: int) -> dict[str, float]:
     """Run the checklist; return the seconds of each part, and the share of wall times cores."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["checklist", "run", "--skip-preflight", f"epochs={epochs}"]
-        words += ["hydra.launcher.devices=cpu"]
-        started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "darkmagic.cli", *words],
-            cwd=folder,
-            env={**os.environ, "DARKMAGIC_CACHE": f"{folder}/cache"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=True,
-        )
-        wall = time.perf_counter() - started
-        results = [json.loads(p.read_text()) for p in Path(folder).glob("runs/*/*/result.json")]
+    with tempfile.TemporaryDirectory() as cache:
+        words = [f"epochs={epochs}", "hydra.launcher.devices=cpu"]
+        with swept(words, Path(cache)) as (trials, wall):
+            results = [json.loads((trial / "result.json").read_text()) for trial in trials]
     assert len(results) == 16
     parallel = len(os.sched_getaffinity(0))
     training = sum(result["train_seconds"] for result in results)

@@ -16,14 +16,11 @@ goal: trials of seconds are mostly their start.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from harness.machine import versions
+from harness.sweeps import swept
 from harness.table import Row, arguments, limited, publish, unmeasured
 from harness.turns import Measured
 
@@ -32,24 +29,13 @@ GOAL = 1.15
 
 def sweep(words: list[str], cache: Path) -> tuple[float, dict[str, tuple[int, float]]]:
     """Run the checklist; return its wall time, and each trial's steps and best seconds a step."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "darkmagic.cli", "checklist", "run", "--skip-preflight"]
-        began = time.perf_counter()
-        subprocess.run(
-            [*command, *words],
-            cwd=folder,
-            env={**os.environ, "DARKMAGIC_CACHE": str(cache)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=True,
-        )
-        wall = time.perf_counter() - began
+    with swept(words, cache) as (trials, wall):
         found = {}
-        for path in Path(folder).glob("runs/*/*/events.jsonl"):
-            events = [json.loads(line) for line in path.read_text().splitlines()]
-            epochs = [event for event in events if event["type"] == "epoch"]
+        for trial in trials:
+            lines = (trial / "events.jsonl").read_text().splitlines()
+            epochs = [event for event in map(json.loads, lines) if event["type"] == "epoch"]
             steps = sum(event["steps"] for event in epochs)
-            name = path.parent.name.rpartition("-")[0]
+            name = trial.name.rpartition("-")[0]
             found[name] = steps, min(event["seconds"] / event["steps"] for event in epochs)
     return wall, found
 

@@ -31,12 +31,11 @@ def rows_of(result: Mapping[str, Any]) -> list[Row]:
 
 def page(folder: Path = RESULTS) -> str:
     """Return all results as Markdown, and where time goes that is missing to a goal."""
-    tables = (line for name in results(folder) for line in _table(name, folder))
+    tables = (line for name, result in results(folder).items() for line in _table(name, result))
     return "\n".join([HEAD, *tables, (folder / "shortfalls.md").read_text()])
 
 
-def _table(name: str, folder: Path) -> Iterator[str]:
-    result = results(folder)[name]
+def _table(name: str, result: Mapping[str, Any]) -> Iterator[str]:
     machine = result["machine"]
     packages = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
     yield f"## {name}\n"
