@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,14 @@ SMALL = Checklist(
     ),
 )
 COSTS = Costs(2.0, 60.0, 1000, 50, 10.0)
+STEADY = {
+    "baseline": [90.0, 90.2, 89.9],
+    "lr=cosine": [91.5, 91.8, 91.4],
+    "mixup=on": [88.0, 88.3, 88.0],
+    "stem=relu": [90.0, 90.1, 90.0],
+    "stem=swish": [90.1, 90.1, 89.9],
+}
+HOSTILE = "<script>alert('x')</script> | `a` *b* & 5_%"
 
 
 def record(name: str = BASELINE, seed: int = 0, accuracy: float | None = 0.9, **changes: Any):  # noqa: ANN201
@@ -125,3 +134,15 @@ def report_of(
         **changes,
     }
     return Report(**fields)
+
+
+def hostile_report(seeds: int = 3) -> Report:
+    """Return a report with a row of each kind, whose words try to break out of their format."""
+    gains = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
+    records = [
+        dataclasses.replace(r, status=Status.FAILED, accuracy=None, reason="OSError: " + HOSTILE)
+        if r.name == "stem=swish"
+        else r
+        for r in simulated(SMALL, seeds, gains)
+    ]
+    return report_of(records, title="digits: " + HOSTILE, facts={"machine": HOSTILE})

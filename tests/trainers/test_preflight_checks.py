@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import FrozenBatchNorm2d
 
-from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.preflight.finding import Level
 from darkmagic.trainers.preflight.gradients import gradient_sizes
@@ -23,30 +22,11 @@ from darkmagic.trainers.preflight.modes import frozen_norms
 from darkmagic.trainers.preflight.outputs import sample_leak
 from darkmagic.trainers.preflight.rectifiers import dead_shares
 from darkmagic.trainers.preflight.run import run_preflight
-from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.speed import check_speed
-from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.result import count_flops, count_parameters
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.pretrain import Pretrained
-
-RECIPE = Recipe(
-    Shapes(count=200),
-    partial(SmallResNet, depth=8, width=8),
-    {"optimizer": Sgd()},
-    epochs=2,
-    batch_size=32,
-    device="cpu",
-)
-
-
-def _setup(**changes: object) -> Setup:
-    recipe = dataclasses.replace(RECIPE, **changes)  # type: ignore[arg-type]
-    return Setup.prepare(recipe, recipe.dataset.load(0))
-
-
-def _rng() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+from preflighting import RECIPE, make_rng, make_setup
 
 
 @pytest.mark.parametrize(
@@ -92,7 +72,7 @@ class HalfDead(nn.Module):
 
 def test_dead_channels_are_counted() -> None:
     """Whether called as a function or a module, in place or not; narrow ones are left out."""
-    images = torch.randn(8, 1, 8, 8, generator=_rng())
+    images = torch.randn(8, 1, 8, 8, generator=make_rng())
     assert dead_shares(HalfDead(), images) == [0.25]
     assert dead_shares(nn.Sequential(HalfDead(), nn.ReLU(inplace=True)), images) == [0.25, 0.25]
     assert dead_shares(nn.Sequential(HalfDead(), nn.ReLU6()), images) == [0.25, 0.25]
@@ -103,7 +83,8 @@ def test_gradient_sizes_are_autograd_s() -> None:
     """Of a linear model, by hand, where the first step's is the largest."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Identity())
     network.append(Unused())
-    images, classes = torch.randn(6, 1, 2, 2, generator=_rng()), torch.tensor([0, 1, 2, 0, 1, 2])
+    images = torch.randn(6, 1, 2, 2, generator=make_rng())
+    classes = torch.tensor([0, 1, 2, 0, 1, 2])
     weight = network[1].weight.detach().clone()
     probabilities = (images.flatten(1) @ weight.T + network[1].bias.detach()).softmax(1)
     error = probabilities - F.one_hot(classes, 3)
@@ -131,7 +112,7 @@ class OverTheBatch(nn.Module):
 
 def test_leak_across_the_batch_is_a_gradient() -> None:
     """Of one image's outputs by another's pixels; batch norm leaks in train mode alone."""
-    images = torch.randn(4, 1, 8, 8, generator=_rng())
+    images = torch.randn(4, 1, 8, 8, generator=make_rng())
     network = SmallResNet(8, 4, 10, 1)
     assert sample_leak(network, images) == 0
     assert sample_leak(OverTheBatch(), images) > 0.01
@@ -146,7 +127,7 @@ class Constant(nn.Module):
 def test_frozen_norms_are_found_by_what_they_do() -> None:
     """Also torchvision's, which are no `BatchNorm2d`; one that is not run is no matter."""
     network = nn.Sequential(nn.BatchNorm2d(1), FrozenBatchNorm2d(1), nn.BatchNorm2d(1, momentum=0))
-    images = torch.randn(8, 1, 4, 4, generator=_rng()) + 3
+    images = torch.randn(8, 1, 4, 4, generator=make_rng()) + 3
     assert frozen_norms(network, images) == ["1", "2"]
     assert frozen_norms(SmallResNet(8, 4, 10, 1), images) == []
 
@@ -175,7 +156,7 @@ def test_range_test_finds_a_rate_that_trains() -> None:
     """Whatever the trial's own rate is, the suggestion is of one size."""
     found = []
     for lr in (0.01, 0.1, 1.0):
-        curve = range_test(_setup(tricks={"optimizer": Sgd(lr=lr)}), seconds=30)
+        curve = range_test(make_setup(tricks={"optimizer": Sgd(lr=lr)}), seconds=30)
         assert curve is not None
         assert curve.peak == pytest.approx(lr)
         assert curve.rates == sorted(curve.rates)
@@ -188,7 +169,7 @@ def test_pretrained_set_ups_may_freeze_layers(tmp_path: Path) -> None:
     """Frozen layers are usual for them, and a warning says which they are."""
     torch.save(SmallResNet(8, 8, 10, 1).state_dict(), tmp_path / "weights.pt")
     tricks = {"optimizer": Sgd(), "pretrain": Pretrained(str(tmp_path / "weights.pt"))}
-    setup = _setup(tricks=tricks, build=_frozen_stem)
+    setup = make_setup(tricks=tricks, build=_frozen_stem)
     assert setup.pretrained
     finding = next(f for f in run_preflight(setup.recipe) if f.check == "gradients")
     assert finding.level is Level.WARNING
@@ -212,7 +193,7 @@ class TakesSixteen(SmallResNet):
 
 def test_batch_that_does_not_fit_is_a_stop() -> None:
     """With the largest half, quarter or so that does."""
-    finding = check_speed(_setup(build=partial(TakesSixteen, depth=8, width=4)), 1.0)
+    finding = check_speed(make_setup(build=partial(TakesSixteen, depth=8, width=4)), 1.0)
     assert finding.level is Level.STOP
     assert finding.advice == "batch_size=16 fits"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,40 +14,20 @@ from torch import Tensor
 from darkmagic.trainers.data.digits import Digits
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.shapes import Shapes
-from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.preflight.copies import hash_images, near_copies
 from darkmagic.trainers.preflight.finding import Level
 from darkmagic.trainers.preflight.inputs import IMAGENET, check_weights_scaling, judge_inputs
 from darkmagic.trainers.preflight.labels import agreement
 from darkmagic.trainers.preflight.order import mixedness
 from darkmagic.trainers.preflight.run import run_preflight
-from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
-from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.tricks.optimizer import Sgd
-
-RECIPE = Recipe(
-    Shapes(count=200),
-    partial(SmallResNet, depth=8, width=8),
-    {"optimizer": Sgd()},
-    epochs=2,
-    batch_size=32,
-    device="cpu",
-)
-
-
-def _setup(**changes: object) -> Setup:
-    recipe = dataclasses.replace(RECIPE, **changes)  # type: ignore[arg-type]
-    return Setup.prepare(recipe, recipe.dataset.load(0))
-
-
-def _rng() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+from preflighting import RECIPE, make_rng, make_setup
 
 
 def test_nearest_is_the_smallest_difference() -> None:
     """Root mean square, over all pairs."""
-    images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8, generator=_rng())
+    images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8, generator=make_rng())
     points = thumbnails(images, side=4)
     assert points.shape == (30, 3 * 4 * 4)
     pooled = images.float().view(30, 3, 4, 4, 4, 4).mean((3, 5)).flatten(1)
@@ -61,7 +40,7 @@ def test_nearest_is_the_smallest_difference() -> None:
 
 def test_hashes_tell_images_apart_but_not_blank_ones() -> None:
     """One grey level of one pixel is another image."""
-    images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8, generator=_rng())
+    images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8, generator=make_rng())
     images[1] = images[0]
     images[2] = images[0]
     images[2, 0, 3, 3] ^= 1
@@ -78,7 +57,7 @@ def test_lookalikes_are_no_copies(source: Digits | Shapes) -> None:
     assert isinstance(data.train.images, Tensor)
     assert isinstance(data.val.images, Tensor)
     assert near_copies(data.val.images, data.train.images) == []
-    noise = torch.randint(-2, 3, data.train.images[:1].shape, generator=_rng())
+    noise = torch.randint(-2, 3, data.train.images[:1].shape, generator=make_rng())
     copy = (data.train.images[:1] + noise).clamp(0, 255).to(torch.uint8)
     assert near_copies(torch.cat([data.val.images, copy]), data.train.images) == [len(data.val)]
 
@@ -86,10 +65,10 @@ def test_lookalikes_are_no_copies(source: Digits | Shapes) -> None:
 def test_agreement_is_measured_against_chance() -> None:
     """Right guesses are far above it; those of the most frequent class are not."""
     classes = torch.tensor([0] * 80 + [1] * 20)
-    right = agreement(classes[:, None], classes, _rng())
+    right = agreement(classes[:, None], classes, make_rng())
     assert (right.rate, right.significant) == (1.0, True)
     assert right.chance == pytest.approx(0.68, abs=0.02)  # 0.8 squared and 0.2 squared
-    frequent = agreement(torch.zeros(100, 1).long(), classes, _rng())
+    frequent = agreement(torch.zeros(100, 1).long(), classes, make_rng())
     assert frequent.rate == pytest.approx(frequent.chance)
     assert not frequent.significant
 
@@ -99,7 +78,7 @@ def test_mixedness() -> None:
     for shares in ([100] * 10, [900, 90, 10], [20, 20]):
         classes = torch.repeat_interleave(torch.tensor(shares))
         counts = torch.tensor(shares)
-        mixed = classes[torch.randperm(len(classes), generator=_rng())]
+        mixed = classes[torch.randperm(len(classes), generator=make_rng())]
         assert mixedness(mixed, 20, counts) == pytest.approx(1, abs=0.15)
     assert (
         mixedness(torch.repeat_interleave(torch.tensor([100] * 10)), 20, torch.tensor([100] * 10))
@@ -109,7 +88,7 @@ def test_mixedness() -> None:
 
 def test_scaling_is_what_the_pipeline_does() -> None:
     """Found from two grey levels; ImageNet's weights next to their own statistics fit."""
-    setup = _setup(tricks={"optimizer": Sgd()}, dataset=Shapes(count=80, channels=3))
+    setup = make_setup(tricks={"optimizer": Sgd()}, dataset=Shapes(count=80, channels=3))
     assert check_weights_scaling(setup) is None
     finding = check_weights_scaling(setup, "torchvision:resnet18")
     assert finding is not None
@@ -138,7 +117,7 @@ def test_scaling_is_what_the_pipeline_does() -> None:
 )
 def test_scales_of_inputs(scale: float, shift: float, level: Level) -> None:
     """Centred or nearly so, and of about unit spread."""
-    images = torch.randn(64, 3, 8, 8, generator=_rng()) * scale + shift
+    images = torch.randn(64, 3, 8, 8, generator=make_rng()) * scale + shift
     assert judge_inputs(images, images).level is level
 
 
@@ -163,7 +142,7 @@ def test_images_read_from_files_are_checked_too(tmp_path: Path) -> None:
     for place in range(60):
         kind = tmp_path / f"kind{place % 2}"
         kind.mkdir(exist_ok=True)
-        pixels = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8, generator=_rng())
+        pixels = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8, generator=make_rng())
         pixels[..., 0] = (place % 2) * 120 + place
         Image.fromarray(pixels.numpy()).save(kind / f"{place}.png")
     source = Folder(str(tmp_path), memory_budget=0)
