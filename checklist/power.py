@@ -68,11 +68,11 @@ def detectable(setting: Setting, spread: float, look: int = 1) -> float | None:
 
 def half_width(setting: Setting, spread: float) -> float | None:
     """Return half the width of a 95 % interval, in points; None without degrees of freedom."""
-    from scipy import stats
+    from scipy.special import stdtrit
 
     if setting.df < 1:
         return None
-    return spread * setting.error * float(stats.t.ppf(0.975, setting.df))
+    return spread * setting.error * float(stdtrit(setting.df, 0.975))
 
 
 def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:

@@ -86,6 +86,6 @@ def missable(error: float, df: float, level: float) -> float:
     `error * (t(1 - level / 2) + t(0.8))` for a standard error with `df` degrees of freedom
     and a two-sided test at `level`.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
-    return error * float(stats.t.ppf([1 - level / 2, POWER], df).sum())
+    return error * float(stdtrit(df, [1 - level / 2, POWER]).sum())

@@ -12,6 +12,7 @@ import typer
 
 from darkmagic.cli.confirm import confirm
 from darkmagic.cli.errors import explained, interruptible
+from darkmagic.cli.looking import looking
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
 from darkmagic.cli.power import power
 from darkmagic.cli.preflight import stop_before_training
@@ -24,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one b
 @app.command("list", epilog="Example: darkmagic checklist list")
 def list_checklists(config_dir: ConfigDirs = None) -> None:
     """Show the checklists: their tricks and options."""
-    with explained():
+    with explained(), looking():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.table import checklist_table
         from darkmagic.sweeps.api import checklists
@@ -42,7 +43,7 @@ def plan(
     ] = False,
 ) -> None:
     """Show the trials that `run` would train, and what each changes."""
-    with explained():
+    with explained(), looking():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.table import plan_table
         from darkmagic.sweeps import api

@@ -13,9 +13,10 @@ __all__ = ["Settings", "explained", "interruptible"]
 
 
 class Settings:
-    """Set by the options before the command."""
+    """What holds for the whole process."""
 
-    debug = False
+    debug = False  # set by the option before the command
+    only_looked = False  # the command leaves nothing to tidy up
 
 
 @contextlib.contextmanager

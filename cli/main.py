@@ -9,6 +9,7 @@ import typer
 from darkmagic.cli import checklist
 from darkmagic.cli.ensemble import ensemble
 from darkmagic.cli.errors import Settings
+from darkmagic.cli.looking import ending_at_once
 from darkmagic.cli.preflight import preflight
 from darkmagic.cli.report import report
 from darkmagic.cli.train import train
@@ -53,4 +54,4 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    ending_at_once(app)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkmagic.cli.errors import explained
+from darkmagic.cli.looking import looking
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,19 +75,20 @@ def report(
         if uri.startswith("sqlite:") and not store.exists():
             raise UserError(f"no tracking store at {store}; start a sweep: darkmagic checklist run")
         console = make_console()
-        if len(names) > 1:
-            _several(console, uri, names, compare=compare)
-            return
         name = names[0] if names else None
-        if watch is not None:
+        if watch is not None and len(names) < 2:
             _watch(console, uri, name, watch, Sort(sort), every_run=every_run)
             return
-        loaded = load_report(uri, name, curves=form == "html", sort=Sort(sort))
-        if form is not None:
-            typer.echo(write_report(loaded, form), nl=False)
-            return
-        console.print(loaded.title, style="bold")
-        console.print(comparison_view(loaded, console.width, every_run=every_run))
+        with looking():
+            if len(names) > 1:
+                _several(console, uri, names, compare=compare)
+                return
+            loaded = load_report(uri, name, curves=form == "html", sort=Sort(sort))
+            if form is not None:
+                typer.echo(write_report(loaded, form), nl=False)
+                return
+            console.print(loaded.title, style="bold")
+            console.print(comparison_view(loaded, console.width, every_run=every_run))
 
 
 def _watch(

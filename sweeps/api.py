@@ -19,7 +19,7 @@ from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.report import Report
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.checklists import checklist_from
-from darkmagic.sweeps.composition import compose, hydra_session
+from darkmagic.sweeps.composition import compose, group_options, hydra_session
 from darkmagic.sweeps.devices import make_leases
 from darkmagic.sweeps.entry import Entry
 from darkmagic.sweeps.estimate import estimate_seconds
@@ -221,7 +221,7 @@ def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:
     """Return every checklist that has a file, ours and the user's."""
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
-        names = loader.get_group_options("checklist")
+        names = group_options(loader, "checklist")
         nodes = [compose(loader, [f"checklist={name}"]).checklist for name in names]
         return [checklist_from(loader, node) for node in nodes]
 

@@ -1,9 +1,7 @@
-"""From a `checklist` node of the configuration to the domain's `Checklist`, and to JSON."""
+"""From a `checklist` node of the configuration to the domain's `Checklist`."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -11,10 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist, Trick
-from darkmagic.sweeps.composition import compose
+from darkmagic.sweeps.composition import compose, group_options
 from darkmagic.sweeps.inventory import OFF, trick_names
 
-__all__ = ["checklist_from", "from_json", "to_json"]
+__all__ = ["checklist_from"]
 
 
 def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
@@ -37,7 +35,7 @@ def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
                 + nearest(trick, trick_names(loader))
             )
         options = tuple(str(option) for option in line["options"])
-        known = loader.get_group_options(f"trick/{trick}")
+        known = group_options(loader, f"trick/{trick}")
         for option in options:
             if option not in known and option != OFF:
                 raise UserError(
@@ -54,24 +52,10 @@ def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
 def _extended(loader: ConfigLoader, name: str, other: Any) -> tuple[Trick, ...]:
     if other is None:
         return ()
-    known = loader.get_group_options("checklist")
+    known = group_options(loader, "checklist")
     if other not in known:
         raise UserError(
             f"checklist {name!r} extends {other!r}, which there is not; "
             + nearest(str(other), known)
         )
     return checklist_from(loader, compose(loader, [f"checklist={other}"]).checklist).tricks
-
-
-def to_json(checklist: Checklist) -> str:
-    """Return `checklist` as a line of JSON."""
-    return json.dumps(asdict(checklist))
-
-
-def from_json(text: str) -> Checklist:
-    """Return the checklist that `to_json` wrote."""
-    content = json.loads(text)
-    tricks = (
-        Trick(t["name"], t["section"], tuple(t["options"]), t["vanilla"]) for t in content["tricks"]
-    )
-    return Checklist(content["name"], tuple(tricks))

@@ -13,6 +13,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.types import RunMode
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
@@ -23,9 +24,11 @@ from darkmagic.sweeps.identity import identity, resolve
 __all__ = [
     "CONFIG_NAME",
     "compose",
+    "group_options",
     "hydra_session",
     "load_job_config",
     "precomposed",
+    "subgroups",
 ]
 
 CONFIG_NAME = "config"
@@ -62,6 +65,21 @@ def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
             yield hydra
     finally:
         base.version_base = before  # Hydra leaves it to whatever else runs in this process
+
+
+def group_options(loader: ConfigLoader, group: str) -> list[str]:
+    """Return the options of `group`, in order; none where there is no such group.
+
+    As `loader.get_group_options`, which copies all its sources for every question.
+    """
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader.repository.get_group_options(group, ObjectType.CONFIG)
+
+
+def subgroups(loader: ConfigLoader, group: str) -> list[str]:
+    """Return the groups within `group`, in order; "" is the root."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader.repository.get_group_options(group, ObjectType.GROUP)
 
 
 def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:

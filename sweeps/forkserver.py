@@ -24,7 +24,7 @@ import cloudpickle
 
 __all__ = ["Job", "start", "warm_up"]
 
-PRELOAD = ["darkmagic.sweeps.worker_imports"]
+PRELOAD = ["darkmagic.sweeps.worker_start", "darkmagic.sweeps.worker_imports"]
 
 
 class Job:

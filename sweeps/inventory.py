@@ -12,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.composition import group_options, subgroups
 
 OFF = "off"
 """The option that leaves a trick out, where the trick has no file of that name."""
@@ -33,17 +34,17 @@ class TrickCard:
 def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
     """Return every group that has options (Hydra's own apart), e.g. `trick/mixup`."""
     groups = []
-    for name in loader.list_groups(parent):
+    for name in subgroups(loader, parent):
         group = f"{parent}/{name}" if parent else name
         if group != "hydra":
-            groups += [group] if loader.get_group_options(group) else []
+            groups += [group] if group_options(loader, group) else []
             groups += all_groups(loader, group)
     return groups
 
 
 def trick_names(loader: ConfigLoader) -> list[str]:
     """Return every trick that has a folder, ours and the user's."""
-    return sorted(loader.list_groups("trick"))
+    return sorted(subgroups(loader, "trick"))
 
 
 def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
@@ -54,7 +55,7 @@ def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
             config = source.load_config(path).config
             assert isinstance(config, DictConfig)
             return config
-    options = loader.get_group_options(f"trick/{trick}")
+    options = group_options(loader, f"trick/{trick}")
     if not options:
         raise UserError(f"no trick {trick!r}; " + nearest(trick, trick_names(loader)))
     raise UserError(f"trick {trick!r} has no option {option!r}; " + nearest(option, options))
@@ -64,7 +65,7 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
     """Return the card of trick `name`, read without importing its module (and torch)."""
     if name not in trick_names(loader):
         raise UserError(f"no trick {name!r}; " + nearest(name, trick_names(loader)))
-    options = tuple(loader.get_group_options(f"trick/{name}"))
+    options = tuple(group_options(loader, f"trick/{name}"))
     fields: dict[str, dict[str, object]] = {}
     modules: list[str] = []
     for option in options:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.composition import compose
+from darkmagic.sweeps.composition import compose, group_options
 from darkmagic.sweeps.inventory import all_groups, read_option
 from darkmagic.trainers.recipe import check_numbers
 
@@ -125,7 +125,7 @@ def _check_choice(loader: ConfigLoader, override: Override, groups: Sequence[str
             f"{override.input_line!r}: a group cannot be left out; choose its plain option, such "
             "as trick/mixup=off, or name the tricks you want in a checklist of your own"
         )
-    options = loader.get_group_options(group)
+    options = group_options(loader, group)
     for text in _values(override):
         if text not in options:
             raise UserError(
@@ -153,7 +153,7 @@ def _option_fields(loader: ConfigLoader, override: Override) -> list[Any]:
     _, trick, *path = override.key_or_group.split(".")
     fields: set[str] = set()
     found = []
-    for option in loader.get_group_options(f"trick/{trick}"):
+    for option in group_options(loader, f"trick/{trick}"):
         node = read_option(loader, trick, option)
         fields.update(f"tricks.{trick}.{name!s}" for name in node if name != "_target_")
         if path[0] in node:

@@ -17,6 +17,7 @@ from darkmagic.checklist.plan import (
     with_baseline,
 )
 from darkmagic.sweeps.checklists import checklist_from
+from darkmagic.sweeps.composition import group_options
 from darkmagic.sweeps.inventory import OFF, read_option
 from darkmagic.sweeps.request import Request
 
@@ -95,7 +96,7 @@ def _overrides(
 
 
 def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:
-    return option in loader.get_group_options(f"trick/{trick}")
+    return option in group_options(loader, f"trick/{trick}")
 
 
 def _applies(loader: ConfigLoader, choices: Mapping[str, str], trick: str, field: str) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from darkmagic.checklist.comparison import compare
 from darkmagic.checklist.curves import Curve, curve
+from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report import FORMATS, Report, Sort, write_report
-from darkmagic.sweeps.checklists import from_json
 from darkmagic.sweeps.fields import CHECKLIST, OVERRIDES, RULES, WORDS
 from darkmagic.sweeps.provenance import GIT_COMMIT
 from darkmagic.sweeps.rules import rules_from

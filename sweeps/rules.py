@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.rows import Rules
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 __all__ = ["rules_from", "rules_of"]
 

@@ -12,10 +12,10 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
+from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.cards import write_cards
-from darkmagic.sweeps.checklists import to_json
 from darkmagic.sweeps.composition import load_job_config, precomposed
 from darkmagic.sweeps.entry import Entry, derive_job_config
 from darkmagic.sweeps.fields import CHECKLIST, LOOK, LOOKS, RULES, WORDS, run_key

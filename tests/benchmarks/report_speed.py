@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from darkmagic.checklist.model import Checklist, Trial, Trick
+from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.report import write_report
 from darkmagic.cli.comparison import comparison_view
 from darkmagic.cli.console import make_console
-from darkmagic.sweeps.checklists import to_json
 from darkmagic.sweeps.fields import CHECKLIST, REASON, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.reporting import load_report
 from darkmagic.sweeps.tracking import Tracker

@@ -95,7 +95,7 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
     """Write a finished sweep as the orchestrator does."""
     import numpy as np
 
-    from darkmagic.sweeps.checklists import to_json
+    from darkmagic.checklist.model_json import to_json
     from darkmagic.sweeps.fields import CHECKLIST, STATUS, result_metrics
     from darkmagic.sweeps.sweep import flatten
     from darkmagic.sweeps.tracking import Tracker

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from darkmagic.checklist.model import Checklist, Trial, Trick
+from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status
-from darkmagic.sweeps.checklists import to_json
 from darkmagic.sweeps.fields import CHECKLIST, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.reporting import load_report
 from darkmagic.sweeps.tracking import Tracker

@@ -1,0 +1,46 @@
+"""Commands that only look answer sooner: what Python tidies up for them is not worth its time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+from darkmagic.cli.errors import Settings
+
+__all__ = ["ending_at_once", "looking"]
+
+
+@contextlib.contextmanager
+def looking() -> Iterator[None]:
+    """Collect no garbage in here, and let the process end at once: nothing is left to write.
+
+    The collector walks hundreds of thousands of objects again and again while MLflow is
+    imported, none of them garbage, and at the end Python takes them apart one by one.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        Settings.only_looked = True
+        if was_on:
+            gc.enable()
+
+
+def ending_at_once(command: Callable[[], None]) -> None:
+    """Run `command`; where it only looked, end the process without taking it apart.
+
+    `--debug` ends as Python does: profilers write then.
+    """
+    try:
+        command()
+    except SystemExit as end:
+        if Settings.debug or not Settings.only_looked or not isinstance(end.code, int | None):
+            raise
+        with contextlib.suppress(BrokenPipeError):  # as of `darkmagic report | head`
+            sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)
