@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 
 from darkmagic.checklist.advice import Advice, advise
 from darkmagic.checklist.comparison import Comparison
@@ -86,13 +86,16 @@ class Report:
         return found
 
 
-def write_report(report: Report, form: str) -> str:
-    """Return `report` in one of `FORMATS`. Raises `UserError` for another."""
+def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
+    """Return `report` in one of `FORMATS`. Raises `UserError` for another.
+
+    `drawn` are its plots, where they have been drawn before.
+    """
     from darkmagic.checklist import report_data, report_html, report_latex, report_markdown
 
     writers: dict[str, Callable[[Report], str]] = {
         "md": report_markdown.to_markdown,
-        "html": report_html.to_html,
+        "html": partial(report_html.to_html, drawn=drawn),
         "tex": report_latex.to_latex,
         "csv": report_data.to_csv,
         "json": report_data.to_json,

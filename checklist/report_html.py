@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from darkmagic.checklist import formatting
-from darkmagic.checklist.plots.all import PLOTS
+from darkmagic.checklist.plots.all import PLOTS, draw_plots
 from darkmagic.checklist.plots.style import themed
 from darkmagic.checklist.plots.training import MOST_PANELS
 from darkmagic.checklist.report import Report
@@ -13,8 +15,11 @@ from darkmagic.checklist.scale import reach_of
 __all__ = ["to_html"]
 
 
-def to_html(report: Report) -> str:
-    """Return a self-contained page, for light and dark, for a phone and for paper."""
+def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
+    """Return a self-contained page, for light and dark, for a phone and for paper.
+
+    `drawn` are the report's plots, where they have been drawn before.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -26,10 +31,11 @@ def to_html(report: Report) -> str:
     )
     for name in ("interval", "p_value", "percent", "points", "published", "ratio", "values"):
         environment.filters[name] = getattr(formatting, name)
+    svgs = draw_plots(report) if drawn is None else drawn
     plots = {
-        plot.name: (plot.title, themed(svg, plot.label))
+        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
         for plot in PLOTS
-        if (svg := plot.draw(report)) is not None
+        if plot.name in svgs
     }
     return environment.get_template("report.html.j2").render(
         report=report,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
 
 from darkmagic.cli.errors import Settings
+from darkmagic.sweeps.uncollected import uncollected
 
 __all__ = ["ending_at_once", "looking"]
 
@@ -17,17 +17,13 @@ __all__ = ["ending_at_once", "looking"]
 def looking() -> Iterator[None]:
     """Collect no garbage in here, and let the process end at once: nothing is left to write.
 
-    The collector walks hundreds of thousands of objects again and again while MLflow is
-    imported, none of them garbage, and at the end Python takes them apart one by one.
+    Python would take MLflow apart object by object, which takes it a second.
     """
-    was_on = gc.isenabled()
-    gc.disable()
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         Settings.only_looked = True
-        if was_on:
-            gc.enable()
 
 
 def ending_at_once(command: Callable[[], None]) -> None:

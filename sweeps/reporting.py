@@ -95,18 +95,15 @@ def _curves(snapshot: Snapshot) -> dict[str, dict[str, Curve]]:
 def write_files(report: Report, folder: Path) -> list[Path]:
     """Write `report` in every format, and its plots, into `folder`; return the files."""
     from darkmagic.checklist.plots.all import draw_plots
+    from darkmagic.checklist.plots.style import standalone
 
+    drawn = draw_plots(report)
+    contents = {f"report.{form}": write_report(report, form, drawn) for form in FORMATS}
+    contents |= {f"{name}.svg": standalone(svg) for name, svg in drawn.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for form in FORMATS:
-        path = folder / f"report.{form}"
-        path.write_text(write_report(report, form))
-        paths.append(path)
-    for name, svg in draw_plots(report).items():
-        path = folder / f"{name}.svg"
-        path.write_text(svg)
-        paths.append(path)
-    return paths
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return [folder / name for name in contents]
 
 
 def ui_command(uri: str) -> str:

@@ -26,6 +26,7 @@ from darkmagic.sweeps.fields import (
     STATUS,
     run_key,
 )
+from darkmagic.sweeps.uncollected import uncollected
 
 __all__ = ["TrackedRun", "Tracker", "default_uri", "open_client", "search_runs"]
 
@@ -43,15 +44,17 @@ def open_client(uri: str) -> Any:
     """Return an `MlflowClient` of `uri`, whose store answers. Raises `UserError` if not."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    from mlflow import MlflowClient
+    with uncollected():
+        from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):  # migrations of a new store are no news to a user
         logging.getLogger(name).setLevel(logging.WARNING)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     try:
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
+        with uncollected():  # the first client imports its store
+            client = MlflowClient(uri)
+            client.search_experiments(max_results=1)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error

@@ -39,7 +39,7 @@ class Result:
     pretrained_share: float | None = None  # of the pretrained tensors, in use; in [0, 1]
     device: str = ""
     stepping: str = ""  # eager or graph, compiled or not, and why
-    torch: str = torch.__version__
+    torch: str = str(torch.__version__)  # its own class would import torch when unpickled
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkmagic.checklist.plots.effects import cost_plot, forest_plot
-from darkmagic.checklist.plots.style import standalone
 from darkmagic.checklist.plots.training import curves_plot, schedules_plot
 from darkmagic.checklist.report import Report
 
@@ -37,6 +36,6 @@ PLOTS = (
 
 
 def draw_plots(report: Report) -> dict[str, str]:
-    """Return the content of an SVG file for each plot that `report` has something for."""
+    """Return an SVG element for each plot that `report` has something for, by name."""
     drawn = {plot.name: plot.draw(report) for plot in PLOTS}
-    return {name: standalone(svg) for name, svg in drawn.items() if svg is not None}
+    return {name: svg for name, svg in drawn.items() if svg is not None}

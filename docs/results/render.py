@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from darkmagic.checklist.plots.all import draw_plots
+from darkmagic.checklist.plots.style import standalone
 from darkmagic.checklist.report import write_report
 from darkmagic.cli.comparison import comparison_view
 from darkmagic.sweeps.reporting import load_report
@@ -32,7 +33,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for form in ("md", "html", "json"):
         (arguments.folder / f"report.{form}").write_text(write_report(report, form))
-    (arguments.folder / "effects.svg").write_text(draw_plots(report)["effects"])
+    (arguments.folder / "effects.svg").write_text(standalone(draw_plots(report)["effects"]))
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(comparison_view(report, WIDTH))
     svg = console.export_svg(title="darkmagic report")

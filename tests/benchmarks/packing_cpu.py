@@ -141,7 +141,7 @@ def main() -> None:
             "s",
             measured["ours"],
             measured[side],
-            at_least=1.3 if side == "serial" else 1,
+            at_least=1.3,
             rate=False,
             note=f"results: {apart(found['ours'], found[side])}",
             equal_work={"trials": TRIALS, "epochs": options.epochs},

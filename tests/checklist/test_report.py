@@ -17,6 +17,7 @@ from darkmagic.checklist.curves import Curve, curve, thinned
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.formatting import p_value, points
 from darkmagic.checklist.plots.all import draw_plots
+from darkmagic.checklist.plots.style import standalone
 from darkmagic.checklist.report import FORMATS, write_report
 from darkmagic.checklist.report_latex import escape
 from records import SMALL, hostile_report, report_of, simulated, swept
@@ -92,7 +93,7 @@ def test_plots_stand_alone_too() -> None:
     drawn = draw_plots(hostile_report())
     assert set(drawn) == {"effects", "curves", "schedules", "cost"}
     for svg in drawn.values():
-        root = ET.fromstring(svg)
+        root = ET.fromstring(standalone(svg))
         assert root.tag.endswith("svg")
     assert "lr=cosine" in drawn["effects"]
     assert draw_plots(report_of([], curves={})) == {}

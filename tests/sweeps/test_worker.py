@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.identity import resolve
 from darkmagic.sweeps.worker import make_recipe, upstream_config
+from darkmagic.trainers.result import Result
 from darkmagic.trainers.trick import Conflict, TrialSkipped, Trick
 from darkmagic.trainers.tricks.transfer import LowerLr
 
@@ -46,3 +50,12 @@ def test_upstream_training_transfers_nothing() -> None:
     recipe = make_recipe({**config, "tricks": {**tricks, "transfer": config["tricks"]["transfer"]}})
     assert recipe.tricks["transfer"] == LowerLr(0.1)
     assert type(recipe.tricks["mixup"]) is Trick
+
+
+def test_outcomes_are_read_without_torch() -> None:
+    """The orchestrator never imports it: three seconds between the first trials and the next."""
+    outcome = cloudpickle.dumps(Result("finished").as_dict())
+    code = "import pickle, sys; pickle.load(sys.stdin.buffer); print('torch' in sys.modules)"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, input=outcome, capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"
