@@ -18,7 +18,15 @@ from harness.render import rows_of
 from harness.table import figure
 
 FOLDER = Path(__file__).resolve().parent
-GATED = ("autoaugment", "one_trial", "noop_trials", "tracking", "startup")
+GATED = (
+    "autoaugment",
+    "one_trial",
+    "noop_trials",
+    "tracking",
+    "packing_cpu",
+    "scaling",
+    "startup",
+)
 SLACK = 2.0
 MISSED = {
     "Hydra's basic launcher": "one import is the floor of both, and it isolates nothing",
