@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.composition import compose, group_options
 from darkmagic.sweeps.inventory import all_groups, read_option
+from darkmagic.sweeps.keys import has_key, nearest_keys
 from darkmagic.trainers.recipe import check_numbers
 
 __all__ = ["Words", "check_words"]
@@ -170,8 +170,8 @@ def _check_value(override: Override, base: DictConfig, defaults: list[Any] | Non
     """Hold the override's key to what the configuration has, and its value to that type."""
     key = override.key_or_group
     if defaults is None:
-        if not _has(base, key):
-            raise UserError(f"no key {key!r}; " + _nearest_keys(key, base))
+        if not has_key(base, key):
+            raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
         default = OmegaConf.select(base, key, throw_on_missing=False)
         defaults = [OmegaConf.to_object(default) if OmegaConf.is_config(default) else default]
     if override.is_sweep_override():
@@ -205,32 +205,6 @@ def _fits(value: Any, kind: type) -> bool:
     if kind in (dict, list):
         return isinstance(value, kind)
     return kind is type(None) or not isinstance(value, list | dict)
-
-
-def _has(config: DictConfig, key: str) -> bool:
-    node: Any = config
-    for part in key.split("."):
-        if not isinstance(node, DictConfig) or part not in node.keys():  # noqa: SIM118 (??? too)
-            return False
-        node = node._get_node(part)  # noqa: SLF001 (a value of null is a key all the same)
-    return True
-
-
-def _nearest_keys(key: str, config: DictConfig) -> str:
-    """Suggest keys, by their last part too: `cycles` is near `tricks.lr_regime.cycles`."""
-    known = [k for k in _keys(config) if not k.startswith("hydra")]
-    last = {k.rpartition(".")[2]: k for k in sorted(known, key=lambda k: -k.count("."))}
-    if close := difflib.get_close_matches(key.rpartition(".")[2], last, n=2, cutoff=0.7):
-        return "did you mean " + " or ".join(last[name] for name in close) + "?"
-    return nearest(key, [k for k in known if "." not in k])
-
-
-def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
-    for name in map(str, config):
-        node = config._get_node(name)  # noqa: SLF001 (values may be interpolations)
-        yield f"{prefix}{name}"
-        if isinstance(node, DictConfig) and not node._is_none():  # noqa: SLF001
-            yield from _keys(node, f"{prefix}{name}.")
 
 
 def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:
