@@ -40,21 +40,20 @@ def default_uri(named: str | None, out: Path) -> str:
     return uri or f"sqlite:///{out}/mlflow.db"
 
 
+@uncollected()  # MLflow is imported in here, and its store with the first client
 def open_client(uri: str) -> Any:
     """Return an `MlflowClient` of `uri`, whose store answers. Raises `UserError` if not."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    with uncollected():
-        from mlflow import MlflowClient
+    from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):  # migrations of a new store are no news to a user
         logging.getLogger(name).setLevel(logging.WARNING)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with uncollected():  # the first client imports its store
-            client = MlflowClient(uri)
-            client.search_experiments(max_results=1)
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error
