@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
 from hydra import initialize_config_module
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -23,19 +22,14 @@ from darkmagic.sweeps.identity import identity, resolve
 
 __all__ = [
     "CONFIG_NAME",
+    "RememberingLoader",
     "compose",
     "group_options",
     "hydra_session",
-    "load_job_config",
-    "precomposed",
     "subgroups",
 ]
 
 CONFIG_NAME = "config"
-
-_precomposed: ContextVar[Mapping[tuple[str, ...], DictConfig]] = ContextVar(
-    "precomposed", default=MappingProxyType({})
-)
 
 
 @contextlib.contextmanager
@@ -87,19 +81,34 @@ def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
     return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
 
 
-@contextlib.contextmanager
-def precomposed(configs: Mapping[tuple[str, ...], DictConfig]) -> Iterator[None]:
-    """Let `load_job_config` find these inside this context: a sweeper has composed them."""
-    token = _precomposed.set(configs)
-    try:
-        yield
-    finally:
-        _precomposed.reset(token)
+class RememberingLoader(ConfigLoaderImpl):
+    """Composes a job once: a launcher takes what the sweeper has composed.
 
+    Hydra's sweepers compose every job to see whether it can be, keep nothing of it, and their
+    launchers compose it again (`Sweeper.validate_batch_is_legal` says so), a few hundredths of a
+    second each time.
+    """
 
-def load_job_config(
-    loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]
-) -> DictConfig:
-    """Return the configuration of one job of the sweep that `master` configures."""
-    known = _precomposed.get().get(tuple(overrides))
-    return known if known is not None else loader.load_sweep_config(master, list(overrides))
+    def __init__(self, loader: ConfigLoader) -> None:
+        super().__init__(loader.get_search_path())
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_composed": {}}  # a job's process needs its own alone
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """Compose a job, and remember it."""
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        self.remember(sweep_overrides, config)
+        return config
+
+    def remember(self, overrides: Sequence[str], config: DictConfig) -> None:
+        """Keep the configuration of the job with `overrides` for its launcher."""
+        self._composed[tuple(overrides)] = config
+
+    def take(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
+        """Return the job with `overrides`, to be changed: the next taker gets another."""
+        known = self._composed.pop(tuple(overrides), None)
+        return super().load_sweep_config(master, list(overrides)) if known is None else known

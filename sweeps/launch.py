@@ -12,7 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from darkmagic.sweeps.composition import load_job_config
+from darkmagic.sweeps.composition import RememberingLoader
 from darkmagic.sweeps.leasing import leased
 from darkmagic.sweeps.observer import current_observer
 from darkmagic.sweeps.pool import Call, Ended, run_calls
@@ -41,9 +41,11 @@ def launch_local(
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
 
+    loader = hydra_context.config_loader
+    assert isinstance(loader, RememberingLoader)
     configs = []
     for index, overrides in enumerate(job_overrides, start=initial_job_idx):
-        job_config = load_job_config(hydra_context.config_loader, config, overrides)
+        job_config = loader.take(config, overrides)
         with open_dict(job_config):
             job_config.hydra.job.id = f"{config.hydra.job.name}_{index}"
             job_config.hydra.job.num = index

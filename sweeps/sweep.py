@@ -16,7 +16,7 @@ from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.cards import write_cards
-from darkmagic.sweeps.composition import load_job_config, precomposed
+from darkmagic.sweeps.composition import RememberingLoader
 from darkmagic.sweeps.entry import Entry, derive_job_config
 from darkmagic.sweeps.fields import CHECKLIST, LOOK, LOOKS, RULES, WORDS, run_key
 from darkmagic.sweeps.further import further_seeds, known_records
@@ -104,10 +104,12 @@ def run_sweep(
     pending = [entry for entry in entries if entry.status is Status.PENDING]
     orchestrator = Orchestrator(entries, tracker, current_view())
     try:
-        composed = {entry.overrides: derive_job_config(entry) for entry in pending}
-        with orchestrator, observed_by(orchestrator), precomposed(composed):
+        if isinstance(loader, RememberingLoader):  # another launcher's composes each anew
+            for entry in pending:
+                loader.remember(entry.overrides, derive_job_config(entry))
+        with orchestrator, observed_by(orchestrator):
             if pending:
-                launcher.launch(list(composed), 0)
+                launcher.launch([entry.overrides for entry in pending], 0)
     except BaseException:
         parent.ends_as = "KILLED"
         tracker.flush(now=True)
@@ -135,7 +137,7 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Entry
     entries = []
     for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
         if trial.name not in composed:
-            composed[trial.name] = load_job_config(loader, master, overrides)
+            composed[trial.name] = loader.load_sweep_config(master, list(overrides))
         job = composed[trial.name]
         job.seed = trial.seed
         resolved = resolve(job)

@@ -32,11 +32,14 @@ class LocalLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        from darkmagic.sweeps import forkserver
+        from darkmagic.sweeps.composition import RememberingLoader
+
+        # The sweeper has the same context, and composes with it from here on.
+        hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)
         self._hydra_context = hydra_context
         self._task_function = task_function
         self._config = config
-        from darkmagic.sweeps import forkserver
-
         forkserver.warm_up()  # it imports torch while the sweeper composes
 
     def launch(
