@@ -59,7 +59,7 @@ def report(
         from darkmagic.cli.comparison import comparison_view
         from darkmagic.cli.console import make_console
         from darkmagic.sweeps.reporting import load_report
-        from darkmagic.sweeps.tracking import default_uri
+        from darkmagic.sweeps.store import default_uri
 
         names = experiments or []
         if form is not None and form not in FORMATS:

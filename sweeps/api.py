@@ -35,9 +35,9 @@ from darkmagic.sweeps.reporting import make_report
 from darkmagic.sweeps.request import Request, asked_for, split_request
 from darkmagic.sweeps.rules import rules_of
 from darkmagic.sweeps.snapshot import take_snapshot
+from darkmagic.sweeps.store import default_uri, open_client
 from darkmagic.sweeps.sweep import SweepOutcome
 from darkmagic.sweeps.task import run_trial
-from darkmagic.sweeps.tracking import default_uri, open_client
 from darkmagic.sweeps.training import TrainObserver
 from darkmagic.sweeps.view import SweepView, viewed_by
 

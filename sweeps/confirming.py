@@ -68,7 +68,7 @@ def confirm_winners(
     outcome.parent.files.append(file)
     if found.test is not None:
         outcome.parent.add_metrics({"confirmed.difference": found.test.difference}, when=0, step=0)
-    outcome.tracker.flush(now=True)
+    outcome.tracker.flush()
     return Confirmed(found, file)
 
 

@@ -12,8 +12,8 @@ from darkmagic.sweeps.cards import CARDS, read_cards
 from darkmagic.sweeps.fields import LOOKS, VERDICT
 from darkmagic.sweeps.reporting import make_report, write_files
 from darkmagic.sweeps.snapshot import Snapshot, take_snapshot
+from darkmagic.sweeps.store import open_client
 from darkmagic.sweeps.sweep import SweepOutcome
-from darkmagic.sweeps.tracking import open_client
 
 __all__ = ["finish"]
 
@@ -32,12 +32,12 @@ def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
     if report.comparison.look > outcome.looks:
         parent.tags[LOOKS] = str(report.comparison.look)
     _annotate(outcome, snapshot, report.comparison.rows)
-    tracker.flush(now=True)
+    tracker.flush()
     return report, paths
 
 
 def _snapshot(outcome: SweepOutcome) -> Snapshot:
-    if outcome.tracker.flush(now=True):
+    if outcome.tracker.flush():
         try:
             client = open_client(outcome.uri)
             parent = client.get_run(outcome.parent.run_id)

@@ -16,7 +16,7 @@ from darkmagic.checklist.verdicts import Verdict
 from darkmagic.sweeps.fields import KIND, PARENT, RECIPE, record_of
 from darkmagic.sweeps.planning import Plan
 from darkmagic.sweeps.request import UNDECIDED, Request
-from darkmagic.sweeps.tracking import open_client, search_runs
+from darkmagic.sweeps.store import open_client, search_runs
 
 __all__ = ["find_sweep", "further_seeds", "known_records"]
 

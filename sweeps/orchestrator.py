@@ -27,7 +27,6 @@ from darkmagic.trainers.files import RESULT, write_json
 __all__ = ["Orchestrator"]
 
 LOOK_SECONDS = 0.25
-FLUSH_SECONDS = 5.0
 MLFLOW_STATUS = {
     Status.FINISHED: "FINISHED",
     Status.INERT: "FINISHED",
@@ -60,7 +59,7 @@ class Orchestrator:
             self._read(entry)
             if entry.status not in (Status.PENDING, Status.RUNNING):
                 self._send_end(entry)
-        self._tracker.flush(now=True)
+        self._tracker.flush()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +69,7 @@ class Orchestrator:
         for entry in self._running.values():
             entry.status = Status.PENDING  # interrupted: it goes on from its checkpoint
             self._send_end(entry)
-        if not self._tracker.flush(now=True):
+        if not self._tracker.flush():
             self._view.note(
                 f"MLflow did not take everything ({self._tracker.problem}); the same command "
                 "sends what is missing"
@@ -97,12 +96,9 @@ class Orchestrator:
     # The follower's thread.
 
     def _follow(self) -> None:
-        flushed = time.monotonic()
         while not self._stop.is_set() or not self._reports.empty():
             self._look()
-            if time.monotonic() - flushed > FLUSH_SECONDS:
-                self._flush()
-                flushed = time.monotonic()
+            self._keep_up()
             self._stop.wait(LOOK_SECONDS)
         self._look()
 
@@ -125,7 +121,7 @@ class Orchestrator:
         entry = self._running[index] = self._jobs[index]
         entry.status, entry.reason = Status.RUNNING, ""
         if entry.run is not None:
-            self._tracker.reopen(entry.run)
+            entry.run.go_on()
             entry.run.tags.update(entry.tags)
         self._view.status(index, Status.RUNNING, "")
 
@@ -135,8 +131,8 @@ class Orchestrator:
         self._send_end(entry)
         self._view.status(index, entry.status, entry.reason)
 
-    def _flush(self) -> None:
-        if not self._tracker.flush() and self._tracker.problem and not self._told_problem:
+    def _keep_up(self) -> None:
+        if not self._tracker.keep_up() and self._tracker.problem and not self._told_problem:
             self._told_problem = True
             self._view.note(f"MLflow is away ({self._tracker.problem}); training goes on")
 
@@ -166,7 +162,7 @@ class Orchestrator:
         run.tags.update(entry.tags)
         if entry.status is Status.FINISHED and entry.correct.exists():
             run.files.append(entry.correct)
-        run.ends_as = MLFLOW_STATUS[entry.status]
+        run.becomes = MLFLOW_STATUS[entry.status]
         run.status = entry.status
 
 

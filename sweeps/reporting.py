@@ -17,7 +17,7 @@ from darkmagic.sweeps.fields import CHECKLIST, OVERRIDES, RULES, WORDS
 from darkmagic.sweeps.provenance import GIT_COMMIT
 from darkmagic.sweeps.rules import rules_from
 from darkmagic.sweeps.snapshot import Snapshot, newest_sweep, take_snapshot
-from darkmagic.sweeps.tracking import open_client
+from darkmagic.sweeps.store import open_client
 
 __all__ = ["load_report", "make_report", "ui_command", "write_files"]
 

@@ -16,7 +16,7 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.cards import CARDS, read_cards
 from darkmagic.sweeps.fields import EXPERIMENT, KIND, PARENT, VAL_IMAGES, record_of
-from darkmagic.sweeps.tracking import search_runs
+from darkmagic.sweeps.store import search_runs
 from darkmagic.trainers.files import CORRECT
 
 __all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]

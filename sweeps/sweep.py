@@ -29,7 +29,8 @@ from darkmagic.sweeps.planning import Plan, make_plan
 from darkmagic.sweeps.provenance import provenance
 from darkmagic.sweeps.request import current_request
 from darkmagic.sweeps.rules import rules_of
-from darkmagic.sweeps.tracking import TrackedRun, Tracker, default_uri
+from darkmagic.sweeps.store import default_uri
+from darkmagic.sweeps.tracking import TrackedRun, Tracker
 from darkmagic.sweeps.view import current_view
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
@@ -97,10 +98,9 @@ def run_sweep(
         before = known.get(run_key(entry.tags))
         entry.look = looks + 1 if before is None else int(before.data.tags.get(LOOK, 1))
         entry.run = tracker.open_trial(known, parent, entry.label, entry.tags, params)
-    tracker.reopen(parent)
-    tracker.flush(now=True)
+    parent.go_on()
+    tracker.flush()
 
-    parent.ends_as = None
     pending = [entry for entry in entries if entry.status is Status.PENDING]
     orchestrator = Orchestrator(entries, tracker, current_view())
     try:
@@ -111,10 +111,10 @@ def run_sweep(
             if pending:
                 launcher.launch([entry.overrides for entry in pending], 0)
     except BaseException:
-        parent.ends_as = "KILLED"
-        tracker.flush(now=True)
+        parent.becomes = "KILLED"
+        tracker.flush()
         raise
-    parent.ends_as = "FINISHED"
+    parent.becomes = "FINISHED"
     return SweepOutcome(
         experiment=tracker.experiment,
         folder=folder,

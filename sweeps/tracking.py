@@ -7,16 +7,12 @@ knows what is missing.
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.fields import (
     EVENTS_SENT,
     EXPERIMENT,
@@ -26,56 +22,17 @@ from darkmagic.sweeps.fields import (
     STATUS,
     run_key,
 )
-from darkmagic.sweeps.uncollected import uncollected
+from darkmagic.sweeps.store import open_client, search_runs
 
-__all__ = ["TrackedRun", "Tracker", "default_uri", "open_client", "search_runs"]
+__all__ = ["TrackedRun", "Tracker"]
 
 METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # MLflow's limits
-RETRY_SECONDS = 10.0
-
-
-def default_uri(named: str | None, out: Path) -> str:
-    """Return the tracking URI: the configured one, the environment's, or SQLite in `out`."""
-    uri = named or os.environ.get("MLFLOW_TRACKING_URI")
-    return uri or f"sqlite:///{out}/mlflow.db"
-
-
-@uncollected()  # MLflow is imported in here, and its store with the first client
-def open_client(uri: str) -> Any:
-    """Return an `MlflowClient` of `uri`, whose store answers. Raises `UserError` if not."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    from mlflow import MlflowClient
-
-    for name in ("mlflow", "alembic"):  # migrations of a new store are no news to a user
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error
-    return client
-
-
-def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> list[Any]:
-    """Return every run with `tags`, newest first, over as many pages as there are."""
-    clauses = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-    runs, token = [], None
-    while True:
-        page = client.search_runs([experiment_id], clauses, max_results=1000, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
-
-
-def _shown(uri: str) -> str:
-    """Leave out a password."""
-    parts = urlparse(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+FLUSH_SECONDS, FLUSH_SECONDS_AT_MOST = 5.0, 30.0
+FLUSH_SHARE = 0.01
+"""Of the time, spent on flushing: each waits a hundred times as long as the last one took, within
+the limits above.
+"""
+RUNNING = "RUNNING"
 
 
 @dataclass
@@ -90,7 +47,8 @@ class TrackedRun:
     metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)  # to be its artifacts
-    ends_as: str | None = None  # MLflow's status, once what waits is sent
+    state: str = RUNNING  # MLflow's status of it
+    becomes: str | None = None  # the next, once what waits is sent
 
     def add_metrics(self, metrics: Mapping[str, float], *, when: float, step: int) -> None:
         """Queue `metrics` of `step`, measured at the unix time `when`."""
@@ -100,7 +58,11 @@ class TrackedRun:
     @property
     def waiting(self) -> bool:
         """Whether anything is to be sent."""
-        return bool(self.tags or self.metrics or self.params or self.files or self.ends_as)
+        return bool(self.tags or self.metrics or self.params or self.files or self.becomes)
+
+    def go_on(self) -> None:
+        """Say that it is running, should it have ended before."""
+        self.becomes = None if self.state == RUNNING else RUNNING
 
 
 class Tracker:
@@ -118,7 +80,7 @@ class Tracker:
         else:
             self._experiment_id = found.experiment_id
         self._runs: dict[str, TrackedRun] = {}
-        self._retry_at = 0.0
+        self._due_at = time.monotonic() + FLUSH_SECONDS
         self.problem: str | None = None  # why the last flush could not send everything
 
     def _search(self, **tags: str) -> list[Any]:
@@ -160,6 +122,7 @@ class Tracker:
             known = found.data.tags
             sent = int(known.get(EVENTS_SENT, 0))
             run = TrackedRun(found.info.run_id, sent, known.get(STATUS, ""), dict(known))
+            run.state = found.info.status
             run.tags = {key: value for key, value in tags.items() if known.get(key) != value}
         followed = self._runs.setdefault(run.run_id, run)
         followed.tags.update(run.tags)
@@ -169,20 +132,21 @@ class Tracker:
         """Return the run `run_id`, the one that is open if there is one, to write more to."""
         return self._runs.setdefault(run_id, TrackedRun(run_id))
 
-    def reopen(self, run: TrackedRun) -> None:
-        """Say that `run` goes on."""
-        self._client.update_run(run.run_id, status="RUNNING")
+    def keep_up(self) -> bool:
+        """Flush if it is time to; return whether that went well."""
+        began = time.monotonic()
+        if began < self._due_at:
+            return True
+        done = self.flush()
+        took = time.monotonic() - began
+        pause = min(max(took / FLUSH_SHARE, FLUSH_SECONDS), FLUSH_SECONDS_AT_MOST)
+        self._due_at = time.monotonic() + pause
+        return done
 
-    def flush(self, *, now: bool = False) -> bool:
-        """Send what waits, a call a run; return whether nothing is left.
-
-        After a failure the store is left alone for `RETRY_SECONDS`, unless `now`.
-        """
-        if not now and time.monotonic() < self._retry_at:
-            return False
+    def flush(self) -> bool:
+        """Send what waits, a call a run; return whether nothing is left."""
         for run in self._runs.values():
             if run.waiting and not self._send(run):
-                self._retry_at = time.monotonic() + RETRY_SECONDS
                 return False
         self.problem = None
         return True
@@ -208,10 +172,16 @@ class Tracker:
                 run.params = {k: v for k, v in run.params.items() if k not in params}
                 if last:
                     run.tags = {}
-                if last and not run.params and run.ends_as:
-                    self._client.set_terminated(run.run_id, run.ends_as)
-                    run.ends_as = None
+                if last and not run.params and run.becomes:
+                    self._stand(run, run.becomes)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, training goes on)
             self.problem = str(error).strip().splitlines()[0]
             return False
         return True
+
+    def _stand(self, run: TrackedRun, status: str) -> None:
+        if status == RUNNING:
+            self._client.update_run(run.run_id, status=status)
+        else:
+            self._client.set_terminated(run.run_id, status)
+        run.state, run.becomes = status, None

@@ -14,8 +14,9 @@ from darkmagic.sweeps.identity import identity, resolve
 from darkmagic.sweeps.layout import experiment_folder, out_folder
 from darkmagic.sweeps.orchestrator import Orchestrator
 from darkmagic.sweeps.provenance import provenance
+from darkmagic.sweeps.store import default_uri
 from darkmagic.sweeps.sweep import flatten
-from darkmagic.sweeps.tracking import Tracker, default_uri
+from darkmagic.sweeps.tracking import Tracker
 from darkmagic.sweeps.view import SweepView
 
 __all__ = ["TrainObserver"]

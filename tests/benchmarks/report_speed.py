@@ -51,8 +51,8 @@ def fill(folder: Path, trials: int, seeds: int, epochs: int) -> tuple[str, str]:
     rng = np.random.default_rng(0)
     for trial in expand(listed, plan_seeds(listed, seeds=seeds)):
         add_run(tracker, parent, trial, epochs, folder, rng)
-    parent.ends_as = "FINISHED"
-    assert tracker.flush(now=True), tracker.problem
+    parent.becomes = "FINISHED"
+    assert tracker.flush(), tracker.problem
     return uri, name
 
 

@@ -108,7 +108,7 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
     for entry in entries:
         params = flatten(entry.resolved)
         entry.run = tracker.open_trial({}, parent, entry.label, entry.tags, params)
-    tracker.flush(now=True)
+    tracker.flush()
     for entry in entries:
         for epoch in range(1, EPOCHS + 1):
             entry.run.add_metrics({"val_accuracy": 0.9, "lr": 0.1}, when=epoch, step=epoch)
@@ -119,10 +119,10 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
         entry.directory.mkdir(parents=True)
         np.save(entry.directory / CORRECT, np.packbits(right))
         entry.run.files.append(entry.directory / CORRECT)
-        entry.run.ends_as = "FINISHED"
-        tracker.flush(now=True)
-    parent.ends_as = "FINISHED"
-    assert tracker.flush(now=True), tracker.problem
+        entry.run.becomes = "FINISHED"
+        tracker.flush()
+    parent.becomes = "FINISHED"
+    assert tracker.flush(), tracker.problem
 
 
 def show(report: Any) -> None:

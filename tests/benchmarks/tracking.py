@@ -28,15 +28,15 @@ from typing import Any
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
-from darkmagic.sweeps.orchestrator import FLUSH_SECONDS
-from darkmagic.sweeps.tracking import Tracker, open_client, search_runs
+from darkmagic.sweeps.store import open_client, search_runs
+from darkmagic.sweeps.tracking import Tracker
 from harness.machine import versions
 from harness.table import Row, arguments, compared, limited, publish
 from harness.turns import Measured, take_turns
 
 RUNS = 16
 FIELDS = ("train_loss", "val_loss", "val_accuracy", "lr", "weight_decay", "rate", "memory")
-CALLS = ("__init__", "open_sweep", "known_trials", "open_trial", "reopen", "flush")
+CALLS = ("__init__", "open_sweep", "known_trials", "open_trial", "flush")
 
 
 def by_tracker(epochs: int) -> float:
@@ -44,14 +44,12 @@ def by_tracker(epochs: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         tracker = Tracker(f"sqlite:///{name}/mlflow.db", "e", Path(name))
         runs = [tracker.follow(_new_run(tracker)) for _ in range(RUNS)]
-        began = flushed = time.perf_counter()
+        began = time.perf_counter()
         for epoch in range(epochs):
             for run in runs:
                 run.add_metrics(_values(epoch), when=time.time(), step=epoch)
-                if time.perf_counter() - flushed > FLUSH_SECONDS:
-                    tracker.flush()
-                    flushed = time.perf_counter()
-        assert tracker.flush(now=True), tracker.problem
+                assert tracker.keep_up(), tracker.problem
+        assert tracker.flush(), tracker.problem
         seconds = time.perf_counter() - began
         _check(tracker.uri, epochs)
     return RUNS * epochs * len(FIELDS) / seconds

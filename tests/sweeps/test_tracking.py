@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps import tracking
 from darkmagic.sweeps.fields import EVENTS_SENT
 from darkmagic.sweeps.reporting import load_report, ui_command
-from darkmagic.sweeps.tracking import Tracker, default_uri, open_client
+from darkmagic.sweeps.store import default_uri, open_client
+from darkmagic.sweeps.tracking import Tracker
 
 
 def _tracker(folder: Path) -> Tracker:
@@ -62,15 +65,64 @@ def test_what_could_not_be_sent_is_sent_later(
         patch.setattr(MlflowClient, "log_batch", away)
         run.add_metrics({"a": 1.0}, when=time.time(), step=1)
         run.tags[EVENTS_SENT] = "1"
-        run.ends_as = "FINISHED"
-        assert not tracker.flush(now=True)
-        assert tracker.problem == "connection refused"
+        run.becomes = "FINISHED"
         assert not tracker.flush()
-    assert tracker.flush(now=True)
+        assert tracker.problem == "connection refused"
+    assert tracker.flush()
     found = MlflowClient(tracker.uri).get_run(run.run_id)
     assert found.data.metrics == {"a": 1.0}
     assert found.data.tags[EVENTS_SENT] == "1"
     assert found.info.status == "FINISHED"
+
+
+def test_what_has_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that runs already is not told to: that would be a call for nothing."""
+    tracker = _tracker(tmp_path)
+    run = tracker.open_trial({}, None, "t", _trial_tags("i"), {})
+    update = MlflowClient.update_run
+    calls: list[str] = []
+    monkeypatch.setattr(
+        MlflowClient,
+        "update_run",
+        lambda *args, **words: (calls.append(words["status"]), update(*args, **words)),
+    )
+
+    def state() -> str:
+        return str(MlflowClient(tracker.uri).get_run(run.run_id).info.status)
+
+    run.go_on()
+    assert tracker.flush()
+    assert (state(), calls) == ("RUNNING", [])
+    run.becomes = "KILLED"
+    assert tracker.flush()
+    assert state() == "KILLED"
+    run.go_on()
+    assert tracker.flush()
+    assert (state(), calls) == ("RUNNING", ["RUNNING"])
+
+
+def test_flushes_take_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is sent by the clock, later where the store is slow, but never too late."""
+    tracker = _tracker(tmp_path)
+    now, took = 1000.0, 0.02
+    flushed: list[float] = []
+
+    def flush() -> bool:
+        nonlocal now
+        flushed.append(now)
+        now += took
+        return True
+
+    monkeypatch.setattr(tracking.time, "monotonic", lambda: now)
+    monkeypatch.setattr(tracker, "flush", flush)
+    monkeypatch.setattr(tracker, "_due_at", 1005.0)
+    for took in (0.02, 0.2, 3.0):
+        flushed.clear()
+        for _ in range(1000):
+            assert tracker.keep_up()
+            now += 0.1
+        gaps = {round(after - before) for before, after in pairwise(flushed[1:])}
+        assert gaps == {{0.02: 5, 0.2: 20, 3.0: 33}[took]}
 
 
 def test_a_later_run_of_the_experiment_finds_its_runs(tmp_path: Path) -> None:
