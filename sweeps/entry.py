@@ -16,6 +16,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.watch import watch
 from darkmagic.sweeps.fields import REASON, STATUS, WATCHED, record_of, result_metrics, trial_tags
 from darkmagic.sweeps.layout import FINAL, read_events, read_result
+from darkmagic.sweeps.planning import NO_CHECKLIST
 from darkmagic.sweeps.tracking import TrackedRun
 from darkmagic.trainers.files import CORRECT
 
@@ -58,7 +59,8 @@ class Entry:
     @property
     def tags(self) -> dict[str, str]:
         """What its MLflow run says of it."""
-        own = [word for word in self.overrides if not word.startswith(("hydra.", "runtime."))]
+        shared = ("hydra.", "runtime.", NO_CHECKLIST)
+        own = [word for word in self.overrides if not word.startswith(shared)]
         return {
             **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
             STATUS: self.status,

@@ -21,7 +21,12 @@ from darkmagic.sweeps.composition import group_options
 from darkmagic.sweeps.inventory import OFF, read_option
 from darkmagic.sweeps.request import Request
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["NO_CHECKLIST", "Plan", "make_plan"]
+
+NO_CHECKLIST = "~checklist"
+"""The override of every trial: it has no use for the checklist, whose every row would be composed
+again for each row.
+"""
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,9 @@ def make_plan(
     trials = expand(checklist, seeds_of)
     if combination is not None and combination.combination:
         trials = expand_combination(checklist, combination.combination, combination.seeds)
-    common = [word for word in plain if _group(word) not in _trick_groups(checklist)]
-    common = [word for word in common if not word.startswith("seed=")]
+    own = _trick_groups(checklist) | {"checklist", "seed", "runtime.experiment"}
+    common = [word for word in plain if _group(word) not in own]
+    common += [NO_CHECKLIST, f"runtime.experiment='{config.runtime.experiment}'"]
     defaults = {str(group): str(option) for group, option in choices.items()}
     return Plan(
         checklist,
@@ -110,7 +116,8 @@ def _as_groups(trial: Trial) -> dict[str, str]:
 
 
 def _group(word: str) -> str:
-    return word.partition("=")[0].lstrip("+")
+    key = word.partition("=")[0].lstrip("+")
+    return "checklist" if key.startswith("checklist.") else key
 
 
 def _trick_groups(checklist: Checklist) -> set[str]:

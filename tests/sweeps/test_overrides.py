@@ -6,7 +6,7 @@ import pytest
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api
-from darkmagic.sweeps.composition import hydra_session
+from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.overrides import check_words
 
 WRONG = {
@@ -97,6 +97,25 @@ def test_a_trick_that_the_configuration_is_without_can_be_chosen() -> None:
     planned = api.plan(["trick/cutout=16", "tricks.cutout.pixels=4"]).plan
     assert all("+trick/cutout='16'" in words for words in planned.overrides)
     assert all("tricks.cutout.pixels=4" in words for words in planned.overrides)
+
+
+@pytest.mark.parametrize(
+    ("words", "experiment"),
+    [
+        ([], "article-digits-resnet8"),
+        (["checklist=classic", "checklist.name=mine"], "mine-digits-resnet8"),
+        (["checklist=modern", "runtime.experiment='x y'"], "x y"),
+    ],
+)
+def test_a_trial_is_composed_without_the_checklist(words: list[str], experiment: str) -> None:
+    """Whatever was said of it; the experiment that is named by it keeps its name."""
+    planned = api.plan(words)
+    assert planned.config.runtime.experiment == experiment
+    with hydra_session() as hydra:
+        for overrides in planned.plan.overrides[:2]:
+            trial = compose(hydra.config_loader, overrides)
+            assert "checklist" not in trial
+            assert trial.runtime.experiment == experiment
 
 
 def test_vanilla_adds_one_trick_a_trial() -> None:
