@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY
 from mlflow.exceptions import MlflowException
 
 from darkmagic.checklist.errors import UserError
@@ -149,6 +150,18 @@ def test_the_environments_store_is_respected(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert default_uri(None, tmp_path) == "http://127.0.0.1:1"
     assert default_uri("sqlite:////x", tmp_path) == "sqlite:////x"
+
+
+def test_mlflows_telemetry_is_off_unless_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its users were not asked."""
+    for said, off in (("", True), ("false", False)):
+        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", said)
+        if not said:
+            monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
+        open_client(f"sqlite:///{tmp_path}/mlflow.db")
+        assert MLFLOW_DISABLE_TELEMETRY.get() is off
 
 
 def test_a_store_that_does_not_answer_is_one_line() -> None:
