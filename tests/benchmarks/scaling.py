@@ -3,10 +3,11 @@
     python tests/benchmarks/scaling.py [--sizes 16 1000 10000] [--json] [--results]
 
 Each size has a process of its own: the time of each part, and the memory at its peak beyond that
-after imports, are to grow no faster than the trials do from 16. Trials are rows times seeds of
-a checklist of three tricks with a file for each option. Runs go into an SQLite store on disk
-with the project's own tracker, each with its parameters, tags, three epochs, a result and which
-images were right; the report is read back from there, compared, and written as a table.
+after imports, are to grow no faster than the trials do, from 16 and from the size before.
+Trials are rows times seeds of a checklist of three tricks with a file for each option. Runs go
+into an SQLite store on disk with the project's own tracker, each with its parameters, tags, three
+epochs, a result and which images were right; the report is read back from there, compared, and
+written as a table.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from harness.machine import versions
-from harness.table import Row, arguments, limited, publish, unmeasured
+from harness.table import Row, arguments, figure, limited, publish, unmeasured
 from harness.turns import Measured
 
 SHAPES = {16: (4, 4), 160: (16, 10), 1000: (100, 10), 10_000: (1000, 10)}
@@ -155,23 +157,25 @@ def main() -> None:
         (size, turn): _in_process(size) for turn in range(options.repeats) for size in options.sizes
     }
     small, *larger = options.sizes
+    # From the smallest, and from one to the next: what is fixed hides growth in the former.
+    pairs = [*((small, size) for size in larger), *pairwise(larger)]
     rows: list[Row] = []
-    for size in larger:
+    for before, size in pairs:
         for part in PARTS:
             unit = "MiB" if part == "memory" else "s"
             values = {
                 s: [figures[s, turn][part] for turn in range(options.repeats)]
-                for s in (small, size)
+                for s in (before, size)
             }
-            growth = [b / a for a, b in zip(values[small], values[size], strict=True)]
-            first, last = (Measured(tuple(values[s])).median for s in (small, size))
+            growth = [b / a for a, b in zip(values[before], values[size], strict=True)]
+            first, last = (Measured(tuple(values[s])).median for s in (before, size))
             rows.append(
                 limited(
-                    f"{size:,} trials {part}: growth from {small}",
+                    f"{size:,} trials {part}: growth from {before:,}",
                     "times",
                     Measured(tuple(growth)),
-                    at_most=size / small,
-                    note=f"{first:.3g} to {last:.3g} {unit}",
+                    at_most=size / before,
+                    note=f"{figure(first)} to {figure(last)} {unit}",
                 )
             )
     if not options.quick:
