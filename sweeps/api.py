@@ -40,6 +40,7 @@ from darkmagic.sweeps.sweep import SweepOutcome
 from darkmagic.sweeps.task import run_trial
 from darkmagic.sweeps.training import TrainObserver
 from darkmagic.sweeps.view import SweepView, viewed_by
+from darkmagic.trainers.errors import first_line
 
 __all__ = [
     "checklists",
@@ -211,7 +212,7 @@ def train(
                     "config", run_trial, [*checked.plain, *checked.tricks, "hydra/sweeper=basic"]
                 )
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(str(error).strip().splitlines()[0]) from error
+            raise UserError(first_line(error)) from error
         finally:
             observer.close()
     return observer.entries

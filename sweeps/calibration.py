@@ -22,6 +22,7 @@ from darkmagic.sweeps.packing import (
     is_worth,
     pays,
 )
+from darkmagic.trainers.errors import first_line
 
 if TYPE_CHECKING:
     from darkmagic.trainers.rate import Rate
@@ -153,5 +154,4 @@ def _measure(
     try:
         return measure_rate(recipe(resolved), seconds, ready)
     except Exception as error:  # noqa: BLE001 (said to the user, who then trains one by one)
-        message = (str(error).strip().splitlines() or [""])[0]
-        return f"{type(error).__name__}: {message}"
+        return f"{type(error).__name__}: {first_line(error)}"

@@ -14,6 +14,7 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.devices import make_leases
 from darkmagic.sweeps.layout import read_result
+from darkmagic.trainers.errors import first_line
 from darkmagic.trainers.files import RESULT
 
 if TYPE_CHECKING:
@@ -123,5 +124,5 @@ def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
         try:
             said.append(predict(make_recipe({**resolved, "tricks": tricks}), directory, split))
         except (FileNotFoundError, RuntimeError, TrialSkipped) as error:
-            return f"{directory.name}: {str(error).splitlines()[0]}"
+            return f"{directory.name}: {first_line(error)}"
     return evaluate_ensemble([probabilities for probabilities, _ in said], said[0][1])

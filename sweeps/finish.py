@@ -14,6 +14,7 @@ from darkmagic.sweeps.reporting import make_report, write_files
 from darkmagic.sweeps.snapshot import Snapshot, take_snapshot
 from darkmagic.sweeps.store import open_client
 from darkmagic.sweeps.sweep import SweepOutcome
+from darkmagic.trainers.errors import first_line
 
 __all__ = ["finish"]
 
@@ -43,7 +44,7 @@ def _snapshot(outcome: SweepOutcome) -> Snapshot:
             parent = client.get_run(outcome.parent.run_id)
             return take_snapshot(client, parent, curves=True)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, there is a report)
-            outcome.tracker.problem = str(error).strip().splitlines()[0]
+            outcome.tracker.problem = first_line(error)
     return Snapshot(
         experiment=outcome.experiment,
         tags=outcome.tags,

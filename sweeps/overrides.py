@@ -18,6 +18,7 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.composition import compose, group_options
 from darkmagic.sweeps.inventory import all_groups, read_option
 from darkmagic.sweeps.keys import has_key, nearest_keys
+from darkmagic.trainers.errors import first_line
 from darkmagic.trainers.recipe import check_numbers
 
 __all__ = ["Words", "check_words"]
@@ -211,7 +212,7 @@ def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:
     try:
         return compose(loader, [str(o.input_line) for o in overrides])
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UserError(str(error).strip().splitlines()[0]) from error
+        raise UserError(first_line(error)) from error
 
 
 def _check_numbers(config: DictConfig) -> None:
@@ -225,6 +226,6 @@ def _check_numbers(config: DictConfig) -> None:
             cuda_graphs=config.runtime.cuda_graphs,
         )
     except OmegaConfBaseException as error:
-        raise UserError(str(error).strip().splitlines()[0]) from error
+        raise UserError(first_line(error)) from error
     except ValueError as error:
         raise UserError(str(error)) from None

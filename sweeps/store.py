@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.uncollected import uncollected
+from darkmagic.trainers.errors import first_line
 
 __all__ = ["default_uri", "open_client", "search_runs"]
 
@@ -39,7 +40,7 @@ def open_client(uri: str) -> Any:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error
     return client
 

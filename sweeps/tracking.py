@@ -23,6 +23,7 @@ from darkmagic.sweeps.fields import (
     run_key,
 )
 from darkmagic.sweeps.store import open_client, search_runs
+from darkmagic.trainers.errors import first_line
 
 __all__ = ["TrackedRun", "Tracker"]
 
@@ -175,7 +176,7 @@ class Tracker:
                 if last and not run.params and run.becomes:
                     self._stand(run, run.becomes)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, training goes on)
-            self.problem = str(error).strip().splitlines()[0]
+            self.problem = first_line(error)
             return False
         return True
 

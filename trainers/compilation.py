@@ -17,6 +17,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from darkmagic.trainers.choose_step import PAYS, ROUNDS, measure
+from darkmagic.trainers.errors import first_line
 from darkmagic.trainers.rewind import Rewind
 from darkmagic.trainers.stepping import EagerStep
 
@@ -58,8 +59,7 @@ def compile_if_faster(
             done.touch()
     except RuntimeError as error:  # of dynamo and inductor
         rewind.restore()
-        message = (str(error).strip().splitlines() or [""])[0]
-        return eager, f"not compiled: {type(error).__name__}: {message}"
+        return eager, f"not compiled: {type(error).__name__}: {first_line(error)}"
     pairs = [
         (
             measure(eager, images, targets, eager.device),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.errors import first_line
 from darkmagic.trainers.stepping import EagerStep
 from darkmagic.trainers.tensor_schedule import NotCapturable
 
@@ -44,7 +45,7 @@ class GraphedStep:
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self._loss = eager.run(self._images, self._targets)
         except RuntimeError as error:
-            raise NotCapturable(f"capture failed: {_line(error)}") from error
+            raise NotCapturable(f"capture failed: {first_line(error)}") from error
 
     def __call__(self, images: Tensor, targets: Tensor, share: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before, until the next call."""
@@ -74,10 +75,6 @@ def _warm_up(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
         for _ in range(WARM_UP - 1):
             eager.run(images, targets)
     except RuntimeError as error:
-        raise NotCapturable(f"a step waits for the device: {_line(error)}") from error
+        raise NotCapturable(f"a step waits for the device: {first_line(error)}") from error
     finally:
         torch.cuda.set_sync_debug_mode(before)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

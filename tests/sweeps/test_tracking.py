@@ -52,15 +52,19 @@ def test_a_flush_is_one_call_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(MlflowException("connection refused"), "connection refused"), (OSError(), "OSError")],
+)
 def test_what_could_not_be_sent_is_sent_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     """While MLflow is away everything waits, and the count of sent events with it."""
     tracker = _tracker(tmp_path)
     run = tracker.open_trial({}, None, "t", _trial_tags("i"), {})
 
     def away(*_args: object, **_kwargs: object) -> None:
-        raise MlflowException("connection refused")
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_batch", away)
@@ -68,7 +72,7 @@ def test_what_could_not_be_sent_is_sent_later(
         run.tags[EVENTS_SENT] = "1"
         run.becomes = "FINISHED"
         assert not tracker.flush()
-        assert tracker.problem == "connection refused"
+        assert tracker.problem == said
     assert tracker.flush()
     found = MlflowClient(tracker.uri).get_run(run.run_id)
     assert found.data.metrics == {"a": 1.0}

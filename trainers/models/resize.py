@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from darkmagic.trainers.errors import first_line
 from darkmagic.trainers.models.draw import draw_like
 from darkmagic.trainers.models.graph import Call, Trace, evaluating, trace_model
 from darkmagic.trainers.models.places import classifier, layers
@@ -50,7 +51,7 @@ def resize_width(model: nn.Module, example: Tensor, factor: float) -> nn.Module:
         try:
             shape = model(example).shape
         except (RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise NotApplicable(
                 f"the model's widths do not fit together times {factor}: {reason}"
             ) from error

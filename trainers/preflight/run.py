@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from darkmagic.trainers.device import idle_memory_bytes
+from darkmagic.trainers.errors import first_line
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
 from darkmagic.trainers.preflight.files import check_files
@@ -49,7 +50,9 @@ def run_preflight(
     try:
         setup = Setup.prepare(recipe, data)
     except (TrialSkipped, NotApplicable, ValueError) as error:
-        yield Finding("model", Level.STOP, _line(error), "a trial of it would end the same way")
+        yield Finding(
+            "model", Level.STOP, first_line(error), "a trial of it would end the same way"
+        )
         return
 
     checks: dict[str, Callable[[], Found]] = {
@@ -93,10 +96,6 @@ def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
         yield Finding(
             name,
             Level.WARNING,
-            f"the check ended in {type(error).__name__}: {_line(error)}",
+            f"the check ended in {type(error).__name__}: {first_line(error)}",
             "training may end so too; darkmagic train shows where",
         )
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
