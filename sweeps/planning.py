@@ -70,7 +70,7 @@ def make_plan(
     if combination is not None and combination.combination:
         trials = expand_combination(checklist, combination.combination, combination.seeds)
     own = _trick_groups(checklist) | {"checklist", "seed", "runtime.experiment"}
-    common = [word for word in plain if _group(word) not in own]
+    common = [w for w in plain if _group(w) not in own and not _group(w).startswith("checklist.")]
     common += [NO_CHECKLIST, f"runtime.experiment='{config.runtime.experiment}'"]
     defaults = {str(group): str(option) for group, option in choices.items()}
     return Plan(
@@ -116,8 +116,7 @@ def _as_groups(trial: Trial) -> dict[str, str]:
 
 
 def _group(word: str) -> str:
-    key = word.partition("=")[0].lstrip("+")
-    return "checklist" if key.startswith("checklist.") else key
+    return word.partition("=")[0].lstrip("+")
 
 
 def _trick_groups(checklist: Checklist) -> set[str]:
