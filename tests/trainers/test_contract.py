@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from every_option import ADDED, BASE, BESIDE, EVERY, OPTIONS
 from hydra.utils import instantiate
 from torch import nn
 
-from darkmagic.sweeps import conf
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.identity import resolve
 from darkmagic.trainers.data.shapes import Shapes
@@ -25,57 +25,7 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step import training_step
 from darkmagic.trainers.trick import Trick
 
-FOLDER = Path(str(conf.__file__)).parent / "trick"
-OPTIONS = sorted((p.parent.name, p.stem) for p in FOLDER.glob("*/*.yaml"))
 FORMAT = torch.contiguous_format
-BASE = {
-    "lr_regime": "cosine_power_cycles",
-    "optimizer": "sgd_nesterov",
-    "pretrain": "none",
-    "augmentation": "autoaugment",
-    "weight_decay": "generic",
-    "label_smoothing": "0.1",
-    "scheduled_weight_decay": "fixed",
-    "mixup": "off",
-    "squeeze_excite": "on",
-    "stem_activation": "leaky_relu",
-}
-ADDED = {  # tricks that the configuration has only where a checklist names them
-    "activation": "relu",
-    "activation_order": "before",
-    "attention_pooling": "off",
-    "auxiliary_loss": "off",
-    "blurpool": "off",
-    "convolution": "plain",
-    "drop_path": "0",
-    "dropout": "0",
-    "model_size": "x1",
-    "normalization": "batch",
-    "pooling": "max",
-    "transfer": "all",
-    "loss": "cross_entropy",
-    "weight_init": "he",
-    "zero_init_residual": "off",
-    "batch_size": "x1",
-    "cutmix": "off",
-    "cutout": "off",
-    "early_stopping": "off",
-    "ema": "off",
-    "gradient_clipping": "off",
-    "input_geometry": "pad_crop",
-    "input_scaling": "mean_std",
-    "lr_warmup": "off",
-    "norm_weight_decay": "off",
-    "progressive_resizing": "off",
-    "random_erasing": "off",
-    "shuffle": "every_epoch",
-    "training_length": "x1",
-}
-BESIDE = {  # what a trick needs of others to have an effect
-    "activation_order": {"stem_activation": "swish"},
-    "transfer": {"pretrain": "pretrained"},
-    "loss": {"label_smoothing": "0.0"},
-}
 
 
 class Pooled(nn.Sequential):
@@ -91,7 +41,6 @@ class Pooled(nn.Sequential):
 
 
 POOLED = ("activation_order", "dropout", "pooling")
-EVERY = {**BASE, **ADDED}
 
 
 @functools.cache
