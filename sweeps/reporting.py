@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import shlex
 import statistics
 from collections.abc import Mapping
@@ -72,11 +74,14 @@ def _facts(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _reproduce(snapshot: Snapshot) -> dict[str, str]:
-    """Return the command that trains each row's first seed alone."""
+    """Return the command that trains each row's first seed alone, as one would type it."""
+    asked = json.loads(snapshot.tags.get(WORDS, "[]"))
+    folders = [w for pair in itertools.pairwise(asked) if pair[0] == "--config-dir" for w in pair]
     commands: dict[str, str] = {}
     for record in snapshot.records:
         words = json.loads(snapshot.run_tags.get(record.run_id, {}).get(OVERRIDES, "[]"))
-        commands.setdefault(record.name, shlex.join(["darkmagic", "train", *words]))
+        typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", word) for word in words]
+        commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
     return commands
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -81,9 +82,16 @@ def test_the_first_two_commands_are_the_issues() -> None:
 
 
 def test_own_trick_is_a_row(project: Path) -> None:
-    """The README's own trick was swept, and does something."""
-    report = _darkmagic(project, ["report"])
-    assert re.search(r"noise=on +\d+\.\d\d", report.stdout)
+    """The README's own trick was swept, and the report's command trains it again."""
+    report = _darkmagic(project, ["report", "--format", "json"])
+    rows = {row["trial"]: row for row in json.loads(report.stdout)["rows"]}
+    assert rows["noise=on"]["val_accuracy_percent"] is not None
+    assert rows["noise=on"]["runs"].keys() == {"finished"}
+    command = rows["noise=on"]["reproduce"]
+    assert "trick/noise=on" in command
+    again = _darkmagic(project, shlex.split(command)[1:])
+    assert again.returncode == 0, again.stderr
+    assert "noise=on" in again.stdout
 
 
 def test_the_table_is_the_committed_report() -> None:

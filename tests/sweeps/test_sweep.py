@@ -20,6 +20,7 @@ from darkmagic.checklist.report import FORMATS, write_report
 from darkmagic.sweeps.composition import compose, hydra_session
 from darkmagic.sweeps.finish import finish
 from darkmagic.sweeps.identity import identity, resolve
+from darkmagic.sweeps.overrides import check_words
 from darkmagic.sweeps.reporting import load_report
 from darkmagic.trainers.checkpoint import load_checkpoint
 from sweeping import Swept, run
@@ -136,7 +137,8 @@ def test_a_row_is_reproduced_by_its_command(swept: Swept) -> None:
     words = shlex.split(commands["mixup=on"])
     assert words[:2] == ["darkmagic", "train"]
     with hydra_session() as hydra:
-        resolved = resolve(compose(hydra.config_loader, words[2:]))
+        checked = check_words(hydra.config_loader, words[2:])
+        resolved = resolve(compose(hydra.config_loader, [*checked.plain, *checked.tricks]))
     tags = _runs(swept)["mixup=on seed 0"].data.tags
     assert identity(resolved) == tags["darkmagic.identity"]
 
