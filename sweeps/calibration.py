@@ -22,7 +22,7 @@ from darkmagic.sweeps.packing import (
     is_worth,
     pays,
 )
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import named
 
 if TYPE_CHECKING:
     from darkmagic.trainers.rate import Rate
@@ -154,4 +154,4 @@ def _measure(
     try:
         return measure_rate(recipe(resolved), seconds, ready)
     except Exception as error:  # noqa: BLE001 (said to the user, who then trains one by one)
-        return f"{type(error).__name__}: {first_line(error)}"
+        return named(error)

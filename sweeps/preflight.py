@@ -12,7 +12,7 @@ from darkmagic.sweeps.devices import make_leases
 from darkmagic.sweeps.identity import identity, resolve
 from darkmagic.sweeps.layout import FINAL, experiment_folder, read_result, trial_folder_name
 from darkmagic.sweeps.planning import Plan
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import named
 from darkmagic.trainers.preflight.finding import Finding, Level
 
 __all__ = ["Finding", "Level", "check_baseline", "is_trained", "look"]
@@ -58,6 +58,6 @@ def look(resolved: dict[str, Any], weights: str) -> list[Finding]:
     try:
         recipe = make_recipe({**resolved, "tricks": tricks})
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything)
-        seen = f"{type(error).__name__}: {first_line(error)}"
+        seen = named(error)
         return [Finding("recipe", Level.STOP, seen, "every trial would end the same way")]
     return list(run_preflight(recipe, weights=weights))

@@ -72,7 +72,7 @@ def _outcome(resolved: dict[str, Any], directory: Path) -> Result:
         return Result("skipped", str(finding))
     except Exception as error:  # noqa: BLE001 (a trial's failure is a row of the table)
         traceback.print_exc()
-        return Result("failed", f"{type(error).__name__}: {error}")
+        return Result("failed", f"{type(error).__name__}: {error}".removesuffix(": "))
 
 
 def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Recipe:

@@ -17,7 +17,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from darkmagic.trainers.choose_step import PAYS, ROUNDS, measure
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import named
 from darkmagic.trainers.rewind import Rewind
 from darkmagic.trainers.stepping import EagerStep
 
@@ -59,7 +59,7 @@ def compile_if_faster(
             done.touch()
     except RuntimeError as error:  # of dynamo and inductor
         rewind.restore()
-        return eager, f"not compiled: {type(error).__name__}: {first_line(error)}"
+        return eager, f"not compiled: {named(error)}"
     pairs = [
         (
             measure(eager, images, targets, eager.device),

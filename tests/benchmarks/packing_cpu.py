@@ -28,7 +28,7 @@ from darkmagic.sweeps.overrides import check_words
 from darkmagic.sweeps.planning import make_plan
 from harness.machine import versions
 from harness.peers import FOLDER, environment
-from harness.sweeps import run_quietly, swept
+from harness.sweeps import run, swept
 from harness.table import Row, arguments, compared, publish
 from harness.turns import take_turns
 
@@ -55,7 +55,7 @@ def by_joblib(
         app = str(FOLDER / "peers" / "packing_app.py")
         words = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={CORES}"]
         words += [f"+trial=range({len(recipes)})", f"+folder={folder}", f"hydra.sweep.dir={folder}"]
-        run_quietly([str(python), app, "-m", *words, "hydra.output_subdir=null"], folder, cache)
+        run([str(python), app, "-m", *words, "hydra.output_subdir=null"], folder, cache)
         return _read(list(folder.glob("trial*")), found, "joblib")
 
 

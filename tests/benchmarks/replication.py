@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.machine import versions
-from harness.peers import FOLDER
+from harness.sweeps import swept
 from harness.table import Row, arguments, publish, unmeasured
 
 EPOCHS, SEEDS = 200, 3
@@ -68,8 +65,9 @@ def main() -> None:
             for name, points in PUBLISHED.items()
         ]
     else:
+        found = _accuracies(options)
         rows = [
-            effect_row(name, points, _accuracies(options), _shortened(options))
+            effect_row(name, points, found, _shortened(options))
             for name, points in PUBLISHED.items()
         ]
     publish("replication", rows, versions("torch", "torchvision"), options)
@@ -91,13 +89,8 @@ def _shortened(options: argparse.Namespace) -> str:
     return "" if options.epochs == EPOCHS else f"{options.epochs} epochs in place of {EPOCHS}"
 
 
-_found: dict[str, list[float]] = {}
-
-
 def _accuracies(options: argparse.Namespace) -> Mapping[str, list[float]]:
-    """Run the sweep, once; return the test accuracies of each trial's seeds, in points."""
-    if _found:
-        return _found
+    """Run the sweep; return the test accuracies of each trial's seeds, in points."""
     with tempfile.TemporaryDirectory() as folder:
         conf = Path(folder) / "conf" / "checklist"
         conf.mkdir(parents=True)
@@ -109,21 +102,15 @@ def _accuracies(options: argparse.Namespace) -> Mapping[str, list[float]]:
             words += ["dataset=folder", f"dataset.source.root='{options.data.absolute()}'"]
         if options.device == "cpu":
             words += ["runtime.device=cpu", "hydra.launcher.devices=cpu"]
-        path = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH", "")]))
-        command = [sys.executable, "-m", "darkmagic.cli", "checklist", "run", "--skip-preflight"]
-        subprocess.run(
-            [*command, "-c", str(conf.parent), "-o", f"{folder}/runs", *words],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path},
-            stdout=sys.stderr,
-            check=True,
-        )
-        for result in sorted(Path(folder).glob("runs/*/*/result.json")):
-            content = json.loads(result.read_text())
-            assert content["status"] == "finished", f"{result}: {content['reason']}"
-            trial = result.parent.name.rsplit("-s", 1)[0]
-            _found.setdefault(trial, []).append(100 * content["test_accuracy"])
-    return _found
+        words += ["--config-dir", str(conf.parent)]
+        found: dict[str, list[float]] = {}
+        with swept(words, Path(folder) / "cache", shown=True) as (trials, _):
+            for trial in sorted(trials):
+                result = json.loads((trial / "result.json").read_text())
+                assert result["status"] == "finished", f"{trial}: {result['reason']}"
+                name = trial.name.rpartition("-s")[0]
+                found.setdefault(name, []).append(100 * result["test_accuracy"])
+    return found
 
 
 def effect_row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import first_line, named
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ from darkmagic.trainers.errors import first_line
 def test_an_error_says_its_first_line(error: Exception, said: str) -> None:
     """Or its type, where it has no words: some of torch's and of libraries below it have none."""
     assert first_line(error) == said
+
+
+def test_its_type_is_named_once() -> None:
+    """Before what it says, and alone where it says nothing."""
+    assert named(ValueError("the first\nthe second")) == "ValueError: the first"
+    assert named(ValueError()) == "ValueError"

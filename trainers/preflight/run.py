@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from darkmagic.trainers.device import idle_memory_bytes
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import first_line, named
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
 from darkmagic.trainers.preflight.files import check_files
@@ -96,6 +96,6 @@ def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
         yield Finding(
             name,
             Level.WARNING,
-            f"the check ended in {type(error).__name__}: {first_line(error)}",
+            f"the check ended in {named(error)}",
             "training may end so too; darkmagic train shows where",
         )

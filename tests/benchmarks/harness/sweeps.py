@@ -12,25 +12,37 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import darkmagic.trainers
+from harness.peers import FOLDER
 
-__all__ = ["run_quietly", "swept"]
+__all__ = ["run", "swept"]
 
 
 @contextmanager
-def swept(words: Sequence[str], cache: Path) -> Iterator[tuple[list[Path], float]]:
-    """Run `darkmagic checklist run` with `words`; give its trials' folders and its wall seconds."""
+def swept(
+    words: Sequence[str], cache: Path, *, shown: bool = False
+) -> Iterator[tuple[list[Path], float]]:
+    """Run `darkmagic checklist run` with `words`; give its trials' folders and its wall seconds.
+
+    Its progress is `shown` on stderr where the run may take hours.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "darkmagic.cli", "checklist", "run", "--skip-preflight"]
         began = time.perf_counter()
-        run_quietly([*command, *words], Path(folder), cache)
+        run([*command, *words], Path(folder), cache, shown=shown)
         wall = time.perf_counter() - began
         yield [path.parent for path in Path(folder).glob("runs/*/*/result.json")], wall
 
 
-def run_quietly(command: Sequence[str], folder: Path, cache: Path) -> None:
-    """Run `command` in `folder`, with this project to import and `cache` for what it keeps."""
+def run(command: Sequence[str], folder: Path, cache: Path, *, shown: bool = False) -> None:
+    """Run `command` in `folder`, with the project and its benchmarks to import.
+
+    `cache` is for what it keeps; what it says is `shown` on stderr, or else with an error only.
+    """
     home = Path(next(iter(darkmagic.trainers.__path__))).parents[1]
-    env = {**os.environ, "DARKMAGIC_CACHE": str(cache), "PYTHONPATH": str(home)}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    path = os.pathsep.join([str(home), str(FOLDER)])
+    env = {**os.environ, "DARKMAGIC_CACHE": str(cache), "PYTHONPATH": path}
+    to = {"stdout": sys.stderr} if shown else {"capture_output": True}
+    done = subprocess.run(command, cwd=folder, env=env, text=True, check=False, **to)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+        said = done.stderr or ""
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
