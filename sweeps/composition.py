@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra import initialize_config_module
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -19,10 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.identity import identity, resolve
+from darkmagic.sweeps.loaders import ReadingOnceLoader
 
 __all__ = [
     "CONFIG_NAME",
-    "RememberingLoader",
     "compose",
     "group_options",
     "hydra_session",
@@ -54,8 +53,7 @@ def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
             search_path = hydra.config_loader.get_search_path()
             for folder in reversed(config_dirs):
                 search_path.prepend("user", f"file://{folder.absolute()}")
-            assert isinstance(hydra.config_loader, ConfigLoaderImpl)
-            hydra.config_loader.repository.initialize_sources(search_path)
+            hydra.config_loader = ReadingOnceLoader(hydra.config_loader)
             yield hydra
     finally:
         base.version_base = before  # Hydra leaves it to whatever else runs in this process
@@ -79,36 +77,3 @@ def subgroups(loader: ConfigLoader, group: str) -> list[str]:
 def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
     """Compose the configuration, its `hydra` node included."""
     return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
-
-
-class RememberingLoader(ConfigLoaderImpl):
-    """Composes a job once: a launcher takes what the sweeper has composed.
-
-    Hydra's sweepers compose every job to see whether it can be, keep nothing of it, and their
-    launchers compose it again (`Sweeper.validate_batch_is_legal` says so), a few hundredths of a
-    second each time.
-    """
-
-    def __init__(self, loader: ConfigLoader) -> None:
-        super().__init__(loader.get_search_path())
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_composed": {}}  # a job's process needs its own alone
-
-    def load_sweep_config(
-        self, master_config: DictConfig, sweep_overrides: list[str]
-    ) -> DictConfig:
-        """Compose a job, and remember it."""
-        config = super().load_sweep_config(master_config, sweep_overrides)
-        self.remember(sweep_overrides, config)
-        return config
-
-    def remember(self, overrides: Sequence[str], config: DictConfig) -> None:
-        """Keep the configuration of the job with `overrides` for its launcher."""
-        self._composed[tuple(overrides)] = config
-
-    def take(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
-        """Return the job with `overrides`, to be changed: the next taker gets another."""
-        known = self._composed.pop(tuple(overrides), None)
-        return super().load_sweep_config(master, list(overrides)) if known is None else known
