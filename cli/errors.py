@@ -24,7 +24,6 @@ def explained() -> Iterator[None]:
     """Turn errors into one line on stderr: exit code 2 for the user's, 1 for ours."""
     from darkmagic.checklist.errors import UserError
     from darkmagic.cli.console import make_console
-    from darkmagic.trainers.errors import named
 
     try:
         yield
@@ -40,7 +39,7 @@ def explained() -> Iterator[None]:
             raise
         _say(
             make_console(stderr=True),
-            f"internal error: {named(error)}\n"
+            f"internal error: {type(error).__name__}: {error}\n"
             "This is a bug of darkmagic's; `darkmagic --debug ...` shows where.",
         )
         raise typer.Exit(1) from None

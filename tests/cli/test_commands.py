@@ -44,7 +44,7 @@ def _rows(text: str) -> list[str]:
     """Return the lines of the table that are trials."""
     start = next(i for i, line in enumerate(text.splitlines()) if "around 0" in line)
     lines = [line.strip() for line in text.splitlines()[start:]]
-    return [line for line in lines if re.match(r"baseline( \*)? +\d|\w+=\S+ .*\d", line)]
+    return [line for line in lines if re.match(r"baseline( \*)? +\d|\w+=[^\s:]+ .*\d", line)]
 
 
 def test_the_table_is_the_last_thing_said(
