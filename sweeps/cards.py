@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-
-from hydra.core.config_loader import ConfigLoader
+from typing import TYPE_CHECKING
 
 from darkmagic.checklist.model import Checklist
-from darkmagic.sweeps.inventory import trick_card
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
 
 __all__ = ["CARDS", "read_cards", "write_cards"]
 
@@ -17,6 +18,8 @@ CARDS = "cards.json"
 
 def write_cards(loader: ConfigLoader, checklist: Checklist, folder: Path) -> Path:
     """Write the card of every trick of `checklist` into `folder`; return the file."""
+    from darkmagic.sweeps.inventory import trick_card  # with Hydra, which no reader needs
+
     folder.mkdir(parents=True, exist_ok=True)
     cards = {trick.name: trick_card(loader, trick.name).card for trick in checklist.tricks}
     path = folder / CARDS
