@@ -1,4 +1,4 @@
-"""Hydra's composition, used in this one place."""
+"""Hydra's configuration, composed from words, and the groups and options that it has."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.config_loaders import ReadingOnceLoader
 from darkmagic.sweeps.identity import identity, resolve
-from darkmagic.sweeps.loaders import ReadingOnceLoader
 
 __all__ = [
     "CONFIG_NAME",

@@ -12,8 +12,8 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from darkmagic.sweeps.config_loaders import RememberingLoader
 from darkmagic.sweeps.leasing import leased
-from darkmagic.sweeps.loaders import RememberingLoader
 from darkmagic.sweeps.observer import current_observer
 from darkmagic.sweeps.pool import Call, Ended, run_calls
 from darkmagic.sweeps.view import current_view

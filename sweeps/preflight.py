@@ -58,6 +58,5 @@ def look(resolved: dict[str, Any], weights: str) -> list[Finding]:
     try:
         recipe = make_recipe({**resolved, "tricks": tricks})
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything)
-        seen = named(error)
-        return [Finding("recipe", Level.STOP, seen, "every trial would end the same way")]
+        return [Finding("recipe", Level.STOP, named(error), "every trial would end the same way")]
     return list(run_preflight(recipe, weights=weights))

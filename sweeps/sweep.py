@@ -16,13 +16,13 @@ from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps import forkserver
 from darkmagic.sweeps.cards import write_cards
+from darkmagic.sweeps.config_loaders import RememberingLoader
 from darkmagic.sweeps.entry import Entry, derive_job_config
 from darkmagic.sweeps.fields import CHECKLIST, LOOK, LOOKS, RULES, WORDS, run_key
 from darkmagic.sweeps.further import further_seeds, known_records
 from darkmagic.sweeps.identity import identity, recipe_identity, resolve
 from darkmagic.sweeps.inert import look_ahead
 from darkmagic.sweeps.layout import experiment_folder, out_folder, trial_folder_name
-from darkmagic.sweeps.loaders import RememberingLoader
 from darkmagic.sweeps.observer import observed_by
 from darkmagic.sweeps.orchestrator import Orchestrator
 from darkmagic.sweeps.planning import Plan, make_plan

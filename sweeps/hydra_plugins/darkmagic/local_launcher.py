@@ -33,7 +33,7 @@ class LocalLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         from darkmagic.sweeps import forkserver
-        from darkmagic.sweeps.loaders import RememberingLoader
+        from darkmagic.sweeps.config_loaders import RememberingLoader
 
         # The sweeper has the same context, and composes with it from here on.
         hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)

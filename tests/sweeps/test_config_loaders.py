@@ -16,8 +16,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from darkmagic.sweeps.composition import compose, hydra_session
+from darkmagic.sweeps.config_loaders import ReadingOnceLoader, RememberingLoader
 from darkmagic.sweeps.inventory import OFF
-from darkmagic.sweeps.loaders import ReadingOnceLoader, RememberingLoader
 from darkmagic.sweeps.overrides import check_words
 from darkmagic.sweeps.planning import make_plan
 

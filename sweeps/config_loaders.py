@@ -34,12 +34,11 @@ class _ReadOnce(CachingConfigRepository):
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         """Return what the file has, to be changed by the composition that this is for."""
-        if config_path not in self._files:
-            self._files[config_path] = self.delegate.load_config(config_path)
-        key = f"config_path={config_path}"
-        if key not in self.cache:
-            self.cache[key] = copy.deepcopy(self._files[config_path])
-        return self.cache[key]
+        if config_path not in self.cache:
+            if config_path not in self._files:
+                self._files[config_path] = self.delegate.load_config(config_path)
+            self.cache[config_path] = copy.deepcopy(self._files[config_path])
+        return self.cache[config_path]
 
 
 class ReadingOnceLoader(ConfigLoaderImpl):
