@@ -108,8 +108,8 @@ def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> boo
     from darkmagic.cli.console import make_console
     from darkmagic.cli.progress import make_view
     from darkmagic.sweeps import api
-    from darkmagic.sweeps.finish import finish
-    from darkmagic.sweeps.reporting import ui_command
+    from darkmagic.sweeps.orchestrate.finish import finish
+    from darkmagic.sweeps.orchestrate.report import ui_command
 
     with make_view(make_console(stderr=True)) as view:
         outcome = api.run_checklist(words, view, config_dirs)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.footer import endings
-from darkmagic.checklist.formatting import interval, p_value, percent, points, ratio, values
-from darkmagic.checklist.report import Report
-from darkmagic.checklist.rows import Row
-from darkmagic.checklist.scale import reach_of
-from darkmagic.checklist.verdicts import Verdict
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import interval, p_value, percent, points, ratio, values
+from darkmagic.checklist.report.notes import endings
+from darkmagic.checklist.report.scale import reach_of
 from darkmagic.cli.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]

@@ -14,7 +14,7 @@ from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from darkmagic.checklist.confirmation import Confirmation
+    from darkmagic.checklist.compare.confirmation import Confirmation
 
 __all__ = ["confirm"]
 
@@ -39,7 +39,7 @@ def confirm(
 
         from darkmagic.cli.console import make_console
         from darkmagic.cli.progress import make_view
-        from darkmagic.sweeps.confirming import confirm_winners
+        from darkmagic.sweeps.commands.confirm import confirm_winners
 
         words = all_words(overrides, name, out)
         again = shlex.join(["darkmagic", *sys.argv[1:]])

@@ -42,7 +42,7 @@ def ensemble(
 
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.cli.console import make_console
-        from darkmagic.sweeps import ensembling
+        from darkmagic.sweeps.commands import ensemble as ensembling
 
         if of not in list(ensembling.Of):
             raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(ensembling.Of)))

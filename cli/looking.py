@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from darkmagic.cli.errors import Settings
-from darkmagic.sweeps.uncollected import uncollected
+from darkmagic.sweeps.track.gc_paused import uncollected
 
 __all__ = ["ending_at_once", "looking"]
 

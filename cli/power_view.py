@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.formatting import points
-from darkmagic.checklist.looks import FIRST_SHARE
-from darkmagic.checklist.power import (
+from darkmagic.checklist.compare.power import (
     Setting,
     detectable,
     half_width,
     seeds_to_settle,
     settings,
 )
-from darkmagic.checklist.report import Report
-from darkmagic.checklist.verdicts import Verdict
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import points
+from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
 from darkmagic.cli.blocks import next_steps, note, plain_table
 
 __all__ = ["power_view", "settle_view"]

@@ -24,7 +24,7 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
         from darkmagic.cli.console import make_console
         from darkmagic.cli.findings import findings_table, summary
         from darkmagic.sweeps import api
-        from darkmagic.sweeps.preflight import Level
+        from darkmagic.sweeps.commands.preflight import Level
 
         started = time.monotonic()
         with make_console(stderr=True).status("checking"):
@@ -41,7 +41,7 @@ def stop_before_training(words: Sequence[str], config_dirs: Sequence[Path]) -> N
     from darkmagic.cli.console import make_console
     from darkmagic.cli.findings import findings_table, summary
     from darkmagic.sweeps import api
-    from darkmagic.sweeps.preflight import Level
+    from darkmagic.sweeps.commands.preflight import Level
 
     started = time.monotonic()
     console = make_console(stderr=True)

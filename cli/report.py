@@ -14,7 +14,7 @@ from darkmagic.cli.looking import looking
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from darkmagic.checklist.report import Sort
+    from darkmagic.checklist.report.content import Sort
 
 __all__ = ["report"]
 
@@ -55,11 +55,11 @@ def report(
     """Show the comparison of a sweep that has run, or is running."""
     with explained():
         from darkmagic.checklist.errors import UserError, nearest
-        from darkmagic.checklist.report import FORMATS, Sort, write_report
+        from darkmagic.checklist.report.content import FORMATS, Sort, write_report
         from darkmagic.cli.comparison import comparison_view
         from darkmagic.cli.console import make_console
-        from darkmagic.sweeps.reporting import load_report
-        from darkmagic.sweeps.store import default_uri
+        from darkmagic.sweeps.orchestrate.report import load_report
+        from darkmagic.sweeps.track.store import default_uri
 
         names = experiments or []
         if form is not None and form not in FORMATS:
@@ -102,7 +102,7 @@ def _watch(
     from rich.text import Text
 
     from darkmagic.cli.comparison import comparison_view
-    from darkmagic.sweeps.reporting import load_report
+    from darkmagic.sweeps.orchestrate.report import load_report
 
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -119,7 +119,7 @@ def _watch(
 
 def _several(console: Console, uri: str, names: list[str], *, compare: bool) -> None:
     from darkmagic.cli.several import compared_view, summary_view
-    from darkmagic.sweeps.reporting import load_report
+    from darkmagic.sweeps.orchestrate.report import load_report
 
     comparisons = [load_report(uri, name).comparison for name in names]
     if compare:

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from darkmagic.checklist.comparison import Comparison
-from darkmagic.checklist.contrast import contrast
-from darkmagic.checklist.formatting import interval, p_value, points
-from darkmagic.checklist.looks import ALPHA
-from darkmagic.checklist.robust import summarise
+from darkmagic.checklist.compare.comparison import Comparison
+from darkmagic.checklist.compare.contrast import contrast
+from darkmagic.checklist.report.formatting import interval, p_value, points
+from darkmagic.checklist.stats.alpha_spending import ALPHA
+from darkmagic.checklist.stats.robust import summarise
 from darkmagic.cli.blocks import note, plain_table
 
 __all__ = ["compared_view", "summary_view"]

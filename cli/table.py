@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.formatting import duration, percent
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
+from darkmagic.checklist.report.formatting import duration, percent
 from darkmagic.cli.blocks import plain_table
 
 __all__ = [

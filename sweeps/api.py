@@ -16,30 +16,30 @@ from omegaconf.errors import OmegaConfBaseException
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
-from darkmagic.checklist.report import Report
-from darkmagic.sweeps import forkserver
-from darkmagic.sweeps.checklists import checklist_from
-from darkmagic.sweeps.composition import compose, group_options, hydra_session
-from darkmagic.sweeps.devices import make_leases
-from darkmagic.sweeps.entry import Entry
-from darkmagic.sweeps.estimate import estimate_seconds
-from darkmagic.sweeps.further import find_sweep, further_seeds, known_records
-from darkmagic.sweeps.identity import recipe_identity, resolve
-from darkmagic.sweeps.inventory import TrickCard, trick_card, trick_names
-from darkmagic.sweeps.layout import out_folder
-from darkmagic.sweeps.observer import observed_by
-from darkmagic.sweeps.overrides import check_words
-from darkmagic.sweeps.planning import Plan, make_plan
-from darkmagic.sweeps.preflight import Finding, check_baseline, is_trained
-from darkmagic.sweeps.reporting import make_report
-from darkmagic.sweeps.request import Request, asked_for, split_request
-from darkmagic.sweeps.rules import rules_of
-from darkmagic.sweeps.snapshot import take_snapshot
-from darkmagic.sweeps.store import default_uri, open_client
-from darkmagic.sweeps.sweep import SweepOutcome
-from darkmagic.sweeps.task import run_trial
-from darkmagic.sweeps.training import TrainObserver
-from darkmagic.sweeps.view import SweepView, viewed_by
+from darkmagic.checklist.report.content import Report
+from darkmagic.sweeps.commands.preflight import Finding, check_baseline, is_trained
+from darkmagic.sweeps.commands.train import TrainObserver
+from darkmagic.sweeps.compose.checklist_config import checklist_from
+from darkmagic.sweeps.compose.groups import TrickCard, trick_card, trick_names
+from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.plan import Plan, make_plan
+from darkmagic.sweeps.compose.request import Request, asked_for, split_request
+from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.observer import observed_by
+from darkmagic.sweeps.orchestrate.extend import find_sweep, further_seeds, known_records
+from darkmagic.sweeps.orchestrate.progress import SweepView, viewed_by
+from darkmagic.sweeps.orchestrate.report import make_report
+from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.orchestrate.trial_state import Entry
+from darkmagic.sweeps.track.rules import rules_of
+from darkmagic.sweeps.track.snapshot import take_snapshot
+from darkmagic.sweeps.track.store import default_uri, open_client
+from darkmagic.sweeps.trial.estimate import estimate_seconds
+from darkmagic.sweeps.trial.identity import recipe_identity, resolve
+from darkmagic.sweeps.trial.paths import out_folder
+from darkmagic.sweeps.trial.task import run_trial
 from darkmagic.trainers.errors import first_line
 
 __all__ = [
@@ -116,7 +116,7 @@ def _place(loader: ConfigLoader, config: DictConfig, made: Plan) -> tuple[str, s
 
 def estimate(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[float]:
     """Return about how many seconds each trial of the first seed takes, from measured steps."""
-    forkserver.warm_up()
+    fork_server.warm_up()
     planned = plan(words, config_dirs)
     with hydra_session(config_dirs) as hydra:
         first = planned.plan.trials[0].seed
@@ -127,7 +127,7 @@ def estimate(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> list[flo
         ]
     launcher = planned.config.hydra.launcher
     lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
-    job = forkserver.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
+    job = fork_server.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
     seconds: list[float] = job.result()
     job.stop()
     return seconds
@@ -140,7 +140,7 @@ def preflight(
 
     Nothing, `unless_trained`, where it has a result already: it was checked before that.
     """
-    forkserver.warm_up()
+    fork_server.warm_up()
     planned = plan(words, config_dirs)
     with hydra_session(config_dirs) as hydra:
         baseline = compose(hydra.config_loader, planned.plan.overrides[0])
@@ -162,7 +162,7 @@ def sweep(
     words: Sequence[str], request: Request, view: SweepView, config_dirs: Sequence[Path] = ()
 ) -> SweepOutcome:
     """Run the sweep that `words` configure and `request` asks for."""
-    forkserver.warm_up()
+    fork_server.warm_up()
     with hydra_session(config_dirs) as hydra, viewed_by(view), asked_for(request):
         checked = check_words(hydra.config_loader, words)
         rules_of(checked.config)
@@ -202,7 +202,7 @@ def train(
     words: Sequence[str], view: SweepView, config_dirs: Sequence[Path] = (), *, multirun: bool
 ) -> list[Entry]:
     """Train one trial, or with `multirun` each combination of the words' choices."""
-    forkserver.warm_up()
+    fork_server.warm_up()
     with hydra_session(config_dirs) as hydra:
         checked = check_words(hydra.config_loader, words, sweep=multirun)
         observer = TrainObserver(view)

@@ -51,8 +51,11 @@ def test_imports_point_one_way(package: str) -> None:
     [
         ("darkmagic.cli.main", {"torch", "hydra", "mlflow", "scipy", "numpy"}),
         ("darkmagic.sweeps.api", {"torch", "mlflow", "scipy"}),
-        ("darkmagic.sweeps.reporting", {"torch", "hydra", "mlflow", "scipy", "matplotlib"}),
-        ("darkmagic.checklist.comparison", {"torch", "hydra", "mlflow", "scipy", "numpy"}),
+        (
+            "darkmagic.sweeps.orchestrate.report",
+            {"torch", "hydra", "mlflow", "scipy", "matplotlib"},
+        ),
+        ("darkmagic.checklist.compare.comparison", {"torch", "hydra", "mlflow", "scipy", "numpy"}),
         ("darkmagic.trainers.train", {"hydra", "mlflow", "torchvision", "sklearn"}),
     ],
 )

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.checkpoint import load_checkpoint
-from darkmagic.trainers.device import autocast, pick_device
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
-from darkmagic.trainers.network import make_network
-from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from darkmagic.trainers.prepare.network import make_network
+from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.device import autocast, pick_device
 
 __all__ = ["Ensemble", "Quality", "assess", "calibration_error", "evaluate_ensemble", "predict"]
 

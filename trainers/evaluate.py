@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.device import autocast
+from darkmagic.trainers.runtime.device import autocast
 
 __all__ = ["Evaluation", "evaluate"]
 

@@ -17,12 +17,12 @@ from torch.utils.data import Subset
 
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.hooks import Hooks, edit_recipe
-from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
-from darkmagic.trainers.network import example_batch, make_network
-from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.prepare.network import example_batch, make_network
+from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.step import training_step
+from darkmagic.trainers.runtime.memory_format import pick_memory_format
+from darkmagic.trainers.step.training_step import training_step
 
 __all__ = ["SAMPLES", "fingerprint"]
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.models.auxiliary import AuxiliaryHead, auxiliary_heads
-from darkmagic.trainers.randomness import derive_seed, generator
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.randomness import derive_seed, generator
 from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
 
 __all__ = ["Hooks", "edit_recipe", "refuse_conflicts"]

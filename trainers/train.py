@@ -20,24 +20,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from torch.optim.swa_utils import update_bn
 
-from darkmagic.trainers.checkpoint import load_checkpoint, save_checkpoint
-from darkmagic.trainers.device import (
+from darkmagic.trainers.evaluate import Evaluation, evaluate
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
+from darkmagic.trainers.outputs.event_log import CORRECT, EventLog
+from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
+from darkmagic.trainers.prepare.pipeline import Pipeline
+from darkmagic.trainers.prepare.trial import Trial
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.device import (
     idle_memory_bytes,
     peak_memory_bytes,
     synchronize,
 )
-from darkmagic.trainers.evaluate import Evaluation, evaluate
-from darkmagic.trainers.files import CORRECT, EventLog
-from darkmagic.trainers.hooks import Hooks
-from darkmagic.trainers.make_step import choose, describe
-from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
-from darkmagic.trainers.pipeline import Pipeline
-from darkmagic.trainers.randomness import derive_seed
-from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.result import Result, count_parameters, median_step_seconds
-from darkmagic.trainers.step import use_average
-from darkmagic.trainers.stepping import Step
-from darkmagic.trainers.trial import Trial
+from darkmagic.trainers.runtime.randomness import derive_seed
+from darkmagic.trainers.step.eager import Step
+from darkmagic.trainers.step.make_step import choose, describe
+from darkmagic.trainers.step.training_step import use_average
 from darkmagic.trainers.tricks.early_stopping import has_stalled
 
 __all__ = ["train"]

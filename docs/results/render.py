@@ -14,11 +14,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from darkmagic.checklist.plots.all import draw_plots
-from darkmagic.checklist.plots.style import standalone
-from darkmagic.checklist.report import write_report
+from darkmagic.checklist.report.content import write_report
+from darkmagic.checklist.report.plots.all import draw_plots
+from darkmagic.checklist.report.plots.style import standalone
 from darkmagic.cli.comparison import comparison_view
-from darkmagic.sweeps.reporting import load_report
+from darkmagic.sweeps.orchestrate.report import load_report
 
 WIDTH = 118
 

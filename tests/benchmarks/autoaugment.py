@@ -20,7 +20,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from darkmagic.trainers.augment.autoaugment import autoaugment
-from darkmagic.trainers.randomness import generator
+from darkmagic.trainers.runtime.randomness import generator
 from harness.machine import versions
 from harness.table import Row, arguments, compared, publish, unmeasured
 from harness.turns import Measured, take_turns

@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 
 from torch import Tensor
 
-from darkmagic.trainers import compilation
-from darkmagic.trainers.device import synchronize
-from darkmagic.trainers.graphs import GraphedStep
-from darkmagic.trainers.make_step import make_eager
-from darkmagic.trainers.stepping import Step
-from darkmagic.trainers.trial import Trial
+from darkmagic.trainers.prepare.trial import Trial
+from darkmagic.trainers.runtime.device import synchronize
+from darkmagic.trainers.step import compile as compilation
+from darkmagic.trainers.step.cuda_graph import GraphedStep
+from darkmagic.trainers.step.eager import Step
+from darkmagic.trainers.step.make_step import make_eager
 from harness.cifar_trials import WORKLOADS, make_recipe
 from harness.machine import versions
 from harness.table import Row, arguments, compared, publish, unmeasured

@@ -22,10 +22,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from darkmagic.sweeps.composition import compose, hydra_session
-from darkmagic.sweeps.identity import resolve
-from darkmagic.sweeps.overrides import check_words
-from darkmagic.sweeps.planning import make_plan
+from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.plan import make_plan
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.trial.identity import resolve
 from harness.machine import versions
 from harness.peers import FOLDER, environment
 from harness.sweeps import run, swept

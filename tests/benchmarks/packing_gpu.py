@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from darkmagic.sweeps import forkserver
-from darkmagic.sweeps.calibration import MOST, calibrate
-from darkmagic.sweeps.devices import Lease, make_leases
-from darkmagic.sweeps.mps import MpsUnavailable, mps_server
-from darkmagic.sweeps.packing import MPS, Packing
-from darkmagic.sweeps.pool import Call, run_calls
+from darkmagic.sweeps.launch.devices import Lease, make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.pool import Call, run_calls
+from darkmagic.sweeps.launch.local.sharing.calibrate import MOST, calibrate
+from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
+from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
 from harness.cifar_trials import WORKLOADS, train_trial
 from harness.machine import versions
 from harness.peers import FOLDER, Peer, environment
@@ -175,7 +175,7 @@ def _serial(
     """One process trains all trials, the clock starting when it has trained one already."""
 
     def run() -> float:
-        job = forkserver.start(_in_series, work, trials, env=lease.env, threads=lease.threads)
+        job = fork_server.start(_in_series, work, trials, env=lease.env, threads=lease.threads)
         seconds, results[SERIAL] = job.result()
         job.stop()
         return float(seconds)

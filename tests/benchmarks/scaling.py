@@ -53,10 +53,12 @@ def make_checklist(folder: Path, rows: int) -> None:
 
 def run_size(trials: int) -> dict[str, float]:
     """Do everything for `trials` trials in this process; return seconds, and MiB of memory."""
-    from darkmagic.sweeps import reporting, sweep, tracking
-    from darkmagic.sweeps.composition import compose, hydra_session
-    from darkmagic.sweeps.overrides import check_words
-    from darkmagic.sweeps.planning import make_plan
+    from darkmagic.sweeps.compose.overrides import check_words
+    from darkmagic.sweeps.compose.plan import make_plan
+    from darkmagic.sweeps.compose.session import compose, hydra_session
+    from darkmagic.sweeps.orchestrate import report as reporting
+    from darkmagic.sweeps.orchestrate import sweep
+    from darkmagic.sweeps.track import tracker as tracking
 
     tracking.open_client("sqlite://")  # imports MLflow
     rows, seeds = SHAPES[trials]
@@ -99,10 +101,10 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
     import numpy as np
 
     from darkmagic.checklist.model_json import to_json
-    from darkmagic.sweeps.fields import CHECKLIST, STATUS, result_metrics
-    from darkmagic.sweeps.sweep import flatten
-    from darkmagic.sweeps.tracking import Tracker
-    from darkmagic.trainers.files import CORRECT
+    from darkmagic.sweeps.orchestrate.sweep import flatten
+    from darkmagic.sweeps.track.schema import CHECKLIST, STATUS, result_metrics
+    from darkmagic.sweeps.track.tracker import Tracker
+    from darkmagic.trainers.outputs.event_log import CORRECT
 
     rng = np.random.default_rng(0)
     tracker = Tracker(uri, "many", folder / "artifacts")

@@ -28,8 +28,8 @@ from typing import Any
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
-from darkmagic.sweeps.store import open_client, search_runs
-from darkmagic.sweeps.tracking import Tracker
+from darkmagic.sweeps.track.store import open_client, search_runs
+from darkmagic.sweeps.track.tracker import Tracker
 from harness.machine import versions
 from harness.table import Row, arguments, compared, limited, publish
 from harness.turns import Measured, take_turns

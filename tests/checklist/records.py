@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from darkmagic.checklist.comparison import Comparison, compare
-from darkmagic.checklist.curves import Curve
+from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.model import BASELINE, Checklist, Trick
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.records import Costs, Status, TrialRecord
-from darkmagic.checklist.report import Report
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.curves import Curve
 
 SMALL = Checklist(
     "small",

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from darkmagic.checklist.effects import Effects, estimate_effects
-from darkmagic.checklist.linear import Run
-from darkmagic.checklist.looks import ALPHA, holm, over_looks
+from darkmagic.checklist.stats.alpha_spending import ALPHA, holm, over_looks
+from darkmagic.checklist.stats.effects import Effects, estimate_effects
+from darkmagic.checklist.stats.linear import Run
 
 TRICKS = 15
 SPREAD = 0.2

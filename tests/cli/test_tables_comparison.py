@@ -11,7 +11,7 @@ from rich.console import Console
 
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.report import Report
+from darkmagic.checklist.report.content import Report
 from darkmagic.cli.comparison import comparison_view
 from darkmagic.cli.power_view import power_view, settle_view
 from darkmagic.cli.several import compared_view, summary_view

@@ -11,8 +11,8 @@ from typing import Any
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
-from darkmagic.sweeps.finish import finish
-from darkmagic.sweeps.sweep import SweepOutcome
+from darkmagic.sweeps.orchestrate.finish import finish
+from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 
 TINY = ["dataset=tiny", "model.build.width=16", "hydra.launcher.devices=cpu", "runtime.device=cpu"]
 

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from every_option import ADDED, BASE, BESIDE, EVERY, OPTIONS
 from hydra.utils import instantiate
 from torch import nn
 
-from darkmagic.sweeps.composition import compose, hydra_session
-from darkmagic.sweeps.identity import resolve
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fingerprint import fingerprint
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.network import make_network
-from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.prepare.network import make_network
+from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.step import training_step
+from darkmagic.trainers.step.training_step import training_step
 from darkmagic.trainers.trick import Trick
+from every_option import ADDED, BASE, BESIDE, EVERY, OPTIONS
 
 FORMAT = torch.contiguous_format
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from darkmagic.trainers.checkpoint import load_checkpoint
-from darkmagic.trainers.files import EventLog
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.optimizer import Adam, Lion, Muon, Sam, ScheduleFree, Sgd

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import TrialSkipped
 from darkmagic.trainers.tricks.lr_regime import Cosine

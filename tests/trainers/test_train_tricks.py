@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.evaluate import evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.train import train
 from darkmagic.trainers.tricks.optimizer import ScheduleFree
 from darkmagic.trainers.tricks.progressive_resizing import ProgressiveResizing

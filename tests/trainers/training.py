@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train
 from darkmagic.trainers.tricks.augmentation import AutoAugment

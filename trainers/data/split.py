@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
-from darkmagic.trainers.randomness import generator
+from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["split_in_three", "split_off", "stratified_split"]
 

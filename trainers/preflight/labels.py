@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup, select, spread
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
-from darkmagic.trainers.randomness import generator
+from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["Agreement", "agreement", "check_labels"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from darkmagic.trainers.device import idle_memory_bytes
 from darkmagic.trainers.errors import first_line, named
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
@@ -23,6 +22,7 @@ from darkmagic.trainers.preflight.rectifiers import check_rectifiers
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.speed import check_speed
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.device import idle_memory_bytes
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
 __all__ = ["run_preflight"]

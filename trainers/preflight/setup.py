@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.device import pick_device
 from darkmagic.trainers.hooks import Hooks, edit_recipe
-from darkmagic.trainers.memory_format import pick_memory_format
 from darkmagic.trainers.models.build import input_channels
-from darkmagic.trainers.network import make_network
-from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.prepare.network import make_network
+from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.device import pick_device
+from darkmagic.trainers.runtime.memory_format import pick_memory_format
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.device import (
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.runtime.device import (
     idle_memory_bytes,
     peak_memory_bytes,
     reset_peak_memory,
     synchronize,
 )
-from darkmagic.trainers.hooks import Hooks
-from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup
-from darkmagic.trainers.step import training_step
+from darkmagic.trainers.step.training_step import training_step
 
 __all__ = ["Pace", "check_speed", "measure_pace"]
 

@@ -31,7 +31,7 @@ class ChecklistSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from darkmagic.sweeps.sweep import run_sweep
+        from darkmagic.sweeps.orchestrate.sweep import run_sweep
 
         assert self.config is not None
         assert self.hydra_context is not None

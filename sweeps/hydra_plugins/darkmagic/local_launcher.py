@@ -32,20 +32,20 @@ class LocalLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        from darkmagic.sweeps import forkserver
-        from darkmagic.sweeps.config_loaders import RememberingLoader
+        from darkmagic.sweeps.compose.caching_loader import RememberingLoader
+        from darkmagic.sweeps.launch.local import fork_server
 
         # The sweeper has the same context, and composes with it from here on.
         hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)
         self._hydra_context = hydra_context
         self._task_function = task_function
         self._config = config
-        forkserver.warm_up()  # it imports torch while the sweeper composes
+        fork_server.warm_up()  # it imports torch while the sweeper composes
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from darkmagic.sweeps.launch import launch_local
+        from darkmagic.sweeps.launch.local.launcher import launch_local
 
         return launch_local(
             self._hydra_context,

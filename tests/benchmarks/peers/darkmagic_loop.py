@@ -27,10 +27,10 @@ from task import (
     pictures,
 )
 
-from darkmagic.trainers.checkpoint import load_checkpoint
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.pipeline import Pipeline
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick

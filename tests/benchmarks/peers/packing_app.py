@@ -15,8 +15,8 @@ def train_one(config: DictConfig) -> float:
     """Train the recipe of `config.trial` by the project's trainer, in a folder of its own."""
     import yaml
 
-    from darkmagic.sweeps.worker import make_recipe
-    from darkmagic.trainers.files import EventLog, write_json
+    from darkmagic.sweeps.trial.run import make_recipe
+    from darkmagic.trainers.outputs.event_log import EventLog, write_json
     from darkmagic.trainers.train import train
 
     folder = Path(config.folder)

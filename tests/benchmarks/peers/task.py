@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.result import count_flops, count_parameters
+from darkmagic.trainers.outputs.result import count_flops, count_parameters
 
 CLASSES, SIDE, PAD = 10, 32, 4
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)

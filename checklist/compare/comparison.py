@@ -1,0 +1,157 @@
+"""The baseline against each trick: differences, how sure they are, verdicts and costs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkmagic.checklist.compare.costs import unbeaten
+from darkmagic.checklist.compare.floor import with_floor
+from darkmagic.checklist.compare.rows import Row, Rules, make_row
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.model import BASELINE, Checklist
+from darkmagic.checklist.records import ENDED, Status, TrialRecord
+from darkmagic.checklist.stats.alpha_spending import ALPHA, holm, over_looks, share_of_look
+
+if TYPE_CHECKING:
+    from darkmagic.checklist.stats.effects import Effect, Effects
+    from darkmagic.checklist.stats.linear import Run
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The rows, baseline first, and what they were judged by.
+
+    `look` is the last whose runs have all ended; 0 while the first one's have not.
+    """
+
+    rows: tuple[Row, ...]
+    effects: Effects
+    rules: Rules
+    look: int
+    waiting: int  # runs that have not ended
+    images: int | None  # in the validation set
+    baseline_runs: int
+    seeds: int  # most finished runs of a trick
+    baseline_options: Mapping[str, str]  # by trick
+
+    @property
+    def baseline(self) -> Row:
+        """The row that the others are compared with."""
+        return self.rows[0]
+
+    @property
+    def tricks(self) -> tuple[Row, ...]:
+        """The rows beside the baseline: as many tests as were made."""
+        return self.rows[1:]
+
+    def having(self, *verdicts: Verdict) -> tuple[Row, ...]:
+        """Return the tricks' rows with one of `verdicts`."""
+        return tuple(row for row in self.tricks if row.verdict in verdicts)
+
+
+def compare(
+    checklist: Checklist, records: Sequence[TrialRecord], rules: Rules | None = None
+) -> Comparison:
+    """Compare the trials of `checklist`, whose baseline options come first.
+
+    One row a trial in the checklist's order; records of tricks that it does not name come
+    last. Trials that did not finish are rows with their verdict, never left out.
+    """
+    rules = rules or Rules()
+    records = with_floor(records, rules.floor)
+    groups: dict[str, list[TrialRecord]] = {BASELINE: []}
+    for trick in checklist.tricks:
+        groups.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
+    for record in records:
+        groups.setdefault(record.name, []).append(record)
+    groups = {name: group for name, group in groups.items() if group or name == BASELINE}
+
+    look = _last_complete_look(records)
+    names = list(groups)
+    images = next((r.images for r in records if r.images is not None), None)
+    effects, p_values = _over_looks(groups, look, images)
+    rows = [
+        make_row(
+            groups[name],
+            groups[BASELINE],
+            effects,
+            place,
+            None if place == 0 else p_values.get(name),
+            rules,
+            ALPHA * share_of_look(max(look, 1)) / max(len(names) - 1, 1),
+            waiting=look == 0,
+        )
+        for place, name in enumerate(names)
+    ]
+    rows = _mark_unbeaten(rows)
+    return Comparison(
+        rows=tuple(rows),
+        effects=effects,
+        rules=rules,
+        look=look,
+        waiting=sum(record.status not in ENDED for record in records),
+        images=images,
+        baseline_runs=len(rows[0].accuracies),
+        seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
+        baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
+    )
+
+
+def _last_complete_look(records: Sequence[TrialRecord]) -> int:
+    running = [record.look for record in records if record.status not in ENDED]
+    last = max((record.look for record in records), default=0)
+    return min(running) - 1 if running else last
+
+
+def _over_looks(
+    groups: Mapping[str, Sequence[TrialRecord]], last: int, images: int | None
+) -> tuple[Effects, dict[str, float]]:
+    """Return the effects at the last look, and p values over all looks up to it."""
+    from darkmagic.checklist.stats.effects import estimate_effects
+
+    names = list(groups)
+    adjusted = []
+    resolution = 100 / images if images else 0.0
+    effects = estimate_effects(_runs(groups, last or None), resolution)
+    for look in range(1, last + 1):
+        at_look = effects if look == last else estimate_effects(_runs(groups, look), resolution)
+        raw = {
+            name: _testable_p(at_look.by_trial.get(place), groups[name])
+            for place, name in enumerate(names)
+            if place > 0
+        }
+        adjusted.append(holm(raw))
+    return effects, over_looks(adjusted)
+
+
+def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list[Run]:
+    from darkmagic.checklist.stats.linear import Run
+
+    return [
+        Run(place, record.seed, 100 * record.accuracy)
+        for place, group in enumerate(groups.values())
+        for record in group
+        if record.status is Status.FINISHED and record.accuracy is not None
+        if look is None or record.look <= look
+    ]
+
+
+def _testable_p(effect: Effect | None, records: Sequence[TrialRecord]) -> float | None:
+    failed = any(record.status in (Status.FAILED, Status.DIVERGED) for record in records)
+    return None if effect is None or effect.unstable or failed else effect.p_value
+
+
+def _mark_unbeaten(rows: Sequence[Row]) -> list[Row]:
+    """Mark the rows that nothing beats in accuracy and in time a step."""
+    points = {
+        row.name: (row.accuracy, time.value)
+        for row in rows
+        if row.accuracy is not None and (time := row.ratios["time"]) is not None
+    }
+    front = unbeaten(points)
+    return [dataclasses.replace(row, unbeaten=row.name in front) for row in rows]

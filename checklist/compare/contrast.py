@@ -1,0 +1,69 @@
+"""Two experiments side by side: whether a trick does more in one than in the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkmagic.checklist.compare.comparison import Comparison
+from darkmagic.checklist.compare.rows import Interval, Row
+from darkmagic.checklist.stats.alpha_spending import holm
+from darkmagic.checklist.stats.effects import Effect
+
+__all__ = ["Contrast", "contrast"]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The differences of one trial in two experiments, in points, and how far they are apart.
+
+    `p_value` is adjusted over the trials that both have, by Holm's method.
+    """
+
+    name: str
+    section: str
+    first: float | None
+    second: float | None
+    change: float | None = None  # second minus first
+    interval: Interval | None = None
+    p_value: float | None = None
+
+
+def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
+    """Compare every trial's effect in `first` and `second`; one that has none is None there.
+
+    The experiments share no runs, so their errors add up (Welch 1947).
+    """
+    places = [{row.name: place for place, row in enumerate(c.rows)} for c in (first, second)]
+    rows = {row.name: row for comparison in (second, first) for row in comparison.tricks}
+    names = sorted(
+        rows, key=lambda name: places[0].get(name, len(places[0]) + places[1].get(name, 0))
+    )
+    apart: dict[str, Effect | None] = {}
+    for name in names:
+        one, other = (_effect(c, p, name) for c, p in zip((first, second), places, strict=True))
+        apart[name] = other.minus(one) if one is not None and other is not None else None
+    adjusted = holm({name: e.p_value for name, e in apart.items() if e is not None and e.error})
+    return [_contrast(rows[name], first, second, apart[name], adjusted.get(name)) for name in names]
+
+
+def _effect(comparison: Comparison, places: dict[str, int], name: str) -> Effect | None:
+    place = places.get(name)
+    return None if place is None else comparison.effects.by_trial.get(place)
+
+
+def _contrast(
+    row: Row, first: Comparison, second: Comparison, apart: Effect | None, p: float | None
+) -> Contrast:
+    differences = [
+        next((r.difference for r in c.tricks if r.name == row.name), None) for c in (first, second)
+    ]
+    interval = apart.interval() if apart else None
+    return Contrast(
+        name=row.name,
+        section=row.section,
+        first=differences[0],
+        second=differences[1],
+        change=apart.difference if apart else None,
+        interval=Interval(*interval) if interval else None,
+        p_value=p,
+    )

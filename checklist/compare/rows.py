@@ -1,0 +1,149 @@
+"""A row of the comparison: one trial over its seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkmagic.checklist.compare.costs import Ratio, cost_ratios
+from darkmagic.checklist.compare.verdicts import Verdict, failures, judge, missable
+from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.records import Status, TrialRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from darkmagic.checklist.stats.effects import Effects
+
+__all__ = ["Interval", "Row", "Rules", "make_row"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is fixed before a result is seen.
+
+    `min_effect` is the smallest difference, in points, that would matter. A run whose accuracy
+    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance.
+    """
+
+    min_effect: float = 0.1
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % confidence interval, in points."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial over its seeds. Accuracies are in percent, differences in points.
+
+    `p_value` is adjusted for rows and looks; `missed` is the effect that the test would miss
+    once in five; `image_error` is what another sample of images would add to the standard
+    error; `unbeaten` says that no other row gains as much at no more time.
+    """
+
+    trick: str | None
+    option: str | None
+    section: str
+    verdict: Verdict
+    statuses: Mapping[Status, int]
+    reason: str
+    accuracies: Mapping[int, float]  # by seed, of finished runs
+    accuracy: float | None
+    difference: float | None
+    interval: Interval | None
+    error: float | None
+    p_value: float | None
+    missed: float | None
+    spread: float | None
+    image_error: float | None
+    ratios: Mapping[str, Ratio | None]
+    pretrained_share: float | None
+    watched: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
+    unbeaten: bool = False
+
+    @property
+    def name(self) -> str:
+        """`baseline`, or `trick=option`."""
+        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+
+    @property
+    def said(self) -> str:
+        """The verdict in words, with counts and the kind of failure where there is one."""
+        failed = failures(self.statuses)
+        if failed and self.verdict in (Verdict.FAILED, Verdict.BASELINE):
+            kind = self.reason.partition(":")[0]
+            words = f"{failed} of {sum(self.statuses.values())} failed: {kind}"
+            return words if self.verdict is Verdict.FAILED else f"baseline, {words}"
+        return self.verdict.value
+
+
+def make_row(
+    records: Sequence[TrialRecord],
+    baseline: Sequence[TrialRecord],
+    effects: Effects,
+    place: int,
+    p_value: float | None,
+    rules: Rules,
+    level: float,
+    *,
+    waiting: bool,
+) -> Row:
+    """Return the row of `records`, trial `place` of `effects`. `level` is of its own test."""
+    from darkmagic.checklist.stats.image_error import image_error
+
+    first = records[0] if records else TrialRecord(None, None, "", 0, Status.PENDING)
+    statuses = Counter(record.status for record in records or [first])
+    effect = effects.by_trial.get(place)
+    verdict = judge(statuses, effect, p_value, min_effect=rules.min_effect, waiting=waiting)
+    interval = effect.interval() if effect else None
+    accuracies = _accuracies(records)
+    shares = [r.pretrained_share for r in records if r.pretrained_share is not None]
+    tested = effect is not None and effect.error is not None and not waiting
+    return Row(
+        trick=first.trick,
+        option=first.option,
+        section=first.section,
+        verdict=Verdict.BASELINE if place == 0 else verdict,
+        statuses=dict(statuses),
+        reason=next((record.reason for record in records if record.reason), ""),
+        accuracies=accuracies,
+        accuracy=statistics.fmean(accuracies.values()) if accuracies else None,
+        difference=effect.difference if effect else None,
+        interval=Interval(*interval) if interval else None,
+        error=effect.error if effect else None,
+        p_value=p_value if tested else None,
+        missed=missable(effect.error, effect.df, level)
+        if tested and effect and effect.error is not None
+        else None,
+        spread=effects.own_spreads.get(place),
+        image_error=None if place == 0 else image_error(_correct(records), _correct(baseline)),
+        ratios=cost_ratios(records, baseline),
+        pretrained_share=statistics.fmean(shares) if shares else None,
+        watched=tuple(record.watched for record in records if record.watched),
+    )
+
+
+def _accuracies(records: Sequence[TrialRecord]) -> dict[int, float]:
+    return {
+        record.seed: 100 * record.accuracy
+        for record in sorted(records, key=lambda record: record.seed)
+        if record.status is Status.FINISHED and record.accuracy is not None
+    }
+
+
+def _correct(records: Sequence[TrialRecord]) -> dict[int, NDArray[np.bool_]]:
+    return {
+        record.seed: record.correct
+        for record in records
+        if record.status is Status.FINISHED and record.correct is not None
+    }

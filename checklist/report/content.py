@@ -1,0 +1,108 @@
+"""The report of a sweep: its content, and the formats it is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property, partial
+
+from darkmagic.checklist.compare.comparison import Comparison
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.report.advice import Advice, advise
+from darkmagic.checklist.report.curves import Curve
+from darkmagic.checklist.report.notes import footer
+from darkmagic.checklist.report.published import Published, published_effects
+
+__all__ = ["FORMATS", "Report", "Sort", "write_report"]
+
+FORMATS = ("md", "html", "tex", "csv", "json")
+
+
+class Sort(StrEnum):
+    """The order of rows within a section."""
+
+    BEST = "best"
+    CHECKLIST = "checklist"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a reader is told.
+
+    `facts` are label and value: versions, machine, commit. `words` are the overrides that ask
+    for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
+    alone, by its name. `curves` has for each quantity, by row name, how it went; it is empty
+    where no plots are wanted.
+    """
+
+    title: str
+    comparison: Comparison
+    facts: Mapping[str, str]
+    words: tuple[str, ...] = ()
+    epochs: int | None = None
+    run_seconds: float | None = None
+    cards: Mapping[str, str] = field(default_factory=dict)
+    reproduce: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
+    sort: Sort = Sort.BEST
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What stands below the table."""
+        return footer(self.comparison, epochs=self.epochs)
+
+    @cached_property
+    def advice(self) -> Advice:
+        """What to do now."""
+        return advise(self.comparison, self.words, self.run_seconds)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The baseline, then the others by section in the order of `sort`."""
+        baseline, *others = self.comparison.rows
+        sections = list(dict.fromkeys(row.section for row in others))
+        if self.sort is Sort.CHECKLIST:
+            return [baseline, *sorted(others, key=lambda row: sections.index(row.section))]
+
+        def place(row: Row) -> tuple[int, bool, float]:
+            known = row.difference is not None
+            return sections.index(row.section), not known, -(row.difference or 0.0)
+
+        return [baseline, *sorted(others, key=place)]
+
+    def published(self, row: Row) -> list[Published]:
+        """Return what was published for the difference of `row`, with the sign that fits it."""
+        if row.trick is None:
+            return []
+        against = self.comparison.baseline_options.get(row.trick)
+        found = []
+        for effect in published_effects(self.cards.get(row.trick, "")):
+            if (effect.option, effect.against) == (row.option, against):
+                found.append(effect)
+            elif (effect.against, effect.option) == (row.option, against):
+                found.append(effect.reversed())
+        return found
+
+
+def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
+    """Return `report` in one of `FORMATS`. Raises `UserError` for another.
+
+    `drawn` are its plots, where they have been drawn before.
+    """
+    from darkmagic.checklist.report.writers import data as report_data
+    from darkmagic.checklist.report.writers import html as report_html
+    from darkmagic.checklist.report.writers import latex as report_latex
+    from darkmagic.checklist.report.writers import markdown as report_markdown
+
+    writers: dict[str, Callable[[Report], str]] = {
+        "md": report_markdown.to_markdown,
+        "html": partial(report_html.to_html, drawn=drawn),
+        "tex": report_latex.to_latex,
+        "csv": report_data.to_csv,
+        "json": report_data.to_json,
+    }
+    if form not in writers:
+        raise UserError(f"no report format {form!r}; " + nearest(form, writers))
+    return writers[form](report)

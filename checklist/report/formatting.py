@@ -1,0 +1,56 @@
+"""Numbers as every table and page shows them."""
+
+from __future__ import annotations
+
+from darkmagic.checklist.compare.costs import Ratio
+from darkmagic.checklist.compare.rows import Interval, Row
+from darkmagic.checklist.report.published import Published
+
+__all__ = ["duration", "interval", "p_value", "percent", "points", "published", "ratio", "values"]
+
+
+def percent(value: float | None) -> str:
+    """Return an accuracy in percent."""
+    return "" if value is None else f"{value:.2f}"
+
+
+def points(value: float | None) -> str:
+    """Return a difference in points, with its sign."""
+    return "" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # no negative zero
+
+
+def interval(value: Interval | None) -> str:
+    """Return an interval in points."""
+    return "" if value is None else f"{points(value.low)} to {points(value.high)}"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p value, with a bound where it is too small to matter."""
+    if value is None:
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def ratio(value: Ratio | None, *, spread: bool = False) -> str:
+    """Return a ratio to the baseline, with its spread over seeds if asked for."""
+    if value is None:
+        return ""
+    shown = f"{value.value:.2f}x"
+    return f"{shown} ±{value.spread:.2f}" if spread and value.spread is not None else shown
+
+
+def values(row: Row) -> str:
+    """Return every run's accuracy in percent, in the order of their seeds."""
+    return " ".join(f"{accuracy:.2f}" for accuracy in row.accuracies.values())
+
+
+def published(effect: Published) -> str:
+    """Return a published effect with its setting and source."""
+    return f"{effect.points:+.2f} ({effect.setting}; {effect.source})"
+
+
+def duration(seconds: float) -> str:
+    """Return about how long, in the unit that suits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

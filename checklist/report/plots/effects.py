@@ -1,0 +1,89 @@
+"""The plots of effects: a forest of intervals, and gain against cost."""
+
+from __future__ import annotations
+
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.plots.style import COLOURS, MARKERS, colour_of, new_figure, to_svg
+from darkmagic.checklist.report.scale import reach_of
+
+__all__ = ["cost_plot", "forest_plot"]
+
+
+def forest_plot(report: Report) -> str | None:
+    """Return every difference with its interval around zero, in the report's order."""
+    rows = [row for row in report.rows if row.trick is not None and row.difference is not None]
+    if not rows:
+        return None
+    figure, ax = new_figure(7.2, 0.6 + 0.24 * len(rows))
+    least = report.comparison.rules.min_effect
+    reach = reach_of(rows)
+    ax.set_xlim(-1.03 * reach, 1.03 * reach)
+    ax.axvspan(-least, least, color=COLOURS["line"], alpha=0.5, linewidth=0)
+    ax.axvline(0, color=COLOURS["faint"], linewidth=0.8)
+    for place, row in enumerate(rows):
+        colour = colour_of(row.verdict)
+        if row.interval:
+            ends = [max(row.interval.low, -reach), min(row.interval.high, reach)]
+            ax.plot(ends, [place, place], color=colour, linewidth=1.6, gid=f"interval-{row.name}")
+            for end, marker in zip(ends, "<>", strict=True):
+                if abs(end) == reach:
+                    ax.plot(end, place, marker, color=colour, markersize=5)
+        ax.plot(
+            row.difference,
+            place,
+            MARKERS.get(row.verdict, "o"),
+            color=colour,
+            markersize=5,
+            gid=f"effect-{row.name}",
+        )
+    ax.set_yticks(range(len(rows)), [row.name for row in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("difference from the baseline, points of validation accuracy", fontsize=8)
+    return to_svg(figure, "forest")
+
+
+def cost_plot(report: Report) -> str | None:
+    """Return gain against time a step, with the rows that nothing beats on both named."""
+    rows = [r for r in report.rows if r.accuracy is not None and r.ratios["time"] is not None]
+    if len(rows) < 2:
+        return None
+    figure, ax = new_figure(7.2, 3.6)
+    ax.axhline(0, color=COLOURS["line"], linewidth=0.8)
+    ax.axvline(1, color=COLOURS["line"], linewidth=0.8)
+    for row in rows:
+        _cost_point(ax, row)
+    ax.margins(0.12, 0.12)
+    ax.set_xlabel("time a step, ratio to the baseline", fontsize=8)
+    ax.set_ylabel("difference, points", fontsize=8)
+    return to_svg(figure, "cost")
+
+
+def _cost_point(ax: object, row: Row) -> None:
+    time = row.ratios["time"]
+    assert time is not None
+    gain = row.difference or 0.0
+    error = None
+    if row.interval:
+        error = [[gain - row.interval.low], [row.interval.high - gain]]
+    ax.errorbar(  # type: ignore[attr-defined]
+        time.value,
+        gain,
+        yerr=error,
+        fmt="s" if row.trick is None else MARKERS.get(row.verdict, "o"),
+        color=COLOURS["ink"] if row.trick is None else colour_of(row.verdict),
+        elinewidth=0.7,
+        markersize=6 if row.unbeaten else 4,
+        alpha=1.0 if row.unbeaten else 0.55,
+    )
+    if row.unbeaten or row.trick is None:
+        ax.annotate(  # type: ignore[attr-defined]
+            row.name,
+            (time.value, gain),
+            xytext=(6, 4),
+            textcoords="offset points",
+            fontsize=8,
+            color=COLOURS["ink"],
+        )

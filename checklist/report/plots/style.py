@@ -1,0 +1,80 @@
+"""How every plot looks, on its own and inside a page that may be light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+from darkmagic.checklist.compare.verdicts import Verdict
+
+__all__ = ["COLOURS", "MARKERS", "colour_of", "new_figure", "standalone", "themed", "to_svg"]
+
+COLOURS = {
+    "ink": "#1c1c23",
+    "faint": "#6a6a76",
+    "line": "#dcdce3",
+    "band": "#c9d4e6",
+    "accent": "#2c5aa1",
+    "better": "#0a6e3d",
+    "worse": "#b3261f",
+}
+"""By their CSS variable; each is one that no plot uses for anything else."""
+
+MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v", Verdict.UNSTABLE: "x"}
+"""Shapes say what colours say, for those who do not see them."""
+
+
+def colour_of(verdict: Verdict) -> str:
+    """Return the colour of a verdict."""
+    names = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
+    return COLOURS[names.get(verdict, "accent")]
+
+
+def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
+    """Return a figure, `width` by `height` inches, with its axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.subplots(**subplots)
+    for ax in figure.axes:
+        ax.patch.set_alpha(0)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.spines[["left", "bottom"]].set_color(COLOURS["line"])
+        ax.tick_params(colors=COLOURS["faint"], labelsize=8)
+        ax.xaxis.label.set_color(COLOURS["faint"])
+        ax.yaxis.label.set_color(COLOURS["faint"])
+        ax.title.set_color(COLOURS["ink"])
+    return figure, axes
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """Return `figure` as an SVG element: text stays text, and the same figure the same bytes."""
+    import matplotlib as mpl
+
+    out = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :]
+    return re.sub(r"font: (\d+(?:\.\d+)?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
+
+
+def standalone(svg: str) -> str:
+    """Return `svg` as a file of its own, on white paper whatever is behind it."""
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + svg.replace(
+        "<svg", '<svg style="background: #ffffff"', 1
+    )
+
+
+def themed(svg: str, label: str) -> str:
+    """Return `svg` in the page's colours, with `label` for those who do not see it."""
+    for name, colour in COLOURS.items():
+        svg = svg.replace(colour, f"var(--{name})")
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

@@ -1,0 +1,111 @@
+"""The plots of training: each trial's curve over the baseline's band, and the schedules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.curves import Curve, thinned
+from darkmagic.checklist.report.plots.style import COLOURS, colour_of, new_figure, to_svg
+
+__all__ = ["MOST_PANELS", "curves_plot", "schedules_plot"]
+
+COLUMNS = 4
+MOST_PANELS = 48
+
+
+def curves_plot(report: Report) -> str | None:
+    """Return a panel a trial: mean validation accuracy over the band of the baseline's runs.
+
+    Of more than `MOST_PANELS` trials, those with the largest differences are shown.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    curves = report.curves.get("val_accuracy", {})
+    rows = [row for row in report.rows if row.trick is not None and row.name in curves]
+    if len(rows) > MOST_PANELS:
+        largest = sorted(rows, key=lambda row: -abs(row.difference or 0))[:MOST_PANELS]
+        rows = [row for row in rows if row in largest]
+    if not rows or BASELINE not in curves:
+        return None
+    lines = math.ceil(len(rows) / COLUMNS)
+    figure, axes = new_figure(
+        9.6, 1.5 * lines + 0.3, nrows=lines, ncols=COLUMNS, sharex=True, sharey=True, squeeze=False
+    )
+    base = thinned(curves[BASELINE])
+    for ax, row in zip(axes.flat, rows, strict=False):
+        ax.fill_between(base.epochs, 100 * base.low, 100 * base.high, color=COLOURS["band"])
+        ax.plot(base.epochs, 100 * base.mean, color=COLOURS["faint"], linewidth=0.8)
+        own = thinned(curves[row.name])
+        ax.plot(own.epochs, 100 * own.mean, color=colour_of(row.verdict), linewidth=1.3)
+        ax.set_title(row.name, fontsize=7.5, loc="left", color=COLOURS["ink"])
+    for ax in list(axes.flat)[len(rows) :]:
+        ax.set_visible(False)
+    axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.flat[0].set_ylim(*_limits([curves[row.name] for row in rows] + [curves[BASELINE]]))
+    figure.supxlabel("epoch", fontsize=8, color=COLOURS["faint"])
+    figure.supylabel("validation accuracy, %", fontsize=8, color=COLOURS["faint"])
+    return to_svg(figure, "curves")
+
+
+def _limits(curves: list[Curve]) -> tuple[float, float]:
+    """Leave the steep start out of the picture: what matters is where curves end."""
+    late = [100 * c.mean[len(c.mean) // 3 :] for c in curves]
+    low, high = min(values.min() for values in late), max(values.max() for values in late)
+    margin = 0.05 * (high - low) or 0.5
+    return low - margin, min(high + margin, 100 + margin)
+
+
+def schedules_plot(report: Report) -> str | None:
+    """Return lr and weight decay as they were at the end of each epoch, where trials differ."""
+    parts = [("lr", "learning rate"), ("weight_decay", "weight decay")]
+    shown = [(name, words) for name, words in parts if report.curves.get(name, {}).get(BASELINE)]
+    if not shown:
+        return None
+    figure, axes = new_figure(9.6, 2.8, ncols=len(shown), squeeze=False)
+    for ax, (name, words) in zip(axes.flat, shown, strict=True):
+        _schedule(ax, report, name)
+        ax.set_title(words, fontsize=9, loc="left", color=COLOURS["ink"])
+        ax.set_xlabel("epoch", fontsize=8)
+    return to_svg(figure, "schedules")
+
+
+def _schedule(ax: Any, report: Report, name: str) -> None:
+    from matplotlib import colormaps
+    from matplotlib.ticker import MaxNLocator
+
+    curves = report.curves[name]
+    base = curves[BASELINE]
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.plot(base.epochs, base.mean, color=COLOURS["ink"], linewidth=1.6, label=BASELINE)
+    others = {
+        row.name: curves[row.name]
+        for row in report.rows
+        if row.name in curves and not _same(curves[row.name], base)
+    }
+    colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
+    styles = ["-", "--", ":", "-."]
+    for place, (row, values) in enumerate(others.items()):
+        ax.plot(
+            values.epochs,
+            values.mean,
+            linestyle=styles[place % 4],
+            color=colours[place % 10],
+            linewidth=1.2,
+            label=row,
+        )
+    every = [values.mean for values in [base, *others.values()]]
+    positive = np.concatenate([values[values > 0] for values in every])
+    if len(positive) and positive.max() / np.median(positive) > 8:
+        ax.set_yscale("log")
+    legend = ax.legend(fontsize=7, frameon=False)
+    for text in legend.get_texts():
+        text.set_color(COLOURS["ink"])
+
+
+def _same(one: Curve, other: Curve) -> bool:
+    return one.mean.shape == other.mean.shape and bool(np.allclose(one.mean, other.mean, atol=0))

@@ -1,0 +1,98 @@
+"""The report for programs: CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+from darkmagic.checklist.compare.costs import COSTS
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report.content import Report
+
+__all__ = ["SCHEMA", "to_csv", "to_json"]
+
+SCHEMA = 2
+"""Of docs/report.schema.json; raised when a field changes its meaning or goes away."""
+
+
+def to_csv(report: Report) -> str:
+    """Return a line a trial, with a header; several runs' values are separated by spaces."""
+    rows = [_flat(report, row) for row in report.rows]
+    for row in rows:
+        row["accuracies"] = " ".join(f"{value:.4f}" for value in row["accuracies"].values())
+        row["published"] = "; ".join(f"{p['points']:+.2f} {p['source']}" for p in row["published"])
+        row.pop("runs")
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def to_json(report: Report) -> str:
+    """Return everything, as docs/report.schema.json says."""
+    comparison = report.comparison
+    effects = comparison.effects
+    content = {
+        "schema": SCHEMA,
+        "title": report.title,
+        "rows": [_flat(report, row) for row in report.rows],
+        "model": {
+            "tests": len(comparison.tricks),
+            "look": comparison.look,
+            "waiting_runs": comparison.waiting,
+            "spread_points": effects.spread,
+            "degrees_of_freedom": effects.df,
+            "seeds_are_blocks": effects.blocked,
+            "seed_correlation": effects.seed_correlation,
+            "prior_degrees_of_freedom": effects.prior_df
+            if math.isfinite(effects.prior_df)
+            else None,
+            "min_effect_points": comparison.rules.min_effect,
+            "floor": comparison.rules.floor,
+            "validation_images": comparison.images,
+        },
+        "advice": list(report.advice.sentences),
+        "next_steps": [{"why": why, "command": command} for why, command in report.advice.steps],
+        "notes": report.notes,
+        "facts": dict(report.facts),
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _flat(report: Report, row: Row) -> dict[str, Any]:
+    costs: dict[str, float | None] = {}
+    for name in COSTS:
+        ratio = row.ratios[name]
+        costs[f"{name}_ratio"] = ratio.value if ratio else None
+        costs[f"{name}_ratio_spread"] = ratio.spread if ratio else None
+    return {
+        "trial": row.name,
+        "section": row.section,
+        "trick": row.trick,
+        "option": row.option,
+        "verdict": row.verdict.value,
+        "reason": row.reason,
+        "runs": {status.value: count for status, count in row.statuses.items()},
+        "accuracies": {str(seed): accuracy for seed, accuracy in row.accuracies.items()},
+        "val_accuracy_percent": row.accuracy,
+        "difference_points": row.difference,
+        "interval_low": row.interval.low if row.interval else None,
+        "interval_high": row.interval.high if row.interval else None,
+        "standard_error": row.error,
+        "p_adjusted": row.p_value,
+        "missable_points": row.missed,
+        "own_spread_points": row.spread,
+        "image_error_points": row.image_error,
+        **costs,
+        "unbeaten": row.unbeaten,
+        "pretrained_share": row.pretrained_share,
+        "published": [
+            {"points": p.points, "setting": p.setting, "source": p.source}
+            for p in report.published(row)
+        ],
+        "reproduce": report.reproduce.get(row.name, ""),
+    }

@@ -1,0 +1,65 @@
+"""The report as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report import formatting
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.plots.all import PLOTS, draw_plots
+from darkmagic.checklist.report.plots.style import themed
+from darkmagic.checklist.report.plots.training import MOST_PANELS
+from darkmagic.checklist.report.scale import reach_of
+
+__all__ = ["to_html"]
+
+
+def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
+    """Return a self-contained page, for light and dark, for a phone and for paper.
+
+    `drawn` are the report's plots, where they have been drawn before.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("darkmagic.checklist.report.writers"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("interval", "p_value", "percent", "points", "published", "ratio", "values"):
+        environment.filters[name] = getattr(formatting, name)
+    svgs = draw_plots(report) if drawn is None else drawn
+    plots = {
+        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
+        for plot in PLOTS
+        if plot.name in svgs
+    }
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        comparison=report.comparison,
+        plots=plots,
+        bars=_bars(report.rows),
+        published={row.name: report.published(row) for row in report.rows},
+        most_panels=MOST_PANELS,
+    )
+
+
+def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Return where each interval stands in a bar 100 wide with 0 in its middle."""
+    reach = reach_of(rows)
+
+    def place(value: float) -> float:
+        return round(50 + 50 * max(-1.0, min(1.0, value / reach)), 2)
+
+    return {
+        row.name: {
+            "low": place(row.interval.low if row.interval else row.difference),
+            "high": place(row.interval.high if row.interval else row.difference),
+            "dot": place(row.difference),
+        }
+        for row in rows
+        if row.difference is not None
+    }

@@ -1,0 +1,66 @@
+"""The report as a LaTeX table, for a paper: needs the package booktabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import interval, p_value, percent, points, ratio
+
+__all__ = ["to_latex"]
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def to_latex(report: Report) -> str:
+    """Return a table environment, with the notes as its caption."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield r"% needs \usepackage{booktabs}"
+    yield r"\begin{table}"
+    yield r"\centering"
+    yield r"\begin{tabular}{lrrrrlr}"
+    yield r"\toprule"
+    heads = ["trial", r"val \%", "difference", r"95\,\% interval", "$p$", "verdict", "time"]
+    yield " & ".join(heads) + r" \\"
+    section = None
+    for row in report.rows:
+        if row.section != section:
+            section = row.section
+            yield r"\midrule"
+            if section:
+                yield rf"\multicolumn{{7}}{{l}}{{\emph{{{escape(section)}}}}} \\"
+        yield " & ".join(_cells(row)) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    yield r"\caption{" + escape(" ".join([report.title + ".", *report.notes])) + "}"
+    yield r"\end{table}"
+
+
+def _cells(row: Row) -> list[str]:
+    cells = [
+        row.name,
+        percent(row.accuracy),
+        points(row.difference),
+        interval(row.interval),
+        p_value(row.p_value),
+        row.said,
+        ratio(row.ratios["time"]),
+    ]
+    name, accuracy, difference, *rest = (escape(cell) for cell in cells)
+    return [name, accuracy, f"${difference}$" if difference else "", *rest]
+
+
+def escape(text: str) -> str:
+    """Return `text` with every character that LaTeX would read as a command made plain."""
+    return "".join(SPECIAL.get(character, character) for character in text)

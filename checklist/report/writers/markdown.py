@@ -1,0 +1,84 @@
+"""The report as Markdown, for a pull request or a wiki."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import (
+    interval,
+    p_value,
+    percent,
+    points,
+    published,
+    ratio,
+    values,
+)
+
+__all__ = ["to_markdown"]
+
+HEADS = {
+    "section": "---",
+    "trial": "---",
+    "val %": "---:",
+    "difference": "---:",
+    "95 % interval": "---:",
+    "adjusted p": "---:",
+    "verdict": "---",
+    "time": "---:",
+    "memory": "---:",
+    "params": "---:",
+    "every run, %": "---",
+}
+
+
+def to_markdown(report: Report) -> str:
+    """Return a heading, the advice, the table, the notes and where it comes from."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# {_escape(report.title)}"
+    yield ""
+    if report.advice.sentences:
+        yield " ".join(_escape(sentence) for sentence in report.advice.sentences)
+        yield ""
+    for why, command in report.advice.steps:
+        yield f"- {why}: `{command}`"
+    yield ""
+    yield "| " + " | ".join(HEADS) + " |"
+    yield "|" + "|".join(HEADS.values()) + "|"
+    for row in report.rows:
+        yield "| " + " | ".join(_cells(row)) + " |"
+    yield ""
+    yield from (f"- {_escape(note)}" for note in report.notes)
+    yield ""
+    effects = [(row, effect) for row in report.rows for effect in report.published(row)]
+    if effects:
+        yield "Published for the same change, in other settings:"
+        yield ""
+        yield from (f"- `{row.name}`: {_escape(published(effect))}" for row, effect in effects)
+        yield ""
+    yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
+
+
+def _cells(row: Row) -> list[str]:
+    difference = points(row.difference)
+    return [
+        row.section,
+        f"`{row.name}`",
+        percent(row.accuracy),
+        difference,
+        interval(row.interval),
+        p_value(row.p_value).replace("<", "\\<"),
+        _escape(row.said),
+        *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
+        values(row),
+    ]
+
+
+def _escape(text: str) -> str:
+    for character in "\\`*_<>|":
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", " ")

@@ -1,0 +1,102 @@
+"""Training the winners together: what `darkmagic checklist confirm` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkmagic.checklist.compare.comparison import Comparison, compare
+from darkmagic.checklist.compare.confirmation import Confirmation, confirm
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.report.advice import winners
+from darkmagic.sweeps import api
+from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.orchestrate.progress import SweepView
+
+__all__ = ["Confirmed", "confirm_winners"]
+
+FRESH = 1000
+"""Where the seeds of confirmations begin, far from those of sweeps."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What was confirmed, and the file that says so."""
+
+    confirmation: Confirmation
+    file: Path
+
+
+def confirm_winners(
+    words: Sequence[str],
+    view: SweepView,
+    config_dirs: Sequence[Path] = (),
+    *,
+    take: Sequence[str] = (),
+    seeds: int = 5,
+) -> Confirmed | None:
+    """Train the baseline and the recipe with the options in `take`, or else the sweep's winners.
+
+    Both are trained with `seeds` fresh seeds and looked at on the test set. A confirmation
+    that has run is shown again, not trained again. None where the sweep has no winner.
+    """
+    if seeds < 1:
+        raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    known = api.power(words, config_dirs)
+    if known.report is None and not take:
+        raise UserError(
+            "there is no sweep of this recipe to take winners from; run it first, or name "
+            "options: --take mixup=on"
+        )
+    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    combination = _taken(take, known.checklist) if take else winners(comparison)
+    if not combination:
+        return None
+    plain, request = split_request(words)
+    if request.goes_on:
+        raise UserError("confirm takes no seeds=+N and no only=: it trains with fresh seeds")
+    start = _fresh_start(comparison)
+    asked = Request(
+        words=request.words, combination=combination, seeds=tuple(range(start, start + seeds))
+    )
+    outcome = api.sweep([*plain, "test_set=true"], asked, view, config_dirs)
+    found = confirm(combination, outcome.records, comparison)
+    file = outcome.folder / "confirmation.md"
+    file.write_text(_page(outcome.experiment, found))
+    outcome.parent.files.append(file)
+    if found.test is not None:
+        outcome.parent.add_metrics({"confirmed.difference": found.test.difference}, when=0, step=0)
+    outcome.tracker.flush()
+    return Confirmed(found, file)
+
+
+def _taken(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
+    combination = {}
+    for word in take:
+        trick, equals, option = word.partition("=")
+        if not equals:
+            raise UserError(f"cannot read --take {word}; write --take TRICK=OPTION")
+        if option in checklist.trick(trick).options[:1]:
+            raise UserError(f"--take {word} is the baseline's own choice")
+        combination[trick] = option
+    return combination
+
+
+def _fresh_start(comparison: Comparison) -> int:
+    used = max((seed for row in comparison.rows for seed in row.accuracies), default=0)
+    return FRESH * (used // FRESH + 1)
+
+
+def _page(experiment: str, found: Confirmation) -> str:
+    recipe = ", ".join(f"`{trick}={option}`" for trick, option in found.combination.items())
+    lines = [f"# {experiment}: confirmation on the test set", "", f"Together: {recipe}.", ""]
+    lines += ["| seed | baseline, test % | combination, test % |", "|---:|---:|---:|"]
+    for seed in sorted({*found.baseline, *found.combined}):
+        lines.append(f"| {seed} | {_cell(found.baseline, seed)} | {_cell(found.combined, seed)} |")
+    return "\n".join([*lines, "", *found.sentences]) + "\n"
+
+
+def _cell(accuracies: Mapping[int, float], seed: int) -> str:
+    return f"{accuracies[seed]:.2f}" if seed in accuracies else ""

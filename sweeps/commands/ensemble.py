@@ -1,0 +1,128 @@
+"""`darkmagic ensemble`: which trained trials, and a child that lets them predict together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.trial.paths import read_result
+from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.outputs.event_log import RESULT
+
+if TYPE_CHECKING:
+    from darkmagic.trainers.ensemble import Ensemble
+
+__all__ = ["Member", "Of", "choose_members", "ensemble", "trained_experiment"]
+
+
+class Of(StrEnum):
+    """What the members of an ensemble have in common, and what not."""
+
+    SEEDS = "seeds"  # one trial under several seeds
+    TRIALS = "trials"  # the best run of each of several trials
+
+
+def trained_experiment(out: Path, experiment: str | None) -> Path:
+    """Return the folder of `experiment` under `out`, of the one that trained last if None.
+
+    Raises `UserError` where there is none.
+    """
+    results = list(out.glob(f"*/*/{RESULT}"))
+    known = {path.parent.parent.name for path in results}
+    if not known:
+        raise UserError(f"no trained runs in {out}; start with: darkmagic checklist run")
+    if experiment is None:
+        return max(results, key=lambda path: path.stat().st_mtime).parent.parent
+    if experiment not in known:
+        raise UserError(f"no experiment {experiment!r} in {out}; " + nearest(experiment, known))
+    return out / experiment
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained run: its trial, seed, directory and validation accuracy in [0, 1]."""
+
+    trial: str
+    seed: int
+    directory: Path
+    accuracy: float
+
+
+def choose_members(folder: Path, *, of: Of, trial: str, count: int) -> list[Member]:
+    """Return `count` finished runs of the experiment in `folder`.
+
+    Of `seeds`: of `trial`, in the order of their seeds. Of `trials`: the best run of each of the
+    best trials. Raises `UserError` where there are too few.
+    """
+    if count < 2:
+        raise UserError(f"-k {count}: an ensemble has 2 members or more")
+    found = [m for path in sorted(folder.glob(f"*/{RESULT}")) if (m := _member(path.parent))]
+    if not found:
+        raise UserError(f"no finished runs in {folder}; start with: darkmagic checklist run")
+    if of is Of.SEEDS:
+        known = {member.trial for member in found}
+        if trial not in known:
+            raise UserError(f"no finished run of {trial!r} in {folder}; " + nearest(trial, known))
+        chosen = sorted((m for m in found if m.trial == trial), key=lambda m: m.seed)
+    else:
+        best: dict[str, Member] = {}
+        for member in sorted(found, key=lambda m: -m.accuracy):
+            best.setdefault(member.trial, member)
+        chosen = list(best.values())
+    if len(chosen) < count:
+        have = f"{len(chosen)} {'seeds of ' + trial if of is Of.SEEDS else 'trials'}"
+        more = f"darkmagic checklist run seeds={count}" if of is Of.SEEDS else "give a smaller -k"
+        raise UserError(f"-k {count}: there are {have} in {folder}; {more}")
+    return chosen[:count]
+
+
+def _member(directory: Path) -> Member | None:
+    result = read_result(directory)
+    if result is None or result["status"] != "finished" or result["val_accuracy"] is None:
+        return None
+    name, _, tail = directory.name.rpartition("-s")
+    if not name:
+        return None
+    seed = tail.partition("-")[0]
+    return Member(name, int(seed), directory, float(result["val_accuracy"]))
+
+
+def ensemble(members: Sequence[Member], split: str, devices: Any = "auto") -> Ensemble:
+    """Let `members` predict `split` (val or test) together, in a child on one device."""
+    fork_server.warm_up()
+    lease = make_leases(devices, 1)[0]
+    directories = [member.directory for member in members]
+    job = fork_server.start(_predict, directories, split, env=lease.env, threads=lease.threads)
+    try:
+        found: Ensemble | str = job.result()
+    except EOFError:
+        found = "its process was killed, perhaps for want of memory"
+    job.stop()
+    if isinstance(found, str):
+        raise UserError(f"no ensemble of these runs: {found}")
+    return found
+
+
+def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
+    """Return the ensemble, or the words for why there is none."""
+    from darkmagic.sweeps.trial.run import PRETRAINING, make_recipe
+    from darkmagic.trainers.ensemble import evaluate_ensemble, predict
+    from darkmagic.trainers.trick import TrialSkipped
+
+    said = []
+    for directory in directories:
+        resolved = yaml.safe_load((directory / "config.yaml").read_text())
+        tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
+        try:
+            said.append(predict(make_recipe({**resolved, "tricks": tricks}), directory, split))
+        except (FileNotFoundError, RuntimeError, TrialSkipped) as error:
+            return f"{directory.name}: {first_line(error)}"
+    return evaluate_ensemble([probabilities for probabilities, _ in said], said[0][1])

@@ -1,0 +1,62 @@
+"""The checks before a sweep, of its baseline, in a child on the device of its trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from darkmagic.checklist.model import Trial
+from darkmagic.sweeps.compose.plan import Plan
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.trial.identity import identity, resolve
+from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, read_result, trial_folder_name
+from darkmagic.trainers.errors import named
+from darkmagic.trainers.preflight.finding import Finding, Level
+
+__all__ = ["Finding", "Level", "check_baseline", "is_trained", "look"]
+
+
+def check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
+    """Return what the checks find in `baseline`, the composed first trial of `plan`."""
+    pretrains = any(trial.choices.get("pretrain", "none") != "none" for trial in plan.trials)
+    weights = str(baseline.model.pretrained) if pretrains else ""
+    launcher = baseline.hydra.launcher
+    lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
+    job = fork_server.start(look, resolve(baseline), weights, env=lease.env, threads=lease.threads)
+    try:
+        findings: list[Finding] = job.result()
+    except EOFError:
+        code = job.exit_code()
+        seen = f"the process of the checks was killed (exit code {code})"
+        advice = "the usual reason is memory: lower batch_size, or take a smaller model"
+        return [Finding("memory", Level.STOP, seen, advice)]
+    finally:
+        job.stop()
+    return findings
+
+
+def is_trained(baseline: DictConfig, trial: Trial) -> bool:
+    """Whether `trial`, composed as `baseline`, has a final result: it was checked back then."""
+    name = trial_folder_name(trial.name, trial.seed, identity(resolve(baseline)))
+    result = read_result(experiment_folder(baseline) / name)
+    return result is not None and result["status"] in FINAL
+
+
+def look(resolved: dict[str, Any], weights: str) -> list[Finding]:
+    """Make the checks of the trial that `resolved` configures, in this process.
+
+    Upstream weights, which a trial trains first, are left out.
+    """
+    from darkmagic.sweeps.trial.run import make_recipe
+    from darkmagic.trainers.preflight.run import run_preflight
+
+    tricks = dict(resolved["tricks"])
+    if tricks.get("pretrain", {}).get("weights") == "upstream":
+        del tricks["pretrain"]
+    try:
+        recipe = make_recipe({**resolved, "tricks": tricks})
+    except Exception as error:  # noqa: BLE001 (a user's module may raise anything)
+        return [Finding("recipe", Level.STOP, named(error), "every trial would end the same way")]
+    return list(run_preflight(recipe, weights=weights))

@@ -1,0 +1,92 @@
+"""What the configuration offers: its groups, their options, the tricks and their cards."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.compose.session import group_options, subgroups
+
+OFF = "off"
+"""The option that leaves a trick out, where the trick has no file of that name."""
+
+__all__ = ["OFF", "TrickCard", "all_groups", "read_option", "trick_card", "trick_names"]
+
+
+@dataclass(frozen=True)
+class TrickCard:
+    """One trick: its options and, for the option that does something, where its card is."""
+
+    name: str
+    options: tuple[str, ...]
+    summary: str  # the card's first line
+    card: str  # the trick's module docstring
+    fields: dict[str, dict[str, object]]  # option -> its hyper-parameters
+
+
+def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
+    """Return every group that has options (Hydra's own apart), e.g. `trick/mixup`."""
+    groups = []
+    for name in subgroups(loader, parent):
+        group = f"{parent}/{name}" if parent else name
+        if group != "hydra":
+            groups += [group] if group_options(loader, group) else []
+            groups += all_groups(loader, group)
+    return groups
+
+
+def trick_names(loader: ConfigLoader) -> list[str]:
+    """Return every trick that has a folder, ours and the user's."""
+    return sorted(subgroups(loader, "trick"))
+
+
+def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
+    """Return the content of one option's file. Raises `UserError` where there is none."""
+    path = f"trick/{trick}/{option}"
+    for source in loader.get_sources():
+        if source.available() and source.is_config(path):
+            config = source.load_config(path).config
+            assert isinstance(config, DictConfig)
+            return config
+    options = group_options(loader, f"trick/{trick}")
+    if not options:
+        raise UserError(f"no trick {trick!r}; " + nearest(trick, trick_names(loader)))
+    raise UserError(f"trick {trick!r} has no option {option!r}; " + nearest(option, options))
+
+
+def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
+    """Return the card of trick `name`, read without importing its module (and torch)."""
+    if name not in trick_names(loader):
+        raise UserError(f"no trick {name!r}; " + nearest(name, trick_names(loader)))
+    options = tuple(group_options(loader, f"trick/{name}"))
+    fields: dict[str, dict[str, object]] = {}
+    modules: list[str] = []
+    for option in options:
+        node = read_option(loader, name, option)
+        raw = {str(key): node._get_node(key) for key in node}  # noqa: SLF001 (uninterpolated)
+        target = str(raw.pop("_target_"))
+        fields[option] = {key: value._value() for key, value in raw.items()}  # type: ignore[union-attr]  # noqa: SLF001
+        modules.append(target.rpartition(".")[0])
+    module = _most_telling(modules)
+    card = _docstring(module)
+    return TrickCard(name, options, card.partition("\n")[0], card, fields)
+
+
+def _most_telling(modules: Sequence[str]) -> str:
+    """Options named `off` point at the base class, which has no card."""
+    telling = [m for m in modules if m != "darkmagic.trainers.trick"]
+    return telling[0] if telling else modules[0]
+
+
+def _docstring(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ""

@@ -1,0 +1,79 @@
+"""Hydra's configuration, composed from words, and the groups and options that it has."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra import initialize_config_module
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.types import RunMode
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.compose.caching_loader import ReadingOnceLoader
+from darkmagic.sweeps.trial.identity import identity, resolve
+
+__all__ = [
+    "CONFIG_NAME",
+    "compose",
+    "group_options",
+    "hydra_session",
+    "subgroups",
+]
+
+CONFIG_NAME = "config"
+
+
+@contextlib.contextmanager
+def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
+    """Give a Hydra over our configuration and the user's `config_dirs`, which go first.
+
+    Raises `UserError` for a folder that is not there.
+    """
+    for folder in config_dirs:
+        if not folder.is_dir():
+            raise UserError(f"no folder {folder} (--config-dir)")
+    OmegaConf.register_new_resolver(
+        "trial_identity", lambda *, _root_: identity(resolve(_root_)), replace=True
+    )
+    GlobalHydra.instance().clear()
+    base = VersionBase.instance()
+    before = base.version_base
+    try:
+        with initialize_config_module("darkmagic.sweeps.conf", version_base="1.3"):
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            search_path = hydra.config_loader.get_search_path()
+            for folder in reversed(config_dirs):
+                search_path.prepend("user", f"file://{folder.absolute()}")
+            hydra.config_loader = ReadingOnceLoader(hydra.config_loader)
+            yield hydra
+    finally:
+        base.version_base = before  # Hydra leaves it to whatever else runs in this process
+
+
+def group_options(loader: ConfigLoader, group: str) -> list[str]:
+    """Return the options of `group`, in order; none where there is no such group.
+
+    As `loader.get_group_options`, which copies all its sources for every question.
+    """
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader.repository.get_group_options(group, ObjectType.CONFIG)
+
+
+def subgroups(loader: ConfigLoader, group: str) -> list[str]:
+    """Return the groups within `group`, in order; "" is the root."""
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader.repository.get_group_options(group, ObjectType.GROUP)
+
+
+def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
+    """Compose the configuration, its `hydra` node included."""
+    return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)

@@ -1,0 +1,93 @@
+"""Which devices there are, and the leases under which trials use them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.local import fork_server
+
+__all__ = ["AUTO", "CPU", "Lease", "make_leases", "resolve_devices"]
+
+CPU = "cpu"
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One trial's place: a device that it alone sees, and its share of the cores."""
+
+    device: str  # "cpu", or what CUDA_VISIBLE_DEVICES is to be
+    threads: int
+    extra: Mapping[str, str] = field(default_factory=dict)  # of the environment, such as MPS's
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment of a process that sees this device only."""
+        return {**self.extra, "CUDA_VISIBLE_DEVICES": "" if self.device == CPU else self.device}
+
+
+def make_leases(
+    devices: str | int | Sequence[int | str],
+    trials_per_device: int | str | None,
+    threads: int | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> list[Lease]:
+    """Return as many leases as trials may run at once.
+
+    `devices` is "auto" (every GPU, or the CPU without one), "cpu", an index, or a list of
+    indices. `trials_per_device`, where it is "auto" or None, is the number of cores on a CPU: one
+    single-threaded trial a core does 1.5 times the work of one trial on all cores. On a GPU it
+    is 1 here: `leased` finds out how many pay. `threads` of each trial are its share of the cores
+    if None. Torch splits sums by threads, so on a CPU the same results bit for bit need the same
+    `threads`; how many trials run at once is all one. `extra` is for their environment.
+    """
+    names = resolve_devices(devices)
+    cores = len(os.sched_getaffinity(0))
+    if trials_per_device in (None, AUTO):
+        each = cores if names == [CPU] else 1
+    elif isinstance(trials_per_device, int) and trials_per_device >= 1:
+        each = trials_per_device
+    else:
+        raise UserError(f"trials_per_device={trials_per_device}: need 1 or more, or auto")
+    if threads is not None and threads < 1:
+        raise UserError(f"threads={threads}: need 1 or more")
+    share = threads or max(1, cores // (each * len(names)))
+    return [Lease(name, share, extra or {}) for _ in range(each) for name in names]
+
+
+def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
+    """Return the names of `devices` as leases have them. `UserError` for what is not there."""
+    if devices == CPU:
+        return [CPU]
+    visible = _visible_gpus()
+    if devices == "auto":
+        return visible or [CPU]
+    wanted = [devices] if isinstance(devices, int | str) else list(devices)
+    if wanted == [CPU]:
+        return [CPU]
+    for index in wanted:
+        if not (isinstance(index, int) or index.isdigit()) or int(index) >= len(visible):
+            have = ", ".join(map(str, range(len(visible)))) or "none"
+            raise UserError(
+                f"hydra.launcher.devices names {index!r}, but the GPUs here are: {have}; "
+                "choose auto, cpu or a list such as [0,1]"
+            )
+    return [visible[int(index)] for index in wanted]
+
+
+def _visible_gpus() -> list[str]:
+    """Ask torch in a child, so that this process needs neither torch nor CUDA."""
+    count: int = fork_server.start(_count_gpus, env={}).result()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return named.split(",")[:count]
+    return [str(index) for index in range(count)]
+
+
+def _count_gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()

@@ -1,0 +1,120 @@
+"""The local launcher's work: compose all jobs, then fork each on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from darkmagic.sweeps.compose.caching_loader import RememberingLoader
+from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.sharing.leases import leased
+from darkmagic.sweeps.launch.observer import current_observer
+from darkmagic.sweeps.orchestrate.progress import current_view
+
+__all__ = ["launch_local"]
+
+
+def launch_local(
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    initial_job_idx: int,
+    *,
+    devices: Any,
+    trials_per_device: Any,
+    threads: int | None,
+) -> list[JobReturn]:
+    """Run a job for each of `job_overrides`; return what became of each, in their order.
+
+    Every job is composed before the first starts, so that a bad override stops all of them.
+    A job that fails is a `JobReturn` with status FAILED, and stops no other.
+    """
+    setup_globals()
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+
+    loader = hydra_context.config_loader
+    assert isinstance(loader, RememberingLoader)
+    configs = []
+    for index, overrides in enumerate(job_overrides, start=initial_job_idx):
+        job_config = loader.take(config, overrides)
+        with open_dict(job_config):
+            job_config.hydra.job.id = f"{config.hydra.job.name}_{index}"
+            job_config.hydra.job.num = index
+            # Its directory is the same wherever it is asked for, whatever the folder then is.
+            job_config.hydra.sweep.dir = str(Path(str(job_config.hydra.sweep.dir)).absolute())
+            job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
+        configs.append(job_config)
+
+    observer = current_observer()
+    # What all jobs share is pickled once.
+    shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
+    calls = [Call(_run, (shared, job_config)) for job_config in configs]
+    jobs: dict[int, JobReturn] = {}
+
+    def on_end(index: int, ended: Ended) -> None:
+        jobs[index] = _job_return(ended, configs[index])
+        observer.ended(index, jobs[index], ended.exit_code)
+
+    note = current_view().note
+    with leased(devices, trials_per_device, configs, note, threads=threads) as leases:
+        observer.launching([(_directory(job_config), job_config) for job_config in configs])
+        run_calls(calls, leases, on_start=observer.started, on_end=on_end, blame=_blame)
+    return [jobs[index] for index in range(len(configs))]
+
+
+def _directory(config: DictConfig) -> Path:
+    return Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
+
+
+def _run(shared: bytes, config: DictConfig) -> JobReturn:
+    """Run one job, in the child."""
+    setup_globals()
+    hydra_context, task_function, singletons = cloudpickle.loads(shared)
+    Singleton.set_state(singletons)
+    return run_job(
+        hydra_context=hydra_context,
+        task_function=task_function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _blame(ended: Ended) -> str | None:
+    """Return what a job suffered from that its neighbours on the device may have caused.
+
+    Memory is shared, and under MPS a fault of one process ends all the others on the device.
+    """
+    job = ended.value
+    if not isinstance(job, JobReturn) or job.status is not JobStatus.COMPLETED:
+        return None
+    result = job.return_value
+    if not isinstance(result, dict) or result.get("status") != "failed":
+        return None
+    reason = str(result.get("reason", ""))
+    if "OutOfMemoryError" in reason or "can't allocate memory" in reason:
+        return "out of memory"
+    return "a CUDA error" if "CUDA error" in reason else None
+
+
+def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
+    """Return the child's own `JobReturn`, or one that says why there is none."""
+    if ended.error is None:
+        assert isinstance(ended.value, JobReturn)
+        return ended.value
+    job = JobReturn(
+        overrides=[str(word) for word in config.hydra.overrides.task],
+        cfg=config,
+    )
+    job.status = JobStatus.FAILED
+    job.return_value = RuntimeError(ended.error)
+    return job

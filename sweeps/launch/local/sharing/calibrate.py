@@ -1,0 +1,157 @@
+"""Trains a few steps of several trials at once, in processes of their own, and counts them."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkmagic.sweeps.launch.devices import Lease
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.sharing.choice import (
+    MPS,
+    PLAIN,
+    Measured,
+    Packing,
+    choose,
+    how_many_fit,
+    is_worth,
+    pays,
+)
+from darkmagic.trainers.errors import named
+
+if TYPE_CHECKING:
+    from darkmagic.trainers.recipe import Recipe
+    from darkmagic.trainers.step.throughput import Rate
+
+__all__ = ["MOST", "CalibrationError", "calibrate", "measure_together"]
+
+SECONDS = 3.0
+PATIENCE = 300.0  # seconds until all are warm; the first may compile
+MOST = 16  # trials at once that are tried; MPS took no more clients for long
+GO = "go"
+
+
+class CalibrationError(Exception):
+    """A trial could not be measured; the message says why."""
+
+
+def calibrate(
+    resolved: dict[str, Any],
+    lease: Lease,
+    *,
+    trials: int,
+    mps: Mapping[str, str] | str,
+    seconds: float = SECONDS,
+    most: int = MOST,
+    recipe: Callable[[dict[str, Any]], Recipe] | None = None,
+) -> Packing:
+    """Return how to pack `trials` like `resolved` on the device of `lease`.
+
+    Doubles the trials at once while that pays and they fit, in plain processes and, where `mps`
+    is its clients' environment, under it; where it is words, they say why it cannot be had.
+    Leaves no results. `recipe` makes a trial of `resolved`, in place of what a sweep makes of it.
+    Raises `CalibrationError` where one trial alone cannot be measured.
+    """
+    (first,) = measure_together(resolved, lease, 1, seconds, recipe)
+    alone = Measured(PLAIN, 1, first.steps_per_second)
+    if not is_worth(trials, first.steps, alone.rate):
+        return choose([alone], "the sweep is too short to try more")
+    measured = [alone]
+    stopped = mps if isinstance(mps, str) else ""
+    limit = min(most, trials, how_many_fit(first.free, first.memory))
+    for way, env in _ways(mps):
+        before, count = alone, 2
+        while count <= limit:
+            place = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
+            try:
+                rates = measure_together(resolved, place, count, seconds, recipe)
+            except CalibrationError as error:
+                stopped = f"{count} at once in {way}: {error}"
+                break
+            after = Measured(way, count, sum(rate.steps_per_second for rate in rates))
+            measured.append(after)
+            if not pays(before, after):
+                break
+            before, count = after, count * 2
+    return choose(measured, stopped)
+
+
+def _ways(mps: Mapping[str, str] | str) -> list[tuple[str, Mapping[str, str]]]:
+    ways: list[tuple[str, Mapping[str, str]]] = [(PLAIN, {})]
+    return ways if isinstance(mps, str) else [*ways, (MPS, mps)]
+
+
+def measure_together(
+    resolved: dict[str, Any],
+    lease: Lease,
+    count: int,
+    seconds: float,
+    recipe: Callable[[dict[str, Any]], Recipe] | None = None,
+) -> list[Rate]:
+    """Return the rates of `count` trials like `resolved`, all measured over the same time."""
+    with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder, contextlib.ExitStack() as jobs:
+        started = []
+        for index in range(count):
+            work = (recipe or _sweep_recipe, resolved, folder, index, seconds)
+            job = fork_server.start(_measure, *work, env=lease.env, threads=lease.threads)
+            jobs.callback(job.stop)
+            started.append(job)
+        _wait_until_warm(started, Path(folder))
+        return [_rate(job) for job in started]
+
+
+def _wait_until_warm(jobs: list[fork_server.Job], folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while len(list(folder.glob("warm-*"))) < len(jobs):
+        for job in jobs:
+            if wait([job.connection], 0):
+                _rate(job)  # says what ended it
+                raise CalibrationError("a trial ended before it was measured")
+        if time.monotonic() > deadline:
+            raise CalibrationError(f"not warm after {PATIENCE:.0f} s")
+        time.sleep(0.01)
+    (folder / GO).touch()
+
+
+def _rate(job: fork_server.Job) -> Rate:
+    try:
+        rate: Rate | str = job.result()
+    except EOFError:
+        raise CalibrationError(f"its process ended with code {job.exit_code()}") from None
+    if isinstance(rate, str):
+        raise CalibrationError(rate)
+    return rate
+
+
+def _sweep_recipe(resolved: dict[str, Any]) -> Recipe:
+    """Return a sweep's trial without its pretraining, which changes no step."""
+    from darkmagic.sweeps.trial.run import PRETRAINING, make_recipe
+
+    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
+    return make_recipe({**resolved, "tricks": tricks})
+
+
+def _measure(
+    recipe: Callable[[dict[str, Any]], Recipe],
+    resolved: dict[str, Any],
+    folder: str,
+    index: int,
+    seconds: float,
+) -> Rate | str:
+    """Measure one of the trials, in the child; return its rate, or words for why there is none."""
+    from darkmagic.trainers.step.throughput import measure_rate
+
+    def ready() -> None:
+        (Path(folder) / f"warm-{index}").touch()
+        while not (Path(folder) / GO).exists():
+            time.sleep(0.002)
+
+    try:
+        return measure_rate(recipe(resolved), seconds, ready)
+    except Exception as error:  # noqa: BLE001 (said to the user, who then trains one by one)
+        return named(error)

@@ -1,0 +1,114 @@
+"""Leases for the trials of one launch, as many a device as pay."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from darkmagic.sweeps.launch.devices import AUTO, CPU, Lease, make_leases, resolve_devices
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, calibrate
+from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
+from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
+from darkmagic.sweeps.trial.identity import identity, resolve
+from darkmagic.trainers.outputs.event_log import write_json
+
+__all__ = ["PACKING", "find_packing", "keep_packing", "leased"]
+
+PACKING = "packing.json"
+WORKLOAD = ("dataset", "model", "batch_size", "amp", "channels_last", "compile")
+"""What of a trial decides how many fit on a device; its tricks do, too, but less."""
+
+
+@contextlib.contextmanager
+def leased(
+    devices: Any,
+    trials_per_device: Any,
+    configs: Sequence[DictConfig],
+    note: Callable[[str], None],
+    *,
+    threads: int | None = None,
+) -> Iterator[list[Lease]]:
+    """Give leases for the jobs `configs`; `note` gets a line of what was chosen for a GPU.
+
+    `threads` of each job are its share of the cores if None.
+
+    On GPUs with `trials_per_device=auto` the first job is calibrated on the first of them, or
+    what was found for such trials in this experiment on such a GPU is used again.
+    """
+    names = resolve_devices(devices)
+    automatic = trials_per_device in (None, AUTO) and names != [CPU] and len(configs) > len(names)
+    if not automatic or not all(key in configs[0] for key in WORKLOAD):
+        yield make_leases(devices, trials_per_device, threads)
+        return
+    with contextlib.ExitStack() as daemon:
+        mps: Mapping[str, str] | str
+        try:
+            mps = daemon.enter_context(mps_server())
+        except MpsUnavailable as finding:
+            mps = str(finding)
+        packing = _packing(configs, devices, len(names), mps, note)
+        if packing.way != MPS or isinstance(mps, str):
+            daemon.close()
+            mps = {}
+        yield make_leases(devices, packing.trials, threads, mps)
+
+
+def _packing(
+    configs: Sequence[DictConfig],
+    devices: Any,
+    count: int,
+    mps: Mapping[str, str] | str,
+    note: Callable[[str], None],
+) -> Packing:
+    resolved = resolve(configs[0])
+    folder = Path(str(configs[0].hydra.sweep.dir))
+    lease = make_leases(devices, 1)[0]
+    device: str = fork_server.start(_device_name, env=lease.env).result()
+    found = find_packing(folder, device, resolved)
+    if found is not None and (found.way != MPS or not isinstance(mps, str)):
+        note(f"{found}, as measured before on {device}")
+        return found
+    trials = -(-len(configs) // count)
+    try:
+        packing = calibrate(resolved, lease, trials=trials, mps=mps)
+    except CalibrationError as error:
+        note(f"1 trial at a time on a GPU: calibrating failed ({error})")
+        return Packing("", 1, 1.0)
+    keep_packing(folder, device, resolved, packing)
+    note(f"{packing}, measured on {device}")
+    return packing
+
+
+def find_packing(folder: Path, device: str, resolved: Mapping[str, Any]) -> Packing | None:
+    """Return what was found for trials like `resolved` on a `device` of this name, if it was."""
+    try:
+        content = json.loads((folder / PACKING).read_text())
+    except FileNotFoundError:
+        return None
+    if content["device"] != device or content["workload"] != _workload(resolved):
+        return None
+    return Packing.from_dict(content["packing"])
+
+
+def keep_packing(folder: Path, device: str, resolved: Mapping[str, Any], packing: Packing) -> None:
+    """Write what was found to the experiment's folder, unless the next sweep may find more."""
+    if len(packing.measured) > 1:
+        workload = _workload(resolved)
+        content = {"device": device, "workload": workload, "packing": packing.as_dict()}
+        write_json(folder / PACKING, content)
+
+
+def _workload(resolved: Mapping[str, Any]) -> str:
+    return identity({key: resolved[key] for key in WORKLOAD})
+
+
+def _device_name() -> str:
+    import torch
+
+    return torch.cuda.get_device_name()

@@ -1,0 +1,79 @@
+"""The end of a sweep: its report is written, attached to its run, and said on each trial's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report.content import Report
+from darkmagic.sweeps.orchestrate.report import make_report, write_files
+from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.track.cards import CARDS, read_cards
+from darkmagic.sweeps.track.schema import LOOKS, VERDICT
+from darkmagic.sweeps.track.snapshot import Snapshot, take_snapshot
+from darkmagic.sweeps.track.store import open_client
+from darkmagic.trainers.errors import first_line
+
+__all__ = ["finish"]
+
+
+def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
+    """Write the report of a sweep into its folder, and let MLflow have it too.
+
+    It is made from MLflow, so that everyone who can read that gets the same. Where MLflow is
+    away it is made from the trials' directories; the next run of the sweep attaches it.
+    """
+    snapshot = _snapshot(outcome)
+    report = make_report(snapshot)
+    paths = write_files(report, outcome.folder)
+    tracker, parent = outcome.tracker, outcome.parent
+    parent.files += paths
+    if report.comparison.look > outcome.looks:
+        parent.tags[LOOKS] = str(report.comparison.look)
+    _annotate(outcome, snapshot, report.comparison.rows)
+    tracker.flush()
+    return report, paths
+
+
+def _snapshot(outcome: SweepOutcome) -> Snapshot:
+    if outcome.tracker.flush():
+        try:
+            client = open_client(outcome.uri)
+            parent = client.get_run(outcome.parent.run_id)
+            return take_snapshot(client, parent, curves=True)
+        except Exception as error:  # noqa: BLE001 (whatever the store raises, there is a report)
+            outcome.tracker.problem = first_line(error)
+    return Snapshot(
+        experiment=outcome.experiment,
+        tags=outcome.tags,
+        records=outcome.records,
+        run_tags={},
+        cards=read_cards(outcome.folder / CARDS),
+    )
+
+
+def _annotate(outcome: SweepOutcome, snapshot: Snapshot, rows: Sequence[Row]) -> None:
+    """Say its row's verdict on every run, unless it is said there already."""
+    by_name = {row.name: row for row in rows}
+    for record in snapshot.records:
+        row = by_name.get(record.name)
+        if row is None or not record.run_id:
+            continue
+        said = row.said if row.difference is None else f"{row.said} ({row.difference:+.4f})"
+        if snapshot.run_tags.get(record.run_id, {}).get(VERDICT) == said:
+            continue
+        run = outcome.tracker.follow(record.run_id)
+        run.tags[VERDICT] = said
+        run.add_metrics(dict(_figures(row)), when=time.time(), step=0)
+
+
+def _figures(row: Row) -> Iterator[tuple[str, float]]:
+    if row.difference is not None:
+        yield "verdict.difference", row.difference
+    if row.interval is not None:
+        yield "verdict.low", row.interval.low
+        yield "verdict.high", row.interval.high
+    if row.p_value is not None:
+        yield "verdict.p_value", row.p_value

@@ -1,0 +1,124 @@
+"""The report of a sweep, from MLflow alone: the same bytes for everyone who can read it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+
+from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.model_json import from_json
+from darkmagic.checklist.records import Status
+from darkmagic.checklist.report.content import FORMATS, Report, Sort, write_report
+from darkmagic.checklist.report.curves import Curve, curve
+from darkmagic.sweeps.track.provenance import GIT_COMMIT
+from darkmagic.sweeps.track.rules import rules_from
+from darkmagic.sweeps.track.schema import CHECKLIST, OVERRIDES, RULES, WORDS
+from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
+from darkmagic.sweeps.track.store import open_client
+
+__all__ = ["load_report", "make_report", "ui_command", "write_files"]
+
+
+def load_report(
+    uri: str, experiment: str | None, *, curves: bool = False, sort: Sort = Sort.BEST
+) -> Report:
+    """Return the report of the newest sweep of `experiment`, of the newest of all if None.
+
+    Reads MLflow and nothing else; `curves`, for plots, take longest. Raises `UserError` where
+    there is no such sweep.
+    """
+    client = open_client(uri)
+    parent = newest_sweep(client, uri, experiment)
+    return make_report(take_snapshot(client, parent, curves=curves), sort)
+
+
+def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
+    """Return the report of `snapshot`."""
+    comparison = compare(
+        from_json(snapshot.tags[CHECKLIST]),
+        snapshot.records,
+        rules_from(snapshot.tags.get(RULES)),
+    )
+    finished = [r for r in snapshot.records if r.status is Status.FINISHED]
+    seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
+    epochs = [r.epochs for r in finished if r.epochs is not None]
+    return Report(
+        title=f"{snapshot.experiment}: what each trick does",
+        comparison=comparison,
+        facts=_facts(snapshot.tags),
+        words=tuple(json.loads(snapshot.tags.get(WORDS, "[]"))),
+        epochs=statistics.mode(epochs) if epochs else None,
+        run_seconds=statistics.fmean(seconds) if seconds else None,
+        cards=snapshot.cards,
+        reproduce=_reproduce(snapshot),
+        curves=_curves(snapshot),
+        sort=sort,
+    )
+
+
+def _facts(tags: Mapping[str, str]) -> dict[str, str]:
+    versions = {k.partition(".")[2]: v for k, v in tags.items() if k.startswith("version.")}
+    facts = {"versions": ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))}
+    words = json.loads(tags.get(WORDS, "[]"))
+    facts["asked for"] = shlex.join(["darkmagic", "checklist", "run", *words])
+    if "machine" in tags:
+        facts["machine"] = tags["machine"]
+    if GIT_COMMIT in tags:
+        facts["commit"] = tags[GIT_COMMIT]
+    return facts
+
+
+def _reproduce(snapshot: Snapshot) -> dict[str, str]:
+    """Return the command that trains each row's first seed alone, as one would type it."""
+    asked = json.loads(snapshot.tags.get(WORDS, "[]"))
+    folders = [w for pair in itertools.pairwise(asked) if pair[0] == "--config-dir" for w in pair]
+    commands: dict[str, str] = {}
+    for record in snapshot.records:
+        words = json.loads(snapshot.run_tags.get(record.run_id, {}).get(OVERRIDES, "[]"))
+        typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", word) for word in words]
+        commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
+    return commands
+
+
+def _curves(snapshot: Snapshot) -> dict[str, dict[str, Curve]]:
+    curves: dict[str, dict[str, Curve]] = {}
+    for quantity, by_run in snapshot.histories.items():
+        series: dict[str, list[Mapping[int, float]]] = {}
+        for record in snapshot.records:
+            if by_run.get(record.run_id):
+                series.setdefault(record.name, []).append(by_run[record.run_id])
+        found = {name: curve(runs) for name, runs in series.items()}
+        curves[quantity] = {name: c for name, c in found.items() if c is not None}
+    return curves
+
+
+def write_files(report: Report, folder: Path) -> list[Path]:
+    """Write `report` in every format, and its plots, into `folder`; return the files."""
+    from darkmagic.checklist.report.plots.all import draw_plots
+    from darkmagic.checklist.report.plots.style import standalone
+
+    drawn = draw_plots(report)
+    contents = {f"report.{form}": write_report(report, form, drawn) for form in FORMATS}
+    contents |= {f"{name}.svg": standalone(svg) for name, svg in drawn.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return [folder / name for name in contents]
+
+
+def ui_command(uri: str) -> str:
+    """Return the command that opens MLflow's pages on the store at `uri`."""
+    if uri.startswith("http"):
+        return uri
+    prefix = "sqlite:///"
+    if uri.startswith(prefix):
+        path = Path(uri.removeprefix(prefix))
+        here = Path.cwd()
+        short = path.relative_to(here) if path.is_relative_to(here) else path
+        uri = f"{prefix}{short}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"

@@ -1,0 +1,108 @@
+"""A trial of a sweep as the orchestrator sees it: what it is, where it is, how it stands."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from darkmagic.checklist.model import Trial
+from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.report.diagnosis import watch
+from darkmagic.sweeps.compose.plan import NO_CHECKLIST
+from darkmagic.sweeps.track.schema import (
+    REASON,
+    STATUS,
+    WATCHED,
+    record_of,
+    result_metrics,
+    trial_tags,
+)
+from darkmagic.sweeps.track.tracker import TrackedRun
+from darkmagic.sweeps.trial.paths import FINAL, read_events, read_result
+from darkmagic.trainers.outputs.event_log import CORRECT
+
+__all__ = ["Entry", "derive_job_config"]
+
+
+@dataclass
+class Entry:
+    """`job` is the composed configuration with Hydra's node, which seeds of a trial share;
+    `resolved` are its plain values.
+    """
+
+    trial: Trial
+    overrides: tuple[str, ...]
+    job: DictConfig
+    resolved: dict[str, Any]
+    identity: str
+    directory: Path
+    status: Status = Status.PENDING
+    reason: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    run: TrackedRun | None = None
+    offset: int = 0  # bytes of its events that were read
+    events: int = 0  # events that were read
+    look: int = 1
+    watched: list[str] = field(default_factory=list)  # what its losses tell
+    shown: str = ""  # its name in the progress
+    label: str = ""  # the name of its run
+
+    def __post_init__(self) -> None:
+        self.shown = self.shown or self.trial.name
+        self.label = self.label or f"{self.trial.name} seed {self.trial.seed}"
+        self.adopt_result()
+
+    @property
+    def correct(self) -> Path:
+        """The file that says which validation images were right."""
+        return self.directory / CORRECT
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What its MLflow run says of it."""
+        shared = ("hydra.", "runtime.", NO_CHECKLIST)
+        own = [word for word in self.overrides if not word.startswith(shared)]
+        return {
+            **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
+            STATUS: self.status,
+            REASON: self.reason[:5000],
+            WATCHED: json.dumps(self.watched),
+        }
+
+    def adopt_result(self) -> None:
+        """Take over a final result from the trial's directory, if there is one."""
+        result = read_result(self.directory)
+        if result is not None and result["status"] in FINAL:
+            self.settle(result)
+
+    def settle(self, result: dict[str, Any]) -> None:
+        """Let the trial stand as its `result` says."""
+        self.result = result
+        self.status, self.reason = Status(result["status"]), result["reason"]
+        if self.status in (Status.FINISHED, Status.DIVERGED):
+            events, _ = read_events(self.directory)
+            self.watched = watch(events, result.get("classes"), result.get("guessing_loss"))
+
+    def record(self) -> TrialRecord:
+        """Return what a comparison reads of it, as it would from MLflow."""
+        run_id = self.run.run_id if self.run else ""
+        bits = np.load(self.correct) if self.correct.exists() else None
+        return record_of(self.tags, result_metrics(self.result), run_id, bits)
+
+
+def derive_job_config(entry: Entry) -> DictConfig:
+    """Return the configuration that Hydra runs `entry` with, its seed and its directory in it."""
+    derived = copy.deepcopy(entry.job)
+    words = [word for word in entry.overrides if not word.startswith("hydra.sweep.")]
+    with open_dict(derived):
+        derived.seed = entry.trial.seed
+        derived.hydra.overrides.task = OmegaConf.create(words)
+        derived.hydra.sweep.dir = str(entry.directory.parent)
+        derived.hydra.sweep.subdir = entry.directory.name
+    return derived

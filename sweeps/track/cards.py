@@ -1,0 +1,35 @@
+"""The tricks' cards of a sweep, kept beside its runs so that a report needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darkmagic.checklist.model import Checklist
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+
+__all__ = ["CARDS", "read_cards", "write_cards"]
+
+CARDS = "cards.json"
+
+
+def write_cards(loader: ConfigLoader, checklist: Checklist, folder: Path) -> Path:
+    """Write the card of every trick of `checklist` into `folder`; return the file."""
+    from darkmagic.sweeps.compose.groups import trick_card  # with Hydra, which no reader needs
+
+    folder.mkdir(parents=True, exist_ok=True)
+    cards = {trick.name: trick_card(loader, trick.name).card for trick in checklist.tricks}
+    path = folder / CARDS
+    path.write_text(json.dumps(cards, indent=1) + "\n")
+    return path
+
+
+def read_cards(path: Path | None) -> dict[str, str]:
+    """Return the cards by trick; none where there is no such file."""
+    if path is None or not path.exists():
+        return {}
+    content: dict[str, str] = json.loads(path.read_text())
+    return content

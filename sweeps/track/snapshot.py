@@ -1,0 +1,120 @@
+"""Everything that a report is made of, as MLflow keeps it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import numpy as np
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.sweeps.track.cards import CARDS, read_cards
+from darkmagic.sweeps.track.schema import EXPERIMENT, KIND, PARENT, VAL_IMAGES, record_of
+from darkmagic.sweeps.track.store import search_runs
+from darkmagic.trainers.outputs.event_log import CORRECT
+
+__all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
+
+CURVES = ("val_accuracy", "lr", "weight_decay")
+THREADS = 8
+"""Downloads at once: a tracking server answers each in its own time."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A sweep at one moment. `tags` are its parent run's and `run_tags` each trial's, by run.
+
+    `histories` has for each of `CURVES`, by run, a value an epoch.
+    """
+
+    experiment: str
+    tags: Mapping[str, str]
+    records: tuple[TrialRecord, ...]
+    run_tags: Mapping[str, Mapping[str, str]]
+    cards: Mapping[str, str] = field(default_factory=dict)
+    histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
+
+
+def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
+    """Return the parent run of the newest sweep of `experiment`, of all of them if None.
+
+    Raises `UserError` where there is none.
+    """
+    experiments = {e.name: e.experiment_id for e in client.search_experiments()}
+    if experiment is not None and experiment not in experiments:
+        raise UserError(
+            f"no experiment {experiment!r} at {uri}; " + nearest(experiment, experiments)
+        )
+    chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
+    sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
+    if not sweeps:
+        where = f"experiment {experiment!r}" if experiment else uri
+        raise UserError(f"no sweep in {where} yet; start one with: darkmagic checklist run")
+    return max(sweeps, key=lambda run: run.info.start_time)
+
+
+def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot:
+    """Return all that MLflow knows of the sweep with the run `parent`, and nothing else does."""
+    tags = {KIND: "trial", PARENT: parent.info.run_id}
+    runs = search_runs(client, parent.info.experiment_id, tags)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
+        cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
+        bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
+        records = [
+            record_of(run.data.tags, run.data.metrics, run.info.run_id, of_run)
+            for run, of_run in zip(runs, bits, strict=True)
+        ]
+        histories = _histories(client, records, pool) if curves else {}
+    records.sort(key=lambda r: (r.seed, r.trick or "", r.option or ""))
+    return Snapshot(
+        experiment=parent.data.tags[EXPERIMENT],
+        tags=parent.data.tags,
+        records=tuple(records),
+        run_tags={run.info.run_id: run.data.tags for run in runs},
+        cards=cards,
+        histories=histories,
+    )
+
+
+def _correct(client: Any, run: Any, folder: Path) -> Any:
+    if VAL_IMAGES not in run.data.metrics:
+        return None
+    path = _artifact(client, run, CORRECT, folder / run.info.run_id)
+    return np.load(path) if path is not None and path.exists() else None
+
+
+def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:
+    """Return where an artifact can be read: its own file, or a copy of it in `folder`."""
+    from mlflow.exceptions import MlflowException
+
+    place = urlparse(run.info.artifact_uri)
+    if place.scheme in ("", "file"):
+        return Path(unquote(place.path)) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return Path(client.download_artifacts(run.info.run_id, name, str(folder)))
+    except (MlflowException, OSError):
+        return None
+
+
+def _histories(
+    client: Any, records: Sequence[TrialRecord], pool: ThreadPoolExecutor
+) -> dict[str, dict[str, dict[int, float]]]:
+    """Read a value an epoch; schedules do not depend on the seed, so one run a trial tells."""
+    finished = [r for r in records if r.status in (Status.FINISHED, Status.DIVERGED)]
+    first = {record.name: record for record in reversed(finished)}
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for name in CURVES:
+        runs = [r.run_id for r in (finished if name == "val_accuracy" else first.values())]
+        values = pool.map(lambda run, name=name: client.get_metric_history(run, name), runs)
+        found[name] = {
+            run: {metric.step: metric.value for metric in history}
+            for run, history in zip(runs, values, strict=True)
+        }
+    return found

@@ -1,0 +1,63 @@
+"""Where MLflow's store is, and how its runs are found."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.track.gc_paused import uncollected
+from darkmagic.trainers.errors import first_line
+
+__all__ = ["default_uri", "open_client", "search_runs"]
+
+
+def default_uri(named: str | None, out: Path) -> str:
+    """Return the tracking URI: the configured one, the environment's, or SQLite in `out`."""
+    uri = named or os.environ.get("MLFLOW_TRACKING_URI")
+    return uri or f"sqlite:///{out}/mlflow.db"
+
+
+@uncollected()  # MLflow is imported in here, and its store with the first client
+def open_client(uri: str) -> Any:
+    """Return an `MlflowClient` of `uri`, whose store answers. Raises `UserError` if not."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # of which its user was not asked
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):  # migrations of a new store are no news to a user
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints a traceback for each call that a database refuses: we say it in a line, once.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        reason = first_line(error)
+        raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error
+    return client
+
+
+def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> list[Any]:
+    """Return every run with `tags`, newest first, over as many pages as there are."""
+    clauses = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs, token = [], None
+    while True:
+        page = client.search_runs([experiment_id], clauses, max_results=1000, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def _shown(uri: str) -> str:
+    """Leave out a password."""
+    parts = urlparse(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri

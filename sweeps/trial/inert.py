@@ -1,0 +1,54 @@
+"""Finds, before anything is trained, the trials that would change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["look_ahead"]
+
+INERT = ("inert", "same network, batches, loss, update and schedules as the baseline")
+
+
+def look_ahead(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]:
+    """Compare each of `trials` (resolved configurations) with the first, the baseline.
+
+    Returns a status with its reason for those that need no training: `inert` where numbers,
+    network, batches, loss, update and schedules are all the baseline's, `not_applicable` where
+    the trick says so. None for all others, also for one that raises: training will show why.
+    """
+    looks = [_look(trial) for trial in trials]
+    return [
+        INERT
+        if place > 0 and isinstance(look, dict) and look == looks[0]
+        else None
+        if isinstance(look, dict)
+        else look
+        for place, look in enumerate(looks)
+    ]
+
+
+def _look(resolved: dict[str, Any]) -> dict[str, str] | tuple[str, str] | None:
+    from darkmagic.sweeps.trial.run import make_recipe
+    from darkmagic.trainers.fingerprint import fingerprint
+    from darkmagic.trainers.trick import NotApplicable
+
+    try:
+        recipe = make_recipe(resolved)
+        return fingerprint(recipe, _load(resolved, recipe))
+    except NotApplicable as finding:
+        return ("not_applicable", str(finding))
+    except Exception:  # noqa: BLE001 (said by the trial itself, with its log)
+        return None
+
+
+_loaded: dict[str, Any] = {}
+
+
+def _load(resolved: dict[str, Any], recipe: Any) -> Any:
+    """Load each data set once for all the trials that share it."""
+    key = json.dumps([resolved["dataset"]["source"], resolved["split_seed"]], sort_keys=True)
+    if key not in _loaded:
+        _loaded[key] = recipe.dataset.load(recipe.split_seed)
+    return _loaded[key]

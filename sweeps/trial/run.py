@@ -1,0 +1,170 @@
+"""One resolved configuration in, one `result.json` out.
+
+Runs in a forked child. Imports no MLflow: the orchestrator reads this trial's directory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from darkmagic.sweeps.launch.local.pool import RETRIED
+from darkmagic.sweeps.trial.identity import identity, resolve
+from darkmagic.sweeps.trial.paths import FINAL, read_result
+from darkmagic.trainers.hooks import refuse_conflicts
+from darkmagic.trainers.outputs.checkpoint import CHECKPOINT
+from darkmagic.trainers.outputs.event_log import RESULT, EventLog, cache_folder, write_json
+from darkmagic.trainers.outputs.result import Result
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.train import train
+from darkmagic.trainers.trick import NotApplicable, TrialSkipped
+
+__all__ = ["PRETRAINING", "make_recipe", "run_trial", "upstream_config"]
+
+PRETRAINING = ("pretrain", "transfer")
+"""Tricks that are about pretrained weights: they have no part in the training of those."""
+
+
+def run_trial(config: DictConfig) -> dict[str, Any]:
+    """Train the trial that `config` describes; return the content of its `result.json`.
+
+    Every outcome is a result with a status, errors too, so that one bad trial is a row
+    and no more. A trial with a final result is not trained again.
+    """
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    resolved = resolve(config)
+    before = read_result(directory)
+    if before is not None and before["status"] in FINAL:
+        return before
+    (directory / RESULT).unlink(missing_ok=True)
+    if multiprocessing.parent_process() is not None:
+        _log_to(directory / "log.txt")
+    (directory / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False))
+    start = {"type": "start", "pid": os.getpid(), "time": time.time()}
+    EventLog(directory).append({**start, "retried": os.environ.get(RETRIED, "")})
+    result = _outcome(resolved, directory)
+    if RETRIED in os.environ:
+        again = f"trained again, alone: {os.environ[RETRIED]}"
+        reason = f"{result.reason}; {again}" if result.reason else again
+        result = dataclasses.replace(result, reason=reason)
+    write_json(directory / RESULT, result.as_dict())
+    return result.as_dict()
+
+
+def _outcome(resolved: dict[str, Any], directory: Path) -> Result:
+    try:
+        return train(make_recipe(resolved, directory), directory)
+    except NotApplicable as finding:
+        return Result("not_applicable", str(finding))
+    except TrialSkipped as finding:
+        return Result("skipped", str(finding))
+    except Exception as error:  # noqa: BLE001 (a trial's failure is a row of the table)
+        traceback.print_exc()
+        return Result("failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Recipe:
+    """Instantiate what the configuration names. Upstream weights are trained if need be.
+
+    `directory` gets the events of upstream training; without one (to look at the recipe
+    only) upstream weights that are not there yet raise `TrialSkipped`.
+    """
+    pretrain = resolved["tricks"].get("pretrain", {})
+    upstream = pretrain.get("weights") == "upstream"
+    if upstream:
+        pretrain = {**pretrain, "after_edits": True}
+        resolved = {**resolved, "tricks": {**resolved["tricks"], "pretrain": pretrain}}
+    tricks = {name: instantiate(node) for name, node in resolved["tricks"].items()}
+    refuse_conflicts(tricks)  # before weights are trained for nothing
+    if upstream:
+        weights = _upstream_weights(resolved, directory)
+        tricks["pretrain"] = instantiate({**pretrain, "weights": str(weights)})
+    return Recipe(
+        dataset=instantiate(resolved["dataset"]["source"]),
+        build=instantiate(resolved["model"]["build"]),
+        tricks=tricks,
+        epochs=resolved["epochs"],
+        batch_size=resolved["batch_size"],
+        seed=resolved["seed"],
+        split_seed=resolved["split_seed"],
+        max_steps=resolved["max_steps"],
+        clip_grad_norm=resolved["clip_grad_norm"],
+        ema_decay=resolved["ema_decay"],
+        test_set=resolved["test_set"],
+        amp=resolved["amp"],
+        channels_last=resolved["channels_last"],
+        compile=resolved["compile"],
+        device=resolved["runtime"]["device"],
+        workers=resolved["runtime"]["workers"],
+        cuda_graphs=resolved["runtime"]["cuda_graphs"],
+        cache=str(cache_folder(resolved["runtime"]["cache"])),
+    )
+
+
+def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration that trains the same network on the upstream data.
+
+    Its seed is fixed: every seed of the trial starts from one set of weights, as trials
+    that start from published weights do. Raises `TrialSkipped` where the data set names
+    no upstream.
+    """
+    upstream = resolved["dataset"].get("upstream")
+    if upstream is None:
+        raise TrialSkipped(
+            f"dataset {resolved['dataset']['name']!r} names no upstream set to pretrain on; "
+            "give model.pretrained=torchvision or a file of weights"
+        )
+    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
+    return {
+        **resolved,
+        "dataset": {"name": "upstream", "source": upstream["source"]},
+        "epochs": upstream["epochs"],
+        "tricks": tricks,
+        "seed": 0,
+        "test_set": False,
+    }
+
+
+def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
+    """Return the checkpoint of the upstream training, which the first to ask for trains."""
+    config = upstream_config(resolved)
+    folder = cache_folder(resolved["runtime"]["cache"]) / "upstream" / identity(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        result = read_result(folder)
+        if result is None:
+            if directory is None:
+                raise TrialSkipped("its upstream weights are not trained yet")
+            log = EventLog(directory)
+            outcome = train(
+                make_recipe(config, folder),
+                folder,
+                tell=lambda event: log.append({**event, "type": "upstream"}),
+            )
+            write_json(folder / RESULT, outcome.as_dict())
+            result = outcome.as_dict()
+    if result["status"] != "finished":
+        raise TrialSkipped(f"upstream training {result['status']}: {result['reason']}")
+    return folder / CHECKPOINT
+
+
+def _log_to(path: Path) -> None:
+    """Send what this process prints, from C too, to the trial's log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)

@@ -1,0 +1,221 @@
+"""Rows, verdicts in their order, and what has to be said beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkmagic.checklist.compare.comparison import Comparison, compare
+from darkmagic.checklist.compare.costs import Ratio, unbeaten
+from darkmagic.checklist.compare.rows import Row, Rules
+from darkmagic.checklist.compare.verdicts import Verdict, judge
+from darkmagic.checklist.records import Costs, Status
+from darkmagic.checklist.report.notes import footer
+from darkmagic.checklist.stats.effects import Effect
+from records import COSTS, SMALL, STEADY, record, swept
+
+
+def _row(comparison: Comparison, name: str) -> Row:
+    return next(row for row in comparison.rows if row.name == name)
+
+
+def test_verdicts_of_a_clear_sweep() -> None:
+    """One better, one worse, two that cannot be told from the baseline."""
+    comparison = compare(SMALL, swept(STEADY))
+    verdicts = {row.name: row.verdict for row in comparison.rows}
+    assert verdicts == {
+        "baseline": Verdict.BASELINE,
+        "lr=cosine": Verdict.BETTER,
+        "mixup=on": Verdict.WORSE,
+        "stem=relu": Verdict.UNDECIDED,
+        "stem=swish": Verdict.UNDECIDED,
+    }
+    assert _row(comparison, "lr=cosine").difference == pytest.approx(1.5333, abs=1e-3)
+    assert _row(comparison, "stem=relu").missed is not None
+
+
+def test_a_preset_smallest_effect_turns_undecided_into_no_practical_difference() -> None:
+    """Where the interval lies inside it."""
+    comparison = compare(SMALL, swept(STEADY), Rules(min_effect=0.5))
+    assert _row(comparison, "stem=relu").verdict is Verdict.NO_PRACTICAL_DIFFERENCE
+    assert _row(comparison, "lr=cosine").verdict is Verdict.BETTER
+
+
+EFFECT = Effect(1.0, 0.1, 30)
+FINISHED = {Status.FINISHED: 3}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "effect", "p", "waiting", "verdict"),
+    [
+        ({Status.SKIPPED: 3}, EFFECT, 0.001, True, Verdict.NOT_YET),
+        ({Status.SKIPPED: 1, Status.FAILED: 2}, EFFECT, 0.001, False, Verdict.SKIPPED),
+        ({Status.NOT_APPLICABLE: 3}, None, None, False, Verdict.NOT_APPLICABLE),
+        ({Status.FINISHED: 2, Status.FAILED: 1}, EFFECT, 0.001, False, Verdict.FAILED),
+        ({Status.FINISHED: 4, Status.DIVERGED: 1}, EFFECT, 0.001, False, Verdict.FAILED),
+        ({Status.INERT: 3}, None, None, False, Verdict.INERT),
+        (FINISHED, None, None, False, Verdict.NOT_TESTED),
+        (FINISHED, Effect(1.0), None, False, Verdict.NOT_TESTED),
+        (FINISHED, Effect(1.0, 0.1, 4, unstable=True), 0.001, False, Verdict.UNSTABLE),
+        (FINISHED, EFFECT, 0.049, False, Verdict.BETTER),
+        (FINISHED, Effect(-1.0, 0.1, 30), 0.049, False, Verdict.WORSE),
+        (FINISHED, Effect(0.0, 0.04, 30), 0.9, False, Verdict.NO_PRACTICAL_DIFFERENCE),
+        (FINISHED, Effect(0.02, 0.04, 30), 0.9, False, Verdict.UNDECIDED),
+        (FINISHED, EFFECT, 0.05, False, Verdict.UNDECIDED),
+    ],
+)
+def test_the_first_verdict_that_fits_is_said(
+    statuses: dict[Status, int],
+    effect: Effect | None,
+    p: float | None,
+    waiting: bool,
+    verdict: Verdict,
+) -> None:
+    """In the documented order."""
+    assert judge(statuses, effect, p, min_effect=0.1, waiting=waiting) is verdict
+
+
+def test_failed_runs_are_counted_with_their_kind() -> None:
+    """`1 of 3 failed: OutOfMemoryError`, and the row is not tested on what is left."""
+    records = swept(STEADY)
+    records = [
+        dataclasses.replace(
+            r, status=Status.FAILED, accuracy=None, reason="OutOfMemoryError: CUDA is full"
+        )
+        if (r.name, r.seed) == ("lr=cosine", 1)
+        else r
+        for r in records
+    ]
+    comparison = compare(SMALL, records)
+    row = _row(comparison, "lr=cosine")
+    assert row.said == "1 of 3 failed: OutOfMemoryError"
+    assert row.difference is not None
+    assert any("CUDA is full" in note for note in footer(comparison))
+
+
+def test_dropping_a_row_buys_nothing() -> None:
+    """Failed and skipped rows enter Holm's method as p = 1."""
+    alone = {name: runs for name, runs in STEADY.items() if not name.startswith("stem")}
+    whole = swept(alone)
+    skipped = [
+        record(f"stem={option}", seed, None, status=Status.SKIPPED, reason="offline")
+        for option in ("relu", "swish")
+        for seed in range(3)
+    ]
+    with_skipped = _row(compare(SMALL, whole + skipped), "mixup=on").p_value
+    without = _row(compare(SMALL, whole), "mixup=on").p_value
+    assert with_skipped is not None
+    assert without is not None
+    assert with_skipped == pytest.approx(2 * without)
+
+
+def test_runs_at_chance_level_failed() -> None:
+    """Below 1.1 times chance, or below a preset floor; not where the baseline is there too."""
+
+    def collapsed(r: Any) -> Any:
+        low = (r.name, r.seed) == ("lr=cosine", 0)
+        return dataclasses.replace(r, accuracy=0.105 if low else r.accuracy, classes=10)
+
+    records = swept(STEADY, collapsed)
+    assert _row(compare(SMALL, records), "lr=cosine").said == "1 of 3 failed: BelowFloor"
+    assert _row(compare(SMALL, records, Rules(floor=0.1)), "lr=cosine").verdict != Verdict.FAILED
+    strict = compare(SMALL, swept(STEADY), Rules(floor=0.89))
+    assert _row(strict, "mixup=on").verdict is Verdict.FAILED
+    hopeless = compare(SMALL, swept(STEADY), Rules(floor=0.99))
+    assert _row(hopeless, "lr=cosine").verdict is Verdict.BETTER
+
+
+def test_one_run_a_trick_has_no_verdict() -> None:
+    """And the table says what luck does to such a table."""
+    comparison = compare(SMALL, swept({name: runs[:1] for name, runs in STEADY.items()}))
+    assert {row.verdict for row in comparison.tricks} == {Verdict.NOT_TESTED}
+    assert all(row.interval is None and row.p_value is None for row in comparison.tricks)
+    assert any("has no error bar" in note for note in footer(comparison))
+
+
+def test_no_verdict_before_the_last_run_has_ended() -> None:
+    """Differences may be looked at, verdicts not: each look costs."""
+    records = [*swept(STEADY), record("stem=swish", 3, None, status=Status.RUNNING)]
+    comparison = compare(SMALL, records)
+    assert comparison.look == 0
+    assert {row.verdict for row in comparison.tricks} == {Verdict.NOT_YET}
+    assert _row(comparison, "lr=cosine").difference is not None
+    assert any("1 run of this look have not ended" in note for note in footer(comparison))
+
+
+def test_verdicts_of_the_last_whole_look_stand_while_seeds_are_added() -> None:
+    """Runs of the next look change nothing before they are all there."""
+    first = swept(STEADY)
+    running = record("stem=relu", 3, None, status=Status.RUNNING, look=2)
+    ended = record("baseline", 3, 0.5, look=2)
+    before, during = compare(SMALL, first), compare(SMALL, [*first, running, ended])
+    assert during.look == 1
+    assert [row.verdict for row in during.rows] == [row.verdict for row in before.rows]
+    assert _row(during, "lr=cosine").p_value == _row(before, "lr=cosine").p_value
+
+
+def test_a_later_look_has_less_to_spend_and_keeps_what_was_found() -> None:
+    """P values are divided by the look's share, and a claim of the first look stands."""
+    first = swept(STEADY)
+    later = [record(n, 3, r[0] / 100, look=2) for n, r in STEADY.items() if n != "lr=cosine"]
+    comparison = compare(SMALL, [*first, *later])
+    assert comparison.look == 2
+    assert _row(comparison, "lr=cosine").verdict is Verdict.BETTER
+    assert any("10% of the 5% error rate" in note for note in footer(comparison))
+
+
+def test_a_failed_baseline_leaves_nothing_to_compare() -> None:
+    """And the table says so, with the reason."""
+    records = [
+        record("baseline", 0, None, status=Status.FAILED, reason="OSError: x"),
+        record("lr=cosine"),
+    ]
+    comparison = compare(SMALL, records)
+    assert _row(comparison, "lr=cosine").difference is None
+    assert any("OSError: x" in n and "nothing to compare" in n for n in footer(comparison))
+
+
+def test_rows_come_in_the_checklists_order_and_strangers_last() -> None:
+    """Whatever the order of the records."""
+    records = [record(n) for n in ("own=on", "mixup=on", "baseline", "lr=cosine")]
+    names = [row.name for row in compare(SMALL, records).rows]
+    assert names == ["baseline", "lr=cosine", "mixup=on", "own=on"]
+
+
+def test_costs_are_ratios_with_the_spread_of_paired_seeds() -> None:
+    """Time, total time, memory, parameters, FLOPs."""
+    heavy = [Costs(3.0, 90.0, 1500, 100, 20.0), Costs(4.0, 90.0, 1500, 100, 20.0)]
+    records = [record("baseline", s) for s in (0, 1)]
+    records += [record("lr=cosine", s, costs=heavy[s]) for s in (0, 1)]
+    ratios = _row(compare(SMALL, records), "lr=cosine").ratios
+    assert ratios["time"] == Ratio(1.75, pytest.approx(np.std([1.5, 2.0], ddof=1)))
+    assert ratios["parameters"] == Ratio(2.0, 0.0)
+    assert ratios["flops"] == Ratio(2.0, 0.0)
+    assert ratios["wall"] == Ratio(1.5, 0.0)
+
+
+def test_unbeaten_rows_are_the_pareto_front() -> None:
+    """By the definition, over random points."""
+    rng = np.random.default_rng(0)
+    points = {str(i): (float(g), float(c)) for i, (g, c) in enumerate(rng.random((40, 2)))}
+    front = unbeaten(points)
+    for name, (gain, cost) in points.items():
+        beaten = any(
+            (g > gain and c <= cost) or (g >= gain and c < cost) for g, c in points.values()
+        )
+        assert (name in front) is not beaten
+    fast = [
+        dataclasses.replace(r, costs=Costs(1.0)) if r.name == "lr=cosine" else r
+        for r in swept(STEADY)
+    ]
+    assert [row.name for row in compare(SMALL, fast).rows if row.unbeaten] == ["lr=cosine"]
+
+
+def test_costs_of_the_baseline_are_one() -> None:
+    """Whatever they are."""
+    rows = compare(SMALL, swept(STEADY)).rows
+    assert rows[0].ratios["time"] == Ratio(1.0, 0.0)
+    assert COSTS.step_seconds == 2.0

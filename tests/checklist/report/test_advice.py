@@ -1,0 +1,101 @@
+"""What a report puts beside its rows: their order, what to do next, what was published."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.records import Status
+from darkmagic.checklist.report.advice import advise, winners
+from darkmagic.checklist.report.content import Sort
+from darkmagic.checklist.report.published import published_effects
+from records import SMALL, hostile_report, record, report_of, simulated, swept
+
+
+def test_rows_are_best_first_within_their_section_or_as_in_the_checklist() -> None:
+    """The sections keep their order."""
+    records = simulated(SMALL, 3, {"stem=swish": 2.0})
+    best = [row.name for row in report_of(records).rows]
+    assert best == ["baseline", "lr=cosine", "mixup=on", "stem=swish", "stem=relu"]
+    listed = [row.name for row in report_of(records, sort=Sort.CHECKLIST).rows]
+    assert listed == ["baseline", "lr=cosine", "mixup=on", "stem=relu", "stem=swish"]
+
+
+def test_advice_names_what_to_do_and_the_command() -> None:
+    """Adopt, keep, undecided with its price, and how to confirm."""
+    advice = hostile_report().advice
+    said = " ".join(advice.sentences)
+    assert "Adopt lr=cosine (+1." in said
+    assert "Keep the baseline's choice instead of mixup=on (-" in said
+    assert "stem=relu is undecided" in said
+    commands = [command for _, command in advice.steps]
+    assert commands[-1] == "darkmagic checklist confirm dataset=digits"
+    assert re.fullmatch(
+        r"darkmagic checklist run dataset=digits seeds=\+\d+ only=undecided", commands[0]
+    )
+
+
+def test_advice_after_single_runs_is_to_get_error_bars() -> None:
+    """With the recommended setting."""
+    advice = report_of(simulated(SMALL, 1)).advice
+    assert "single runs cannot tell a trick from luck" in advice.sentences[0]
+    assert advice.steps[0][1].endswith("seeds=3 baseline_repeats=6")
+
+
+def test_advice_while_runs_are_missing_is_to_go_on() -> None:
+    """With the same command."""
+    records = [*simulated(SMALL, 2), record("lr=cosine", 2, None, status=Status.PENDING)]
+    (step,) = report_of(records).advice.steps
+    assert step == ("Go on with", "darkmagic checklist run dataset=digits")
+
+
+def test_what_cannot_matter_is_said() -> None:
+    """Rows inside the smallest effect that would matter."""
+    comparison = compare(SMALL, simulated(SMALL, 5, images=None), Rules(min_effect=1.0))
+    assert "Choose freely" in " ".join(advise(comparison, ()).sentences)
+
+
+def test_winners_are_the_best_option_of_each_trick() -> None:
+    """Only of those that are better."""
+    gains = {"stem=relu": 1.0, "stem=swish": 2.0, "lr=cosine": 1.5, "mixup=on": -1.0}
+    comparison = compare(SMALL, simulated(SMALL, 5, gains))
+    assert winners(comparison) == {"lr": "cosine", "stem": "swish"}
+
+
+CARD = """mixup: blends.
+
+Source: someone.
+Published:
+- on against off: +0.97; ResNet-50; ImageNet; 300
+  epochs; PaddleClas
+- off against on: -0.1; M; D; S; X
+- cosine against cycles: none found.
+"""
+
+
+def test_published_effects_are_read_from_the_card() -> None:
+    """With their setting; lines without a number are none."""
+    first, second = published_effects(CARD)
+    assert (first.option, first.against, first.points) == ("on", "off", 0.97)
+    assert first.setting == "ResNet-50, ImageNet, 300 epochs"
+    assert second.points == -0.1
+    assert published_effects("no such section") == []
+    with pytest.raises(ValueError, match="needs model; data; schedule; source"):
+        published_effects("Published:\n- on against off: +1.0; only this")
+
+
+def test_a_row_shows_what_was_published_for_its_change() -> None:
+    """And with the other sign where the baseline is the other option."""
+    row = next(r for r in hostile_report().rows if r.name == "mixup=on")
+    assert [e.points for e in hostile_report().published(row)] == [0.97]
+    reversed_list = dataclasses.replace(
+        SMALL, tricks=(dataclasses.replace(SMALL.tricks[1], options=("on", "off")),)
+    )
+    report = report_of(
+        swept({"baseline": [90.0], "mixup=off": [91.0]}), reversed_list, cards={"mixup": CARD}
+    )
+    assert [e.points for e in report.published(report.rows[1])] == [-0.97, -0.1]

@@ -1,0 +1,57 @@
+"""What has to be said below the table."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.report.notes import footer
+from records import SMALL, STEADY, record, simulated, swept
+
+
+def test_lost_pretrained_tensors_are_said() -> None:
+    """With their share."""
+    records = [*swept(STEADY), record("own=on", pretrained_share=0.75)]
+    assert any("75%" in note for note in footer(compare(SMALL, records)))
+
+
+def test_the_footer_says_what_was_estimated_and_by_what() -> None:
+    """Estimand, number of tests, split, noise, and the warning of short trainings."""
+    notes = " ".join(footer(compare(SMALL, simulated(SMALL, 3)), epochs=20))
+    for words in (
+        "points of validation accuracy of 2,000 images",
+        "at baseline settings",
+        "the test set was not touched",
+        "4 tests",
+        "Holm",
+        "Runs spread by",
+        "correlate by",
+        "20 epochs is a short training",
+    ):
+        assert words in notes
+    assert "short training" not in " ".join(footer(compare(SMALL, swept(STEADY)), epochs=200))
+
+
+def test_the_footer_says_how_trials_trained() -> None:
+    """One note a row with the runs it is of; what many rows share is said once."""
+    note = "overfitting: a validation loss of 2.00 against 0.10 in training"
+    records = simulated(SMALL, 3)
+    one = [dataclasses.replace(r, watched=(note,)) if r.name == "mixup=on" else r for r in records]
+    assert f"mixup=on: {note} (in 3 of 3 runs)." in footer(compare(SMALL, one))
+    every = [dataclasses.replace(r, watched=(note,)) for r in records]
+    shared = f"5 of 5 trials: overfitting; in one of them, {note}."
+    assert shared in footer(compare(SMALL, every))
+
+
+def test_an_unstable_baseline_is_said() -> None:
+    """It is in every difference."""
+    rng = np.random.default_rng(1)
+    names = [f"own={i}" for i in range(12)]
+    accuracies = {name: list(rng.normal(90, 0.2, 4)) for name in names}
+    comparison = compare(SMALL, swept({"baseline": [90, 96, 82, 91], **accuracies}))
+    assert comparison.effects.baseline_unstable
+    assert not comparison.having(Verdict.BETTER, Verdict.WORSE)
+    assert any("baseline itself is unstable" in note for note in footer(comparison))

@@ -1,0 +1,221 @@
+"""Whole sweeps, with real processes and a real MLflow store."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from mlflow import MlflowClient
+
+from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.records import Status
+from darkmagic.checklist.report.content import FORMATS, write_report
+from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.orchestrate.finish import finish
+from darkmagic.sweeps.orchestrate.report import load_report
+from darkmagic.sweeps.trial.identity import identity, resolve
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from sweeping import Swept, run
+
+
+def _runs(swept: Swept) -> dict[str, object]:
+    client = MlflowClient(swept.uri)
+    experiment = client.get_experiment_by_name(swept.outcome.experiment)
+    assert experiment is not None
+    return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+
+
+def test_sixteen_trials_finish_for_each_seed(swept: Swept) -> None:
+    """One baseline and fifteen, none failed, none inert."""
+    records = swept.outcome.records
+    assert len(records) == 32
+    assert {record.status for record in records} == {Status.FINISHED}
+    assert len(compare(swept.outcome.plan.checklist, records).rows) == 16
+
+
+def test_each_trial_changes_its_trick_in_the_resolved_configuration(swept: Swept) -> None:
+    """And nothing else of what decides the result."""
+    base = None
+    for path in sorted(
+        swept.outcome.folder.glob("*-s0-*/config.yaml"), key=lambda p: "base" not in str(p)
+    ):
+        tricks = yaml.safe_load(path.read_text())["tricks"]
+        base = base or tricks
+        changed = {name for name in tricks if tricks[name] != base[name]}
+        trick = path.parent.name.split("=")[0] if "baseline" not in path.parent.name else None
+        assert changed == ({trick} if trick else set())
+
+
+def test_trials_leave_their_files(swept: Swept) -> None:
+    """Configuration, events, checkpoint, result and log."""
+    folders = [p.parent for p in swept.outcome.folder.glob("*/result.json")]
+    assert len(folders) == 32
+    for folder in folders:
+        names = {path.name for path in folder.iterdir()}
+        assert names == {
+            "config.yaml",
+            "events.jsonl",
+            "checkpoint.pt",
+            "result.json",
+            "val_correct.npy",
+            "log.txt",
+        }
+        assert json.loads((folder / "result.json").read_text())["status"] == "finished"
+
+
+def test_the_view_is_told_everything(swept: Swept) -> None:
+    """Starts, epochs and ends, in an order that makes sense."""
+    view = swept.view
+    assert len(view.trials) == 32
+    for index in range(32):
+        statuses = [status for i, status, _ in view.statuses if i == index]
+        assert statuses == [Status.RUNNING, Status.FINISHED]
+        epochs = [e["epoch"] for i, e in view.events if i == index and e["phase"] == "train"]
+        assert epochs == [1, 2]
+    assert any(event["phase"] == "upstream" for _, event in view.events)
+    assert view.is_closed
+
+
+def test_no_barrier_between_trials(swept: Swept) -> None:
+    """A trial starts while others that started before it still run."""
+    running, seen = set(), set()
+    for index, status, _ in swept.view.statuses:
+        if status is Status.RUNNING:
+            seen |= {(other, index) for other in running}
+            running.add(index)
+        else:
+            running.discard(index)
+    assert any(b > a + 1 for a, b in seen) or len(seen) >= 20
+
+
+def test_mlflow_has_a_parent_and_nested_runs(swept: Swept) -> None:
+    """With configuration, metrics an epoch, costs, status, seed and where they come from."""
+    runs = _runs(swept)
+    assert len(runs) == 33
+    parent = runs[swept.outcome.experiment]
+    assert parent.info.status == "FINISHED"
+    client = MlflowClient(swept.uri)
+    artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    plots = {"effects.svg", "curves.svg", "schedules.svg", "cost.svg"}
+    assert artifacts == {"cards.json", *plots, *(f"report.{form}" for form in FORMATS)}
+    trial = runs["mixup=on seed 1"]
+    assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert trial.data.tags["darkmagic.status"] == "finished"
+    assert trial.data.tags["darkmagic.seed"] == "1"
+    assert trial.data.params["tricks.mixup.alpha"] == "0.2"
+    assert [m.step for m in client.get_metric_history(trial.info.run_id, "val_accuracy")] == [1, 2]
+    costs = {"cost.step_seconds", "cost.peak_memory_bytes", "cost.parameters", "cost.flops"}
+    assert costs <= set(trial.data.metrics)
+    assert "version.torch" in parent.data.tags
+    assert {i.path for i in client.list_artifacts(trial.info.run_id)} == {"val_correct.npy"}
+
+
+def test_verdicts_stand_on_every_trial(swept: Swept) -> None:
+    """As tags and metrics, so that MLflow's own compare view sorts by them."""
+    rows = {row.name: row for row in load_report(swept.uri, None).comparison.rows}
+    runs = _runs(swept)
+    for name, row in rows.items():
+        for seed in (0, 1):
+            data = runs[f"{name} seed {seed}"].data
+            assert data.tags["darkmagic.verdict"].startswith(row.said)
+            if row.difference is not None:
+                assert data.metrics["verdict.difference"] == pytest.approx(row.difference)
+                assert data.metrics["verdict.p_value"] == pytest.approx(row.p_value)
+
+
+def test_a_row_is_reproduced_by_its_command(swept: Swept) -> None:
+    """The overrides that the report prints compose to the trial's own identity."""
+    commands = load_report(swept.uri, None).reproduce
+    words = shlex.split(commands["mixup=on"])
+    assert words[:2] == ["darkmagic", "train"]
+    with hydra_session() as hydra:
+        checked = check_words(hydra.config_loader, words[2:])
+        resolved = resolve(compose(hydra.config_loader, [*checked.plain, *checked.tricks]))
+    tags = _runs(swept)["mixup=on seed 0"].data.tags
+    assert identity(resolved) == tags["darkmagic.identity"]
+
+
+def test_the_report_is_the_same_from_mlflow_alone(swept: Swept) -> None:
+    """What a colleague with the tracking URI sees: the same bytes, in every format."""
+    report = load_report(swept.uri, None, curves=True)
+    ours = compare(swept.outcome.plan.checklist, swept.outcome.records)
+    assert report.comparison.rows == ours.rows
+    assert report.comparison.images == 20
+    for form in FORMATS:
+        written = (swept.outcome.folder / f"report.{form}").read_text()
+        assert write_report(report, form) == written, form
+
+
+def test_a_store_that_goes_away_leaves_a_report(tmp_path: Path) -> None:
+    """Made from the trials' directories; MLflow gets it with the next run."""
+    words = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
+    gone = run(tmp_path, words)
+    store = tmp_path / "mlflow.db"
+    with sqlite3.connect(store) as database:
+        database.executescript("DROP TABLE latest_metrics; DROP TABLE tags;")
+    report, paths = finish(gone.outcome)
+    assert [row.name for row in report.comparison.rows] == ["baseline", "mixup=on"]
+    assert all(path.stat().st_size for path in paths)
+    assert gone.outcome.tracker.problem
+
+
+def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
+    """The same experiment goes on: with another seed, only that seed's trials are new."""
+    before = {p: p.stat().st_mtime_ns for p in swept.outcome.folder.glob("*/checkpoint.pt")}
+    again = run(swept.folder, ["epochs=2", "seeds=2"])
+    assert again.view.trials == []
+    assert again.outcome.parent.run_id == swept.outcome.parent.run_id
+    assert again.outcome.records == swept.outcome.records
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert len(_runs(again)) == 33
+
+
+def test_another_recipe_is_another_sweep(swept: Swept) -> None:
+    """Under the same name: its trials are new and its table does not mix the two."""
+    other = run(
+        swept.folder,
+        ["epochs=1", "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"],
+    )
+    assert other.outcome.parent.run_id != swept.outcome.parent.run_id
+    assert len(other.view.trials) == 2
+    assert len(load_report(other.uri, None).comparison.rows) == 2
+
+
+def test_workers_never_import_mlflow() -> None:
+    """Nor Rich, Typer or torchvision: what the fork server imports, and a trial inherits."""
+    code = "import sys, darkmagic.sweeps.launch.local.preload; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "torch" in imported
+    assert not {"mlflow", "typer", "rich", "torchvision"} & imported
+
+
+def test_upstream_weights_are_trained_once(swept: Swept) -> None:
+    """And every seed of the trial starts from them."""
+    trained = list((swept.folder / "cache" / "upstream").iterdir())
+    assert len(trained) == 1
+    record = next(r for r in swept.outcome.records if r.option == "pretrained")
+    assert record.pretrained_share == 1.0
+
+
+def test_same_seed_in_a_sweep_and_alone(swept: Swept, tmp_path: Path) -> None:
+    """A trial of a sweep ends in the weights that `train` ends in, bit for bit."""
+    from darkmagic.sweeps import api
+
+    words = [w for w in swept.words if not w.startswith(("runtime.out", "seeds"))]
+    words += ["trick/mixup=on", "seed=1", f"runtime.out='{tmp_path}'"]
+    (entry,) = api.train(words, swept.view.__class__(), multirun=False)
+    alone = load_checkpoint(entry.directory)
+    (folder,) = swept.outcome.folder.glob("mixup=on-s1-*")
+    in_sweep = load_checkpoint(folder)
+    assert alone is not None
+    assert in_sweep is not None
+    assert all(torch.equal(v, in_sweep["model"][k]) for k, v in alone["model"].items())

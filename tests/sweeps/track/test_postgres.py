@@ -1,0 +1,161 @@
+"""Tracking to a real PostgreSQL server, which the test starts on loopback and stops."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from darkmagic.checklist.model import Checklist, Trial, Trick
+from darkmagic.checklist.model_json import to_json
+from darkmagic.checklist.records import Status
+from darkmagic.sweeps import api
+from darkmagic.sweeps.orchestrate.finish import finish
+from darkmagic.sweeps.orchestrate.report import load_report
+from darkmagic.sweeps.track import tracker as tracking
+from darkmagic.sweeps.track.schema import CHECKLIST, KIND, STATUS, result_metrics, trial_tags
+from darkmagic.sweeps.track.store import open_client, search_runs
+from darkmagic.sweeps.track.tracker import Tracker
+from sweeping import TINY, Recorder
+
+
+def _program(name: str) -> str | None:
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else shutil.which(name)
+
+
+class Server:
+    """A PostgreSQL of the test's own. It does not run as root: there it drops to its user."""
+
+    def __init__(self, folder: Path, initdb: str, ctl: str) -> None:
+        self._folder, self._ctl = folder, ctl
+        self._user = "postgres" if os.getuid() == 0 else None
+        if self._user is not None:
+            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.uri = f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
+        self._call(initdb, "-D", f"{folder}/data", "-U", "postgres", "-A", "trust")
+        self.start()
+
+    def _call(self, *words: str) -> None:
+        subprocess.run(
+            words,
+            check=True,
+            user=self._user,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    def start(self) -> None:
+        """Serve what data there are."""
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1"
+        options += f" -c unix_socket_directories={self._folder}"
+        words = ["-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log"]
+        self._call(self._ctl, *words, "-w", "start")
+        self.serves = True
+
+    def stop(self) -> None:
+        """Drop every connection."""
+        self.serves = False
+        self._call(self._ctl, "-D", f"{self._folder}/data", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def postgres() -> Iterator[Server]:
+    """Return a server with an empty database."""
+    initdb, ctl = _program("initdb"), _program("pg_ctl")
+    if initdb is None or ctl is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="darkmagic-pg-"))
+    server = Server(folder, initdb, ctl)
+    try:
+        yield server
+    finally:
+        if server.serves:
+            server.stop()
+        shutil.rmtree(folder)
+
+
+def test_a_sweep_is_tracked_and_read_back(postgres: Server) -> None:
+    """Parent, trials and metrics through the same writer, and the report from there."""
+    checklist = Checklist("c", (Trick("mixup", "regularisation", ("off", "on")),))
+    tracker = Tracker(postgres.uri, "pg", None)
+    parent = tracker.open_sweep("recipe", {CHECKLIST: to_json(checklist)})
+    for option, accuracy in ((None, 0.9), ("on", 0.95)):
+        trick = None if option is None else "mixup"
+        tags = trial_tags(Trial(trick, option, "regularisation", 0), f"id-{option}")
+        run = tracker.open_trial({}, parent, str(option), tags, {"epochs": "1"})
+        for step in range(1, 300):
+            run.add_metrics({"val_accuracy": accuracy}, when=time.time(), step=step)
+        run.add_metrics(result_metrics({"val_accuracy": accuracy}), when=time.time(), step=0)
+        run.tags[STATUS] = Status.FINISHED
+        run.becomes = "FINISHED"
+    assert tracker.flush(), tracker.problem
+    baseline, mixup = load_report(postgres.uri, "pg").comparison.rows
+    assert baseline.accuracy == pytest.approx(90)
+    assert mixup.difference == pytest.approx(5)
+
+
+TWO = """
+name: two
+tricks:
+  - {name: mixup, section: s, options: ["off", "on"]}
+  - {name: label_smoothing, section: s, options: ["0.0", "0.1"]}
+"""
+
+
+@dataclass
+class Stopper(Recorder):
+    """Stops the store when the first trial has ended."""
+
+    server: Server | None = None
+
+    def status(self, index: int, status: Status, reason: str) -> None:
+        super().status(index, status, reason)
+        if self.server is not None and status is not Status.RUNNING:
+            self.server.stop()
+            self.server = None
+
+
+def test_a_store_that_dies_in_mid_sweep_stops_no_trial(
+    postgres: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The table comes from the trials' directories, and what MLflow missed is sent later."""
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS_AT_MOST", 0.0)
+    (tmp_path / "conf/checklist").mkdir(parents=True)
+    (tmp_path / "conf/checklist/two.yaml").write_text(TWO)
+    words = [*TINY, "checklist=two", "epochs=2", "floor=0", f"runtime.out='{tmp_path}'"]
+    words.append(f"runtime.tracking_uri='{postgres.uri}'")
+    view = Stopper(server=postgres)
+    report, _ = finish(api.run_checklist(words, view, [tmp_path / "conf"]))
+    trained = [row.name for row in report.comparison.rows if row.accuracy is not None]
+    assert {"baseline", "mixup=on", "label_smoothing=0.1"} == set(trained)
+    assert any("training goes on" in note for note in view.notes)
+    assert "the same command sends what is missing" in view.notes[-1]
+    assert "Traceback" not in capfd.readouterr().err
+    postgres.start()
+    again = Recorder()
+    finish(api.run_checklist(words, again, [tmp_path / "conf"]))
+    assert again.trials == []
+    rows = {row.name: row.accuracy for row in load_report(postgres.uri, None).comparison.rows}
+    assert rows == {row.name: row.accuracy for row in report.comparison.rows}
+    client = open_client(postgres.uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name != "Default"]
+    runs = search_runs(client, experiment.experiment_id, {KIND: "trial"})
+    assert {run.info.status for run in runs} == {"FINISHED"}

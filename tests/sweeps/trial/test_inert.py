@@ -1,0 +1,50 @@
+"""What is found out about trials before they train: what is inert, and what they will cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.trial.estimate import _seconds
+from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.sweeps.trial.inert import INERT, look_ahead
+
+
+def _trials(*options: str) -> list[dict[str, Any]]:
+    common = ["dataset=tiny", "runtime.device=cpu", "epochs=6"]
+    with hydra_session() as hydra:
+        loader = hydra.config_loader
+        return [resolve(compose(loader, [*common, *option.split()])) for option in options]
+
+
+def test_edits_of_the_recipe_are_seen() -> None:
+    """A trick that shows in a number alone is not inert; its plain option is."""
+    trials = _trials(
+        "",
+        "+trick/batch_size=x1",
+        "+trick/batch_size=x4_unscaled",
+        "+trick/early_stopping=on",
+        "+trick/shuffle=once",
+        "+trick/input_geometry='test_crop_0.875'",
+        "+trick/ema=on",
+    )
+    assert look_ahead(trials) == [None, INERT, None, None, None, None, None]
+
+
+def test_estimates_go_by_the_edited_recipe() -> None:
+    """Steps are those of the edited batch; what steps cost is measured where it can differ."""
+    base, longer, quarter, sam, cutout = _trials(
+        "", "epochs=12", "+trick/batch_size='x0.25'", "trick/optimizer=sam", "+trick/cutout='16'"
+    )
+    measured: dict[str, float] = {}
+    seconds = _seconds(base, measured)
+    assert _seconds(longer, measured) == pytest.approx(2 * seconds)
+    assert _seconds(cutout, measured) == seconds
+    assert len(measured) == 1
+    _seconds(sam, measured)
+    _seconds(quarter, measured)
+    assert len(measured) == 3
+    alike = dict.fromkeys(measured, 1.0)
+    assert (_seconds(base, alike), _seconds(quarter, alike)) == (2 * 6, 10 * 6)  # of 40 images

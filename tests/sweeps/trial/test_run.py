@@ -1,0 +1,61 @@
+"""From a resolved configuration to a recipe: what is refused, and before what."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.sweeps.trial.run import make_recipe, upstream_config
+from darkmagic.trainers.outputs.result import Result
+from darkmagic.trainers.trick import Conflict, TrialSkipped, Trick
+from darkmagic.trainers.tricks.transfer import LowerLr
+
+
+def resolved(*words: str) -> dict[str, Any]:
+    with hydra_session() as hydra:
+        return resolve(compose(hydra.config_loader, ["dataset=tiny", *words]))
+
+
+def test_a_conflict_is_found_before_upstream_weights_are_trained(tmp_path: Path) -> None:
+    """Nothing is written, and nothing trained for a recipe that is refused."""
+    config = resolved("trick/pretrain=pretrained", "+trick/weight_init=xavier")
+    with pytest.raises(Conflict, match="weight_init conflicts with pretrain"):
+        make_recipe(config, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_the_edited_network_do_not_conflict_with_its_size(tmp_path: Path) -> None:
+    """Upstream weights are trained at that size: only looked at, they are not there yet."""
+    with pytest.raises(TrialSkipped, match="not trained yet"):
+        make_recipe(resolved("trick/pretrain=pretrained", "+trick/model_size=x2"))
+    file = resolved(
+        "trick/pretrain=pretrained", f"model.pretrained={tmp_path}/w.pt", "+trick/model_size=x2"
+    )
+    with pytest.raises(Conflict, match="published weights"):
+        make_recipe(file)
+
+
+def test_upstream_training_transfers_nothing() -> None:
+    """It starts from nothing; the trial itself has both tricks."""
+    config = resolved("trick/pretrain=pretrained", "+trick/transfer=lower_lr")
+    tricks = upstream_config(config)["tricks"]
+    assert not {"pretrain", "transfer"} & tricks.keys()
+    recipe = make_recipe({**config, "tricks": {**tricks, "transfer": config["tricks"]["transfer"]}})
+    assert recipe.tricks["transfer"] == LowerLr(0.1)
+    assert type(recipe.tricks["mixup"]) is Trick
+
+
+def test_outcomes_are_read_without_torch() -> None:
+    """The orchestrator never imports it: three seconds between the first trials and the next."""
+    outcome = cloudpickle.dumps(Result("finished").as_dict())
+    code = "import pickle, sys; pickle.load(sys.stdin.buffer); print('torch' in sys.modules)"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, input=outcome, capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"

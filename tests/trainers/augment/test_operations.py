@@ -1,0 +1,135 @@
+"""Every operation of AutoAugment against torchvision's own, value by value."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision import transforms
+
+from darkmagic.trainers.augment import affine
+from darkmagic.trainers.augment.autoaugment import (
+    BINS,
+    IMAGENET,
+    autoaugment,
+    draw_policy,
+    magnitudes,
+)
+from darkmagic.trainers.augment.operations import (
+    AFFINE,
+    OPERATIONS,
+    PIXELWISE,
+    SIGNED,
+    apply_policy,
+)
+from darkmagic.trainers.runtime.randomness import generator
+from references import REFERENCE, SHAPES
+
+# A mean summed in another order may fall on the other side of a whole grey level; a place that
+# lies between two pixels may round to either.
+ROUNDING = {"Contrast": 1}
+
+
+def _images(shape: tuple[int, ...], count: int = 2 * BINS) -> Tensor:
+    """Make smooth, noisy, dark, flat and two-level images: histograms of many kinds."""
+    rng = generator(0, "images", *shape)
+    images = torch.randint(0, 256, (count, *shape), generator=rng, dtype=torch.uint8)
+    ramp = torch.linspace(0, 255, shape[2]).to(torch.uint8).expand(shape)
+    images[0] = ramp
+    images[1] = images[1] // 4 + 30
+    images[2] = 77
+    images[3] = torch.where(images[3] > 200, 250, 3)
+    return images
+
+
+def _apply(name: str, images: Tensor, magnitude: Tensor) -> Tensor:
+    if name in AFFINE:
+        size = (images.shape[2], images.shape[3])
+        return affine.affine(images, AFFINE[name](magnitude, size))
+    return PIXELWISE[name](images, magnitude)
+
+
+def _assert_alike(ours: Tensor, theirs: Tensor, name: str) -> None:
+    assert ours.dtype == torch.uint8
+    assert ours.shape == theirs.shape
+    if name in AFFINE:
+        share = (ours != theirs).float().mean().item()
+        assert share < 0.002, f"{name}: {share:.2%} of the pixels differ"
+    else:
+        apart = (ours.int() - theirs.int()).abs().max().item()
+        assert apart <= ROUNDING.get(name, 0), f"{name}: off by {apart} grey levels"
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_matches_torchvision(name: str, shape: tuple[int, int, int]) -> None:
+    """Every bin and both signs, each sample with its own magnitude, in one call."""
+    images = _images(shape)
+    bins = magnitudes(name, shape[1:])
+    magnitude = torch.cat([bins, -bins if name in SIGNED else bins])
+    before = images.clone()
+    ours = _apply(name, images, magnitude)
+    theirs = torch.stack(
+        [REFERENCE[name](i, m) for i, m in zip(images, magnitude.tolist(), strict=True)]
+    )
+    _assert_alike(ours, theirs, name)
+    assert torch.equal(images, before), "the input was changed in place"
+
+
+def test_policy_is_torchvisions() -> None:
+    """The table of 25 pairs is the ImageNet policy as torchvision has it."""
+    reference = transforms.AutoAugment(transforms.AutoAugmentPolicy.IMAGENET).policies
+    ours = [tuple((op, p, m) for op, p, m in pair) for pair in IMAGENET]
+    assert ours == [tuple((op, p, m or 0) for op, p, m in pair) for pair in reference]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_magnitudes_are_torchvisions(name: str) -> None:
+    """The ten magnitudes and whether they have a sign."""
+    space = transforms.AutoAugment()._augmentation_space(BINS, (24, 32))
+    bins, signed = space[name]
+    expected = bins.double() if bins.ndim else torch.zeros(BINS).double()
+    assert torch.equal(magnitudes(name, (24, 32)), expected)
+    assert signed == (name in SIGNED)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_whole_policy_sample_by_sample(shape: tuple[int, int, int]) -> None:
+    """A drawn policy does to each sample what its two operations do, one after the other."""
+    images = _images(shape, count=200)
+    policy = draw_policy(len(images), generator(1, "policy"))
+    ours = apply_policy(images, policy, magnitudes)
+    differing = 0
+    for place, image in enumerate(images):
+        expected = image
+        for stage in range(2):
+            operation = int(policy.operation[place, stage])
+            if operation >= 0:
+                name = OPERATIONS[operation]
+                bins = magnitudes(name, shape[1:])
+                magnitude = bins[policy.bin[place, stage]] * policy.sign[place, stage]
+                expected = REFERENCE[name](expected, magnitude.item())
+        differing += not torch.equal(ours[place], expected)
+    assert differing <= 4, f"{differing} of {len(images)} samples differ"
+
+
+def test_draws_have_the_policys_frequencies() -> None:
+    """Each pair in a 25th of the draws, each operation with its probability, half negative."""
+    policy = draw_policy(50_000, generator(0, "frequencies"))
+    expected = torch.zeros(len(OPERATIONS))
+    for pair in IMAGENET:
+        expected[OPERATIONS.index(pair[0][0])] += pair[0][1] / len(IMAGENET)
+    counts = torch.bincount(policy.operation[:, 0] + 1, minlength=len(OPERATIONS) + 1)[1:]
+    assert torch.allclose(counts / 50_000, expected, atol=0.01)
+    rotated = policy.operation[:, 1] == OPERATIONS.index("Rotate")
+    assert (policy.sign[:, 1][rotated] < 0).float().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_same_generator_same_images_and_samples_differ() -> None:
+    """A seed decides the result; samples of one batch have draws of their own."""
+    image = _images((3, 32, 32))[5]
+    batch = image.expand(64, -1, -1, -1)
+    once = autoaugment(batch, generator(0, "a"))
+    assert torch.equal(once, autoaugment(batch, generator(0, "a")))
+    assert not torch.equal(once, autoaugment(batch, generator(1, "a")))
+    assert len({tuple(i.flatten().tolist()) for i in once}) > 20

@@ -1,0 +1,79 @@
+"""CUDA graphs on a GPU: what a graph trains is what single launches train."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from darkmagic.trainers.train import train
+from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.dropout import Dropout
+from darkmagic.trainers.tricks.optimizer import Adadelta, Muon, RmsProp, Sam, Sgd
+from darkmagic.trainers.tricks.progressive_resizing import ProgressiveResizing
+from graph_recipes import CAPTURABLE, graph_recipe
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+ON_GPU = [*CAPTURABLE, RmsProp(), Adadelta()]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("optimizer", ON_GPU, ids=lambda optimizer: type(optimizer).__name__)
+def test_a_graph_trains_as_single_launches_do(
+    tmp_path: Path, optimizer: Trick, *, moves: bool
+) -> None:
+    """To bf16's rounding of sums whose order a GPU does not promise, averages included."""
+    recipe = graph_recipe(optimizer, moves=moves, device="cuda")
+    weights, results = {}, {}
+    for mode in ("on", "off"):
+        directory = tmp_path / mode
+        directory.mkdir()
+        results[mode] = train(dataclasses.replace(recipe, cuda_graphs=mode, amp="off"), directory)
+        checkpoint = load_checkpoint(directory)
+        assert checkpoint is not None
+        weights[mode] = checkpoint["average"]
+    captured = not (moves and isinstance(optimizer, Sam))
+    assert results["on"].stepping.startswith("graph" if captured else "eager")
+    assert results["off"].stepping.startswith("eager: runtime.cuda_graphs=off")
+    for name, value in weights["on"].items():
+        assert torch.allclose(value, weights["off"][name], rtol=1e-2, atol=1e-3), name
+
+
+def test_dropout_draws_anew_at_every_replay(tmp_path: Path) -> None:
+    """And as it would without a graph."""
+    recipe = graph_recipe(Sgd(0.05), device="cuda")
+    tricks = {**recipe.tricks, "dropout": Dropout(0.5, wider_than=8)}
+    recipe = dataclasses.replace(recipe, tricks=tricks, amp="off")
+    losses = []
+    for mode in ("on", "off"):
+        directory = tmp_path / mode
+        directory.mkdir()
+        losses.append(train(dataclasses.replace(recipe, cuda_graphs=mode), directory).train_loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_what_cannot_be_captured_says_why(tmp_path: Path) -> None:
+    """Images that change their size, optimizers that step by the host, losses that wait."""
+
+    class Waits(Trick):
+        def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            loss = torch.nn.functional.cross_entropy(logits, targets)
+            return loss * (1.0 if loss.item() > 0 else 2.0)
+
+    plain = graph_recipe(Sgd(0.05), device="cuda")
+    cases = {
+        "size": (ProgressiveResizing(), "images change their size"),
+        "loss": (Waits(), "waits for the device"),
+        "optimizer": (Muon(), "numbers of the host"),
+    }
+    for name, (trick, why) in cases.items():
+        tricks = {**plain.tricks, name: trick}
+        (tmp_path / name).mkdir()
+        result = train(dataclasses.replace(plain, tricks=tricks, cuda_graphs="on"), tmp_path / name)
+        assert result.status == "finished"
+        assert result.stepping.startswith("eager")
+        assert why in result.stepping

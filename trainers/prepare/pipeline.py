@@ -1,0 +1,90 @@
+"""From the data set's uint8 images to the batches that the network trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+from darkmagic.trainers.augment.geometry import random_flip
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.batches import Batches
+from darkmagic.trainers.data.prepare import Normalizer
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.randomness import generator
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """Shuffles, crops, flips, augments, scales and mixes, each with draws of its own."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Data,
+        hooks: Hooks,
+        device: torch.device,
+        channels: int,
+        memory_format: torch.memory_format,
+    ) -> None:
+        self._seed = recipe.seed
+        self._shuffle = recipe.shuffle
+        self._data = data
+        self._hooks = hooks
+        scaling = hooks.fit_scaling(data)
+        self._normalize = Normalizer(scaling, channels, device, memory_format)
+        self._train = Batches(
+            data.train, recipe.batch_size, device, workers=recipe.workers, drop_last=True
+        )
+        self._device = device
+        self._workers = recipe.workers
+        self._eval_batch = max(recipe.batch_size, 256)
+        self._val = Batches(data.val, self._eval_batch, device, workers=recipe.workers)
+        every = recipe.epochs * len(self._train)
+        self._total_steps = min(recipe.max_steps or every, every)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training batches in an epoch."""
+        return len(self._train)
+
+    def training_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images (B, C, H, W), scaled, and target probabilities (B, K)."""
+        self._hooks.start_epoch(epoch)
+        crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
+        batches = self._train.epoch(self._order(epoch))
+        for step, (raw, classes) in enumerate(batches, epoch * len(self._train)):
+            images = self._hooks.crop_training(raw, self._data.pad, crops)
+            if self._data.flip:
+                images = random_flip(images, flips)
+            images = self._normalize(self._hooks.augment(images))
+            images = self._hooks.resize(images, min(step / self._total_steps, 1.0))
+            targets = F.one_hot(classes, len(self._data.classes)).to(images.dtype)
+            yield self._hooks.transform_batch(images, targets)
+
+    def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of `training_epoch`, epoch after epoch without end."""
+        for epoch in count():
+            yield from self.training_epoch(epoch)
+
+    def _order(self, epoch: int) -> torch.Generator | None:
+        """Return what draws the epoch's order; None for the data set's own."""
+        if self._shuffle == "never":
+            return None
+        return generator(self._seed, "shuffle", epoch if self._shuffle == "every_epoch" else 0)
+
+    def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images (B, C, H, W), scaled, and classes (B,), in order."""
+        for images, classes in self._val.epoch(None):
+            yield self._normalize(self._hooks.crop_validation(images)), classes
+
+    def test(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the test split as `validation` does; it is read only when this is asked for."""
+        test = Batches(self._data.test, self._eval_batch, self._device, workers=self._workers)
+        for images, classes in test.epoch(None):
+            yield self._normalize(self._hooks.crop_validation(images)), classes
