@@ -55,7 +55,8 @@ def report(
     """Show the comparison of a sweep that has run, or is running."""
     with explained():
         from darkmagic.checklist.errors import UserError, nearest
-        from darkmagic.checklist.report.content import FORMATS, Sort, write_report
+        from darkmagic.checklist.report.content import Sort
+        from darkmagic.checklist.report.write import FORMATS, write_report
         from darkmagic.cli.comparison import comparison_view
         from darkmagic.cli.console import make_console
         from darkmagic.sweeps.orchestrate.report import load_report

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.contrast import contrast
+from darkmagic.checklist.compare.summary import summarise
 from darkmagic.checklist.report.formatting import interval, p_value, points
 from darkmagic.checklist.stats.alpha_spending import ALPHA
-from darkmagic.checklist.stats.robust import summarise
 from darkmagic.cli.blocks import note, plain_table
 
 __all__ = ["compared_view", "summary_view"]

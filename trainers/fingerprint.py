@@ -22,7 +22,7 @@ from darkmagic.trainers.prepare.network import example_batch, make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.memory_format import pick_memory_format
-from darkmagic.trainers.step.training_step import training_step
+from darkmagic.trainers.step.eager import training_step
 
 __all__ = ["SAMPLES", "fingerprint"]
 

@@ -24,7 +24,8 @@ from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
-from darkmagic.trainers.outputs.event_log import CORRECT, EventLog
+from darkmagic.trainers.outputs.event_log import EventLog
+from darkmagic.trainers.outputs.names import CORRECT
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.prepare.trial import Trial
@@ -35,9 +36,8 @@ from darkmagic.trainers.runtime.device import (
     synchronize,
 )
 from darkmagic.trainers.runtime.randomness import derive_seed
-from darkmagic.trainers.step.eager import Step
-from darkmagic.trainers.step.make_step import choose, describe
-from darkmagic.trainers.step.training_step import use_average
+from darkmagic.trainers.step.eager import Step, use_average
+from darkmagic.trainers.step.select import choose, describe
 from darkmagic.trainers.tricks.early_stopping import has_stalled
 
 __all__ = ["train"]

@@ -1,23 +1,20 @@
-"""The report of a sweep: its content, and the formats it is written in."""
+"""What the report of a sweep says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
-from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.report.advice import Advice, advise
 from darkmagic.checklist.report.curves import Curve
 from darkmagic.checklist.report.notes import footer
 from darkmagic.checklist.report.published import Published, published_effects
 
-__all__ = ["FORMATS", "Report", "Sort", "write_report"]
-
-FORMATS = ("md", "html", "tex", "csv", "json")
+__all__ = ["Report", "Sort"]
 
 
 class Sort(StrEnum):
@@ -84,25 +81,3 @@ class Report:
             elif (effect.against, effect.option) == (row.option, against):
                 found.append(effect.reversed())
         return found
-
-
-def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
-    """Return `report` in one of `FORMATS`. Raises `UserError` for another.
-
-    `drawn` are its plots, where they have been drawn before.
-    """
-    from darkmagic.checklist.report.writers import data as report_data
-    from darkmagic.checklist.report.writers import html as report_html
-    from darkmagic.checklist.report.writers import latex as report_latex
-    from darkmagic.checklist.report.writers import markdown as report_markdown
-
-    writers: dict[str, Callable[[Report], str]] = {
-        "md": report_markdown.to_markdown,
-        "html": partial(report_html.to_html, drawn=drawn),
-        "tex": report_latex.to_latex,
-        "csv": report_data.to_csv,
-        "json": report_data.to_json,
-    }
-    if form not in writers:
-        raise UserError(f"no report format {form!r}; " + nearest(form, writers))
-    return writers[form](report)

@@ -1,4 +1,4 @@
-"""One table over many experiments: robust summaries of small numbers of runs on several tasks.
+"""Robust summaries of small numbers of runs on several tasks.
 
 Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
 (NeurIPS, arXiv 2108.13264), sections 4.2 and 4.3: the interquartile mean over all runs of all
@@ -9,16 +9,12 @@ experiment's own baseline, so that experiments of different difficulty can be av
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.rows import Interval
-
-__all__ = ["Summary", "interquartile_mean", "probability_of_improvement", "summarise"]
+__all__ = ["Estimate", "bootstrap", "interquartile_mean", "probability_of_improvement"]
 
 Array = NDArray[np.float64]
 RESAMPLES = 4000
@@ -26,19 +22,12 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Summary:
-    """A trial over `experiments`. `gain` is an interquartile mean in points, `improvement` the
-    probability in [0, 1] that one of its runs beats one of the baseline's; intervals are 95 %.
-    """
+class Estimate:
+    """A value with the ends of its 95 % interval."""
 
-    name: str
-    section: str
-    experiments: int
-    runs: int
-    gain: float
-    gain_interval: Interval
-    improvement: float
-    improvement_interval: Interval
+    value: float
+    low: float
+    high: float
 
 
 def interquartile_mean(scores: Array) -> Array:
@@ -57,43 +46,17 @@ def probability_of_improvement(own: Array, baseline: Array) -> Array:
     return np.asarray((larger + 0.5 * equal).mean((-2, -1)))
 
 
-def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
-    """Return a summary of every trial that has runs in `comparisons`, largest gain first."""
-    sections = {row.name: row.section for c in comparisons.values() for row in c.tricks}
-    found = []
-    for name, section in sections.items():
-        own, baseline = _runs_of(name, comparisons.values())
-        if own:
-            found.append(_summary(name, section, own, baseline))
-    return sorted(found, key=lambda summary: -summary.gain)
+def bootstrap(own: list[Array], baseline: list[Array]) -> tuple[Estimate, Estimate]:
+    """Return the gain in points, and the probability of improvement in [0, 1].
 
-
-def _runs_of(name: str, comparisons: Iterable[Comparison]) -> tuple[list[Array], list[Array]]:
-    own, baseline = [], []
-    for comparison in comparisons:
-        rows = {row.name: row for row in comparison.tricks}
-        base = comparison.baseline.accuracies
-        if name in rows and rows[name].accuracies and base:
-            own.append(np.array(list(rows[name].accuracies.values())))
-            baseline.append(np.array(list(base.values())))
-    return own, baseline
-
-
-def _summary(name: str, section: str, own: list[Array], baseline: list[Array]) -> Summary:
+    Both lists have an array of accuracies in percent, (runs,), for each experiment.
+    """
     rng = np.random.default_rng(SEED)
     drawn_own = [_resampled(runs, rng) for runs in own]
     drawn_base = [_resampled(runs, rng) for runs in baseline]
-    gain, gains = _gain(own, baseline), _gain(drawn_own, drawn_base)
-    better, betters = _improvement(own, baseline), _improvement(drawn_own, drawn_base)
-    return Summary(
-        name=name,
-        section=section,
-        experiments=len(own),
-        runs=sum(len(runs) for runs in own),
-        gain=float(gain),
-        gain_interval=_percentiles(gains),
-        improvement=float(better),
-        improvement_interval=_percentiles(betters),
+    return (
+        _estimate(_gain(own, baseline), _gain(drawn_own, drawn_base)),
+        _estimate(_improvement(own, baseline), _improvement(drawn_own, drawn_base)),
     )
 
 
@@ -112,6 +75,6 @@ def _improvement(own: list[Array], baseline: list[Array]) -> Array:
     return np.asarray(np.mean([probability_of_improvement(*pair) for pair in pairs], axis=0))
 
 
-def _percentiles(values: Array) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5]).tolist()
-    return Interval(low, high)
+def _estimate(value: Array, resampled: Array) -> Estimate:
+    low, high = np.percentile(resampled, [2.5, 97.5]).tolist()
+    return Estimate(float(value), low, high)

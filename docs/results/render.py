@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from darkmagic.checklist.report.content import write_report
 from darkmagic.checklist.report.plots.all import draw_plots
 from darkmagic.checklist.report.plots.style import standalone
+from darkmagic.checklist.report.write import write_report
 from darkmagic.cli.comparison import comparison_view
 from darkmagic.sweeps.orchestrate.report import load_report
 

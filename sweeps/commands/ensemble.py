@@ -15,7 +15,7 @@ from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.paths import read_result
 from darkmagic.trainers.errors import first_line
-from darkmagic.trainers.outputs.event_log import RESULT
+from darkmagic.trainers.outputs.names import RESULT
 
 if TYPE_CHECKING:
     from darkmagic.trainers.ensemble import Ensemble

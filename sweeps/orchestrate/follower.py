@@ -22,7 +22,8 @@ from darkmagic.sweeps.orchestrate.trial_state import Entry
 from darkmagic.sweeps.track.schema import EVENTS_SENT, epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events, read_result
-from darkmagic.trainers.outputs.event_log import RESULT, write_json
+from darkmagic.trainers.outputs.json_file import write_json
+from darkmagic.trainers.outputs.names import RESULT
 
 __all__ = ["Orchestrator"]
 

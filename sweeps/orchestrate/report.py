@@ -13,8 +13,9 @@ from pathlib import Path
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.report.content import FORMATS, Report, Sort, write_report
+from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
+from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import rules_from
 from darkmagic.sweeps.track.schema import CHECKLIST, OVERRIDES, RULES, WORDS

@@ -25,7 +25,7 @@ from darkmagic.sweeps.track.schema import (
 )
 from darkmagic.sweeps.track.tracker import TrackedRun
 from darkmagic.sweeps.trial.paths import FINAL, read_events, read_result
-from darkmagic.trainers.outputs.event_log import CORRECT
+from darkmagic.trainers.outputs.names import CORRECT
 
 __all__ = ["Entry", "derive_job_config"]
 

@@ -17,7 +17,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.track.cards import CARDS, read_cards
 from darkmagic.sweeps.track.schema import EXPERIMENT, KIND, PARENT, VAL_IMAGES, record_of
 from darkmagic.sweeps.track.store import search_runs
-from darkmagic.trainers.outputs.event_log import CORRECT
+from darkmagic.trainers.outputs.names import CORRECT
 
 __all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
 

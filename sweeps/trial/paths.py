@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from darkmagic.trainers.outputs.event_log import EVENTS, RESULT
+from darkmagic.trainers.outputs.names import EVENTS, RESULT
 
 __all__ = [
     "FINAL",

@@ -20,14 +20,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from darkmagic.sweeps.launch.local.pool import RETRIED
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, read_result
+from darkmagic.sweeps.trial.task import RETRY_REASON
 from darkmagic.trainers.hooks import refuse_conflicts
-from darkmagic.trainers.outputs.checkpoint import CHECKPOINT
-from darkmagic.trainers.outputs.event_log import RESULT, EventLog, cache_folder, write_json
+from darkmagic.trainers.outputs.event_log import EventLog
+from darkmagic.trainers.outputs.json_file import write_json
+from darkmagic.trainers.outputs.names import CHECKPOINT, RESULT
 from darkmagic.trainers.outputs.result import Result
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.cache import cache_folder
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
@@ -53,10 +55,10 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
         _log_to(directory / "log.txt")
     (directory / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False))
     start = {"type": "start", "pid": os.getpid(), "time": time.time()}
-    EventLog(directory).append({**start, "retried": os.environ.get(RETRIED, "")})
+    EventLog(directory).append({**start, "retried": os.environ.get(RETRY_REASON, "")})
     result = _outcome(resolved, directory)
-    if RETRIED in os.environ:
-        again = f"trained again, alone: {os.environ[RETRIED]}"
+    if RETRY_REASON in os.environ:
+        again = f"trained again, alone: {os.environ[RETRY_REASON]}"
         reason = f"{result.reason}; {again}" if result.reason else again
         result = dataclasses.replace(result, reason=reason)
     write_json(directory / RESULT, result.as_dict())

@@ -23,7 +23,7 @@ from darkmagic.trainers.runtime.device import synchronize
 from darkmagic.trainers.step import compile as compilation
 from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import Step
-from darkmagic.trainers.step.make_step import make_eager
+from darkmagic.trainers.step.select import make_eager
 from harness.cifar_trials import WORKLOADS, make_recipe
 from harness.machine import versions
 from harness.table import Row, arguments, compared, publish, unmeasured

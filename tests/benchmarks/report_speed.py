@@ -19,13 +19,13 @@ import numpy as np
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.plan import expand, plan_seeds
-from darkmagic.checklist.report.content import write_report
+from darkmagic.checklist.report.write import write_report
 from darkmagic.cli.comparison import comparison_view
 from darkmagic.cli.console import make_console
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.track.schema import CHECKLIST, REASON, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.track.tracker import Tracker
-from darkmagic.trainers.outputs.event_log import CORRECT
+from darkmagic.trainers.outputs.names import CORRECT
 from harness.machine import versions
 from harness.table import Row, arguments, limited, publish
 from harness.turns import take_turns

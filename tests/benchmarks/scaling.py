@@ -104,7 +104,7 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
     from darkmagic.sweeps.orchestrate.sweep import flatten
     from darkmagic.sweeps.track.schema import CHECKLIST, STATUS, result_metrics
     from darkmagic.sweeps.track.tracker import Tracker
-    from darkmagic.trainers.outputs.event_log import CORRECT
+    from darkmagic.trainers.outputs.names import CORRECT
 
     rng = np.random.default_rng(0)
     tracker = Tracker(uri, "many", folder / "artifacts")

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from darkmagic.checklist.report.content import write_report
+from darkmagic.checklist.report.write import write_report
 from records import SMALL, report_of, simulated
 
 SHOTS = os.environ.get("DARKMAGIC_SHOTS")

@@ -21,7 +21,7 @@ from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.prepare.network import make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.step.training_step import training_step
+from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import Trick
 from every_option import ADDED, BASE, BESIDE, EVERY, OPTIONS
 

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from darkmagic.trainers.outputs.event_log import cache_folder
+from darkmagic.trainers.runtime.cache import cache_folder
 
 __all__ = ["Decoder", "ImageFiles", "decode_all"]
 

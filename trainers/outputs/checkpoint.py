@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-__all__ = ["CHECKPOINT", "load_checkpoint", "save_checkpoint"]
+from darkmagic.trainers.outputs.names import CHECKPOINT
 
-CHECKPOINT = "checkpoint.pt"
+__all__ = ["load_checkpoint", "save_checkpoint"]
 
 
 def save_checkpoint(directory: Path, state: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from darkmagic.trainers.runtime.device import (
     reset_peak_memory,
     synchronize,
 )
-from darkmagic.trainers.step.training_step import training_step
+from darkmagic.trainers.step.eager import training_step
 
 __all__ = ["Pace", "check_speed", "measure_pace"]
 

@@ -8,7 +8,7 @@ import time
 import torch
 
 from darkmagic.trainers.preflight.setup import Setup
-from darkmagic.trainers.step.training_step import training_step
+from darkmagic.trainers.step.eager import training_step
 
 __all__ = ["Steps"]
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.errors import named
 from darkmagic.trainers.step.eager import EagerStep
 from darkmagic.trainers.step.rewind import Rewind
-from darkmagic.trainers.step.select import PAYS, ROUNDS, measure
+from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure
 
 __all__ = ["architecture_key", "compile_if_faster"]
 
@@ -69,6 +69,6 @@ def compile_if_faster(
     ][1:]
     rewind.restore()
     times = min(pair[0] for pair in pairs) / min(pair[1] for pair in pairs)
-    if times < PAYS:
+    if times < MIN_SPEEDUP:
         return eager, f"not compiled: that is {times:.2f} times as fast"
     return step, f"compiled: {times:.2f} times as fast"

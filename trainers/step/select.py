@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from darkmagic.trainers.runtime.device import synchronize
+from darkmagic.trainers.outputs.event_log import EventLog
+from darkmagic.trainers.prepare.trial import Trial
+from darkmagic.trainers.runtime.cache import cache_folder
+from darkmagic.trainers.step.compile import compile_if_faster
+from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import EagerStep, Step
 from darkmagic.trainers.step.rewind import Rewind
-from darkmagic.trainers.step.tensor_schedule import NotCapturable
+from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedule, prepare_optimizer
+from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure
 
-__all__ = ["Capture", "Choice", "choose_step", "decide", "measure"]
+__all__ = ["Capture", "Choice", "choose", "choose_step", "decide", "describe", "make_eager"]
 
-PAYS = 1.05  # times as fast; less is noise, and a graph holds memory
-FEWEST_STEPS = 200  # of a trial that is worth measuring
-LONG_STEP = 0.05  # seconds; launches take a few milliseconds of a step
-ROUNDS, STEPS = 3, 5
+MIN_STEPS = 200
+"""Of a trial that is worth measuring."""
+LONG_STEP_SECONDS = 0.05
+"""Launches take a few milliseconds of a step."""
+NO_GPU = "there is no GPU"
 
 Capture = Callable[[EagerStep, Tensor, Tensor], Step]
 
@@ -40,19 +45,74 @@ class Choice:
 def decide(eager_seconds: float, graph_seconds: float) -> Choice:
     """Return the faster of the two; eager where it is close."""
     times = eager_seconds / graph_seconds
-    used = "graph" if times >= PAYS else "eager"
+    used = "graph" if times >= MIN_SPEEDUP else "eager"
     why = f"a graph is {times:.2f} times as fast as single launches"
     return Choice(used, why, eager_seconds, graph_seconds)
 
 
-def measure(step: Step, images: Tensor, targets: Tensor, device: torch.device) -> float:
-    """Return the seconds that a step takes, of `STEPS` in a row."""
-    synchronize(device)
-    started = time.perf_counter()
-    for _ in range(STEPS):
-        step(images, targets, 0.0)
-    synchronize(device)
-    return (time.perf_counter() - started) / STEPS
+def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
+    """Return the trial's step, and why it could not be captured, if something speaks against.
+
+    On a GPU rates are tensors where the optimizer takes them so, whether there will be a graph
+    or not: both then compute the same.
+    """
+    schedule: TensorSchedule | None = None
+    problem: str | None = NO_GPU
+    if trial.device.type == "cuda":
+        prepare_optimizer(trial.optimizer, trial.device)
+        try:
+            schedule = TensorSchedule(
+                trial.optimizer, trial.device, decay_moves=trial.hooks.decay_moves
+            )
+            problem = "images change their size" if trial.hooks.resizes else None
+        except NotCapturable as finding:
+            problem = str(finding)
+    eager = EagerStep(
+        network=trial.network,
+        forward=trial.network,
+        optimizer=trial.optimizer,
+        hooks=trial.hooks,
+        average=trial.average,
+        device=trial.device,
+        amp=trial.recipe.amp,
+        clip_grad_norm=trial.recipe.clip_grad_norm,
+        schedule=schedule,
+    )
+    return eager, problem
+
+
+def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) -> tuple[Step, str]:
+    """Return how to take the trial's `steps` from `epoch` on, and the words for it.
+
+    What was measured, and why a graph was not taken, is an event of `log`.
+    """
+    eager, problem = make_eager(trial)
+    recipe = trial.recipe
+    if problem == NO_GPU and not recipe.compile:
+        return eager, "eager"
+    trial.network.train()
+    images, targets = _first_batch(trial, epoch)
+    found: dict[str, Any] = {"type": "stepping"}
+    if recipe.compile:
+        cache = cache_folder(recipe.cache)
+        eager, found["compile"] = compile_if_faster(eager, images, targets, cache)
+    step, choice = choose_step(
+        eager,
+        images,
+        targets,
+        mode=recipe.cuda_graphs,
+        problem=problem,
+        steps=steps,
+        capture=GraphedStep,
+    )
+    words = f"{choice}; {found['compile']}" if recipe.compile else str(choice)
+    if log is not None:
+        seconds = {
+            "eager_seconds": choice.eager_seconds,
+            "graph_seconds": choice.graph_seconds,
+        }
+        log.append({**found, "used": choice.used, "why": choice.why, **seconds})
+    return step, words
 
 
 def choose_step(
@@ -72,7 +132,7 @@ def choose_step(
     """
     if mode == "off":
         problem = "runtime.cuda_graphs=off"
-    elif problem is None and mode == "auto" and steps < FEWEST_STEPS:
+    elif problem is None and mode == "auto" and steps < MIN_STEPS:
         problem = f"{steps} steps are too few to measure"
     if problem is not None:
         return eager, Choice("eager", problem)
@@ -98,7 +158,7 @@ def _refuse_long(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
     """Raise `NotCapturable` for steps beside which launches are nothing."""
     measure(eager, images, targets, eager.device)  # warms up
     seconds = measure(eager, images, targets, eager.device)
-    if seconds > LONG_STEP:
+    if seconds > LONG_STEP_SECONDS:
         raise NotCapturable(
             f"a step takes {1000 * seconds:.0f} ms, of which launches are a small part"
         )
@@ -111,3 +171,17 @@ def _race(eager: EagerStep, graph: Step, images: Tensor, targets: Tensor) -> Cho
         for _ in range(ROUNDS)
     ]
     return decide(min(pair[0] for pair in pairs), min(pair[1] for pair in pairs))
+
+
+def describe(step: Step, words: str) -> str:
+    """Return `words`, with the batches that did not fit the graph."""
+    odd = step.odd_batches if isinstance(step, GraphedStep) else 0
+    return f"{words}; {odd} batches of another shape eagerly" if odd else words
+
+
+def _first_batch(trial: Trial, epoch: int) -> tuple[Tensor, Tensor]:
+    """Return the batch that training is about to begin with; it is drawn anew then."""
+    batches = trial.pipeline.training_epoch(epoch)
+    images, targets = next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    return images, targets

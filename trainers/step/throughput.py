@@ -12,7 +12,7 @@ import torch
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.device import idle_memory_bytes, peak_memory_bytes, synchronize
-from darkmagic.trainers.step.make_step import choose
+from darkmagic.trainers.step.select import choose
 
 __all__ = ["Rate", "measure_rate"]
 

@@ -24,7 +24,7 @@ import cloudpickle
 
 __all__ = ["Job", "start", "warm_up"]
 
-PRELOAD = ["darkmagic.sweeps.launch.local.preload_start", "darkmagic.sweeps.launch.local.preload"]
+PRELOAD = ["darkmagic.sweeps.launch.local.preload"]
 
 
 class Job:

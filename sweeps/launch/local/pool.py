@@ -12,11 +12,9 @@ from typing import Any
 
 from darkmagic.sweeps.launch.devices import Lease
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.trial.task import RETRY_REASON
 
-__all__ = ["RETRIED", "Call", "Ended", "run_calls"]
-
-RETRIED = "DARKMAGIC_RETRIED"
-"""In the environment of a call that is made again: why it is, in words."""
+__all__ = ["Call", "Ended", "run_calls"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def run_calls(
 def _start(call: Call, leases: tuple[Lease, ...], why: str = "") -> _Running:
     lease = leases[0]
     if why:
-        lease = replace(lease, extra={**lease.extra, RETRIED: why})
+        lease = replace(lease, extra={**lease.extra, RETRY_REASON: why})
     job = fork_server.start(call.function, *call.args, env=lease.env, threads=lease.threads)
     return _Running(job, leases, time.monotonic())
 

@@ -1,17 +1,20 @@
 """What the fork server imports before it forks. Nothing here may start CUDA or a thread pool.
 
-`worker_start` comes before it, and keeps the garbage collector from walking all this.
+The garbage collector is off while this is imported, and then told to leave it all alone: Python's
+own advice for processes that fork (https://docs.python.org/3/library/gc.html#gc.freeze).
 `torch._dynamo` is what torch's optimizers import at their first step: two seconds in every child.
 """
 
 import atexit
 import gc
 
-import torch._dynamo  # noqa: F401
-from hydra.core.plugins import Plugins
+gc.disable()  # before the imports, which it would walk again and again
 
-import darkmagic.sweeps.trial.run
-import darkmagic.trainers.fingerprint  # noqa: F401
+import torch._dynamo  # noqa: E402, F401
+from hydra.core.plugins import Plugins  # noqa: E402
+
+import darkmagic.sweeps.trial.run  # noqa: E402
+import darkmagic.trainers.fingerprint  # noqa: E402, F401
 
 Plugins.instance()  # its scan takes longer than the rest of a child's start
 gc.freeze()  # children neither walk nor copy what was imported

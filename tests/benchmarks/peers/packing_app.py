@@ -16,7 +16,8 @@ def train_one(config: DictConfig) -> float:
     import yaml
 
     from darkmagic.sweeps.trial.run import make_recipe
-    from darkmagic.trainers.outputs.event_log import EventLog, write_json
+    from darkmagic.trainers.outputs.event_log import EventLog
+    from darkmagic.trainers.outputs.json_file import write_json
     from darkmagic.trainers.train import train
 
     folder = Path(config.folder)

@@ -9,11 +9,8 @@ from scipy import stats
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.confirmation import confirm
 from darkmagic.checklist.compare.contrast import contrast
-from darkmagic.checklist.stats.robust import (
-    interquartile_mean,
-    probability_of_improvement,
-    summarise,
-)
+from darkmagic.checklist.compare.summary import summarise
+from darkmagic.checklist.stats.robust import interquartile_mean, probability_of_improvement
 from records import SMALL, record, simulated, swept
 
 OWN = np.array([[1.32, 0.19, 0.41], [-0.98, -0.71, 0.12], [0.51, 0.18, 0.16],

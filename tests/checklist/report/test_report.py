@@ -14,11 +14,11 @@ import jsonschema
 import pytest
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.report.content import FORMATS, write_report
 from darkmagic.checklist.report.curves import Curve, curve, thinned
 from darkmagic.checklist.report.formatting import p_value, points
 from darkmagic.checklist.report.plots.all import draw_plots
 from darkmagic.checklist.report.plots.style import standalone
+from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.report.writers.latex import escape
 from records import SMALL, hostile_report, report_of, simulated, swept
 

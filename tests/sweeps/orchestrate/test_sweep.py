@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.report.content import FORMATS, write_report
+from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.sweeps.compose.overrides import check_words
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.orchestrate.finish import finish

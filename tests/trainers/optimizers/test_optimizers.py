@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.runtime.randomness import generator
-from darkmagic.trainers.step.training_step import training_step
+from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import ParamGroup, Trick
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import (

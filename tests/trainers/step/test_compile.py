@@ -20,7 +20,7 @@ from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step import compile as compilation
 from darkmagic.trainers.step.compile import architecture_key, compile_if_faster
-from darkmagic.trainers.step.make_step import make_eager
+from darkmagic.trainers.step.select import make_eager
 from darkmagic.trainers.train import train
 from darkmagic.trainers.tricks.optimizer import Sgd
 

@@ -12,9 +12,8 @@ from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step import select as choose_step_module
 from darkmagic.trainers.step.eager import EagerStep, Step
-from darkmagic.trainers.step.make_step import make_eager
 from darkmagic.trainers.step.rewind import Rewind
-from darkmagic.trainers.step.select import FEWEST_STEPS, choose_step, decide
+from darkmagic.trainers.step.select import MIN_STEPS, choose_step, decide, make_eager
 from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedule
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
@@ -145,7 +144,7 @@ def _itself(eager: EagerStep, images: torch.Tensor, targets: torch.Tensor) -> St
     [
         ("off", None, 1000, _itself, "eager: runtime.cuda_graphs=off"),
         ("on", "images change their size", 1000, _itself, "eager: images change their size"),
-        ("auto", None, FEWEST_STEPS - 1, _itself, "eager: 199 steps are too few to measure"),
+        ("auto", None, MIN_STEPS - 1, _itself, "eager: 199 steps are too few to measure"),
         ("auto", None, 1000, _refuse, "eager: a step waits for the device: called item"),
         ("on", None, 3, _refuse, "eager: a step waits for the device: called item"),
         ("on", None, 3, _itself, "graph: runtime.cuda_graphs=on"),

@@ -16,7 +16,7 @@ from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, ca
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.trainers.outputs.event_log import write_json
+from darkmagic.trainers.outputs.json_file import write_json
 
 __all__ = ["PACKING", "find_packing", "keep_packing", "leased"]
 

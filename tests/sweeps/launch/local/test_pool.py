@@ -14,8 +14,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.local.launcher import _blame
-from darkmagic.sweeps.launch.local.pool import RETRIED, Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
 from darkmagic.sweeps.orchestrate.progress import SilentView
+from darkmagic.sweeps.trial.task import RETRY_REASON
 from sweeping import TINY, own_config
 
 
@@ -26,7 +27,7 @@ def _crowded(folder: str, name: str) -> str | None:
     time.sleep(0.3)
     beside = len(list(Path(folder).glob("*"))) - 1
     here.unlink()
-    return None if RETRIED not in os.environ else f"{beside} {os.environ[RETRIED]}"
+    return None if RETRY_REASON not in os.environ else f"{beside} {os.environ[RETRY_REASON]}"
 
 
 def _if_crowded(ended: Ended) -> str | None:

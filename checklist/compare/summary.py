@@ -1,0 +1,69 @@
+"""One table over many experiments: a trial's gain on several tasks, with few runs of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkmagic.checklist.compare.comparison import Comparison
+from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.stats.robust import bootstrap
+
+__all__ = ["Summary", "summarise"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A trial over `experiments`. `gain` is an interquartile mean in points, `improvement` the
+    probability in [0, 1] that one of its runs beats one of the baseline's; intervals are 95 %.
+    """
+
+    name: str
+    section: str
+    experiments: int
+    runs: int
+    gain: float
+    gain_interval: Interval
+    improvement: float
+    improvement_interval: Interval
+
+
+def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
+    """Return a summary of every trial that has runs in `comparisons`, largest gain first."""
+    sections = {row.name: row.section for c in comparisons.values() for row in c.tricks}
+    found = []
+    for name, section in sections.items():
+        own, baseline = _runs_of(name, comparisons.values())
+        if own:
+            found.append(_summary(name, section, own, baseline))
+    return sorted(found, key=lambda summary: -summary.gain)
+
+
+def _runs_of(name: str, comparisons: Iterable[Comparison]) -> tuple[list[Array], list[Array]]:
+    own, baseline = [], []
+    for comparison in comparisons:
+        rows = {row.name: row for row in comparison.tricks}
+        base = comparison.baseline.accuracies
+        if name in rows and rows[name].accuracies and base:
+            own.append(np.array(list(rows[name].accuracies.values())))
+            baseline.append(np.array(list(base.values())))
+    return own, baseline
+
+
+def _summary(name: str, section: str, own: list[Array], baseline: list[Array]) -> Summary:
+    gain, better = bootstrap(own, baseline)
+    return Summary(
+        name=name,
+        section=section,
+        experiments=len(own),
+        runs=sum(len(runs) for runs in own),
+        gain=gain.value,
+        gain_interval=Interval(gain.low, gain.high),
+        improvement=better.value,
+        improvement_interval=Interval(better.low, better.high),
+    )

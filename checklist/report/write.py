@@ -1,0 +1,32 @@
+"""A report in the format that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.report.content import Report
+
+__all__ = ["FORMATS", "write_report"]
+
+FORMATS = ("md", "html", "tex", "csv", "json")
+
+
+def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
+    """Return `report` in one of `FORMATS`. Raises `UserError` for another.
+
+    `drawn` are its plots, where they have been drawn before.
+    """
+    from darkmagic.checklist.report.writers import data, html, latex, markdown
+
+    writers: dict[str, Callable[[Report], str]] = {
+        "md": markdown.to_markdown,
+        "html": partial(html.to_html, drawn=drawn),
+        "tex": latex.to_latex,
+        "csv": data.to_csv,
+        "json": data.to_json,
+    }
+    if form not in writers:
+        raise UserError(f"no report format {form!r}; " + nearest(form, writers))
+    return writers[form](report)

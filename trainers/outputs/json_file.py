@@ -1,0 +1,24 @@
+"""JSON files that are whole or not there, and that hold no NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["finite", "write_json"]
+
+
+def finite(value: Any) -> Any:
+    """JSON has no NaN or infinity: say them as null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` so that `path` is either whole or not there."""
+    temporary = path.with_name(path.name + ".part")
+    content = {key: finite(value) for key, value in content.items()}
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)

@@ -1,0 +1,13 @@
+"""The names of the files in a trial's directory. Imports nothing, so that who only reads needs no
+torch.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CHECKPOINT", "CORRECT", "EVENTS", "RESULT"]
+
+CHECKPOINT = "checkpoint.pt"
+EVENTS = "events.jsonl"
+RESULT = "result.json"
+CORRECT = "val_correct.npy"
+"""Which validation images were right: one bit an image, as numpy's `packbits` gives them."""

@@ -1,0 +1,17 @@
+"""Where this machine keeps what trials share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["cache_folder"]
+
+
+def cache_folder(named: str | Path | None) -> Path:
+    """Return the folder of decoded images, upstream weights and compiled code.
+
+    Where none is `named` it is the user's: $XDG_CACHE_HOME/darkmagic, or ~/.cache/darkmagic.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    return (Path(named) if named else base / "darkmagic").expanduser().absolute()
