@@ -63,7 +63,7 @@ class TrialRecord:
     classes: int | None = None
     images: int | None = None  # in the validation set
     epochs: int | None = None  # trained
-    watched: tuple[str, ...] = ()  # what its losses tell of how it trained
+    training_notes: tuple[str, ...] = ()  # what its losses tell of how it trained
     test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.confirm import confirm
-from darkmagic.cli.errors import explained, interruptible
-from darkmagic.cli.looking import looking
-from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+from darkmagic.cli.errors import cli_errors, interruptible
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
 from darkmagic.cli.power import power
 from darkmagic.cli.preflight import stop_before_training
+from darkmagic.cli.read_only import read_only
 
 __all__ = ["app"]
 
@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one b
 @app.command("list", epilog="Example: darkmagic checklist list")
 def list_checklists(config_dir: ConfigDirs = None) -> None:
     """Show the checklists: their tricks and options."""
-    with explained(), looking():
+    with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.table import checklist_table
         from darkmagic.sweeps.api import checklists
@@ -43,7 +43,7 @@ def plan(
     ] = False,
 ) -> None:
     """Show the trials that `run` would train, and what each changes."""
-    with explained(), looking():
+    with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.table import plan_table
         from darkmagic.sweeps import api
@@ -83,15 +83,15 @@ def run(
     Goes on with an experiment of the same name: what is trained is not trained again. Exits
     with 1 when a trial failed, and with 2 when a check before training says stop.
     """
-    with explained():
+    with cli_errors():
         from darkmagic.sweeps import api
 
-        words = all_words(overrides, name, out)
+        words = all_overrides(overrides, name, out)
         again = shlex.join(["darkmagic", *sys.argv[1:]])
         with interruptible(again):
             if dry_run:
                 api.plan(words, config_dir or ())  # what the user wrote is checked as it is
-                with api.dry_run_words(words) as dry_words:
+                with api.dry_run_overrides(words) as dry_words:
                     failed = _run(dry_words, config_dir or (), dry_run=True)
             else:
                 if not skip_preflight:

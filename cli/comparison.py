@@ -64,7 +64,7 @@ def comparison_view(
             table.add_section()
             table.add_row(Text(section, style="bold"))
         table.add_row(*(column.cell(row) for column in columns))
-    marked = width >= MEDIUM and any(row.unbeaten for row in report.rows)
+    marked = width >= MEDIUM and any(row.on_pareto_front for row in report.rows)
     below = map(note, endings(report.comparison)) if alone else _below(report, marked=marked)
     return Group(table, *below)
 
@@ -84,7 +84,9 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
         yield _Column("every run, %", lambda row: Text(values(row)), right=False)
     else:
         yield from _costs(width, has_intervals=has_intervals)
-    yield _Column("verdict", lambda row: Text(row.said, STYLES.get(row.verdict, "")), right=False)
+    yield _Column(
+        "verdict", lambda row: Text(row.verdict_text, STYLES.get(row.verdict, "")), right=False
+    )
     if width >= WIDE:
         yield _Column("published", lambda row: Text(_published(report, row)))
 
@@ -109,7 +111,7 @@ def _published(report: Report, row: Row) -> str:
 
 def _name(row: Row, *, mark: bool) -> Text:
     text = Text(row.name, style="bold" if row.trick is None else "")
-    return text.append(" *", style="bold") if row.unbeaten and mark else text
+    return text.append(" *", style="bold") if row.on_pareto_front and mark else text
 
 
 def _bar(row: Row, reach: float) -> Text:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkmagic.cli.errors import explained, interruptible
-from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+from darkmagic.cli.errors import cli_errors, interruptible
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,14 +34,14 @@ def confirm(
 
     Give the overrides of the sweep. Says too whether the winners' gains add up.
     """
-    with explained():
+    with cli_errors():
         from rich.text import Text
 
         from darkmagic.cli.console import make_console
         from darkmagic.cli.progress import make_view
         from darkmagic.sweeps.commands.confirm import confirm_winners
 
-        words = all_words(overrides, name, out)
+        words = all_overrides(overrides, name, out)
         again = shlex.join(["darkmagic", *sys.argv[1:]])
         with interruptible(again), make_view(make_console(stderr=True)) as view:
             confirmed = confirm_winners(words, view, config_dir or (), take=take or (), seeds=seeds)

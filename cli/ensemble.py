@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkmagic.cli.errors import explained
+from darkmagic.cli.errors import cli_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,19 +37,21 @@ def ensemble(
     ] = "auto",
 ) -> None:
     """Average the predictions of trained runs: gain, agreement and calibration."""
-    with explained():
+    with cli_errors():
         from rich.text import Text
 
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.cli.console import make_console
         from darkmagic.sweeps.commands import ensemble as ensembling
 
-        if of not in list(ensembling.Of):
-            raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(ensembling.Of)))
+        if of not in list(ensembling.EnsembleKind):
+            raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(ensembling.EnsembleKind)))
         if split not in ("val", "test"):
             raise UserError(f"no split {split!r}; choose val or test")
         folder = ensembling.trained_experiment(out.absolute(), experiment)
-        members = ensembling.choose_members(folder, of=ensembling.Of(of), trial=trial, count=count)
+        members = ensembling.choose_members(
+            folder, of=ensembling.EnsembleKind(of), trial=trial, count=count
+        )
         console = make_console()
         with make_console(stderr=True).status("predicting"):
             place = int(devices) if devices.isdigit() else devices

@@ -9,18 +9,18 @@ from types import FrameType
 
 import typer
 
-__all__ = ["Settings", "explained", "interruptible"]
+__all__ = ["Settings", "cli_errors", "interruptible"]
 
 
 class Settings:
     """What holds for the whole process."""
 
     debug = False  # set by the option before the command
-    only_looked = False  # the command leaves nothing to tidy up
+    only_read = False  # the command leaves nothing to tidy up
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
+def cli_errors() -> Iterator[None]:
     """Turn errors into one line on stderr: exit code 2 for the user's, 1 for ours."""
     from darkmagic.checklist.errors import UserError
     from darkmagic.cli.console import make_console

@@ -9,8 +9,8 @@ import typer
 from darkmagic.cli import checklist
 from darkmagic.cli.ensemble import ensemble
 from darkmagic.cli.errors import Settings
-from darkmagic.cli.looking import ending_at_once
 from darkmagic.cli.preflight import preflight
+from darkmagic.cli.read_only import exit_fast
 from darkmagic.cli.report import report
 from darkmagic.cli.train import train
 from darkmagic.cli.tricks import tricks
@@ -54,4 +54,4 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    ending_at_once(app)
+    exit_fast(app)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ConfigDirs", "Name", "Out", "Overrides", "all_words"]
+__all__ = ["ConfigDirs", "Name", "Out", "Overrides", "all_overrides"]
 
 Overrides = Annotated[
     list[str] | None,
@@ -28,7 +28,7 @@ Out = Annotated[
 ]
 
 
-def all_words(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:
+def all_overrides(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:
     """Return the overrides with what the options stand for."""
     words = list(overrides or [])
     if name is not None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli.errors import explained
-from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+from darkmagic.cli.errors import cli_errors
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
 
 __all__ = ["power"]
 
@@ -27,7 +27,7 @@ def power(
     Where the experiment has run, its own spread is used, and for each undecided trial it says
     how many seeds would settle it.
     """
-    with explained():
+    with cli_errors():
         from darkmagic.checklist.errors import UserError
         from darkmagic.cli.console import make_console
         from darkmagic.cli.power_view import power_view, settle_view
@@ -35,7 +35,7 @@ def power(
 
         if any(value <= 0 for value in spread or ()):
             raise UserError(f"--spread={min(spread or ())}: need a number of points over 0")
-        known = api.power(all_words(overrides, name, out), config_dir or ())
+        known = api.power(all_overrides(overrides, name, out), config_dir or ())
         console = make_console()
         console.print(power_view(known.trials, spread, known.report))
         if known.report is not None:

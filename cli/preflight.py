@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from darkmagic.cli.errors import explained
+from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.options import ConfigDirs, Overrides
 
 __all__ = ["preflight", "stop_before_training"]
@@ -20,7 +20,7 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
 
     Each finding is ok, warning or stop, with what to do. Exits with 2 when one says stop.
     """
-    with explained():
+    with cli_errors():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.findings import findings_table, summary
         from darkmagic.sweeps import api

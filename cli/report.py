@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkmagic.cli.errors import explained
-from darkmagic.cli.looking import looking
+from darkmagic.cli.errors import cli_errors
+from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +53,7 @@ def report(
     ] = None,
 ) -> None:
     """Show the comparison of a sweep that has run, or is running."""
-    with explained():
+    with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.report.content import Sort
         from darkmagic.checklist.report.write import FORMATS, write_report
@@ -80,7 +80,7 @@ def report(
         if watch is not None and len(names) < 2:
             _watch(console, uri, name, watch, Sort(sort), every_run=every_run)
             return
-        with looking():
+        with read_only():
             if len(names) > 1:
                 _several(console, uri, names, compare=compare)
                 return

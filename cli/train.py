@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli.errors import explained, interruptible
-from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_words
+from darkmagic.cli.errors import cli_errors, interruptible
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
 
 __all__ = ["train"]
 
@@ -24,17 +24,17 @@ def train(
     config_dir: ConfigDirs = None,
 ) -> None:
     """Train one trial, or with -m several."""
-    with explained(), interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+    with cli_errors(), interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
         from darkmagic.checklist.records import Status
         from darkmagic.cli.console import make_console
         from darkmagic.cli.progress import make_view
         from darkmagic.cli.table import results_table
         from darkmagic.sweeps import api
 
-        words = all_words(overrides, name, out)
+        words = all_overrides(overrides, name, out)
         with make_view(make_console(stderr=True)) as view:
-            entries = api.train(words, view, config_dir or (), multirun=multirun)
-        rows = [(entry.label, entry.record(), str(entry.directory)) for entry in entries]
+            states = api.train(words, view, config_dir or (), multirun=multirun)
+        rows = [(state.run_name, state.record(), str(state.directory)) for state in states]
         make_console().print(results_table(rows), soft_wrap=True)
         if any(record.status is Status.FAILED for _, record, _ in rows):
             raise typer.Exit(1)

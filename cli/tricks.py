@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli.errors import explained
+from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.options import ConfigDirs
 
 __all__ = ["tricks"]
@@ -17,7 +17,7 @@ def tricks(
     config_dir: ConfigDirs = None,
 ) -> None:
     """Show the tricks with their options, or one trick's card."""
-    with explained():
+    with cli_errors():
         from rich.text import Text
 
         from darkmagic.cli.console import make_console

@@ -21,7 +21,7 @@ from darkmagic.sweeps.commands.preflight import Finding, check_baseline, is_trai
 from darkmagic.sweeps.commands.train import TrainObserver
 from darkmagic.sweeps.compose.checklist_config import checklist_from
 from darkmagic.sweeps.compose.groups import TrickCard, trick_card, trick_names
-from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.plan import Plan, make_plan
 from darkmagic.sweeps.compose.request import Request, asked_for, split_request
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
@@ -32,7 +32,7 @@ from darkmagic.sweeps.orchestrate.extend import find_sweep, further_seeds, known
 from darkmagic.sweeps.orchestrate.progress import SweepView, viewed_by
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
-from darkmagic.sweeps.orchestrate.trial_state import Entry
+from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.rules import rules_of
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import default_uri, open_client
@@ -40,11 +40,11 @@ from darkmagic.sweeps.trial.estimate import estimate_seconds
 from darkmagic.sweeps.trial.identity import recipe_identity, resolve
 from darkmagic.sweeps.trial.paths import out_folder
 from darkmagic.sweeps.trial.task import run_trial
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 
 __all__ = [
     "checklists",
-    "dry_run_words",
+    "dry_run_overrides",
     "estimate",
     "plan",
     "power",
@@ -81,7 +81,7 @@ def power(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Known:
     """Return what is planned and what is known of it: the ground to plan more seeds on."""
     rest, _ = split_request(words)
     with hydra_session(config_dirs) as hydra:
-        checked = check_words(hydra.config_loader, rest)
+        checked = check_overrides(hydra.config_loader, rest)
         config = checked.config
         made = make_plan(hydra.config_loader, config, checked.plain, checked.tricks)
         place = _place(hydra.config_loader, config, made)
@@ -96,10 +96,10 @@ def plan(words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Planned:
     rest, request = split_request(words)
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
-        checked = check_words(loader, rest)
+        checked = check_overrides(loader, rest)
         rules = rules_of(checked.config)
         made = make_plan(loader, checked.config, checked.plain, checked.tricks)
-        if request.goes_on:
+        if request.extends_sweep:
             config = checked.config
             records = known_records(*_place(loader, config, made))
             seeds_of = further_seeds(made, records, request, rules)
@@ -164,7 +164,7 @@ def sweep(
     """Run the sweep that `words` configure and `request` asks for."""
     fork_server.warm_up()
     with hydra_session(config_dirs) as hydra, viewed_by(view), asked_for(request):
-        checked = check_words(hydra.config_loader, words)
+        checked = check_overrides(hydra.config_loader, words)
         rules_of(checked.config)
         make_plan(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         fields = "[" + ",".join(f"'{word}'" for word in checked.tricks) + "]"
@@ -176,7 +176,7 @@ def sweep(
 
 
 @contextmanager
-def dry_run_words(words: Sequence[str]) -> Iterator[list[str]]:
+def dry_run_overrides(words: Sequence[str]) -> Iterator[list[str]]:
     """Give `words` changed to two steps on tiny data on the CPU, in a folder that goes away.
 
     The user's data set gives way, and so does what depends on runs there were; all else
@@ -200,11 +200,11 @@ def dry_run_words(words: Sequence[str]) -> Iterator[list[str]]:
 
 def train(
     words: Sequence[str], view: SweepView, config_dirs: Sequence[Path] = (), *, multirun: bool
-) -> list[Entry]:
+) -> list[TrialState]:
     """Train one trial, or with `multirun` each combination of the words' choices."""
     fork_server.warm_up()
     with hydra_session(config_dirs) as hydra:
-        checked = check_words(hydra.config_loader, words, sweep=multirun)
+        checked = check_overrides(hydra.config_loader, words, sweep=multirun)
         observer = TrainObserver(view)
         try:
             with observed_by(observer):
@@ -212,10 +212,10 @@ def train(
                     "config", run_trial, [*checked.plain, *checked.tricks, "hydra/sweeper=basic"]
                 )
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(first_line(error)) from error
+            raise UserError(short_message(error)) from error
         finally:
             observer.close()
-    return observer.entries
+    return observer.states
 
 
 def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:

@@ -48,8 +48,8 @@ def evaluate_ensemble(probabilities: Sequence[Tensor], classes: Tensor) -> Ensem
 
     Lakshminarayanan et al. 2017, "Deep ensembles" (arXiv 1612.01474): the mean of probabilities.
     """
-    said = [p.argmax(1) for p in probabilities]
-    pairs = [float((a == b).double().mean()) for a, b in combinations(said, 2)]
+    predicted = [p.argmax(1) for p in probabilities]
+    pairs = [float((a == b).double().mean()) for a, b in combinations(predicted, 2)]
     return Ensemble(
         members=tuple(assess(p, classes) for p in probabilities),
         together=assess(torch.stack(list(probabilities)).mean(0), classes),
@@ -74,8 +74,8 @@ def calibration_error(probabilities: Tensor, classes: Tensor) -> float:
     The mean distance between how sure the largest probability is and how often it is right.
     Guo et al. 2017 (arXiv 1706.04599), equation 3.
     """
-    confidence, said = probabilities.double().max(1)
-    right = (said == classes).double()
+    confidence, predicted = probabilities.double().max(1)
+    right = (predicted == classes).double()
     places = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
     gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, places, right - confidence)
     return float(gaps.abs().sum() / len(classes))

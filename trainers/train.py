@@ -88,11 +88,11 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     recipe: Recipe,
     directory: Path,
     *,
-    tell: Callable[[dict[str, Any]], None] | None = None,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> Result:
     """Train `recipe`, continuing from the checkpoint in `directory` if there is one.
 
-    Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `tell` gets each event too.
+    Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `on_event` gets each event too.
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
     """
     started = time.perf_counter()
@@ -127,8 +127,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         loss_sum = torch.zeros((), device=device)
         for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
             hooks.schedule(state.optimizer, step / total_steps)
-            share = None if state.average is None else 1 - _ema_decay(recipe, step)
-            loss_sum += step_once(images, targets, share)
+            ema_weight = None if state.average is None else 1 - _ema_decay(recipe, step)
+            loss_sum += step_once(images, targets, ema_weight)
             step += 1
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
@@ -154,8 +154,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         state.history.append(event)
         state.save(directory, time.perf_counter() - started)
         log.append(event)
-        if tell is not None:
-            tell(event)
+        if on_event is not None:
+            on_event(event)
         if not math.isfinite(train_loss) or not math.isfinite(evaluation.loss):
             status, reason = "diverged", f"loss is not finite in epoch {epoch + 1}"
             break

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.compare.costs import unbeaten
+from darkmagic.checklist.compare.costs import pareto_front
 from darkmagic.checklist.compare.floor import with_floor
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
@@ -88,7 +88,7 @@ def compare(
         )
         for place, name in enumerate(names)
     ]
-    rows = _mark_unbeaten(rows)
+    rows = _mark_pareto_front(rows)
     return Comparison(
         rows=tuple(rows),
         effects=effects,
@@ -146,12 +146,12 @@ def _testable_p(effect: Effect | None, records: Sequence[TrialRecord]) -> float 
     return None if effect is None or effect.unstable or failed else effect.p_value
 
 
-def _mark_unbeaten(rows: Sequence[Row]) -> list[Row]:
+def _mark_pareto_front(rows: Sequence[Row]) -> list[Row]:
     """Mark the rows that nothing beats in accuracy and in time a step."""
     points = {
         row.name: (row.accuracy, time.value)
         for row in rows
         if row.accuracy is not None and (time := row.ratios["time"]) is not None
     }
-    front = unbeaten(points)
-    return [dataclasses.replace(row, unbeaten=row.name in front) for row in rows]
+    front = pareto_front(points)
+    return [dataclasses.replace(row, on_pareto_front=row.name in front) for row in rows]

@@ -46,19 +46,19 @@ class Confirmation:
     @property
     def sentences(self) -> list[str]:
         """What came of it, in plain English."""
-        said = list(self.failed)
+        lines = list(self.failed)
         if self.test is None:
-            return [*said, "Nothing is confirmed: a recipe has no result."]
+            return [*lines, "Nothing is confirmed: a recipe has no result."]
         gain = f"The combination gains {self.test.difference:+.2f} points on the test set"
         interval = self.test.interval()
         if interval is None or self.test.p_value is None:
-            said.append(f"{gain}; one run has no error bar.")
+            lines.append(f"{gain}; one run has no error bar.")
         else:
             sure = "confirmed" if self.test.p_value < ALPHA and interval[0] > 0 else "not confirmed"
-            said.append(f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}.")
+            lines.append(f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}.")
         if len(self.combination) > 1:
-            said.append(_independence(self.shortfall, self.parts))
-        return said
+            lines.append(_independence(self.shortfall, self.parts))
+        return lines
 
 
 def confirm(

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["COSTS", "Ratio", "cost_ratios", "unbeaten"]
+__all__ = ["COSTS", "Ratio", "cost_ratios", "pareto_front"]
 
 COSTS = {
     "time": "step_seconds",
@@ -50,7 +50,7 @@ def _ratio(own: Mapping[int, float], base: Mapping[int, float]) -> Ratio | None:
     return Ratio(statistics.fmean(own.values()) / level, spread)
 
 
-def unbeaten(points: Mapping[str, tuple[float, float]]) -> set[str]:
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> set[str]:
     """Return the names that no other beats on both, of name -> (gain, cost).
 
     One is beaten by another that gains at least as much, costs no more, and is better in

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
-from darkmagic.checklist.compare.verdicts import Verdict, missable
+from darkmagic.checklist.compare.verdicts import Verdict, minimum_detectable_effect
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "settings",
 ]
 
-MOST_SEEDS = 100
+MAX_SEEDS = 100
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def detectable(setting: Setting, spread: float, look: int = 1) -> float | None:
     if setting.df < 1:
         return None
     level = ALPHA * share_of_look(look) / setting.trials
-    return missable(spread * setting.error, setting.df, level)
+    return minimum_detectable_effect(spread * setting.error, setting.df, level)
 
 
 def half_width(setting: Setting, spread: float) -> float | None:
@@ -86,7 +86,7 @@ def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:
     runs = max(len(row.accuracies), 1)
     shared = max(min(runs, comparison.baseline_runs), 1)
     spread = row.error / math.sqrt(1 / runs + 1 / shared)
-    for seeds in range(runs + 1, MOST_SEEDS + 1):
+    for seeds in range(runs + 1, MAX_SEEDS + 1):
         setting = Setting(len(comparison.tricks), seeds, seeds)
         smallest = detectable(setting, spread, comparison.look + 1)
         width = half_width(setting, spread)

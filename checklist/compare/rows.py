@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.costs import Ratio, cost_ratios
-from darkmagic.checklist.compare.verdicts import Verdict, failures, judge, missable
+from darkmagic.checklist.compare.verdicts import Verdict, failures, judge, minimum_detectable_effect
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
 
@@ -48,7 +48,7 @@ class Row:
 
     `p_value` is adjusted for rows and looks; `missed` is the effect that the test would miss
     once in five; `image_error` is what another sample of images would add to the standard
-    error; `unbeaten` says that no other row gains as much at no more time.
+    error; `on_pareto_front` says that no other row gains as much at no more time.
     """
 
     trick: str | None
@@ -68,8 +68,8 @@ class Row:
     image_error: float | None
     ratios: Mapping[str, Ratio | None]
     pretrained_share: float | None
-    watched: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
-    unbeaten: bool = False
+    training_notes: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
+    on_pareto_front: bool = False
 
     @property
     def name(self) -> str:
@@ -77,7 +77,7 @@ class Row:
         return BASELINE if self.trick is None else f"{self.trick}={self.option}"
 
     @property
-    def said(self) -> str:
+    def verdict_text(self) -> str:
         """The verdict in words, with counts and the kind of failure where there is one."""
         failed = failures(self.statuses)
         if failed and self.verdict in (Verdict.FAILED, Verdict.BASELINE):
@@ -122,14 +122,14 @@ def make_row(
         interval=Interval(*interval) if interval else None,
         error=effect.error if effect else None,
         p_value=p_value if tested else None,
-        missed=missable(effect.error, effect.df, level)
+        missed=minimum_detectable_effect(effect.error, effect.df, level)
         if tested and effect and effect.error is not None
         else None,
         spread=effects.own_spreads.get(place),
         image_error=None if place == 0 else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
-        watched=tuple(record.watched for record in records if record.watched),
+        training_notes=tuple(record.training_notes for record in records if record.training_notes),
     )
 
 

@@ -12,7 +12,7 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA
 if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effect
 
-__all__ = ["Verdict", "failures", "judge", "missable"]
+__all__ = ["Verdict", "failures", "judge", "minimum_detectable_effect"]
 
 POWER = 0.8
 
@@ -80,7 +80,7 @@ def failures(statuses: Mapping[Status, int]) -> int:
     return sum(statuses.get(status, 0) for status in (Status.FAILED, Status.DIVERGED))
 
 
-def missable(error: float, df: float, level: float) -> float:
+def minimum_detectable_effect(error: float, df: float, level: float) -> float:
     """Return the effect, in points, that a test misses once in five.
 
     `error * (t(1 - level / 2) + t(0.8))` for a standard error with `df` degrees of freedom

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["watch"]
+__all__ = ["diagnose"]
 
 FALLS = 0.98  # of the first epoch's loss
 EXPLODES = 1.5
@@ -21,7 +21,7 @@ RISES, LEAST_RISE = 1.15, 0.05  # times the lowest validation loss; nats
 LEARNING = 0.7  # of the loss a quarter of the epochs before; a decaying rate alone gives 0.8
 
 
-def watch(
+def diagnose(
     events: Sequence[Mapping[str, Any]],
     classes: int | None = None,
     guessing_loss: float | None = None,

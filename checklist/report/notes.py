@@ -28,7 +28,7 @@ def footer(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
         *_estimand(comparison),
         *_noise(comparison),
         *_rows(comparison),
-        *_watched(comparison),
+        *_training_notes(comparison),
         *_length(comparison, epochs),
     ]
 
@@ -40,7 +40,7 @@ def endings(comparison: Comparison) -> list[str]:
 
 
 def _ended(row: Row) -> str:
-    return f"{row.name}: {row.said}" + (f" ({row.reason})" if row.reason else "") + "."
+    return f"{row.name}: {row.verdict_text}" + (f" ({row.reason})" if row.reason else "") + "."
 
 
 def _state(comparison: Comparison) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _state(comparison: Comparison) -> Iterator[str]:
     if not baseline.accuracies and not comparison.waiting:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."
     elif failures(baseline.statuses):
-        yield f"The {baseline.said}."
+        yield f"The {baseline.verdict_text}."
 
 
 def _estimand(comparison: Comparison) -> Iterator[str]:
@@ -138,11 +138,11 @@ def _about(row: Row) -> str | None:
     return None
 
 
-def _watched(comparison: Comparison) -> Iterator[str]:
+def _training_notes(comparison: Comparison) -> Iterator[str]:
     """Say what losses tell of how trials trained; a kind that many share is said once."""
     found: dict[str, dict[str, tuple[str, int]]] = {}
     for row in comparison.rows:
-        for run in row.watched:
+        for run in row.training_notes:
             for note in run:
                 kind = KIND.split(note)[0]
                 first, count = found.setdefault(kind, {}).get(row.name, (note, 0))

@@ -82,8 +82,8 @@ def seed_variance(design: Design) -> float | None:
     means = np.bincount(trials, accuracies) / counts
     within = float(((accuracies - means[trials]) ** 2).sum())  # left without blocks
     df = len(accuracies) - len(counts)
-    explained = within - float(design.residuals @ design.residuals)
-    return max(0.0, (explained - (df - design.df) * design.variance) / df)
+    cli_errors = within - float(design.residuals @ design.residuals)
+    return max(0.0, (cli_errors - (df - design.df) * design.variance) / df)
 
 
 def _trials_of_seeds(runs: Sequence[Run]) -> dict[int, set[int]]:

@@ -17,7 +17,7 @@ from darkmagic.sweeps.orchestrate.progress import SweepView
 
 __all__ = ["Confirmed", "confirm_winners"]
 
-FRESH = 1000
+FIRST_FRESH_SEED = 1000
 """Where the seeds of confirmations begin, far from those of sweeps."""
 
 
@@ -55,7 +55,7 @@ def confirm_winners(
     if not combination:
         return None
     plain, request = split_request(words)
-    if request.goes_on:
+    if request.extends_sweep:
         raise UserError("confirm takes no seeds=+N and no only=: it trains with fresh seeds")
     start = _fresh_start(comparison)
     asked = Request(
@@ -86,7 +86,7 @@ def _taken(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
 
 def _fresh_start(comparison: Comparison) -> int:
     used = max((seed for row in comparison.rows for seed in row.accuracies), default=0)
-    return FRESH * (used // FRESH + 1)
+    return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
 
 
 def _page(experiment: str, found: Confirmation) -> str:

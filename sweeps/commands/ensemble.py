@@ -14,16 +14,16 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.paths import read_result
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.names import RESULT
 
 if TYPE_CHECKING:
     from darkmagic.trainers.ensemble import Ensemble
 
-__all__ = ["Member", "Of", "choose_members", "ensemble", "trained_experiment"]
+__all__ = ["EnsembleKind", "Member", "choose_members", "ensemble", "trained_experiment"]
 
 
-class Of(StrEnum):
+class EnsembleKind(StrEnum):
     """What the members of an ensemble have in common, and what not."""
 
     SEEDS = "seeds"  # one trial under several seeds
@@ -56,7 +56,7 @@ class Member:
     accuracy: float
 
 
-def choose_members(folder: Path, *, of: Of, trial: str, count: int) -> list[Member]:
+def choose_members(folder: Path, *, of: EnsembleKind, trial: str, count: int) -> list[Member]:
     """Return `count` finished runs of the experiment in `folder`.
 
     Of `seeds`: of `trial`, in the order of their seeds. Of `trials`: the best run of each of the
@@ -67,7 +67,7 @@ def choose_members(folder: Path, *, of: Of, trial: str, count: int) -> list[Memb
     found = [m for path in sorted(folder.glob(f"*/{RESULT}")) if (m := _member(path.parent))]
     if not found:
         raise UserError(f"no finished runs in {folder}; start with: darkmagic checklist run")
-    if of is Of.SEEDS:
+    if of is EnsembleKind.SEEDS:
         known = {member.trial for member in found}
         if trial not in known:
             raise UserError(f"no finished run of {trial!r} in {folder}; " + nearest(trial, known))
@@ -78,8 +78,12 @@ def choose_members(folder: Path, *, of: Of, trial: str, count: int) -> list[Memb
             best.setdefault(member.trial, member)
         chosen = list(best.values())
     if len(chosen) < count:
-        have = f"{len(chosen)} {'seeds of ' + trial if of is Of.SEEDS else 'trials'}"
-        more = f"darkmagic checklist run seeds={count}" if of is Of.SEEDS else "give a smaller -k"
+        have = f"{len(chosen)} {'seeds of ' + trial if of is EnsembleKind.SEEDS else 'trials'}"
+        more = (
+            f"darkmagic checklist run seeds={count}"
+            if of is EnsembleKind.SEEDS
+            else "give a smaller -k"
+        )
         raise UserError(f"-k {count}: there are {have} in {folder}; {more}")
     return chosen[:count]
 
@@ -117,12 +121,14 @@ def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
     from darkmagic.trainers.ensemble import evaluate_ensemble, predict
     from darkmagic.trainers.trick import TrialSkipped
 
-    said = []
+    predictions = []
     for directory in directories:
         resolved = yaml.safe_load((directory / "config.yaml").read_text())
         tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
         try:
-            said.append(predict(make_recipe({**resolved, "tricks": tricks}), directory, split))
+            predictions.append(
+                predict(make_recipe({**resolved, "tricks": tricks}), directory, split)
+            )
         except (FileNotFoundError, RuntimeError, TrialSkipped) as error:
-            return f"{directory.name}: {first_line(error)}"
-    return evaluate_ensemble([probabilities for probabilities, _ in said], said[0][1])
+            return f"{directory.name}: {short_message(error)}"
+    return evaluate_ensemble([probabilities for probabilities, _ in predictions], predictions[0][1])

@@ -12,7 +12,7 @@ from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, read_result, trial_folder_name
-from darkmagic.trainers.errors import named
+from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.preflight.finding import Finding, Level
 
 __all__ = ["Finding", "Level", "check_baseline", "is_trained", "look"]
@@ -58,5 +58,7 @@ def look(resolved: dict[str, Any], weights: str) -> list[Finding]:
     try:
         recipe = make_recipe({**resolved, "tricks": tricks})
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything)
-        return [Finding("recipe", Level.STOP, named(error), "every trial would end the same way")]
+        return [
+            Finding("recipe", Level.STOP, format_error(error), "every trial would end the same way")
+        ]
     return list(run_preflight(recipe, weights=weights))

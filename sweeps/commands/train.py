@@ -9,10 +9,10 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from darkmagic.checklist.model import Trial
-from darkmagic.sweeps.orchestrate.follower import Orchestrator
+from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.progress import SweepView
 from darkmagic.sweeps.orchestrate.sweep import flatten
-from darkmagic.sweeps.orchestrate.trial_state import Entry
+from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import Tracker
@@ -27,45 +27,54 @@ class TrainObserver:
 
     def __init__(self, view: SweepView) -> None:
         self._view = view
-        self._orchestrator: Orchestrator | None = None
-        self.entries: list[Entry] = []
+        self._follower: Follower | None = None
+        self.states: list[TrialState] = []
 
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
         """Open a run for each job, before any starts."""
-        self.entries = [_entry(directory, job) for directory, job in jobs]
+        self.states = [_state(directory, job) for directory, job in jobs]
         config = jobs[0][1]
         uri = default_uri(config.runtime.tracking_uri, out_folder(config))
         artifacts = experiment_folder(config).parent / "artifacts"
         tracker = Tracker(uri, str(config.runtime.experiment), artifacts)
         known, tags = tracker.known_trials(None), provenance()
-        for entry in self.entries:
-            params = flatten(entry.resolved)
-            entry.run = tracker.open_trial(known, None, entry.label, {**entry.tags, **tags}, params)
-        self._orchestrator = Orchestrator(self.entries, tracker, self._view)
-        self._orchestrator.__enter__()
-        self._orchestrator.launching(jobs)
+        for state in self.states:
+            params = flatten(state.resolved)
+            state.run = tracker.open_trial(
+                known, None, state.run_name, {**state.tags, **tags}, params
+            )
+        self._follower = Follower(self.states, tracker, self._view)
+        self._follower.__enter__()
+        self._follower.launching(jobs)
 
     def started(self, index: int) -> None:
         """Pass on."""
-        assert self._orchestrator is not None
-        self._orchestrator.started(index)
+        assert self._follower is not None
+        self._follower.started(index)
 
     def ended(self, index: int, job: JobReturn, exit_code: int | None) -> None:
         """Pass on."""
-        assert self._orchestrator is not None
-        self._orchestrator.ended(index, job, exit_code)
+        assert self._follower is not None
+        self._follower.ended(index, job, exit_code)
 
     def close(self) -> None:
         """Send what is left and end the view, also after an interruption."""
-        if self._orchestrator is not None:
-            self._orchestrator.__exit__()
+        if self._follower is not None:
+            self._follower.__exit__()
 
 
-def _entry(directory: Path, job: DictConfig) -> Entry:
+def _state(directory: Path, job: DictConfig) -> TrialState:
     words = tuple(str(word) for word in job.hydra.overrides.task)
     resolved = resolve(job)
     trial = Trial(None, None, "", int(job.seed))
-    label = " ".join(words) or "train"
-    return Entry(
-        trial, words, job, resolved, identity(resolved), directory, shown=label, label=label
+    run_name = " ".join(words) or "train"
+    return TrialState(
+        trial,
+        words,
+        job,
+        resolved,
+        identity(resolved),
+        directory,
+        display_name=run_name,
+        run_name=run_name,
     )

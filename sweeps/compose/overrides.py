@@ -18,10 +18,10 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
 from darkmagic.sweeps.compose.groups import all_groups, read_option
 from darkmagic.sweeps.compose.session import compose, group_options
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.recipe import check_numbers
 
-__all__ = ["Words", "check_words"]
+__all__ = ["CheckedOverrides", "check_overrides"]
 
 NUMBERS_OR_NULL: Mapping[str, type] = {
     "max_steps": int,
@@ -32,7 +32,7 @@ NUMBERS_OR_NULL: Mapping[str, type] = {
 
 
 @dataclass(frozen=True)
-class Words:
+class CheckedOverrides:
     """Checked overrides, in Hydra's form.
 
     `tricks` are those of a trick's own field (`tricks.mixup.alpha=1`), which apply to the
@@ -45,7 +45,9 @@ class Words:
     config: DictConfig
 
 
-def check_words(loader: ConfigLoader, words: Sequence[str], *, sweep: bool = False) -> Words:
+def check_overrides(
+    loader: ConfigLoader, words: Sequence[str], *, sweep: bool = False
+) -> CheckedOverrides:
     """Check `words` against the configuration.
 
     `sweep` allows several values a word (`trick/optimizer=adam,sgd_nesterov`). Raises
@@ -80,7 +82,7 @@ def check_words(loader: ConfigLoader, words: Sequence[str], *, sweep: bool = Fal
         if not key.startswith("hydra."):
             raise UserError(f"{key} is not set; give it as {key}=...")
     _check_numbers(config)
-    return Words(
+    return CheckedOverrides(
         plain=tuple(str(o.input_line) for o in plain),
         tricks=tuple(str(o.input_line) for o in tricks),
         config=config,
@@ -212,7 +214,7 @@ def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:
     try:
         return compose(loader, [str(o.input_line) for o in overrides])
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UserError(first_line(error)) from error
+        raise UserError(short_message(error)) from error
 
 
 def _check_numbers(config: DictConfig) -> None:
@@ -226,6 +228,6 @@ def _check_numbers(config: DictConfig) -> None:
             cuda_graphs=config.runtime.cuda_graphs,
         )
     except OmegaConfBaseException as error:
-        raise UserError(first_line(error)) from error
+        raise UserError(short_message(error)) from error
     except ValueError as error:
         raise UserError(str(error)) from None

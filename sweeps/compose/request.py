@@ -34,7 +34,7 @@ class Request:
     seeds: tuple[int, ...] = ()
 
     @property
-    def goes_on(self) -> bool:
+    def extends_sweep(self) -> bool:
         """Whether what is to be trained depends on what was."""
         return bool(self.more_seeds or self.only)
 

@@ -14,7 +14,7 @@ from darkmagic.sweeps.track.cards import CARDS, read_cards
 from darkmagic.sweeps.track.schema import LOOKS, VERDICT
 from darkmagic.sweeps.track.snapshot import Snapshot, take_snapshot
 from darkmagic.sweeps.track.store import open_client
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 
 __all__ = ["finish"]
 
@@ -44,7 +44,7 @@ def _snapshot(outcome: SweepOutcome) -> Snapshot:
             parent = client.get_run(outcome.parent.run_id)
             return take_snapshot(client, parent, curves=True)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, there is a report)
-            outcome.tracker.problem = first_line(error)
+            outcome.tracker.problem = short_message(error)
     return Snapshot(
         experiment=outcome.experiment,
         tags=outcome.tags,
@@ -61,11 +61,15 @@ def _annotate(outcome: SweepOutcome, snapshot: Snapshot, rows: Sequence[Row]) ->
         row = by_name.get(record.name)
         if row is None or not record.run_id:
             continue
-        said = row.said if row.difference is None else f"{row.said} ({row.difference:+.4f})"
-        if snapshot.run_tags.get(record.run_id, {}).get(VERDICT) == said:
+        verdict = (
+            row.verdict_text
+            if row.difference is None
+            else f"{row.verdict_text} ({row.difference:+.4f})"
+        )
+        if snapshot.run_tags.get(record.run_id, {}).get(VERDICT) == verdict:
             continue
         run = outcome.tracker.follow(record.run_id)
-        run.tags[VERDICT] = said
+        run.tags[VERDICT] = verdict
         run.add_metrics(dict(_figures(row)), when=time.time(), step=0)
 
 

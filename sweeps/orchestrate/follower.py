@@ -18,16 +18,16 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.orchestrate.progress import SweepView
-from darkmagic.sweeps.orchestrate.trial_state import Entry
+from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.schema import EVENTS_SENT, epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events, read_result
 from darkmagic.trainers.outputs.json_file import write_json
 from darkmagic.trainers.outputs.names import RESULT
 
-__all__ = ["Orchestrator"]
+__all__ = ["Follower"]
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 MLFLOW_STATUS = {
     Status.FINISHED: "FINISHED",
     Status.INERT: "FINISHED",
@@ -40,26 +40,26 @@ MLFLOW_STATUS = {
 }
 
 
-class Orchestrator:
-    """An `Observer` of the launcher. Use as a context around the launch of `entries`."""
+class Follower:
+    """An `Observer` of the launcher. Use as a context around the launch of `states`."""
 
-    def __init__(self, entries: Sequence[Entry], tracker: Tracker, view: SweepView) -> None:
-        self._by_directory = {entry.directory: entry for entry in entries}
-        self._entries = list(entries)
+    def __init__(self, states: Sequence[TrialState], tracker: Tracker, view: SweepView) -> None:
+        self._by_directory = {state.directory: state for state in states}
+        self._states = list(states)
         self._tracker = tracker
         self._view = view
-        self._jobs: list[Entry] = []
-        self._running: dict[int, Entry] = {}
+        self._jobs: list[TrialState] = []
+        self._running: dict[int, TrialState] = {}
         self._reports: queue.Queue[tuple[int, JobReturn | None, int | None]] = queue.Queue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower")
         self._told_problem = False
 
     def __enter__(self) -> Self:
-        for entry in self._entries:  # what earlier runs of the experiment left unsent
-            self._read(entry)
-            if entry.status not in (Status.PENDING, Status.RUNNING):
-                self._send_end(entry)
+        for state in self._states:  # what earlier runs of the experiment left unsent
+            self._read(state)
+            if state.status not in (Status.PENDING, Status.RUNNING):
+                self._send_end(state)
         self._tracker.flush()
         return self
 
@@ -67,9 +67,9 @@ class Orchestrator:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        for entry in self._running.values():
-            entry.status = Status.PENDING  # interrupted: it goes on from its checkpoint
-            self._send_end(entry)
+        for state in self._running.values():
+            state.status = Status.PENDING  # interrupted: it goes on from its checkpoint
+            self._send_end(state)
         if not self._tracker.flush():
             self._view.note(
                 f"MLflow did not take everything ({self._tracker.problem}); the same command "
@@ -82,8 +82,8 @@ class Orchestrator:
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
         """Begin to follow."""
         self._jobs = [self._by_directory[directory] for directory, _ in jobs]
-        waiting = [(entry.shown, entry.trial.seed) for entry in self._jobs]
-        self._view.started(waiting, len(self._entries) - len(self._jobs))
+        waiting = [(state.display_name, state.trial.seed) for state in self._jobs]
+        self._view.started(waiting, len(self._states) - len(self._jobs))
         self._thread.start()
 
     def started(self, index: int) -> None:
@@ -99,8 +99,8 @@ class Orchestrator:
     def _follow(self) -> None:
         while not self._stop.is_set() or not self._reports.empty():
             self._look()
-            self._keep_up()
-            self._stop.wait(LOOK_SECONDS)
+            self._flush_if_due()
+            self._stop.wait(POLL_SECONDS)
         self._look()
 
     def _look(self) -> None:
@@ -112,59 +112,59 @@ class Orchestrator:
                 self._begin(index)
             else:
                 ends.append((index, job, exit_code))
-        for index, entry in self._running.items():
-            for event in self._read(entry):
+        for index, state in self._running.items():
+            for event in self._read(state):
                 self._view.event(index, event)
         for index, job, exit_code in ends:
             self._end(index, job, exit_code)
 
     def _begin(self, index: int) -> None:
-        entry = self._running[index] = self._jobs[index]
-        entry.status, entry.reason = Status.RUNNING, ""
-        if entry.run is not None:
-            entry.run.go_on()
-            entry.run.tags.update(entry.tags)
+        state = self._running[index] = self._jobs[index]
+        state.status, state.reason = Status.RUNNING, ""
+        if state.run is not None:
+            state.run.mark_running()
+            state.run.tags.update(state.tags)
         self._view.status(index, Status.RUNNING, "")
 
     def _end(self, index: int, job: JobReturn, exit_code: int | None) -> None:
-        entry = self._running.pop(index, None) or self._jobs[index]
-        entry.settle(_judge(entry.directory, job, exit_code))
-        self._send_end(entry)
-        self._view.status(index, entry.status, entry.reason)
+        state = self._running.pop(index, None) or self._jobs[index]
+        state.set_result(_judge(state.directory, job, exit_code))
+        self._send_end(state)
+        self._view.status(index, state.status, state.reason)
 
-    def _keep_up(self) -> None:
-        if not self._tracker.keep_up() and self._tracker.problem and not self._told_problem:
+    def _flush_if_due(self) -> None:
+        if not self._tracker.flush_if_due() and self._tracker.problem and not self._told_problem:
             self._told_problem = True
             self._view.note(f"MLflow is away ({self._tracker.problem}); training goes on")
 
-    def _read(self, entry: Entry) -> list[dict[str, Any]]:
+    def _read(self, state: TrialState) -> list[dict[str, Any]]:
         """Take in an entry's new events; queue those that MLflow does not have yet."""
-        events, entry.offset = read_events(entry.directory, entry.offset)
+        events, state.offset = read_events(state.directory, state.offset)
         epochs = []
         for event in events:
-            entry.events += 1
+            state.events += 1
             if event["type"] not in ("epoch", "upstream"):
                 continue
             phase = "upstream" if event["type"] == "upstream" else "train"
             epochs.append({**event, "type": "epoch", "phase": phase})
-            if entry.run is not None and entry.events > entry.run.events_sent:
+            if state.run is not None and state.events > state.run.events_sent:
                 metrics = epoch_metrics(event)
-                entry.run.add_metrics(metrics, when=event["time"], step=event["epoch"])
-        if entry.run is not None and entry.events > entry.run.events_sent:
-            entry.run.events_sent = entry.events
-            entry.run.tags[EVENTS_SENT] = str(entry.events)
+                state.run.add_metrics(metrics, when=event["time"], step=event["epoch"])
+        if state.run is not None and state.events > state.run.events_sent:
+            state.run.events_sent = state.events
+            state.run.tags[EVENTS_SENT] = str(state.events)
         return epochs
 
-    def _send_end(self, entry: Entry) -> None:
-        run = entry.run
-        if run is None or run.status == entry.status:
+    def _send_end(self, state: TrialState) -> None:
+        run = state.run
+        if run is None or run.status == state.status:
             return
-        run.add_metrics(result_metrics(entry.result), when=time.time(), step=0)
-        run.tags.update(entry.tags)
-        if entry.status is Status.FINISHED and entry.correct.exists():
-            run.files.append(entry.correct)
-        run.becomes = MLFLOW_STATUS[entry.status]
-        run.status = entry.status
+        run.add_metrics(result_metrics(state.result), when=time.time(), step=0)
+        run.tags.update(state.tags)
+        if state.status is Status.FINISHED and state.correct.exists():
+            run.files.append(state.correct)
+        run.next_status = MLFLOW_STATUS[state.status]
+        run.status = state.status
 
 
 def _judge(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, Any]:

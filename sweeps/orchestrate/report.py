@@ -18,7 +18,7 @@ from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import rules_from
-from darkmagic.sweeps.track.schema import CHECKLIST, OVERRIDES, RULES, WORDS
+from darkmagic.sweeps.track.schema import CHECKLIST, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
 
@@ -52,7 +52,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         title=f"{snapshot.experiment}: what each trick does",
         comparison=comparison,
         facts=_facts(snapshot.tags),
-        words=tuple(json.loads(snapshot.tags.get(WORDS, "[]"))),
+        words=tuple(json.loads(snapshot.tags.get(SWEEP_OVERRIDES, "[]"))),
         epochs=statistics.mode(epochs) if epochs else None,
         run_seconds=statistics.fmean(seconds) if seconds else None,
         cards=snapshot.cards,
@@ -65,7 +65,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
 def _facts(tags: Mapping[str, str]) -> dict[str, str]:
     versions = {k.partition(".")[2]: v for k, v in tags.items() if k.startswith("version.")}
     facts = {"versions": ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))}
-    words = json.loads(tags.get(WORDS, "[]"))
+    words = json.loads(tags.get(SWEEP_OVERRIDES, "[]"))
     facts["asked for"] = shlex.join(["darkmagic", "checklist", "run", *words])
     if "machine" in tags:
         facts["machine"] = tags["machine"]
@@ -76,11 +76,11 @@ def _facts(tags: Mapping[str, str]) -> dict[str, str]:
 
 def _reproduce(snapshot: Snapshot) -> dict[str, str]:
     """Return the command that trains each row's first seed alone, as one would type it."""
-    asked = json.loads(snapshot.tags.get(WORDS, "[]"))
+    asked = json.loads(snapshot.tags.get(SWEEP_OVERRIDES, "[]"))
     folders = [w for pair in itertools.pairwise(asked) if pair[0] == "--config-dir" for w in pair]
     commands: dict[str, str] = {}
     for record in snapshot.records:
-        words = json.loads(snapshot.run_tags.get(record.run_id, {}).get(OVERRIDES, "[]"))
+        words = json.loads(snapshot.run_tags.get(record.run_id, {}).get(TRIAL_OVERRIDES, "[]"))
         typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", word) for word in words]
         commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
     return commands

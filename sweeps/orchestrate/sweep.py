@@ -20,17 +20,17 @@ from darkmagic.sweeps.compose.request import current_request
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.observer import observed_by
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records
-from darkmagic.sweeps.orchestrate.follower import Orchestrator
+from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.progress import current_view
-from darkmagic.sweeps.orchestrate.trial_state import Entry, derive_job_config
+from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import rules_of
-from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, WORDS, run_key
+from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_OVERRIDES, run_key
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import TrackedRun, Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
-from darkmagic.sweeps.trial.inert import look_ahead
+from darkmagic.sweeps.trial.inert import find_inert
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_folder_name
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
@@ -66,23 +66,23 @@ def run_sweep(
     fork_server.warm_up()
     request = current_request()
     plan = make_plan(loader, master, arguments, trick_overrides, combination=request)
-    entries = _compose(loader, master, plan)
-    looking = None if request.goes_on else _look_ahead(entries)
+    states = _compose(loader, master, plan)
+    looking = None if request.extends_sweep else _find_inert(states)
 
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
     tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
-    recipe = recipe_identity(entries[0].resolved, request.combination)
-    if request.goes_on:
+    recipe = recipe_identity(states[0].resolved, request.combination)
+    if request.extends_sweep:
         records = known_records(uri, tracker.experiment, recipe)
         seeds_of = further_seeds(plan, records, request, rules_of(master))
         plan = make_plan(loader, master, arguments, trick_overrides, seeds_of=seeds_of)
-        entries = _compose(loader, master, plan)
-        looking = _look_ahead(entries)
+        states = _compose(loader, master, plan)
+        looking = _find_inert(states)
 
     tags = {
         CHECKLIST: to_json(plan.checklist),
-        WORDS: json.dumps(request.words),
+        SWEEP_OVERRIDES: json.dumps(request.words),
         RULES: json.dumps(asdict(rules_of(master))),
         **provenance(),
     }
@@ -91,50 +91,50 @@ def run_sweep(
     looks = int(parent.known.get(LOOKS, 0))
     if not looks:
         parent.files.append(write_cards(loader, plan.checklist, folder))
-    _adopt(entries, _findings(looking))
+    _adopt(states, _findings(looking))
     known = tracker.known_trials(parent.run_id)
-    for entry in entries:
-        params = flatten(entry.resolved)
-        before = known.get(run_key(entry.tags))
-        entry.look = looks + 1 if before is None else int(before.data.tags.get(LOOK, 1))
-        entry.run = tracker.open_trial(known, parent, entry.label, entry.tags, params)
-    parent.go_on()
+    for state in states:
+        params = flatten(state.resolved)
+        before = known.get(run_key(state.tags))
+        state.look = looks + 1 if before is None else int(before.data.tags.get(LOOK, 1))
+        state.run = tracker.open_trial(known, parent, state.run_name, state.tags, params)
+    parent.mark_running()
     tracker.flush()
 
-    pending = [entry for entry in entries if entry.status is Status.PENDING]
-    orchestrator = Orchestrator(entries, tracker, current_view())
+    pending = [state for state in states if state.status is Status.PENDING]
+    orchestrator = Follower(states, tracker, current_view())
     try:
         if isinstance(loader, RememberingLoader):  # another launcher's composes each anew
-            for entry in pending:
-                loader.remember(entry.overrides, derive_job_config(entry))
+            for state in pending:
+                loader.remember(state.overrides, derive_job_config(state))
         with orchestrator, observed_by(orchestrator):
             if pending:
-                launcher.launch([entry.overrides for entry in pending], 0)
+                launcher.launch([state.overrides for state in pending], 0)
     except BaseException:
-        parent.becomes = "KILLED"
+        parent.next_status = "KILLED"
         tracker.flush()
         raise
-    parent.becomes = "FINISHED"
+    parent.next_status = "FINISHED"
     return SweepOutcome(
         experiment=tracker.experiment,
         folder=folder,
         uri=uri,
         plan=plan,
         tags=tags,
-        records=tuple(entry.record() for entry in entries),
+        records=tuple(state.record() for state in states),
         tracker=tracker,
         parent=parent,
         looks=looks,
     )
 
 
-def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Entry]:
+def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[TrialState]:
     """Compose each trial once; its other seeds share that, and differ in one value."""
     folder = experiment_folder(master)
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
     composed: dict[str, DictConfig] = {}
-    entries = []
+    states = []
     for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
         if trial.name not in composed:
             composed[trial.name] = loader.load_sweep_config(master, list(overrides))
@@ -144,17 +144,17 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Entry
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
         words = (*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
-        entries.append(Entry(trial, words, job, resolved, trial_identity, folder / subdir))
-    return entries
+        states.append(TrialState(trial, words, job, resolved, trial_identity, folder / subdir))
+    return states
 
 
-def _look_ahead(entries: Sequence[Entry]) -> fork_server.Job | None:
+def _find_inert(states: Sequence[TrialState]) -> fork_server.Job | None:
     """Start to compare the first seed's trials with their baseline, in a child on the CPU."""
-    seed = entries[0].trial.seed
-    if all(entry.status is not Status.PENDING for entry in entries):
+    seed = states[0].trial.seed
+    if all(state.status is not Status.PENDING for state in states):
         return None
-    trials = [entry.resolved for entry in entries if entry.trial.seed == seed]
-    return fork_server.start(look_ahead, trials, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1)
+    trials = [state.resolved for state in states if state.trial.seed == seed]
+    return fork_server.start(find_inert, trials, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1)
 
 
 def _findings(looking: fork_server.Job | None) -> list[tuple[str, str] | None]:
@@ -170,17 +170,17 @@ def _findings(looking: fork_server.Job | None) -> list[tuple[str, str] | None]:
     return findings
 
 
-def _adopt(entries: Sequence[Entry], findings: Sequence[tuple[str, str] | None]) -> None:
+def _adopt(states: Sequence[TrialState], findings: Sequence[tuple[str, str] | None]) -> None:
     """Let trials that need no training stand as the look ahead found, in every seed."""
-    first = [e.trial.name for e in entries if e.trial.seed == entries[0].trial.seed]
+    first = [e.trial.name for e in states if e.trial.seed == states[0].trial.seed]
     found = dict(zip(first, findings, strict=False))
-    baselines = {e.trial.seed: e.identity for e in entries if e.trial.trick is None}
-    for entry in entries:
-        finding = found.get(entry.trial.name)
-        if entry.trial.trick is not None and entry.identity == baselines[entry.trial.seed]:
+    baselines = {e.trial.seed: e.identity for e in states if e.trial.trick is None}
+    for state in states:
+        finding = found.get(state.trial.name)
+        if state.trial.trick is not None and state.identity == baselines[state.trial.seed]:
             finding = ("inert", "its configuration is the baseline's")
-        if finding is not None and entry.status is Status.PENDING:
-            entry.status, entry.reason = Status(finding[0]), finding[1]
+        if finding is not None and state.status is Status.PENDING:
+            state.status, state.reason = Status(finding[0]), finding[1]
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, str]:

@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import Status, TrialRecord
-from darkmagic.checklist.report.diagnosis import watch
+from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
 from darkmagic.sweeps.track.schema import (
     REASON,
     STATUS,
-    WATCHED,
+    TRAINING_NOTES,
     record_of,
     result_metrics,
     trial_tags,
@@ -27,11 +27,11 @@ from darkmagic.sweeps.track.tracker import TrackedRun
 from darkmagic.sweeps.trial.paths import FINAL, read_events, read_result
 from darkmagic.trainers.outputs.names import CORRECT
 
-__all__ = ["Entry", "derive_job_config"]
+__all__ = ["TrialState", "derive_job_config"]
 
 
 @dataclass
-class Entry:
+class TrialState:
     """`job` is the composed configuration with Hydra's node, which seeds of a trial share;
     `resolved` are its plain values.
     """
@@ -49,14 +49,14 @@ class Entry:
     offset: int = 0  # bytes of its events that were read
     events: int = 0  # events that were read
     look: int = 1
-    watched: list[str] = field(default_factory=list)  # what its losses tell
-    shown: str = ""  # its name in the progress
-    label: str = ""  # the name of its run
+    training_notes: list[str] = field(default_factory=list)  # what its losses tell
+    display_name: str = ""  # its name in the progress
+    run_name: str = ""  # the name of its run
 
     def __post_init__(self) -> None:
-        self.shown = self.shown or self.trial.name
-        self.label = self.label or f"{self.trial.name} seed {self.trial.seed}"
-        self.adopt_result()
+        self.display_name = self.display_name or self.trial.name
+        self.run_name = self.run_name or f"{self.trial.name} seed {self.trial.seed}"
+        self.load_result()
 
     @property
     def correct(self) -> Path:
@@ -72,22 +72,24 @@ class Entry:
             **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
             STATUS: self.status,
             REASON: self.reason[:5000],
-            WATCHED: json.dumps(self.watched),
+            TRAINING_NOTES: json.dumps(self.training_notes),
         }
 
-    def adopt_result(self) -> None:
+    def load_result(self) -> None:
         """Take over a final result from the trial's directory, if there is one."""
         result = read_result(self.directory)
         if result is not None and result["status"] in FINAL:
-            self.settle(result)
+            self.set_result(result)
 
-    def settle(self, result: dict[str, Any]) -> None:
+    def set_result(self, result: dict[str, Any]) -> None:
         """Let the trial stand as its `result` says."""
         self.result = result
         self.status, self.reason = Status(result["status"]), result["reason"]
         if self.status in (Status.FINISHED, Status.DIVERGED):
             events, _ = read_events(self.directory)
-            self.watched = watch(events, result.get("classes"), result.get("guessing_loss"))
+            self.training_notes = diagnose(
+                events, result.get("classes"), result.get("guessing_loss")
+            )
 
     def record(self) -> TrialRecord:
         """Return what a comparison reads of it, as it would from MLflow."""
@@ -96,13 +98,13 @@ class Entry:
         return record_of(self.tags, result_metrics(self.result), run_id, bits)
 
 
-def derive_job_config(entry: Entry) -> DictConfig:
-    """Return the configuration that Hydra runs `entry` with, its seed and its directory in it."""
-    derived = copy.deepcopy(entry.job)
-    words = [word for word in entry.overrides if not word.startswith("hydra.sweep.")]
+def derive_job_config(state: TrialState) -> DictConfig:
+    """Return the configuration that Hydra runs `state` with, its seed and its directory in it."""
+    derived = copy.deepcopy(state.job)
+    words = [word for word in state.overrides if not word.startswith("hydra.sweep.")]
     with open_dict(derived):
-        derived.seed = entry.trial.seed
+        derived.seed = state.trial.seed
         derived.hydra.overrides.task = OmegaConf.create(words)
-        derived.hydra.sweep.dir = str(entry.directory.parent)
-        derived.hydra.sweep.subdir = entry.directory.name
+        derived.hydra.sweep.dir = str(state.directory.parent)
+        derived.hydra.sweep.subdir = state.directory.name
     return derived

@@ -20,16 +20,16 @@ __all__ = [
     "KIND",
     "LOOK",
     "LOOKS",
-    "OVERRIDES",
     "PARENT",
     "REASON",
     "RECIPE",
     "RULES",
     "STATUS",
+    "SWEEP_OVERRIDES",
+    "TRAINING_NOTES",
+    "TRIAL_OVERRIDES",
     "VAL_IMAGES",
     "VERDICT",
-    "WATCHED",
-    "WORDS",
     "epoch_metrics",
     "record_of",
     "result_metrics",
@@ -46,10 +46,10 @@ STATUS = "darkmagic.status"
 REASON = "darkmagic.reason"
 LOOK = "darkmagic.look"  # of a trial: which look at the verdicts its run belongs to
 LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
-WORDS = "darkmagic.words"  # of a sweep: the overrides that ask for it again, as JSON
+SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that ask for it again, as JSON
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
-OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
-WATCHED = "darkmagic.watched"  # of a trial: what its losses tell, as JSON
+TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
+TRAINING_NOTES = "darkmagic.watched"  # of a trial: what its losses tell, as JSON
 VERDICT = "darkmagic.verdict"
 EVENTS_SENT = "darkmagic.events_sent"
 PARENT = "mlflow.parentRunId"
@@ -97,7 +97,7 @@ def trial_tags(
         SECTION: trial.section,
         SEED: str(trial.seed),
         LOOK: str(look),
-        OVERRIDES: json.dumps(list(overrides)),
+        TRIAL_OVERRIDES: json.dumps(list(overrides)),
     }
 
 
@@ -149,7 +149,7 @@ def record_of(
         pretrained_share=metrics.get(SHARE),
         run_id=run_id,
         look=int(tags.get(LOOK, 1)),
-        watched=tuple(json.loads(tags.get(WATCHED, "[]"))),
+        training_notes=tuple(json.loads(tags.get(TRAINING_NOTES, "[]"))),
         classes=_whole(metrics.get(CLASSES)),
         images=images,
         epochs=_whole(metrics.get(EPOCHS)),

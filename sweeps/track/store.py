@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.track.gc_paused import uncollected
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 
 __all__ = ["default_uri", "open_client", "search_runs"]
 
@@ -40,7 +40,7 @@ def open_client(uri: str) -> Any:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except Exception as error:
-        reason = first_line(error)
+        reason = short_message(error)
         raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error
     return client
 

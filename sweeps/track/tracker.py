@@ -23,7 +23,7 @@ from darkmagic.sweeps.track.schema import (
     run_key,
 )
 from darkmagic.sweeps.track.store import open_client, search_runs
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 
 __all__ = ["TrackedRun", "Tracker"]
 
@@ -49,7 +49,7 @@ class TrackedRun:
     params: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)  # to be its artifacts
     state: str = RUNNING  # MLflow's status of it
-    becomes: str | None = None  # the next, once what waits is sent
+    next_status: str | None = None  # the next, once what waits is sent
 
     def add_metrics(self, metrics: Mapping[str, float], *, when: float, step: int) -> None:
         """Queue `metrics` of `step`, measured at the unix time `when`."""
@@ -59,11 +59,11 @@ class TrackedRun:
     @property
     def waiting(self) -> bool:
         """Whether anything is to be sent."""
-        return bool(self.tags or self.metrics or self.params or self.files or self.becomes)
+        return bool(self.tags or self.metrics or self.params or self.files or self.next_status)
 
-    def go_on(self) -> None:
+    def mark_running(self) -> None:
         """Say that it is running, should it have ended before."""
-        self.becomes = None if self.state == RUNNING else RUNNING
+        self.next_status = None if self.state == RUNNING else RUNNING
 
 
 class Tracker:
@@ -133,7 +133,7 @@ class Tracker:
         """Return the run `run_id`, the one that is open if there is one, to write more to."""
         return self._runs.setdefault(run_id, TrackedRun(run_id))
 
-    def keep_up(self) -> bool:
+    def flush_if_due(self) -> bool:
         """Flush if it is time to; return whether that went well."""
         began = time.monotonic()
         if began < self._due_at:
@@ -173,16 +173,16 @@ class Tracker:
                 run.params = {k: v for k, v in run.params.items() if k not in params}
                 if last:
                     run.tags = {}
-                if last and not run.params and run.becomes:
-                    self._stand(run, run.becomes)
+                if last and not run.params and run.next_status:
+                    self._set_status(run, run.next_status)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, training goes on)
-            self.problem = first_line(error)
+            self.problem = short_message(error)
             return False
         return True
 
-    def _stand(self, run: TrackedRun, status: str) -> None:
+    def _set_status(self, run: TrackedRun, status: str) -> None:
         if status == RUNNING:
             self._client.update_run(run.run_id, status=status)
         else:
             self._client.set_terminated(run.run_id, status)
-        run.state, run.becomes = status, None
+        run.state, run.next_status = status, None

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["look_ahead"]
+__all__ = ["find_inert"]
 
 INERT = ("inert", "same network, batches, loss, update and schedules as the baseline")
 
 
-def look_ahead(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]:
+def find_inert(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]:
     """Compare each of `trials` (resolved configurations) with the first, the baseline.
 
     Returns a status with its reason for those that need no training: `inert` where numbers,

@@ -153,7 +153,7 @@ def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
             outcome = train(
                 make_recipe(config, folder),
                 folder,
-                tell=lambda event: log.append({**event, "type": "upstream"}),
+                on_event=lambda event: log.append({**event, "type": "upstream"}),
             )
             write_json(folder / RESULT, outcome.as_dict())
             result = outcome.as_dict()

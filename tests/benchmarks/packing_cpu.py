@@ -22,7 +22,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.plan import make_plan
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
@@ -88,7 +88,7 @@ def _tricks(folder: Path) -> str:
 def recipes_of(words: list[str]) -> list[dict[str, object]]:
     """Return the resolved configuration of every trial that `words` ask for."""
     with hydra_session() as hydra:
-        checked = check_words(hydra.config_loader, words)
+        checked = check_overrides(hydra.config_loader, words)
         plan = make_plan(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         return [resolve(compose(hydra.config_loader, overrides)) for overrides in plan.overrides]
 

@@ -51,7 +51,7 @@ def fill(folder: Path, trials: int, seeds: int, epochs: int) -> tuple[str, str]:
     rng = np.random.default_rng(0)
     for trial in expand(listed, plan_seeds(listed, seeds=seeds)):
         add_run(tracker, parent, trial, epochs, folder, rng)
-    parent.becomes = "FINISHED"
+    parent.next_status = "FINISHED"
     assert tracker.flush(), tracker.problem
     return uri, name
 

@@ -53,7 +53,7 @@ def make_checklist(folder: Path, rows: int) -> None:
 
 def run_size(trials: int) -> dict[str, float]:
     """Do everything for `trials` trials in this process; return seconds, and MiB of memory."""
-    from darkmagic.sweeps.compose.overrides import check_words
+    from darkmagic.sweeps.compose.overrides import check_overrides
     from darkmagic.sweeps.compose.plan import make_plan
     from darkmagic.sweeps.compose.session import compose, hydra_session
     from darkmagic.sweeps.orchestrate import report as reporting
@@ -79,7 +79,7 @@ def run_size(trials: int) -> dict[str, float]:
         with hydra_session([folder / "conf"]) as hydra:
             loader = hydra.config_loader
             with timed("planned"):
-                checked = check_words(loader, words)
+                checked = check_overrides(loader, words)
                 plan = make_plan(loader, checked.config, checked.plain, checked.tricks)
             assert len(plan.trials) == trials
             with timed("composed"):
@@ -123,9 +123,9 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
         entry.directory.mkdir(parents=True)
         np.save(entry.directory / CORRECT, np.packbits(right))
         entry.run.files.append(entry.directory / CORRECT)
-        entry.run.becomes = "FINISHED"
+        entry.run.next_status = "FINISHED"
         tracker.flush()
-    parent.becomes = "FINISHED"
+    parent.next_status = "FINISHED"
     assert tracker.flush(), tracker.problem
 
 

@@ -60,16 +60,16 @@ class Swept:
 
 def run(folder: Path, words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Swept:
     """Run a sweep with everything of it under `folder`."""
-    all_words = [*TINY, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'", *words]
+    all_overrides = [*TINY, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'", *words]
     view = Recorder()
     before = Path.cwd()
     os.chdir(folder)
     try:
-        outcome = api.run_checklist(all_words, view, config_dirs)
+        outcome = api.run_checklist(all_overrides, view, config_dirs)
         finish(outcome)
     finally:
         os.chdir(before)
-    return Swept(folder, outcome, view, all_words)
+    return Swept(folder, outcome, view, all_overrides)
 
 
 OWN = """

@@ -34,8 +34,8 @@ def test_quality_is_sklearns_and_the_definitions() -> None:
     reference = log_loss(classes.numpy(), exact.numpy())
     assert found.cross_entropy == pytest.approx(reference, rel=1e-5)
     assert found.accuracy == float((probabilities.argmax(1) == classes).double().mean())
-    confidence, said = (t.numpy() for t in probabilities.max(1))
-    right = said == classes.numpy()
+    confidence, predicted = (t.numpy() for t in probabilities.max(1))
+    right = predicted == classes.numpy()
     expected = 0.0
     for low in np.arange(15) / 15:
         inside = (confidence > low) & (confidence <= low + 1 / 15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darkmagic.trainers.errors import first_line, named
+from darkmagic.trainers.errors import format_error, short_message
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from darkmagic.trainers.errors import first_line, named
 )
 def test_an_error_says_its_first_line(error: Exception, said: str) -> None:
     """Or its type, where it has no words: some of torch's and of libraries below it have none."""
-    assert first_line(error) == said
+    assert short_message(error) == said
 
 
 def test_its_type_is_named_once() -> None:
     """Before what it says, and alone where it says nothing."""
-    assert named(ValueError("the first\nthe second")) == "ValueError: the first"
-    assert named(ValueError()) == "ValueError"
+    assert format_error(ValueError("the first\nthe second")) == "ValueError: the first"
+    assert format_error(ValueError()) == "ValueError"

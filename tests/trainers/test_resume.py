@@ -47,7 +47,7 @@ def test_resumed_training_ends_in_the_same_weights(
     part = tmp_path / "part"
     part.mkdir()
     with pytest.raises(StopsAfter):
-        train(recipe, part, tell=stop)
+        train(recipe, part, on_event=stop)
     resumed = train(recipe, part)
     checkpoint = load_checkpoint(part)
     assert checkpoint is not None
@@ -94,10 +94,10 @@ def test_kill_in_mid_training_loses_nothing(tmp_path: Path) -> None:
             raise Enough
 
     with pytest.raises(Enough):
-        train(recipe, directory, tell=stop)
+        train(recipe, directory, on_event=stop)
     (tmp_path / "whole").mkdir()
     with pytest.raises(Enough):
-        train(recipe, tmp_path / "whole", tell=stop)
+        train(recipe, tmp_path / "whole", on_event=stop)
     killed, whole = load_checkpoint(directory), load_checkpoint(tmp_path / "whole")
     assert killed is not None
     assert whole is not None

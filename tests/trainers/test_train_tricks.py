@@ -36,7 +36,7 @@ def test_resized_images_resume_where_they_were(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     for _ in range(2):
         with pytest.raises(StopsAfter):
-            train(recipe, tmp_path / "part", tell=stop)
+            train(recipe, tmp_path / "part", on_event=stop)
     train(recipe, tmp_path / "part")
     checkpoint = load_checkpoint(tmp_path / "part")
     assert checkpoint is not None

@@ -12,7 +12,7 @@ from torch import Tensor
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_off
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.trick import TrialSkipped
 
 __all__ = ["TorchvisionSet"]
@@ -55,7 +55,7 @@ class TorchvisionSet:
             with FileLock(root / f".{self.name}.lock"):  # trials start at once: one downloads
                 found = getattr(datasets, self.name)(root, download=True, **part)
         except (OSError, RuntimeError) as error:  # no network, or what came is not the set
-            reason = first_line(error)
+            reason = short_message(error)
             raise TrialSkipped(
                 f"torchvision cannot download {self.name} here ({reason}); put its files into "
                 f"{root}"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.models.graph import evaluating
 
 __all__ = ["build_network", "input_channels"]
@@ -48,7 +48,7 @@ def build_network(
         except RuntimeError as error:
             raise ValueError(
                 f"the model fails on images of shape {tuple(images.shape[1:])} "
-                f"({first_line(error)}): choose a model for this size"
+                f"({short_message(error)}): choose a model for this size"
             ) from error
     if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

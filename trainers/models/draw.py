@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["draw_like"]
+__all__ = ["resample_init"]
 
 
 @torch.no_grad()
-def draw_like(values: Tensor, shape: Sequence[int]) -> Tensor:
+def resample_init(values: Tensor, shape: Sequence[int]) -> Tensor:
     """Return a tensor of `shape`, each entry one of `values` at random, by the global generator.
 
     So constants stay constants, and a distribution keeps its form and scale.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from darkmagic.trainers.errors import first_line
-from darkmagic.trainers.models.draw import draw_like
+from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.models.draw import resample_init
 from darkmagic.trainers.models.graph import Call, Trace, evaluating, trace_model
 from darkmagic.trainers.models.places import classifier, layers
 from darkmagic.trainers.trick import NotApplicable
@@ -51,7 +51,7 @@ def resize_width(model: nn.Module, example: Tensor, factor: float) -> nn.Module:
         try:
             shape = model(example).shape
         except (RuntimeError, ValueError) as error:
-            reason = first_line(error)
+            reason = short_message(error)
             raise NotApplicable(
                 f"the model's widths do not fit together times {factor}: {reason}"
             ) from error
@@ -105,9 +105,9 @@ def _resize(trace: Trace, call: Call, factor: float) -> None:
     per_group = getattr(module, inputs) // getattr(module, "groups", 1)
     shape = (getattr(module, outputs), per_group, *place)
     gain = math.sqrt(fan_in / (per_group * math.prod(place)))
-    module.weight = nn.Parameter(draw_like(module.weight, shape) * gain)
+    module.weight = nn.Parameter(resample_init(module.weight, shape) * gain)
     if module.bias is not None:
-        module.bias = nn.Parameter(draw_like(module.bias, shape[:1]) * gain)
+        module.bias = nn.Parameter(resample_init(module.bias, shape[:1]) * gain)
 
 
 def _resize_channels(module: Any, factor: float) -> None:
@@ -120,5 +120,5 @@ def _resize_channels(module: Any, factor: float) -> None:
     shape = new if isinstance(new, tuple) else (new,)
     for key, values in list(_tensors(module)):
         if values.ndim > 0:
-            drawn = draw_like(values, shape)
+            drawn = resample_init(values, shape)
             setattr(module, key, nn.Parameter(drawn) if isinstance(values, nn.Parameter) else drawn)

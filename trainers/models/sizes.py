@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.augment.resample import resize
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.models.graph import evaluating
 from darkmagic.trainers.trick import NotApplicable
 
@@ -20,7 +20,7 @@ def require_size(model: nn.Module, example: Tensor, size: tuple[int, int]) -> No
             model(resize(example, size))
         except (RuntimeError, ValueError, AssertionError) as error:
             built, asked = ("x".join(map(str, s)) for s in (example.shape[2:], size))
-            reason = first_line(error)
+            reason = short_message(error)
             raise NotApplicable(
                 f"the network is for images of {built} and takes none of {asked} ({reason})"
             ) from error

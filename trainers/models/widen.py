@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from darkmagic.trainers.models.draw import draw_like
+from darkmagic.trainers.models.draw import resample_init
 from darkmagic.trainers.models.graph import Call, Trace
 from darkmagic.trainers.models.places import sole_layer
 
@@ -67,6 +67,6 @@ def _widen(module: nn.Module, pieces: int) -> None:
 
 
 def _repeated(values: Tensor, pieces: int) -> Tensor:
-    wide = draw_like(values, (len(values), pieces, *values.shape[1:]))
+    wide = resample_init(values, (len(values), pieces, *values.shape[1:]))
     wide[:, 0] = values
     return wide.flatten(0, 1)

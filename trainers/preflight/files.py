@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from darkmagic.trainers.data.base import DataSet
 from darkmagic.trainers.data.folder import EXTENSIONS, Folder
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.preflight.finding import Finding, Level
 
 __all__ = ["check_files", "unreadable_files"]
@@ -32,7 +32,7 @@ def unreadable_files(folder: Path) -> Iterator[Path]:
 
 def check_files(dataset: DataSet, error: Exception) -> Iterator[Finding]:
     """Yield the findings of a data set whose loading ended in `error`."""
-    message = first_line(error)
+    message = short_message(error)
     bad: list[Path] = []
     if isinstance(dataset, Folder):
         root = Path(dataset.root).expanduser()

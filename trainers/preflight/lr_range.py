@@ -58,7 +58,7 @@ class Curve:
         return self.losses[self.best] < FALLS * self.start
 
     @property
-    def goes_on(self) -> bool:
+    def inconclusive(self) -> bool:
         """Whether its end tells nothing yet: all flat, or lowest right there."""
         return len(self.rates) > END and (not self.falls or self.best >= len(self.rates) - END)
 
@@ -96,7 +96,7 @@ def range_test(setup: Setup, seconds: float) -> Curve | None:
     curve = Curve([], [], steps.peak)
     average = 0.0
     started = time.perf_counter()
-    while len(curve.rates) < (most if curve.goes_on else count):
+    while len(curve.rates) < (most if curve.inconclusive else count):
         rate = steps.peak * LOWEST * 10 ** (decades * len(curve.rates) / (count - 1))
         average = SMOOTHING * average + (1 - SMOOTHING) * steps.take(rate)
         curve.rates.append(rate)

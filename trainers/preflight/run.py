@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from darkmagic.trainers.errors import first_line, named
+from darkmagic.trainers.errors import format_error, short_message
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
 from darkmagic.trainers.preflight.files import check_files
@@ -51,7 +51,7 @@ def run_preflight(
         setup = Setup.prepare(recipe, data)
     except (TrialSkipped, NotApplicable, ValueError) as error:
         yield Finding(
-            "model", Level.STOP, first_line(error), "a trial of it would end the same way"
+            "model", Level.STOP, short_message(error), "a trial of it would end the same way"
         )
         return
 
@@ -96,6 +96,6 @@ def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
         yield Finding(
             name,
             Level.WARNING,
-            f"the check ended in {named(error)}",
+            f"the check ended in {format_error(error)}",
             "training may end so too; darkmagic train shows where",
         )

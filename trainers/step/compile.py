@@ -16,7 +16,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from darkmagic.trainers.errors import named
+from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.step.eager import EagerStep
 from darkmagic.trainers.step.rewind import Rewind
 from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure
@@ -59,7 +59,7 @@ def compile_if_faster(
             done.touch()
     except RuntimeError as error:  # of dynamo and inductor
         rewind.restore()
-        return eager, f"not compiled: {named(error)}"
+        return eager, f"not compiled: {format_error(error)}"
     pairs = [
         (
             measure(eager, images, targets, eager.device),

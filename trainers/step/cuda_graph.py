@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.step.eager import EagerStep
 from darkmagic.trainers.step.tensor_schedule import NotCapturable
 
@@ -45,15 +45,15 @@ class GraphedStep:
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self._loss = eager.run(self._images, self._targets)
         except RuntimeError as error:
-            raise NotCapturable(f"capture failed: {first_line(error)}") from error
+            raise NotCapturable(f"capture failed: {short_message(error)}") from error
 
-    def __call__(self, images: Tensor, targets: Tensor, share: float | None) -> Tensor:
+    def __call__(self, images: Tensor, targets: Tensor, ema_weight: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before, until the next call."""
         if images.shape != self._images.shape or targets.shape != self._targets.shape:
             self.odd_batches += 1
-            return self._eager(images, targets, share)
+            return self._eager(images, targets, ema_weight)
         assert self._eager.schedule is not None
-        self._eager.schedule.write(share)
+        self._eager.schedule.write(ema_weight)
         self._images.copy_(images)
         self._targets.copy_(targets)
         self._graph.replay()
@@ -75,6 +75,6 @@ def _warm_up(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
         for _ in range(WARM_UP - 1):
             eager.run(images, targets)
     except RuntimeError as error:
-        raise NotCapturable(f"a step waits for the device: {first_line(error)}") from error
+        raise NotCapturable(f"a step waits for the device: {short_message(error)}") from error
     finally:
         torch.cuda.set_sync_debug_mode(before)

@@ -38,14 +38,14 @@ class EagerStep:
     clip_grad_norm: float | None
     schedule: TensorSchedule | None = None
 
-    def __call__(self, images: Tensor, targets: Tensor, share: float | None) -> Tensor:
+    def __call__(self, images: Tensor, targets: Tensor, ema_weight: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before."""
         if self.schedule is None:
             loss = self._train(images, targets)
-            if self.average is not None and share is not None:
-                update_average(self.average, self.network, share)
+            if self.average is not None and ema_weight is not None:
+                update_average(self.average, self.network, ema_weight)
             return loss
-        self.schedule.write(share)
+        self.schedule.write(ema_weight)
         return self.run(images, targets)
 
     def run(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class EagerStep:
         with self.schedule.attached():
             loss = self._train(images, targets, self.schedule.decay)
         if self.average is not None:
-            update_average(self.average, self.network, self.schedule.share)
+            update_average(self.average, self.network, self.schedule.ema_weight)
         return loss
 
     def _train(
@@ -74,12 +74,12 @@ class EagerStep:
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, share: float | Tensor) -> None:
-    """Move `average` towards `network` by `share`; what does not average (counters) is copied."""
+def update_average(average: nn.Module, network: nn.Module, ema_weight: float | Tensor) -> None:
+    """Move `average` towards `network` by `ema_weight`; counters are copied."""
     current = network.state_dict()
     for name, value in average.state_dict().items():
         if value.is_floating_point():
-            weight = share.to(value.dtype) if isinstance(share, Tensor) else share
+            weight = ema_weight.to(value.dtype) if isinstance(ema_weight, Tensor) else ema_weight
             value.lerp_(current[name], weight)
         else:
             value.copy_(current[name])

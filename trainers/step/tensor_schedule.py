@@ -72,16 +72,16 @@ class TensorSchedule:
         count = len(optimizer.param_groups)
         self._lr = [torch.zeros((), device=device) for _ in range(count)]
         self._decay = [torch.zeros((), device=device) for _ in range(count)]
-        self.share = torch.zeros((), device=device)
+        self.ema_weight = torch.zeros((), device=device)
         self._written: dict[int, float] = {}
 
-    def write(self, share: float | None) -> None:
-        """Copy the groups' numbers, and an average's `share`, to the tensors.
+    def write(self, ema_weight: float | None) -> None:
+        """Copy the groups' numbers, and an average's `ema_weight`, to the tensors.
 
         A fill is a kernel with its value as an argument: nothing waits.
         """
-        if share is not None:
-            self._fill(self.share, share)
+        if ema_weight is not None:
+            self._fill(self.ema_weight, ema_weight)
         groups = self._optimizer.param_groups
         for group, lr, decay in zip(groups, self._lr, self._decay, strict=True):
             self._fill(lr, group["lr"])

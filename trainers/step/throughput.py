@@ -41,16 +41,16 @@ def measure_rate(recipe: Recipe, seconds: float, ready: Callable[[], None]) -> R
     trial.hooks.schedule(trial.optimizer, 0.0)
     step, _ = choose(trial, 0, steps)
     batches = trial.pipeline.endless()
-    share = None if trial.average is None else 0.1
+    ema_weight = None if trial.average is None else 0.1
     for _ in range(WARM_UP):
-        step(*next(batches), share)
+        step(*next(batches), ema_weight)
     synchronize(trial.device)
     ready()
     taken, started = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - started) < seconds or not taken:
         for _ in range(BETWEEN):
             trial.hooks.schedule(trial.optimizer, 0.0)
-            step(*next(batches), share)
+            step(*next(batches), ema_weight)
         synchronize(trial.device)
         taken += BETWEEN
     elapsed = time.perf_counter() - started

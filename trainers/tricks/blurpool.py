@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from darkmagic.trainers.errors import first_line
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.models.blur import BlurPool
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
@@ -67,7 +67,7 @@ def add_blur(model: nn.Module, example: Tensor, size: int) -> nn.Module:
         try:
             logits = model(example)
         except RuntimeError as error:
-            reason = first_line(error)
+            reason = short_message(error)
             raise NotApplicable(f"blurpool makes maps of another size: {reason}") from error
     assert shape is not None
     assert logits.shape == shape.shape

@@ -75,10 +75,10 @@ def _cost_point(ax: object, row: Row) -> None:
         fmt="s" if row.trick is None else MARKERS.get(row.verdict, "o"),
         color=COLOURS["ink"] if row.trick is None else colour_of(row.verdict),
         elinewidth=0.7,
-        markersize=6 if row.unbeaten else 4,
-        alpha=1.0 if row.unbeaten else 0.55,
+        markersize=6 if row.on_pareto_front else 4,
+        alpha=1.0 if row.on_pareto_front else 0.55,
     )
-    if row.unbeaten or row.trick is None:
+    if row.on_pareto_front or row.trick is None:
         ax.annotate(  # type: ignore[attr-defined]
             row.name,
             (time.value, gain),

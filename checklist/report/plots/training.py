@@ -12,23 +12,23 @@ from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.curves import Curve, thinned
 from darkmagic.checklist.report.plots.style import COLOURS, colour_of, new_figure, to_svg
 
-__all__ = ["MOST_PANELS", "curves_plot", "schedules_plot"]
+__all__ = ["MAX_PANELS", "curves_plot", "schedules_plot"]
 
 COLUMNS = 4
-MOST_PANELS = 48
+MAX_PANELS = 48
 
 
 def curves_plot(report: Report) -> str | None:
     """Return a panel a trial: mean validation accuracy over the band of the baseline's runs.
 
-    Of more than `MOST_PANELS` trials, those with the largest differences are shown.
+    Of more than `MAX_PANELS` trials, those with the largest differences are shown.
     """
     from matplotlib.ticker import MaxNLocator
 
     curves = report.curves.get("val_accuracy", {})
     rows = [row for row in report.rows if row.trick is not None and row.name in curves]
-    if len(rows) > MOST_PANELS:
-        largest = sorted(rows, key=lambda row: -abs(row.difference or 0))[:MOST_PANELS]
+    if len(rows) > MAX_PANELS:
+        largest = sorted(rows, key=lambda row: -abs(row.difference or 0))[:MAX_PANELS]
         rows = [row for row in rows if row in largest]
     if not rows or BASELINE not in curves:
         return None

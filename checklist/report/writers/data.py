@@ -88,7 +88,7 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "own_spread_points": row.spread,
         "image_error_points": row.image_error,
         **costs,
-        "unbeaten": row.unbeaten,
+        "unbeaten": row.on_pareto_front,
         "pretrained_share": row.pretrained_share,
         "published": [
             {"points": p.points, "setting": p.setting, "source": p.source}

@@ -9,7 +9,7 @@ from darkmagic.checklist.report import formatting
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.plots.all import PLOTS, draw_plots
 from darkmagic.checklist.report.plots.style import themed
-from darkmagic.checklist.report.plots.training import MOST_PANELS
+from darkmagic.checklist.report.plots.training import MAX_PANELS
 from darkmagic.checklist.report.scale import reach_of
 
 __all__ = ["to_html"]
@@ -43,7 +43,7 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
         plots=plots,
         bars=_bars(report.rows),
         published={row.name: report.published(row) for row in report.rows},
-        most_panels=MOST_PANELS,
+        most_panels=MAX_PANELS,
     )
 
 

@@ -54,7 +54,7 @@ def _cells(row: Row) -> list[str]:
         points(row.difference),
         interval(row.interval),
         p_value(row.p_value),
-        row.said,
+        row.verdict_text,
         ratio(row.ratios["time"]),
     ]
     name, accuracy, difference, *rest = (escape(cell) for cell in cells)

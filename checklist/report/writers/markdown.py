@@ -72,7 +72,7 @@ def _cells(row: Row) -> list[str]:
         difference,
         interval(row.interval),
         p_value(row.p_value).replace("<", "\\<"),
-        _escape(row.said),
+        _escape(row.verdict_text),
         *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
         values(row),
     ]

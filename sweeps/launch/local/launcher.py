@@ -67,7 +67,9 @@ def launch_local(
     note = current_view().note
     with leased(devices, trials_per_device, configs, note, threads=threads) as leases:
         observer.launching([(_directory(job_config), job_config) for job_config in configs])
-        run_calls(calls, leases, on_start=observer.started, on_end=on_end, blame=_blame)
+        run_calls(
+            calls, leases, on_start=observer.started, on_end=on_end, retry_reason=_retry_reason
+        )
     return [jobs[index] for index in range(len(configs))]
 
 
@@ -89,7 +91,7 @@ def _run(shared: bytes, config: DictConfig) -> JobReturn:
     )
 
 
-def _blame(ended: Ended) -> str | None:
+def _retry_reason(ended: Ended) -> str | None:
     """Return what a job suffered from that its neighbours on the device may have caused.
 
     Memory is shared, and under MPS a fault of one process ends all the others on the device.

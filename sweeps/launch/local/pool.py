@@ -53,31 +53,31 @@ def run_calls(
     *,
     on_start: Callable[[int], None],
     on_end: Callable[[int, Ended], None],
-    blame: Callable[[Ended], str | None] = _never,
+    retry_reason: Callable[[Ended], str | None] = _never,
 ) -> list[Ended]:
     """Run `calls`, as many at once as there are `leases`; return what became of each.
 
-    A child that dies takes no other down. A call that ended beside others and for which `blame`
-    has words (memory that was not enough for all, say) is made again when all others are done,
-    alone on its device; only then is its end told. When this is interrupted (Ctrl-C), the
-    children are ended before the exception goes on.
+    A child that dies takes no other down. A call that ended beside others, and for which
+    `retry_reason` returns a reason (such as too little memory for all), is made again when all
+    others are done, alone on its device; `on_end` is called after that. When this is interrupted
+    (Ctrl-C), the children are ended before the exception goes on.
     """
     waiting = deque(enumerate(calls))
-    again: deque[tuple[int, str]] = deque()
+    retries: deque[tuple[int, str]] = deque()
     free = deque(leases)
     places = Counter(lease.device for lease in leases)
     running: dict[int, _Running] = {}
     ended: dict[int, Ended] = {}
     try:
-        while waiting or running or again:
+        while waiting or running or retries:
             while waiting and free:
                 index, call = waiting.popleft()
                 running[index] = _start(call, (free.popleft(),))
                 on_start(index)
-            while not waiting and again and (whole := _whole_device(free, places)):
-                index, reason = again.popleft()
-                running[index] = _start(calls[index], whole, reason)
-                free = deque(lease for lease in free if lease.device != whole[0].device)
+            while not waiting and retries and (exclusive := _whole_device(free, places)):
+                index, reason = retries.popleft()
+                running[index] = _start(calls[index], exclusive, reason)
+                free = deque(lease for lease in free if lease.device != exclusive[0].device)
             ready = wait([each.job.connection for each in running.values()])
             for index, each in list(running.items()):
                 if each.job.connection not in ready:
@@ -86,11 +86,11 @@ def run_calls(
                 del running[index]
                 free.extend(each.leases)
                 device = each.leases[0].device
-                why = blame(end) if len(each.leases) < places[device] else None
+                why = retry_reason(end) if len(each.leases) < places[device] else None
                 if why is not None:
                     seconds = time.monotonic() - each.began
                     beside = f"beside up to {places[device] - 1} others"
-                    again.append((index, f"{why} {beside}, which cost {seconds:.0f} s"))
+                    retries.append((index, f"{why} {beside}, which cost {seconds:.0f} s"))
                     continue
                 ended[index] = end
                 on_end(index, end)

@@ -44,5 +44,5 @@ def run(command: Sequence[str], folder: Path, cache: Path, *, shown: bool = Fals
     to = {"stdout": sys.stderr} if shown else {"capture_output": True}
     done = subprocess.run(command, cwd=folder, env=env, text=True, check=False, **to)
     if done.returncode:
-        said = done.stderr or ""
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
+        stderr = done.stderr or ""
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{stderr}")

@@ -101,7 +101,7 @@ def rate(
     recipe = _recipe(depth, count, batch, epochs=2, seed=0, **tricks)
     events: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        result = train(recipe, Path(folder), tell=events.append)
+        result = train(recipe, Path(folder), on_event=events.append)
     return {
         "rate": events[-1]["images_per_second"],
         "images": events[-1]["steps"] * batch,
@@ -140,7 +140,7 @@ def step_seconds(
     try:
         with tempfile.TemporaryDirectory() as folder:
             recipe = _recipe(depth, count, batch, 2, seed=0, **tricks)
-            train(recipe, Path(folder), tell=events.append)
+            train(recipe, Path(folder), on_event=events.append)
     finally:
         Pipeline.training_epoch = load
     steps = events[-1]["steps"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from darkmagic.checklist.compare.comparison import Comparison, compare
-from darkmagic.checklist.compare.costs import Ratio, unbeaten
+from darkmagic.checklist.compare.costs import Ratio, pareto_front
 from darkmagic.checklist.compare.rows import Row, Rules
 from darkmagic.checklist.compare.verdicts import Verdict, judge
 from darkmagic.checklist.records import Costs, Status
@@ -91,7 +91,7 @@ def test_failed_runs_are_counted_with_their_kind() -> None:
     ]
     comparison = compare(SMALL, records)
     row = _row(comparison, "lr=cosine")
-    assert row.said == "1 of 3 failed: OutOfMemoryError"
+    assert row.verdict_text == "1 of 3 failed: OutOfMemoryError"
     assert row.difference is not None
     assert any("CUDA is full" in note for note in footer(comparison))
 
@@ -120,7 +120,7 @@ def test_runs_at_chance_level_failed() -> None:
         return dataclasses.replace(r, accuracy=0.105 if low else r.accuracy, classes=10)
 
     records = swept(STEADY, collapsed)
-    assert _row(compare(SMALL, records), "lr=cosine").said == "1 of 3 failed: BelowFloor"
+    assert _row(compare(SMALL, records), "lr=cosine").verdict_text == "1 of 3 failed: BelowFloor"
     assert _row(compare(SMALL, records, Rules(floor=0.1)), "lr=cosine").verdict != Verdict.FAILED
     strict = compare(SMALL, swept(STEADY), Rules(floor=0.89))
     assert _row(strict, "mixup=on").verdict is Verdict.FAILED
@@ -197,11 +197,11 @@ def test_costs_are_ratios_with_the_spread_of_paired_seeds() -> None:
     assert ratios["wall"] == Ratio(1.5, 0.0)
 
 
-def test_unbeaten_rows_are_the_pareto_front() -> None:
+def test_rows_that_no_other_beats_are_the_pareto_front() -> None:
     """By the definition, over random points."""
     rng = np.random.default_rng(0)
     points = {str(i): (float(g), float(c)) for i, (g, c) in enumerate(rng.random((40, 2)))}
-    front = unbeaten(points)
+    front = pareto_front(points)
     for name, (gain, cost) in points.items():
         beaten = any(
             (g > gain and c <= cost) or (g >= gain and c < cost) for g, c in points.values()
@@ -211,7 +211,7 @@ def test_unbeaten_rows_are_the_pareto_front() -> None:
         dataclasses.replace(r, costs=Costs(1.0)) if r.name == "lr=cosine" else r
         for r in swept(STEADY)
     ]
-    assert [row.name for row in compare(SMALL, fast).rows if row.unbeaten] == ["lr=cosine"]
+    assert [row.name for row in compare(SMALL, fast).rows if row.on_pareto_front] == ["lr=cosine"]
 
 
 def test_costs_of_the_baseline_are_one() -> None:

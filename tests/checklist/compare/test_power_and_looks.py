@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from darkmagic.checklist.compare import power
 from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.compare.verdicts import Verdict, missable
+from darkmagic.checklist.compare.verdicts import Verdict, minimum_detectable_effect
 from darkmagic.checklist.stats.alpha_spending import ALPHA, holm, over_looks, share_of_look
 from darkmagic.checklist.stats.image_error import image_error
 from records import SMALL, simulated
@@ -34,7 +34,7 @@ REPEATS = 600
 def test_missable_effects_are_the_documented_ones(seeds: int, effect: float) -> None:
     """At a spread of 0.2 points and 15 tricks, with the whole error rate for one look."""
     setting = power.Setting(15, seeds, seeds)
-    found = missable(SPREAD * setting.error, setting.df, ALPHA / 15)
+    found = minimum_detectable_effect(SPREAD * setting.error, setting.df, ALPHA / 15)
     assert found == pytest.approx(effect, abs=0.006)
     planned = power.detectable(setting, SPREAD)
     assert planned is not None

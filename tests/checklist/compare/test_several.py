@@ -104,11 +104,11 @@ def _confirmation(gain: float, parts: dict[str, float]):  # noqa: ANN202
 def test_a_combination_that_falls_short_of_its_parts_is_said() -> None:
     """Parts of +1.5 and +2.0, together +1: not independent."""
     found, sweep = _confirmation(1.0, {"lr=cosine": 1.5, "mixup=on": 2.0})
-    said = " ".join(found.sentences)
-    assert "confirmed" in said
-    assert "not confirmed" not in said
-    assert "less" in said
-    assert "not independent" in said
+    text = " ".join(found.sentences)
+    assert "confirmed" in text
+    assert "not confirmed" not in text
+    assert "less" in text
+    assert "not independent" in text
     assert found.parts is not None
     assert found.parts.error is not None
     rows = {row.name: row for row in sweep.rows}

@@ -28,10 +28,10 @@ def test_rows_are_best_first_within_their_section_or_as_in_the_checklist() -> No
 def test_advice_names_what_to_do_and_the_command() -> None:
     """Adopt, keep, undecided with its price, and how to confirm."""
     advice = hostile_report().advice
-    said = " ".join(advice.sentences)
-    assert "Adopt lr=cosine (+1." in said
-    assert "Keep the baseline's choice instead of mixup=on (-" in said
-    assert "stem=relu is undecided" in said
+    text = " ".join(advice.sentences)
+    assert "Adopt lr=cosine (+1." in text
+    assert "Keep the baseline's choice instead of mixup=on (-" in text
+    assert "stem=relu is undecided" in text
     commands = [command for _, command in advice.steps]
     assert commands[-1] == "darkmagic checklist confirm dataset=digits"
     assert re.fullmatch(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkmagic.checklist.report.diagnosis import watch
+from darkmagic.checklist.report.diagnosis import diagnose
 
 
 def _epochs(train: list[float | None], val: list[float | None]) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ CASES = {
 def test_epochs_are_read(name: str) -> None:
     """One note at most for each of these, or none."""
     train, val, expected = CASES[name]
-    notes = watch(_epochs(train, val))
+    notes = diagnose(_epochs(train, val))
     assert len(notes) == (expected is not None), notes
     if expected is not None:
         assert expected in notes[0]
@@ -53,22 +53,22 @@ def test_epochs_are_read(name: str) -> None:
 def test_guessing_needs_the_number_of_classes() -> None:
     """2.0 is near log(10) and far from log(1000)."""
     epochs = _epochs([2.2, 2.1, 2.0], [2.2, 2.1, 2.0])
-    assert "near that of guessing, 2.30" in watch(epochs, classes=10)[0]
-    assert watch(epochs, classes=1000) == []
-    assert watch(epochs) == []
+    assert "near that of guessing, 2.30" in diagnose(epochs, classes=10)[0]
+    assert diagnose(epochs, classes=1000) == []
+    assert diagnose(epochs) == []
 
 
 def test_another_loss_is_compared_with_itself_alone() -> None:
     """Binary cross-entropy guesses at K log 2; its size says nothing beside validation's."""
     low = _epochs([6.9, 1.0, 0.1, 0.05, 0.05], [2.2, 0.9, 0.8, 0.8, 0.8])
-    assert "a validation loss" in watch(low, 10, math.log(10))[0]
-    assert watch(low, 10, 10 * math.log(2)) == []
+    assert "a validation loss" in diagnose(low, 10, math.log(10))[0]
+    assert diagnose(low, 10, 10 * math.log(2)) == []
     high = _epochs([6.9, 6.4, 6.2], [2.2, 2.1, 2.1])
-    assert "near that of guessing, 6.93" in watch(high, 10, 10 * math.log(2))[0]
+    assert "near that of guessing, 6.93" in diagnose(high, 10, 10 * math.log(2))[0]
 
 
 def test_other_events_are_left_out() -> None:
     """Starts have no losses, and upstream training is another network's."""
     upstream = [{**event, "type": "upstream"} for event in _epochs([2.3] * 4, [2.3] * 4)]
-    assert watch([{"type": "start", "pid": 1}, *upstream]) == []
-    assert watch([]) == []
+    assert diagnose([{"type": "start", "pid": 1}, *upstream]) == []
+    assert diagnose([]) == []

@@ -39,9 +39,12 @@ def test_the_footer_says_how_trials_trained() -> None:
     """One note a row with the runs it is of; what many rows share is said once."""
     note = "overfitting: a validation loss of 2.00 against 0.10 in training"
     records = simulated(SMALL, 3)
-    one = [dataclasses.replace(r, watched=(note,)) if r.name == "mixup=on" else r for r in records]
+    one = [
+        dataclasses.replace(r, training_notes=(note,)) if r.name == "mixup=on" else r
+        for r in records
+    ]
     assert f"mixup=on: {note} (in 3 of 3 runs)." in footer(compare(SMALL, one))
-    every = [dataclasses.replace(r, watched=(note,)) for r in records]
+    every = [dataclasses.replace(r, training_notes=(note,)) for r in records]
     shared = f"5 of 5 trials: overfitting; in one of them, {note}."
     assert shared in footer(compare(SMALL, every))
 

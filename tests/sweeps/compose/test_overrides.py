@@ -6,7 +6,7 @@ import pytest
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api
-from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, hydra_session
 
 WRONG = {
@@ -129,6 +129,6 @@ def test_vanilla_adds_one_trick_a_trial() -> None:
 def test_several_values_are_for_multiruns() -> None:
     """Each is checked."""
     with hydra_session() as hydra:
-        check_words(hydra.config_loader, ["trick/label_smoothing=0.1,0.2"], sweep=True)
+        check_overrides(hydra.config_loader, ["trick/label_smoothing=0.1,0.2"], sweep=True)
         with pytest.raises(UserError, match="no option 'adamm'"):
-            check_words(hydra.config_loader, ["trick/optimizer=adam,adamm"], sweep=True)
+            check_overrides(hydra.config_loader, ["trick/optimizer=adam,adamm"], sweep=True)

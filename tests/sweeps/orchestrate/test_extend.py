@@ -18,13 +18,13 @@ TWO_TRICKS = (
     "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}, "
     "{name: weight_decay, section: s, options: [generic, higher]}]"
 )
-WORDS = [TWO_TRICKS, "epochs=1", "seeds=2", "floor=0"]
+SWEEP_OVERRIDES = [TWO_TRICKS, "epochs=1", "seeds=2", "floor=0"]
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """Two tricks, two seeds each."""
-    return run(tmp_path_factory.mktemp("going_on"), WORDS)
+    return run(tmp_path_factory.mktemp("going_on"), SWEEP_OVERRIDES)
 
 
 def test_words_that_depend_on_the_past_are_taken_off() -> None:
@@ -76,7 +76,7 @@ def test_seeds_are_added_to_the_trials_that_are_asked_for(first: Swept) -> None:
     before = {path: path.stat().st_mtime_ns for path in first.outcome.folder.glob("*/result.json")}
     planned = api.plan([*first.words, "seeds=+1", "only=mixup"]).plan.trials
     assert [(t.name, t.seed) for t in planned if t.seed == 2] == [("baseline", 2), ("mixup=on", 2)]
-    more = run(first.folder, [*WORDS[:2], "floor=0", "seeds=+1", "only=mixup"])
+    more = run(first.folder, [*SWEEP_OVERRIDES[:2], "floor=0", "seeds=+1", "only=mixup"])
     assert [name for name, _ in more.view.trials] == ["baseline", "mixup=on"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     report = load_report(more.uri, None)
@@ -89,7 +89,7 @@ def test_seeds_are_added_to_the_trials_that_are_asked_for(first: Swept) -> None:
     assert report.comparison.look == 2
     assert more.outcome.parent.run_id == first.outcome.parent.run_id
     # Asked for as before, it shows all there is, and trains nothing.
-    again = run(first.folder, WORDS)
+    again = run(first.folder, SWEEP_OVERRIDES)
     assert again.view.trials == []
     assert load_report(again.uri, None).comparison.rows == report.comparison.rows
 

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.write import FORMATS, write_report
-from darkmagic.sweeps.compose.overrides import check_words
+from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import load_report
@@ -125,7 +125,7 @@ def test_verdicts_stand_on_every_trial(swept: Swept) -> None:
     for name, row in rows.items():
         for seed in (0, 1):
             data = runs[f"{name} seed {seed}"].data
-            assert data.tags["darkmagic.verdict"].startswith(row.said)
+            assert data.tags["darkmagic.verdict"].startswith(row.verdict_text)
             if row.difference is not None:
                 assert data.metrics["verdict.difference"] == pytest.approx(row.difference)
                 assert data.metrics["verdict.p_value"] == pytest.approx(row.p_value)
@@ -137,7 +137,7 @@ def test_a_row_is_reproduced_by_its_command(swept: Swept) -> None:
     words = shlex.split(commands["mixup=on"])
     assert words[:2] == ["darkmagic", "train"]
     with hydra_session() as hydra:
-        checked = check_words(hydra.config_loader, words[2:])
+        checked = check_overrides(hydra.config_loader, words[2:])
         resolved = resolve(compose(hydra.config_loader, [*checked.plain, *checked.tricks]))
     tags = _runs(swept)["mixup=on seed 0"].data.tags
     assert identity(resolved) == tags["darkmagic.identity"]

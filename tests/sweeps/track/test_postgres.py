@@ -101,7 +101,7 @@ def test_a_sweep_is_tracked_and_read_back(postgres: Server) -> None:
             run.add_metrics({"val_accuracy": accuracy}, when=time.time(), step=step)
         run.add_metrics(result_metrics({"val_accuracy": accuracy}), when=time.time(), step=0)
         run.tags[STATUS] = Status.FINISHED
-        run.becomes = "FINISHED"
+        run.next_status = "FINISHED"
     assert tracker.flush(), tracker.problem
     baseline, mixup = load_report(postgres.uri, "pg").comparison.rows
     assert baseline.accuracy == pytest.approx(90)

@@ -53,11 +53,11 @@ def test_a_flush_is_one_call_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [(MlflowException("connection refused"), "connection refused"), (OSError(), "OSError")],
 )
 def test_what_could_not_be_sent_is_sent_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
     """While MLflow is away everything waits, and the count of sent events with it."""
     tracker = _tracker(tmp_path)
@@ -70,9 +70,9 @@ def test_what_could_not_be_sent_is_sent_later(
         patch.setattr(MlflowClient, "log_batch", away)
         run.add_metrics({"a": 1.0}, when=time.time(), step=1)
         run.tags[EVENTS_SENT] = "1"
-        run.becomes = "FINISHED"
+        run.next_status = "FINISHED"
         assert not tracker.flush()
-        assert tracker.problem == said
+        assert tracker.problem == message
     assert tracker.flush()
     found = MlflowClient(tracker.uri).get_run(run.run_id)
     assert found.data.metrics == {"a": 1.0}
@@ -95,13 +95,13 @@ def test_what_has_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def state() -> str:
         return str(MlflowClient(tracker.uri).get_run(run.run_id).info.status)
 
-    run.go_on()
+    run.mark_running()
     assert tracker.flush()
     assert (state(), calls) == ("RUNNING", [])
-    run.becomes = "KILLED"
+    run.next_status = "KILLED"
     assert tracker.flush()
     assert state() == "KILLED"
-    run.go_on()
+    run.mark_running()
     assert tracker.flush()
     assert (state(), calls) == ("RUNNING", ["RUNNING"])
 
@@ -124,7 +124,7 @@ def test_flushes_take_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.Mo
     for took in (0.02, 0.2, 3.0):
         flushed.clear()
         for _ in range(1000):
-            assert tracker.keep_up()
+            assert tracker.flush_if_due()
             now += 0.1
         gaps = {round(after - before) for before, after in pairwise(flushed[1:])}
         assert gaps == {{0.02: 5, 0.2: 20, 3.0: 33}[took]}
@@ -160,9 +160,9 @@ def test_mlflows_telemetry_is_off_unless_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its users were not asked."""
-    for said, off in (("", True), ("false", False)):
-        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", said)
-        if not said:
+    for message, off in (("", True), ("false", False)):
+        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", message)
+        if not message:
             monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
         open_client(f"sqlite:///{tmp_path}/mlflow.db")
         assert MLFLOW_DISABLE_TELEMETRY.get() is off

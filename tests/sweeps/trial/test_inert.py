@@ -9,7 +9,7 @@ import pytest
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.estimate import _seconds
 from darkmagic.sweeps.trial.identity import resolve
-from darkmagic.sweeps.trial.inert import INERT, look_ahead
+from darkmagic.sweeps.trial.inert import INERT, find_inert
 
 
 def _trials(*options: str) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def test_edits_of_the_recipe_are_seen() -> None:
         "+trick/input_geometry='test_crop_0.875'",
         "+trick/ema=on",
     )
-    assert look_ahead(trials) == [None, INERT, None, None, None, None, None]
+    assert find_inert(trials) == [None, INERT, None, None, None, None, None]
 
 
 def test_estimates_go_by_the_edited_recipe() -> None:

@@ -10,7 +10,7 @@ import torchvision
 from torch import Tensor, nn
 
 from darkmagic.trainers.hooks import refuse_conflicts
-from darkmagic.trainers.models.draw import draw_like
+from darkmagic.trainers.models.draw import resample_init
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import Conflict, NotApplicable
@@ -90,7 +90,7 @@ def test_initial_weights_are_the_authors(factor: float) -> None:
 def test_draws_are_of_the_values_there_are() -> None:
     """Each as often."""
     torch.manual_seed(0)
-    drawn = draw_like(torch.tensor([[1.0, 2.0], [2.0, 4.0]]), (1000, 4))
+    drawn = resample_init(torch.tensor([[1.0, 2.0], [2.0, 4.0]]), (1000, 4))
     assert drawn.unique().tolist() == [1, 2, 4]
     assert drawn.eq(2).float().mean().item() == pytest.approx(0.5, abs=0.03)
 

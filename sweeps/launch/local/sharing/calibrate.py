@@ -22,7 +22,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     is_worth,
     pays,
 )
-from darkmagic.trainers.errors import named
+from darkmagic.trainers.errors import format_error
 
 if TYPE_CHECKING:
     from darkmagic.trainers.recipe import Recipe
@@ -154,4 +154,4 @@ def _measure(
     try:
         return measure_rate(recipe(resolved), seconds, ready)
     except Exception as error:  # noqa: BLE001 (said to the user, who then trains one by one)
-        return named(error)
+        return format_error(error)

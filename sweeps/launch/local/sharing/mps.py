@@ -48,10 +48,10 @@ def mps_server() -> Iterator[Mapping[str, str]]:
             yield env
         finally:
             with contextlib.suppress(MpsUnavailable):  # gone already
-                _control(program, [], env, words="quit\n")
+                _control(program, [], env, stdin="quit\n")
 
 
-def _control(program: str, options: list[str], env: Mapping[str, str], words: str = "") -> None:
+def _control(program: str, options: list[str], env: Mapping[str, str], stdin: str = "") -> None:
     """Call the control program. The daemon is to see all GPUs: leases name them as they are."""
     everything = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
     with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open as long as the daemon
@@ -59,7 +59,7 @@ def _control(program: str, options: list[str], env: Mapping[str, str], words: st
             done = subprocess.run(  # noqa: S603 (found on the path, fixed options)
                 [program, *options],
                 env={**everything, **env},
-                input=words,
+                input=stdin,
                 stdout=output,
                 stderr=output,
                 text=True,
@@ -69,7 +69,7 @@ def _control(program: str, options: list[str], env: Mapping[str, str], words: st
         except (OSError, subprocess.TimeoutExpired) as error:
             raise MpsUnavailable(f"no MPS: {error}") from error
         output.seek(0)
-        said = output.read().strip().splitlines()
+        printed = output.read().strip().splitlines()
     if done.returncode != 0:
-        why = said[-1] if said else f"it ended with code {done.returncode}"
+        why = printed[-1] if printed else f"it ended with code {done.returncode}"
         raise MpsUnavailable(f"no MPS: {why}")

@@ -150,7 +150,7 @@ def test_other_numbers_are_refused(count: Any) -> None:
         make_leases("cpu", count)
 
 
-WORDS = ["checklist=pair", "max_steps=3", "trick/augmentation=standard"]
+SWEEP_OVERRIDES = ["checklist=pair", "max_steps=3", "trick/augmentation=standard"]
 PAIR = """
 name: pair
 tricks:
@@ -163,7 +163,7 @@ def _weights(folder: Path, per_device: int) -> dict[str, dict[str, torch.Tensor]
     folder.mkdir()
     (folder / "conf" / "checklist").mkdir(parents=True)
     (folder / "conf" / "checklist" / "pair.yaml").write_text(PAIR)
-    words = [*WORDS, "seeds=2", f"hydra.launcher.trials_per_device={per_device}"]
+    words = [*SWEEP_OVERRIDES, "seeds=2", f"hydra.launcher.trials_per_device={per_device}"]
     outcome = run(folder, words, [folder / "conf"]).outcome
     found = {}
     for path in outcome.folder.glob("*/result.json"):

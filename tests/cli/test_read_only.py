@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 
 from commanding import command
-from darkmagic.cli.looking import looking
+from darkmagic.cli.read_only import read_only
 
 ENDS = """
 import atexit, sys
 from darkmagic.cli.errors import Settings
-from darkmagic.cli.looking import ending_at_once, looking
+from darkmagic.cli.read_only import exit_fast, read_only
 
 def command():
-    with looking():
+    with read_only():
         print("said")
     sys.exit({code!r})
 
 Settings.debug = {debug}
 atexit.register(print, "tidied")
-ending_at_once(command)
+exit_fast(command)
 """
 
 
 @pytest.mark.parametrize(
-    ("code", "debug", "said", "status"),
+    ("code", "debug", "printed", "status"),
     [
         (0, False, "said\n", 0),
         (None, False, "said\n", 0),
@@ -39,12 +39,12 @@ ending_at_once(command)
     ],
 )
 def test_output_and_exit_code_are_kept(
-    code: object, debug: bool, said: str, status: int, tmp_path: Path
+    code: object, debug: bool, printed: str, status: int, tmp_path: Path
 ) -> None:
     """Only what Python would tidy up is left out."""
     words = [sys.executable, "-c", ENDS.format(code=code, debug=debug)]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.returncode) == (said, status)
+    assert (done.stdout, done.returncode) == (printed, status)
 
 
 def test_a_reader_may_leave_early(tmp_path: Path) -> None:
@@ -65,6 +65,6 @@ def test_a_reader_may_leave_early(tmp_path: Path) -> None:
 def test_garbage_is_collected_again_afterwards() -> None:
     """Whoever looks from a longer process goes on as before."""
     assert gc.isenabled()
-    with looking():
+    with read_only():
         assert not gc.isenabled()
     assert gc.isenabled()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from darkmagic.cli.errors import Settings
 from darkmagic.sweeps.track.gc_paused import uncollected
 
-__all__ = ["ending_at_once", "looking"]
+__all__ = ["exit_fast", "read_only"]
 
 
 @contextlib.contextmanager
-def looking() -> Iterator[None]:
+def read_only() -> Iterator[None]:
     """Collect no garbage in here, and let the process end at once: nothing is left to write.
 
     Python would take MLflow apart object by object, which takes it a second.
@@ -23,10 +23,10 @@ def looking() -> Iterator[None]:
         with uncollected():
             yield
     finally:
-        Settings.only_looked = True
+        Settings.only_read = True
 
 
-def ending_at_once(command: Callable[[], None]) -> None:
+def exit_fast(command: Callable[[], None]) -> None:
     """Run `command`; where it only looked, end the process without taking it apart.
 
     `--debug` ends as Python does: profilers write then.
@@ -34,7 +34,7 @@ def ending_at_once(command: Callable[[], None]) -> None:
     try:
         command()
     except SystemExit as end:
-        if Settings.debug or not Settings.only_looked or not isinstance(end.code, int | None):
+        if Settings.debug or not Settings.only_read or not isinstance(end.code, int | None):
             raise
         with contextlib.suppress(BrokenPipeError):  # as of `darkmagic report | head`
             sys.stdout.flush()
