@@ -11,16 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from commanding import TINY, run_command
+from commanding import TINY, run_command, start_command
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Run the article's checklist on tiny data; return its folder and what was printed."""
     folder = tmp_path_factory.mktemp("run")
-    return folder, run_command(
-        "checklist", "run", *TINY, "epochs=2", "seeds=2", folder=folder, DARKMAGIC_CACHE=str(folder)
-    )
+    words = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
+    return folder, start_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_the_table_is_the_last_thing_said(
 def test_report_shows_the_same_table(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """From MLflow, by its own command."""
     folder, done = ran
-    shown = run_command("report", folder=folder)
+    shown = start_command("report", folder=folder)
     assert shown.returncode == 0
     assert _rows(shown.stdout) == _rows(done.stdout)
     listed = run_command("report", "--sort", "checklist", "--runs", folder=folder)

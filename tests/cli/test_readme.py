@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from commanding import run_command
 
 REPO = Path(__file__).parent.parent.parent
 README = (REPO / "README.md").read_text()
@@ -43,15 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _darkmagic(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "darkmagic.cli", *words],
-        cwd=folder,
-        env={**os.environ, "DARKMAGIC_CACHE": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return run_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
