@@ -131,8 +131,8 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
 
 def show(report: Any) -> None:
     """Render the table, with what stands below it."""
-    from darkmagic.cli.comparison import comparison_view
     from darkmagic.cli.console import make_console
+    from darkmagic.cli.views.comparison import comparison_view
 
     console = make_console()
     with console.capture():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from darkmagic.cli.findings import findings_table, sparkline, summary
+from darkmagic.cli.views.findings import findings_table, sparkline, summary
 from darkmagic.sweeps import api
 from darkmagic.sweeps.commands.preflight import Finding, Level
 

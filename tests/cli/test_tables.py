@@ -11,8 +11,8 @@ from rich.console import Console
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.records import Status
-from darkmagic.cli.progress import LiveView, PlainView, make_view
-from darkmagic.cli.table import checklist_table, plan_table
+from darkmagic.cli.views.progress import LiveView, PlainView, make_view
+from darkmagic.cli.views.tables import checklist_table, plan_table
 from darkmagic.sweeps import api
 
 

@@ -12,9 +12,9 @@ from rich.console import Console
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
-from darkmagic.cli.comparison import comparison_view
-from darkmagic.cli.power_view import power_view, settle_view
-from darkmagic.cli.several import compared_view, summary_view
+from darkmagic.cli.views.comparison import comparison_view
+from darkmagic.cli.views.power import power_view, settle_view
+from darkmagic.cli.views.several import compared_view, summary_view
 from darkmagic.sweeps import api
 from records import SMALL, report_of, simulated, swept
 

@@ -22,7 +22,7 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
     """
     with cli_errors():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.findings import findings_table, summary
+        from darkmagic.cli.views.findings import findings_table, summary
         from darkmagic.sweeps import api
         from darkmagic.sweeps.commands.preflight import Level
 
@@ -39,7 +39,7 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
 def stop_before_training(words: Sequence[str], config_dirs: Sequence[Path]) -> None:
     """Make the checks of a sweep about to start; show what is not ok, and end on a stop."""
     from darkmagic.cli.console import make_console
-    from darkmagic.cli.findings import findings_table, summary
+    from darkmagic.cli.views.findings import findings_table, summary
     from darkmagic.sweeps import api
     from darkmagic.sweeps.commands.preflight import Level
 

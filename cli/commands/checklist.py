@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli.confirm import confirm
+from darkmagic.cli.commands.confirm import confirm
+from darkmagic.cli.commands.power import power
+from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
-from darkmagic.cli.power import power
-from darkmagic.cli.preflight import stop_before_training
 from darkmagic.cli.read_only import read_only
 
 __all__ = ["app"]
@@ -27,7 +27,7 @@ def list_checklists(config_dir: ConfigDirs = None) -> None:
     """Show the checklists: their tricks and options."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.table import checklist_table
+        from darkmagic.cli.views.tables import checklist_table
         from darkmagic.sweeps.api import checklists
 
         for checklist in checklists(config_dir or ()):
@@ -45,7 +45,7 @@ def plan(
     """Show the trials that `run` would train, and what each changes."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.table import plan_table
+        from darkmagic.cli.views.tables import plan_table
         from darkmagic.sweeps import api
 
         words = list(overrides or [])
@@ -104,9 +104,9 @@ def run(
 def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> bool:
     """Run, show the table and what to do next; return whether a trial failed."""
     from darkmagic.checklist.records import Status
-    from darkmagic.cli.comparison import comparison_view
     from darkmagic.cli.console import make_console
-    from darkmagic.cli.progress import make_view
+    from darkmagic.cli.views.comparison import comparison_view
+    from darkmagic.cli.views.progress import make_view
     from darkmagic.sweeps import api
     from darkmagic.sweeps.orchestrate.finish import finish
     from darkmagic.sweeps.orchestrate.report import ui_command

@@ -11,7 +11,7 @@ from rich.text import Text
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report.formatting import duration, percent
-from darkmagic.cli.blocks import plain_table
+from darkmagic.cli.views.blocks import plain_table
 
 __all__ = [
     "checklist_table",

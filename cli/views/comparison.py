@@ -14,7 +14,7 @@ from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import interval, p_value, percent, points, ratio, values
 from darkmagic.checklist.report.notes import endings
 from darkmagic.checklist.report.scale import reach_of
-from darkmagic.cli.blocks import next_steps, note, plain_table
+from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]
 

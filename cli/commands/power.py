@@ -30,7 +30,7 @@ def power(
     with cli_errors():
         from darkmagic.checklist.errors import UserError
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.power_view import power_view, settle_view
+        from darkmagic.cli.views.power import power_view, settle_view
         from darkmagic.sweeps import api
 
         if any(value <= 0 for value in spread or ()):

@@ -13,7 +13,7 @@ from darkmagic.checklist.compare.contrast import contrast
 from darkmagic.checklist.compare.summary import summarise
 from darkmagic.checklist.report.formatting import interval, p_value, points
 from darkmagic.checklist.stats.alpha_spending import ALPHA
-from darkmagic.cli.blocks import note, plain_table
+from darkmagic.cli.views.blocks import note, plain_table
 
 __all__ = ["compared_view", "summary_view"]
 

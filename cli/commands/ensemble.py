@@ -70,7 +70,7 @@ def ensemble(
 def _table(labels: Sequence[str], figures: Sequence[tuple[float, float, float]]) -> Table:
     from rich.text import Text
 
-    from darkmagic.cli.blocks import plain_table
+    from darkmagic.cli.views.blocks import plain_table
 
     table = plain_table(edge=False)
     table.add_column("run", overflow="fold")

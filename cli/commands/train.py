@@ -27,8 +27,8 @@ def train(
     with cli_errors(), interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
         from darkmagic.checklist.records import Status
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.progress import make_view
-        from darkmagic.cli.table import results_table
+        from darkmagic.cli.views.progress import make_view
+        from darkmagic.cli.views.tables import results_table
         from darkmagic.sweeps import api
 
         words = all_overrides(overrides, name, out)

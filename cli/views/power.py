@@ -18,7 +18,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import points
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
-from darkmagic.cli.blocks import next_steps, note, plain_table
+from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["power_view", "settle_view"]
 

@@ -38,7 +38,7 @@ def confirm(
         from rich.text import Text
 
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.progress import make_view
+        from darkmagic.cli.views.progress import make_view
         from darkmagic.sweeps.commands.confirm import confirm_winners
 
         words = all_overrides(overrides, name, out)
@@ -59,7 +59,7 @@ def confirm(
 def _table(found: Confirmation) -> Table:
     from rich.text import Text
 
-    from darkmagic.cli.blocks import plain_table
+    from darkmagic.cli.views.blocks import plain_table
 
     table = plain_table()
     table.add_column("recipe", overflow="fold")
