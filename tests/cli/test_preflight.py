@@ -65,13 +65,13 @@ def test_what_is_trained_is_not_checked_again(tmp_path: Path) -> None:
     done = _run(tmp_path, "checklist", "run", *words)
     assert done.returncode == 0, done.stderr
     assert "preflight: " in done.stderr
-    assert api.preflight(words, unless_trained=True) == []
+    assert api.preflight(api.plan(words), unless_trained=True) == []
 
 
 def test_a_model_that_cannot_be_built_is_a_stop() -> None:
     """One finding, in words, whatever its module raises."""
     words = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
-    (finding,) = api.preflight(words)
+    (finding,) = api.preflight(api.plan(words))
     assert finding.level is Level.STOP
     assert "no_such_package" in finding.message
 

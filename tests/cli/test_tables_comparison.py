@@ -13,7 +13,7 @@ from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.cli.views.comparison import comparison_view
-from darkmagic.cli.views.power import power_view, settle_view
+from darkmagic.cli.views.power import power_view, undecided_view
 from darkmagic.cli.views.several import compared_view, summary_view
 from darkmagic.sweeps import api
 from records import SMALL, report_of, simulated, swept
@@ -108,7 +108,7 @@ def test_power_fits_a_terminal(article: Checklist, width: int) -> None:
     assert "0.67 (±0.33)" in before
     assert "no verdicts" in before
     report = _report(article, 3)
-    after = _text(power_view(15, None, report), width) + _text(settle_view(report), width)
+    after = _text(power_view(15, None, report), width) + _text(undecided_view(report), width)
     assert "seeds to settle" in after
     assert all(len(line) <= width for line in (before + after).splitlines())
     assert "…" not in before + after

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from darkmagic.sweeps.compose.caching_loader import ReadingOnceLoader, RememberingLoader
 from darkmagic.sweeps.compose.groups import OFF
 from darkmagic.sweeps.compose.overrides import check_overrides
-from darkmagic.sweeps.compose.plan import make_plan
+from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.session import compose, hydra_session
 
 
@@ -32,7 +32,8 @@ def test_a_checklists_trials_are_what_hydra_composes(checklist: str) -> None:
     with hydra_session() as hydra:
         words = [f"checklist={checklist}", "dataset=tiny", "hydra.sweep.dir=here"]
         checked = check_overrides(hydra.config_loader, words)
-        plan = make_plan(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        loader, config = hydra.config_loader, checked.config
+        plan = Planner(loader, config, checked.plain, checked.tricks).plan()
         ours, theirs = hydra.config_loader, _hydras_own(hydra.config_loader)
         assert isinstance(ours, ReadingOnceLoader)
         for overrides in plan.overrides[::4]:

@@ -42,7 +42,7 @@ def test_every_ending_is_a_row(own: Swept, name: str) -> None:
 
 def test_what_changes_nothing_is_not_trained(own: Swept) -> None:
     """Found out before dispatch, as is what does not apply."""
-    trained = {name for name, _ in own.view.trials}
+    trained = {name for name, _ in own.progress.trials}
     assert trained == set(OUTCOMES) - {"misbehave=inert", "misbehave=not_applicable"}
 
 
@@ -51,7 +51,7 @@ def test_failed_trials_are_tried_again(own: Swept) -> None:
     again = run(
         own.folder, ["checklist=own", "trick/label_smoothing=0.0"], [own_config(own.folder)]
     )
-    assert {name for name, _ in again.view.trials} == {
+    assert {name for name, _ in again.progress.trials} == {
         "misbehave=raise",
         "misbehave=exit",
         "misbehave=kill",

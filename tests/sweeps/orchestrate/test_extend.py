@@ -33,8 +33,8 @@ def test_words_that_depend_on_the_past_are_taken_off() -> None:
     plain, request = split_request(words, ["--config-dir", "conf"])
     assert plain == ["epochs=3", "runtime.experiment='x y'"]
     assert (request.more_seeds, request.only) == (2, ("mixup", "lr_regime"))
-    assert request.words == ("epochs=3", "--name", "x y", "--config-dir", "conf")
-    assert split_request(["seeds=3", "baseline_repeats=6"])[1].words == ()
+    assert request.overrides == ("epochs=3", "--name", "x y", "--config-dir", "conf")
+    assert split_request(["seeds=3", "baseline_repeats=6"])[1].overrides == ()
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_what_cannot_be_asked_is_said_before_anything_starts(
 ) -> None:
     """In plan and run alike."""
     with pytest.raises(UserError, match=message):
-        api.plan([*first.words, *words])
+        api.plan([*first.overrides, *words])
     with pytest.raises(UserError, match=message):
-        api.run_checklist([*first.words, *words], Recorder())
+        api.run_checklist([*first.overrides, *words], Recorder())
 
 
 def test_seeds_are_added_to_the_trials_that_are_asked_for(first: Swept) -> None:
     """And to the baseline; the new runs are a look of their own, the old ones stay."""
     before = {path: path.stat().st_mtime_ns for path in first.outcome.folder.glob("*/result.json")}
-    planned = api.plan([*first.words, "seeds=+1", "only=mixup"]).plan.trials
+    planned = api.plan([*first.overrides, "seeds=+1", "only=mixup"]).plan.trials
     assert [(t.name, t.seed) for t in planned if t.seed == 2] == [("baseline", 2), ("mixup=on", 2)]
     more = run(first.folder, [*SWEEP_OVERRIDES[:2], "floor=0", "seeds=+1", "only=mixup"])
-    assert [name for name, _ in more.view.trials] == ["baseline", "mixup=on"]
+    assert [name for name, _ in more.progress.trials] == ["baseline", "mixup=on"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     report = load_report(more.uri, None)
     rows = {row.name: row for row in report.comparison.rows}
@@ -90,25 +90,25 @@ def test_seeds_are_added_to_the_trials_that_are_asked_for(first: Swept) -> None:
     assert more.outcome.parent.run_id == first.outcome.parent.run_id
     # Asked for as before, it shows all there is, and trains nothing.
     again = run(first.folder, SWEEP_OVERRIDES)
-    assert again.view.trials == []
+    assert again.progress.trials == []
     assert load_report(again.uri, None).comparison.rows == report.comparison.rows
 
 
 def test_the_undecided_are_found_in_mlflow(first: Swept) -> None:
     """Nothing is decided by two runs of one epoch; where all is, it says so."""
-    planned = api.plan([*first.words, "seeds=+3", "only=undecided"]).plan.trials
+    planned = api.plan([*first.overrides, "seeds=+3", "only=undecided"]).plan.trials
     new = {t.name for t in planned if t.seed >= 3}
     assert new == {"baseline", "mixup=on", "weight_decay=higher"}
     with pytest.raises(UserError, match="no undecided trial"):
-        api.plan([*first.words, "seeds=+3", "only=undecided", "min_effect=1000"])
+        api.plan([*first.overrides, "seeds=+3", "only=undecided", "min_effect=1000"])
 
 
 def test_power_knows_the_sweep_that_has_run(first: Swept) -> None:
     """And its number of trials; nothing of one that has not."""
-    known = api.power(first.words)
+    known = api.power(first.overrides)
     assert known.trials == 2
     assert known.report is not None
-    assert api.power([*first.words, "epochs=9"]).report is None
+    assert api.power([*first.overrides, "epochs=9"]).report is None
 
 
 def test_baseline_repeats_are_trained_once_more(tmp_path: Path) -> None:
@@ -128,8 +128,8 @@ def test_baseline_repeats_are_trained_once_more(tmp_path: Path) -> None:
 def test_confirmation_trains_both_on_fresh_seeds_and_reads_the_test_set(first: Swept) -> None:
     """Once: asked again, it shows the same and trains nothing."""
     take = ["mixup=on", "weight_decay=higher"]
-    view = Recorder()
-    done = confirm_winners(first.words, view, take=take, seeds=2)
+    progress = Recorder()
+    done = confirm_winners(first.overrides, progress, take=take, seeds=2)
     assert done is not None
     found = done.confirmation
     assert sorted(found.baseline) == sorted(found.combined) == [1000, 1001]
@@ -139,9 +139,9 @@ def test_confirmation_trains_both_on_fresh_seeds_and_reads_the_test_set(first: S
     expected = sum(row.difference or 0 for row in parts.values())
     assert found.parts.difference == pytest.approx(expected)
     assert "on the test set" in done.file.read_text()
-    assert len(view.trials) == 4
+    assert len(progress.trials) == 4
     again = Recorder()
-    same = confirm_winners(first.words, again, take=take, seeds=2)
+    same = confirm_winners(first.overrides, again, take=take, seeds=2)
     assert same is not None
     assert same.confirmation == found
     assert again.trials == []
@@ -157,10 +157,10 @@ def test_the_sweep_itself_never_reads_the_test_set(first: Swept) -> None:
 
 def test_no_winner_is_nothing_to_confirm(first: Swept) -> None:
     """And bad options to take are named."""
-    assert confirm_winners(first.words, Recorder()) is None
+    assert confirm_winners(first.overrides, Recorder()) is None
     mistakes = {"mixup": "TRICK=OPTION", "mixup=off": "baseline's own", "mixp=on": "mixup"}
     for take, message in mistakes.items():
         with pytest.raises(UserError, match=message):
-            confirm_winners(first.words, Recorder(), take=[take])
+            confirm_winners(first.overrides, Recorder(), take=[take])
     with pytest.raises(UserError, match="no sweep of this recipe"):
-        confirm_winners([*first.words, "epochs=9"], Recorder())
+        confirm_winners([*first.overrides, "epochs=9"], Recorder())

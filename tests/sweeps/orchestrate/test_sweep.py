@@ -23,7 +23,7 @@ from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
-from sweeping import Swept, run
+from sweeping import Recorder, Swept, run
 
 
 def _runs(swept: Swept) -> dict[str, object]:
@@ -73,21 +73,21 @@ def test_trials_leave_their_files(swept: Swept) -> None:
 
 def test_the_view_is_told_everything(swept: Swept) -> None:
     """Starts, epochs and ends, in an order that makes sense."""
-    view = swept.view
-    assert len(view.trials) == 32
+    progress = swept.progress
+    assert len(progress.trials) == 32
     for index in range(32):
-        statuses = [status for i, status, _ in view.statuses if i == index]
+        statuses = [status for i, status, _ in progress.statuses if i == index]
         assert statuses == [Status.RUNNING, Status.FINISHED]
-        epochs = [e["epoch"] for i, e in view.events if i == index and e["phase"] == "train"]
+        epochs = [e["epoch"] for i, e in progress.events if i == index and e["phase"] == "train"]
         assert epochs == [1, 2]
-    assert any(event["phase"] == "upstream" for _, event in view.events)
-    assert view.is_closed
+    assert any(event["phase"] == "upstream" for _, event in progress.events)
+    assert progress.is_closed
 
 
 def test_no_barrier_between_trials(swept: Swept) -> None:
     """A trial starts while others that started before it still run."""
     running, seen = set(), set()
-    for index, status, _ in swept.view.statuses:
+    for index, status, _ in swept.progress.statuses:
         if status is Status.RUNNING:
             seen |= {(other, index) for other in running}
             running.add(index)
@@ -171,7 +171,7 @@ def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
     """The same experiment goes on: with another seed, only that seed's trials are new."""
     before = {p: p.stat().st_mtime_ns for p in swept.outcome.folder.glob("*/checkpoint.pt")}
     again = run(swept.folder, ["epochs=2", "seeds=2"])
-    assert again.view.trials == []
+    assert again.progress.trials == []
     assert again.outcome.parent.run_id == swept.outcome.parent.run_id
     assert again.outcome.records == swept.outcome.records
     assert {p: p.stat().st_mtime_ns for p in before} == before
@@ -185,7 +185,7 @@ def test_another_recipe_is_another_sweep(swept: Swept) -> None:
         ["epochs=1", "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"],
     )
     assert other.outcome.parent.run_id != swept.outcome.parent.run_id
-    assert len(other.view.trials) == 2
+    assert len(other.progress.trials) == 2
     assert len(load_report(other.uri, None).comparison.rows) == 2
 
 
@@ -210,10 +210,10 @@ def test_same_seed_in_a_sweep_and_alone(swept: Swept, tmp_path: Path) -> None:
     """A trial of a sweep ends in the weights that `train` ends in, bit for bit."""
     from darkmagic.sweeps import api
 
-    words = [w for w in swept.words if not w.startswith(("runtime.out", "seeds"))]
+    words = [w for w in swept.overrides if not w.startswith(("runtime.out", "seeds"))]
     words += ["trick/mixup=on", "seed=1", f"runtime.out='{tmp_path}'"]
-    (entry,) = api.train(words, swept.view.__class__(), multirun=False)
-    alone = load_checkpoint(entry.directory)
+    (state,) = api.train(words, Recorder(), multirun=False)
+    alone = load_checkpoint(state.directory)
     (folder,) = swept.outcome.folder.glob("mixup=on-s1-*")
     in_sweep = load_checkpoint(folder)
     assert alone is not None

@@ -142,12 +142,12 @@ def test_a_store_that_dies_in_mid_sweep_stops_no_trial(
     (tmp_path / "conf/checklist/two.yaml").write_text(TWO)
     words = [*TINY, "checklist=two", "epochs=2", "floor=0", f"runtime.out='{tmp_path}'"]
     words.append(f"runtime.tracking_uri='{postgres.uri}'")
-    view = Stopper(server=postgres)
-    report, _ = finish(api.run_checklist(words, view, [tmp_path / "conf"]))
+    progress = Stopper(server=postgres)
+    report, _ = finish(api.run_checklist(words, progress, [tmp_path / "conf"]))
     trained = [row.name for row in report.comparison.rows if row.accuracy is not None]
     assert {"baseline", "mixup=on", "label_smoothing=0.1"} == set(trained)
-    assert any("training goes on" in note for note in view.notes)
-    assert "the same command sends what is missing" in view.notes[-1]
+    assert any("training goes on" in note for note in progress.notes)
+    assert "the same command sends what is missing" in progress.notes[-1]
     assert "Traceback" not in capfd.readouterr().err
     postgres.start()
     again = Recorder()

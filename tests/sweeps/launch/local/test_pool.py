@@ -13,9 +13,9 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.devices import Lease, make_leases
-from darkmagic.sweeps.launch.local.launcher import _blame
+from darkmagic.sweeps.launch.local.launcher import _retry_reason
 from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
-from darkmagic.sweeps.orchestrate.progress import SilentView
+from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.trial.task import RETRY_REASON
 from sweeping import TINY, own_config
 
@@ -44,7 +44,7 @@ def test_what_neighbours_spoilt_is_made_again_alone(tmp_path: Path) -> None:
         make_leases("cpu", 2),
         on_start=starts.append,
         on_end=lambda index, _: ends.append(index),
-        blame=_if_crowded,
+        retry_reason=_if_crowded,
     )
     assert starts == [0, 1, 2]
     assert sorted(ends) == [0, 1, 2]
@@ -60,7 +60,7 @@ def test_each_device_has_its_own_neighbours(tmp_path: Path) -> None:
     calls = [Call(_crowded, (str(folder), "x")) for folder in folders]
     leases = [Lease("", 1), Lease("cpu", 1)]
     results = run_calls(
-        calls, leases, on_start=lambda _: None, on_end=lambda *_: None, blame=_if_crowded
+        calls, leases, on_start=lambda _: None, on_end=lambda *_: None, retry_reason=_if_crowded
     )
     assert [result.value for result in results] == [None, None]
 
@@ -85,8 +85,8 @@ def test_only_shared_things_are_blamed_on_neighbours(
     """Memory, and a GPU's faults; what a trial does wrong by itself is its own."""
     job = JobReturn(status=JobStatus.COMPLETED)
     job.return_value = {"status": status, "reason": reason}
-    assert _blame(Ended(job, None, 0)) == blamed
-    assert _blame(Ended(None, "the process was ended by SIGKILL", -9)) is None
+    assert _retry_reason(Ended(job, None, 0)) == blamed
+    assert _retry_reason(Ended(None, "the process was ended by SIGKILL", -9)) is None
 
 
 def test_a_trial_that_was_trained_again_says_so(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_trial_that_was_trained_again_says_so(tmp_path: Path) -> None:
         "# @package tricks.misbehave\n_target_: own_tricks.Misbehave\nhow: memory\n"
     )
     words.append("+trick/misbehave=off,memory")
-    entries = api.train(words, SilentView(), [conf], multirun=True)
+    entries = api.train(words, SilentProgress(), [conf], multirun=True)
     assert [entry.status for entry in entries] == ["finished", "finished"]
     assert entries[0].reason == ""
     assert "trained again, alone: out of memory beside up to 1 others" in entries[1].reason
