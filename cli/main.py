@@ -34,9 +34,9 @@ app.command(epilog="Example: darkmagic tricks mixup")(tricks)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from darkmagic import __version__
 
-        typer.echo(version("darkmagic"))
+        typer.echo(__version__)
         raise typer.Exit
 
 
