@@ -15,14 +15,18 @@ from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.inventory import checklists, trick_cards
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
-from darkmagic.sweeps.commands.preflight import preflight
+from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
 from darkmagic.sweeps.commands.sweep import run_checklist, sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.orchestrate.finish import finish
+from darkmagic.sweeps.orchestrate.report import ui_command
 
 __all__ = [
     "Confirmed",
     "EnsembleKind",
+    "Finding",
     "KnownSweep",
+    "Level",
     "Member",
     "PlannedSweep",
     "checklists",
@@ -32,6 +36,7 @@ __all__ = [
     "ensemble",
     "estimate",
     "find_experiment",
+    "finish",
     "plan",
     "power",
     "preflight",
@@ -39,4 +44,5 @@ __all__ = [
     "sweep",
     "train",
     "trick_cards",
+    "ui_command",
 ]

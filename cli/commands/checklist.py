@@ -108,12 +108,10 @@ def _run(planned: PlannedSweep, *, dry_run: bool) -> bool:
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
     from darkmagic.sweeps import api
-    from darkmagic.sweeps.orchestrate.finish import finish
-    from darkmagic.sweeps.orchestrate.report import ui_command
 
     with make_progress(make_console(stderr=True)) as progress:
         outcome = api.sweep(planned, progress)
-    report, paths = finish(outcome)
+    report, paths = api.finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     console = make_console()
     console.print(comparison_view(report, console.width, alone=dry_run))
@@ -126,7 +124,7 @@ def _run(planned: PlannedSweep, *, dry_run: bool) -> bool:
     for path in paths:
         if path.suffix == ".html":
             console.print(f"report: {path}", soft_wrap=True)
-    console.print(f"all runs: {ui_command(outcome.uri)}", soft_wrap=True)
+    console.print(f"all runs: {api.ui_command(outcome.uri)}", soft_wrap=True)
     if any(record.status is Status.FAILED for record in outcome.records):
         console.print(f"logs of failed trials: {outcome.folder}/*/log.txt", soft_wrap=True)
     return any(record.status is Status.FAILED for record in outcome.records)

@@ -27,7 +27,7 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.findings import findings_table, summary
         from darkmagic.sweeps import api
-        from darkmagic.sweeps.commands.preflight import Level
+        from darkmagic.sweeps.api import Level
 
         started = time.monotonic()
         with make_console(stderr=True).status("checking"):
@@ -48,7 +48,7 @@ def stop_before_training(planned: PlannedSweep, overrides: Sequence[str]) -> Non
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.findings import findings_table, summary
     from darkmagic.sweeps import api
-    from darkmagic.sweeps.commands.preflight import Level
+    from darkmagic.sweeps.api import Level
 
     started = time.monotonic()
     console = make_console(stderr=True)

@@ -59,7 +59,7 @@ def report(
         from darkmagic.checklist.report.write import FORMATS, write_report
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.comparison import comparison_view
-        from darkmagic.sweeps.orchestrate.report import load_report
+        from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
 
         names = experiments or []

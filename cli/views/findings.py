@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from darkmagic.sweeps.commands.preflight import Finding, Level
+from darkmagic.sweeps.api import Finding, Level
 
 __all__ = ["findings_table", "sparkline", "summary"]
 

@@ -14,7 +14,11 @@ __all__ = ["checklists", "trick_cards"]
 
 
 def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:
-    """Return every checklist that has a file, ours and the user's."""
+    """Return every checklist that has a file, ours and the user's.
+
+    >>> [checklist.name for checklist in checklists()]
+    ['article', 'article_extended', 'classic', 'modern', 'transfer']
+    """
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         names = group_options(loader, "checklist")
@@ -26,6 +30,10 @@ def trick_cards(config_dirs: Sequence[Path] = (), name: str | None = None) -> li
     """Return the cards of all tricks, or of the one called `name`.
 
     Raises `UserError` if there is no such trick.
+
+    >>> [card] = trick_cards(name='mixup')
+    >>> card.name
+    'mixup'
     """
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader

@@ -44,6 +44,10 @@ def plan(
 
     Writes nothing. `will_train` starts the process that trials are forked from, which imports
     torch meanwhile. Raises `UserError` for an override that cannot be used.
+
+    >>> planned = plan(['checklist=article', 'seeds=2'])
+    >>> len(planned.plan.trials), planned.plan.trials[1].name
+    (32, 'lr_regime=gamma_decay')
     """
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(overrides, options)

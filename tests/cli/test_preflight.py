@@ -13,7 +13,7 @@ from rich.console import Console
 
 from darkmagic.cli.views.findings import findings_table, sparkline, summary
 from darkmagic.sweeps import api
-from darkmagic.sweeps.commands.preflight import Finding, Level
+from darkmagic.sweeps.api import Finding, Level
 
 FEW = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu", FEW]

@@ -12,7 +12,7 @@ from typing import Any
 
 from darkmagic.sweeps.launch.devices import Lease
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.trial.task import RETRY_REASON
+from darkmagic.sweeps.trial.retry import RETRY_REASON
 
 __all__ = ["Call", "Ended", "run_calls"]
 

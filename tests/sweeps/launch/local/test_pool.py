@@ -16,7 +16,7 @@ from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.local.launcher import _retry_reason
 from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
 from darkmagic.sweeps.launch.progress import SilentProgress
-from darkmagic.sweeps.trial.task import RETRY_REASON
+from darkmagic.sweeps.trial.retry import RETRY_REASON
 from sweeping import TINY, own_config
 
 
