@@ -21,8 +21,8 @@ def _children(pid: int) -> set[int]:
     return found | {pid for child in found for pid in _children(child)}
 
 
-def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
-    """Ctrl-C in a terminal: the children end, it says how to go on, and going on finishes."""
+def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None:
+    """Ctrl-C ends the children and prints the command to continue, which finishes the rest."""
     words = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
@@ -58,8 +58,8 @@ def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
     assert re.search(rf"{len(done)} trials? needs? no training", again.stderr)
 
 
-def test_children_end_with_a_killed_orchestrator(tmp_path: Path) -> None:
-    """Also when it has no time to say goodbye."""
+def test_children_of_a_killed_run_end(tmp_path: Path) -> None:
+    """The children of a run that is killed end by themselves."""
     words = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
     process = subprocess.Popen(
         command(*words), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -29,8 +29,8 @@ def _text(renderable: Any, width: int) -> str:
     return console.file.getvalue()
 
 
-def test_plan_and_checklist_fit_a_terminal(article: Checklist) -> None:
-    """Of 80 columns."""
+def test_plan_and_checklist_fit_eighty_columns(article: Checklist) -> None:
+    """The tables of a plan and of a checklist fit 80 columns and truncate nothing."""
     trials = expand(article, plan_seeds(article, seeds=2))
     for table in (plan_table(article, trials, [100.0] * 16), checklist_table(article)):
         text = _text(table, 80)
@@ -68,8 +68,8 @@ def _tell(progress: LiveProgress | PlainProgress) -> None:
         progress.status(2, Status.FAILED, "OSError: gone")
 
 
-def test_plain_progress_is_a_line_an_event() -> None:
-    """Starts, quarters and ends, for a log."""
+def test_plain_progress_prints_starts_quarters_and_ends() -> None:
+    """A log has a line for each start, each quarter of the epochs and each end."""
     console = Console(width=160, file=io.StringIO())
     progress = make_progress(console)
     assert isinstance(progress, PlainProgress)
@@ -86,8 +86,8 @@ def test_plain_progress_is_a_line_an_event() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_live_progress_fits_its_terminal(width: int) -> None:
-    """And gives the cursor back."""
+def test_live_progress_shows_notes_and_restores_the_cursor(width: int) -> None:
+    """Live bars show notes and ends above them, and give the cursor back."""
     console = Console(width=width, height=30, file=io.StringIO(), force_terminal=True)
     progress = make_progress(console)
     assert isinstance(progress, LiveProgress)

@@ -27,8 +27,8 @@ def _hydras_own(loader: ConfigLoader) -> ConfigLoaderImpl:
 
 
 @pytest.mark.parametrize("checklist", ["article_extended", "classic", "modern", "transfer"])
-def test_a_checklists_trials_are_what_hydra_composes(checklist: str) -> None:
-    """Each of them, and again once one that was composed before has been changed."""
+def test_trials_are_composed_as_hydra_composes_them(checklist: str) -> None:
+    """Every trial equals what Hydra composes, also after an earlier one has been changed."""
     with hydra_session() as hydra:
         words = [f"checklist={checklist}", "dataset=tiny", "hydra.sweep.dir=here"]
         checked = check_overrides(hydra.config_loader, words)
@@ -45,8 +45,8 @@ def test_a_checklists_trials_are_what_hydra_composes(checklist: str) -> None:
             assert compose(ours, overrides) == compose(theirs, overrides)
 
 
-def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By all the loaders of a session, whatever they compose."""
+def test_file_is_read_once_in_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All loaders of a session together read each file once."""
     read: list[str] = []
     load = ConfigRepository.load_config
 
@@ -64,8 +64,8 @@ def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(name for name in read if "mixup" in name) == ["trick/mixup/off", "trick/mixup/on"]
 
 
-def test_a_job_with_another_search_path_reads_its_own_files(tmp_path: Path) -> None:
-    """Where a file of that name was read before; and those after it do not see its."""
+def test_job_with_another_search_path_reads_its_own_files(tmp_path: Path) -> None:
+    """A job with its own search path reads a file of the same name there, and later ones do not."""
     file = tmp_path / "trick" / "mixup" / "half.yaml"
     file.parent.mkdir(parents=True)
     file.write_text("# @package tricks.mixup\n_target_: a.B\n")
@@ -80,8 +80,8 @@ def test_a_job_with_another_search_path_reads_its_own_files(tmp_path: Path) -> N
             compose(ours, words[1:])
 
 
-def test_a_job_process_gets_none_of_it() -> None:
-    """What was composed and read is left out of what it is sent."""
+def test_pickled_loader_leaves_its_caches_out() -> None:
+    """What was composed and read is not sent to a job's process."""
     with hydra_session() as hydra:
         loader = RememberingLoader(hydra.config_loader)
         loader.load_sweep_config(compose(loader, []), ["epochs=3"])
@@ -91,8 +91,8 @@ def test_a_job_process_gets_none_of_it() -> None:
     assert not sent.parsed
 
 
-def test_a_remembered_job_is_taken_once() -> None:
-    """By one launcher alone, which may change it; and it is what Hydra composes."""
+def test_remembered_job_is_taken_once() -> None:
+    """A remembered job is given to one taker, who may change it, and composed anew for the next."""
     with hydra_session() as hydra:
         loader = RememberingLoader(hydra.config_loader)
         master = compose(loader, [])
@@ -108,10 +108,10 @@ def _answer(config: DictConfig) -> int:
     return int(config.seed)
 
 
-def test_hydras_sweeper_and_our_launcher_compose_a_job_once(
+def test_basic_sweeper_and_local_launcher_compose_a_job_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweeper to see that it can be, and the launcher takes that."""
+    """The launcher takes the job that Hydra's own sweeper has composed to check it."""
     composed: list[list[str]] = []
     load = ConfigLoaderImpl.load_sweep_config
 

@@ -88,7 +88,7 @@ def postgres() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def test_a_sweep_is_tracked_and_read_back(postgres: Server) -> None:
+def test_sweep_is_tracked_in_postgres_and_read_back(postgres: Server) -> None:
     """Parent, trials and metrics through the same writer, and the report from there."""
     checklist = Checklist("c", (Trick("mixup", "regularisation", ("off", "on")),))
     tracker = Tracker(postgres.uri, "pg", None)
@@ -129,7 +129,7 @@ class Stopper(Recorder):
             self.server = None
 
 
-def test_a_store_that_dies_in_mid_sweep_stops_no_trial(
+def test_store_that_stops_in_mid_sweep_stops_no_trial(
     postgres: Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

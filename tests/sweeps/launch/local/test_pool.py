@@ -34,8 +34,8 @@ def _if_crowded(ended: Ended) -> str | None:
     return "out of memory" if ended.value is None else None
 
 
-def test_what_neighbours_spoilt_is_made_again_alone(tmp_path: Path) -> None:
-    """When the others are done, on all of its device; its end is told once."""
+def test_call_that_failed_beside_others_is_retried_alone(tmp_path: Path) -> None:
+    """A call with a retry reason is made again after all others, alone, and ends once."""
     calls = [Call(_crowded, (str(tmp_path), str(i))) for i in range(3)]
     starts: list[int] = []
     ends: list[int] = []
@@ -52,8 +52,8 @@ def test_what_neighbours_spoilt_is_made_again_alone(tmp_path: Path) -> None:
         assert str(result.value).startswith("0 out of memory beside up to 1 others, which cost ")
 
 
-def test_each_device_has_its_own_neighbours(tmp_path: Path) -> None:
-    """A trial that has a device to itself has nobody to blame."""
+def test_call_alone_on_its_device_is_not_retried(tmp_path: Path) -> None:
+    """A call that has its device to itself is not made again."""
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
@@ -79,18 +79,18 @@ def test_each_device_has_its_own_neighbours(tmp_path: Path) -> None:
         ("finished", "CUDA error", None),
     ],
 )
-def test_only_shared_things_are_blamed_on_neighbours(
+def test_only_memory_and_gpu_faults_are_retry_reasons(
     status: str, reason: str, blamed: str | None
 ) -> None:
-    """Memory, and a GPU's faults; what a trial does wrong by itself is its own."""
+    """A trial is retried for want of memory or a GPU's fault, not for an error of its own."""
     job = JobReturn(status=JobStatus.COMPLETED)
     job.return_value = {"status": status, "reason": reason}
     assert _retry_reason(Ended(job, None, 0)) == blamed
     assert _retry_reason(Ended(None, "the process was ended by SIGKILL", -9)) is None
 
 
-def test_a_trial_that_was_trained_again_says_so(tmp_path: Path) -> None:
-    """In its result and in its events; its neighbour keeps its own."""
+def test_retried_trial_has_the_reason_in_result_and_events(tmp_path: Path) -> None:
+    """A retried trial has the reason in its result and its events; its neighbour has none."""
     words = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
     words += ["max_steps=2", "hydra.launcher.trials_per_device=2", "trick/label_smoothing=0.0"]
     conf = own_config(tmp_path)
