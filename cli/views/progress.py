@@ -121,7 +121,7 @@ class PlainProgress(_SweepProgress):
 
 
 class LiveProgress(_SweepProgress):
-    """Bars of the sweep and of each running trial; a line above them for each that ended."""
+    """Bars of the sweep and of each running trial, and a line above them for each that ended."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

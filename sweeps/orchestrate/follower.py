@@ -68,7 +68,7 @@ class Follower:
         if self._thread.is_alive():
             self._thread.join()
         for state in self._running.values():
-            state.status = Status.PENDING  # interrupted: it goes on from its checkpoint
+            state.status = Status.PENDING  # interrupted: it resumes from its checkpoint
             self._send_end(state)
         if not self._tracker.flush():
             self._progress.note(

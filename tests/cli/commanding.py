@@ -17,13 +17,13 @@ FIVE = (
 """A checklist of the baseline and four trials."""
 
 
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "darkmagic.cli", *words]
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "darkmagic.cli", *arguments]
 
 
-def run_command(*words: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*words),
+        command(*arguments),
         cwd=folder,
         env={**os.environ, **env},
         capture_output=True,

@@ -24,20 +24,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
      ["checklist", "power"], ["checklist", "confirm"], ["train"], ["preflight"], ["report"],
      ["ensemble"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip
 def test_help_of_every_command_fits_a_terminal_and_has_an_example(
-    words: list[str], tmp_path: Path
+    arguments: list[str], tmp_path: Path
 ) -> None:
     """Every command answers --help within 80 columns, with an example."""
-    done = run_command(*words, "--help", folder=tmp_path, COLUMNS="80", TERM="dumb")
+    done = run_command(*arguments, "--help", folder=tmp_path, COLUMNS="80", TERM="dumb")
     assert done.returncode == 0
     assert "Usage: " in done.stdout
-    if words != ["checklist"]:
+    if arguments != ["checklist"]:
         assert "Example: darkmagic" in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
@@ -107,10 +107,10 @@ def test_ensemble_averages_seeds_or_trials_and_refuses_too_few(
     assert seeds.returncode == 0, seeds.stderr
     assert re.search(r"baseline seed 1 +\d+\.\d\d", seeds.stdout)
     assert "2 runs together" in seeds.stdout
-    words = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
-    trials = run_command("ensemble", *words, folder=folder)
+    arguments = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
+    trials = run_command("ensemble", *arguments, folder=folder)
     assert "on the test set" in trials.stdout
-    for words, message in {
+    for arguments, message in {
         ("-k", "3"): "there are 2 seeds of baseline",
         ("-k", "1"): "2 members or more",
         ("--of", "seed"): "did you mean seeds",
@@ -118,7 +118,7 @@ def test_ensemble_averages_seeds_or_trials_and_refuses_too_few(
         ("--split", "train"): "choose val or test",
         ("nothing",): "no experiment 'nothing'",
     }.items():
-        refused = run_command("ensemble", *words, folder=folder)
+        refused = run_command("ensemble", *arguments, folder=folder)
         assert refused.returncode == 2
         assert message in refused.stderr
 
@@ -128,15 +128,15 @@ def test_second_run_of_an_experiment_trains_nothing(
 ) -> None:
     """The same command prints the same table and starts no trial."""
     folder, done = ran
-    words = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
-    again = run_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
+    arguments = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
+    again = run_command(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder))
     assert again.returncode == 0
     assert "started" not in again.stderr
     assert again.stdout == done.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["checklist", "run", "epocs=3"], "did you mean epochs"),
         (["checklist", "plan", "trick/mixup=onn"], "did you mean on"),
@@ -158,10 +158,10 @@ def test_second_run_of_an_experiment_trains_nothing(
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_two(
-    tmp_path: Path, words: list[str], message: str
+    tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     """A command that cannot be run says why in one line, and leaves no result behind."""
-    done = run_command(*words, folder=tmp_path)
+    done = run_command(*arguments, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -188,8 +188,8 @@ def test_plan_shows_each_trial_and_estimates_its_time(tmp_path: Path) -> None:
 
 def test_dry_run_trains_every_trial_and_keeps_nothing(tmp_path: Path) -> None:
     """A dry run trains all trials on tiny data in place of the user's, and leaves no folder."""
-    words = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept"]
-    done = run_command("checklist", "run", "--dry-run", *words, folder=tmp_path)
+    arguments = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept"]
+    done = run_command("checklist", "run", "--dry-run", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "dry run: 16 of 16 trials work" in done.stdout
     assert not (tmp_path / "kept").exists()
@@ -197,8 +197,8 @@ def test_dry_run_trains_every_trial_and_keeps_nothing(tmp_path: Path) -> None:
 
 def test_dry_run_with_failing_trials_exits_with_one(tmp_path: Path) -> None:
     """A network that cannot take the images fails all sixteen trials of a dry run."""
-    words = ["model=own", "model.build._target_=torch.nn.Flatten"]
-    done = run_command("checklist", "run", "--dry-run", *words, folder=tmp_path)
+    arguments = ["model=own", "model.build._target_=torch.nn.Flatten"]
+    done = run_command("checklist", "run", "--dry-run", *arguments, folder=tmp_path)
     assert done.returncode == 1
     assert "dry run: 0 of 16 trials work" in done.stdout
     assert "the data have 10 classes" in done.stdout
@@ -209,10 +209,10 @@ def test_train_prints_a_line_for_each_trial(tmp_path: Path) -> None:
     one = run_command("train", *TINY, "trick/label_smoothing=0.2", folder=tmp_path)
     assert one.returncode == 0, one.stderr
     assert re.search(r"label_smoothing='0.2' +\d+\.\d\d .*finished", one.stdout)
-    words = ["trick/optimizer=adam,sgd_nesterov", "tricks.lr_regime.cycles=1"]
-    several = run_command("train", "-m", *TINY, *words, folder=tmp_path)
+    arguments = ["trick/optimizer=adam,sgd_nesterov", "tricks.lr_regime.cycles=1"]
+    several = run_command("train", "-m", *TINY, *arguments, folder=tmp_path)
     assert len(re.findall("finished", several.stdout)) == 2
-    refused = run_command("train", *TINY, words[0], folder=tmp_path)
+    refused = run_command("train", *TINY, arguments[0], folder=tmp_path)
     assert refused.returncode == 2
 
 

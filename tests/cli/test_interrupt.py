@@ -23,13 +23,13 @@ def _children(pid: int) -> set[int]:
 
 def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None:
     """Ctrl-C ends the children and prints the command to continue, which finishes the rest."""
-    words = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
+    arguments = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # jobs in the background ignore it
         os.chdir(tmp_path)
-        os.execve(sys.executable, command(*words), env)
+        os.execve(sys.executable, command(*arguments), env)
     output, seen = "", set()
     deadline = time.monotonic() + 150
     interrupted = False
@@ -51,7 +51,7 @@ def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None
     assert not _still_alive(seen)
     done = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
     assert len(done) < 5
-    again = run_command(*words, folder=tmp_path)
+    again = run_command(*arguments, folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert len(list(tmp_path.rglob("result.json"))) == 5
     assert {path: path.stat().st_mtime_ns for path in done} == done
@@ -60,9 +60,9 @@ def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None
 
 def test_children_of_a_killed_run_end(tmp_path: Path) -> None:
     """The children of a run that is killed end by themselves."""
-    words = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
+    arguments = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
     process = subprocess.Popen(
-        command(*words), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(*arguments), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     seen: set[int] = set()
     deadline = time.monotonic() + 120

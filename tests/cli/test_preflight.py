@@ -20,9 +20,9 @@ TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu", FEW]
 TOO_HIGH = "lr=1000"
 
 
-def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "darkmagic.cli", *words],
+        [sys.executable, "-m", "darkmagic.cli", *arguments],
         cwd=folder,
         env=dict(os.environ),
         capture_output=True,
@@ -61,17 +61,17 @@ def test_stop_ends_a_run_before_training(tmp_path: Path) -> None:
 
 def test_trained_baseline_is_not_checked_again(tmp_path: Path) -> None:
     """A run whose baseline has a result makes no checks."""
-    words = [*TINY, f"runtime.out='{tmp_path}'"]
-    done = _run(tmp_path, "checklist", "run", *words)
+    arguments = [*TINY, f"runtime.out='{tmp_path}'"]
+    done = _run(tmp_path, "checklist", "run", *arguments)
     assert done.returncode == 0, done.stderr
     assert "preflight: " in done.stderr
-    assert api.preflight(api.plan(words), unless_trained=True) == []
+    assert api.preflight(api.plan(arguments), unless_trained=True) == []
 
 
 def test_model_that_cannot_be_built_is_a_stop() -> None:
     """An error of the user's module is one finding, with the error message."""
-    words = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
-    (finding,) = api.preflight(api.plan(words))
+    arguments = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
+    (finding,) = api.preflight(api.plan(arguments))
     assert finding.level is Level.STOP
     assert "no_such_package" in finding.message
 
@@ -90,8 +90,8 @@ class Net(torch.nn.Module):
 def test_killed_checks_are_a_stop(tmp_path: Path) -> None:
     """Checks whose process is killed, as for want of memory, are one finding that says so."""
     (tmp_path / "deadly.py").write_text(DEADLY)
-    words = [*TINY, "model=own", "model.build._target_=deadly.Net"]
-    done = _run(tmp_path, "preflight", *words)
+    arguments = [*TINY, "model=own", "model.build._target_=deadly.Net"]
+    done = _run(tmp_path, "preflight", *arguments)
     assert done.returncode == 2, done.stderr
     assert "was killed (exit code -9)" in done.stdout
     assert "lower batch_size" in done.stdout

@@ -42,8 +42,8 @@ def test_fast_exit_keeps_output_and_exit_code(
     code: object, debug: bool, printed: str, status: int, tmp_path: Path
 ) -> None:
     """A read-only command ends without tidying up, with its output and its exit code."""
-    words = [sys.executable, "-c", ENDS.format(code=code, debug=debug)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    arguments = [sys.executable, "-c", ENDS.format(code=code, debug=debug)]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == (printed, status)
 
 

@@ -36,15 +36,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-    words = ["checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
-    done = _darkmagic(folder, ["checklist", "run", *words])
+    arguments = ["checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
+    done = _darkmagic(folder, ["checklist", "run", *arguments])
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def _darkmagic(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+def _darkmagic(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "darkmagic.cli", *words],
+        [sys.executable, "-m", "darkmagic.cli", *arguments],
         cwd=folder,
         env={**os.environ, "DARKMAGIC_CACHE": str(folder / "cache")},
         capture_output=True,
@@ -57,21 +57,24 @@ def _darkmagic(folder: Path, words: list[str]) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_of_the_readme_runs(project: Path, command: str) -> None:
     """Every command of the README runs; `run` tries two steps and `train` takes tiny data."""
-    words = shlex.split(command.rpartition("darkmagic ")[2])
-    if words[:2] == ["checklist", "run"]:
-        if "only=undecided" in words:  # goes on with the project's own sweep
-            words = [*words, "checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
-        elif "--dry-run" not in words:
-            words = [*words, "--dry-run"]
-        words += [] if "checklist=mine" in words else [FEW]
-    elif words[0] == "train":
-        words += TINY
-    elif words[0] == "ensemble":
-        words += ["--of", "trials", "-k", "2"]
-    elif words[:2] == ["checklist", "confirm"]:
-        words += ["checklist=mine", "--config-dir", "conf", *TINY, "--take", "noise=on"]
-    words = [{"A": "mine-tiny-resnet8", "B": "mine-tiny-resnet8"}.get(word, word) for word in words]
-    done = _darkmagic(project, words)
+    arguments = shlex.split(command.rpartition("darkmagic ")[2])
+    if arguments[:2] == ["checklist", "run"]:
+        if "only=undecided" in arguments:  # extends the project's own sweep
+            arguments = [*arguments, "checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
+        elif "--dry-run" not in arguments:
+            arguments = [*arguments, "--dry-run"]
+        arguments += [] if "checklist=mine" in arguments else [FEW]
+    elif arguments[0] == "train":
+        arguments += TINY
+    elif arguments[0] == "ensemble":
+        arguments += ["--of", "trials", "-k", "2"]
+    elif arguments[:2] == ["checklist", "confirm"]:
+        arguments += ["checklist=mine", "--config-dir", "conf", *TINY, "--take", "noise=on"]
+    arguments = [
+        {"A": "mine-tiny-resnet8", "B": "mine-tiny-resnet8"}.get(argument, argument)
+        for argument in arguments
+    ]
+    done = _darkmagic(project, arguments)
     assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
 
 

@@ -60,7 +60,7 @@ def run_calls(
     A child that dies takes no other down. A call that ended beside others, and for which
     `retry_reason` returns a reason (such as too little memory for all), is made again when all
     others are done, alone on its device; `on_end` is called after that. When this is interrupted
-    (Ctrl-C), the children are ended before the exception goes on.
+    (Ctrl-C), the children are ended before the exception propagates.
     """
     waiting = deque(enumerate(calls))
     retries: deque[tuple[int, str]] = deque()

@@ -30,8 +30,8 @@ def _hydras_own(loader: ConfigLoader) -> ConfigLoaderImpl:
 def test_trials_are_composed_as_hydra_composes_them(checklist: str) -> None:
     """Every trial equals what Hydra composes, also after an earlier one has been changed."""
     with hydra_session() as hydra:
-        words = [f"checklist={checklist}", "dataset=tiny", "hydra.sweep.dir=here"]
-        checked = check_overrides(hydra.config_loader, words)
+        overrides = [f"checklist={checklist}", "dataset=tiny", "hydra.sweep.dir=here"]
+        checked = check_overrides(hydra.config_loader, overrides)
         loader, config = hydra.config_loader, checked.config
         plan = Planner(loader, config, checked.plain, checked.tricks).plan()
         ours, theirs = hydra.config_loader, _hydras_own(hydra.config_loader)
@@ -69,15 +69,15 @@ def test_job_with_another_search_path_reads_its_own_files(tmp_path: Path) -> Non
     file = tmp_path / "trick" / "mixup" / "half.yaml"
     file.parent.mkdir(parents=True)
     file.write_text("# @package tricks.mixup\n_target_: a.B\n")
-    words = [f"hydra.searchpath=[file://{tmp_path}]", "trick/mixup=half"]
+    overrides = [f"hydra.searchpath=[file://{tmp_path}]", "trick/mixup=half"]
     with hydra_session() as hydra:
         ours, theirs = hydra.config_loader, _hydras_own(hydra.config_loader)
         plain = compose(ours, [])
-        assert compose(ours, words) == compose(theirs, words)
-        assert compose(ours, words).tricks.mixup._target_ == "a.B"
+        assert compose(ours, overrides) == compose(theirs, overrides)
+        assert compose(ours, overrides).tricks.mixup._target_ == "a.B"
         assert compose(ours, []) == plain
         with pytest.raises(Exception, match="half"):
-            compose(ours, words[1:])
+            compose(ours, overrides[1:])
 
 
 def test_pickled_loader_leaves_its_caches_out() -> None:
@@ -96,12 +96,12 @@ def test_remembered_job_is_taken_once() -> None:
     with hydra_session() as hydra:
         loader = RememberingLoader(hydra.config_loader)
         master = compose(loader, [])
-        words = ["epochs=3", "trick/mixup=on"]
-        seen = loader.load_sweep_config(master, words)
-        assert seen == hydra.config_loader.load_sweep_config(master, words)
-        assert loader.take(master, words) is seen
+        overrides = ["epochs=3", "trick/mixup=on"]
+        seen = loader.load_sweep_config(master, overrides)
+        assert seen == hydra.config_loader.load_sweep_config(master, overrides)
+        assert loader.take(master, overrides) is seen
         seen.epochs = 4
-        assert loader.take(master, words).epochs == 3
+        assert loader.take(master, overrides).epochs == 3
 
 
 def _answer(config: DictConfig) -> int:
@@ -115,15 +115,19 @@ def test_basic_sweeper_and_local_launcher_compose_a_job_once(
     composed: list[list[str]] = []
     load = ConfigLoaderImpl.load_sweep_config
 
-    def counted(self: ConfigLoaderImpl, master: DictConfig, words: list[str]) -> DictConfig:
-        composed.append(words)
-        return load(self, master, words)
+    def counted(self: ConfigLoaderImpl, master: DictConfig, overrides: list[str]) -> DictConfig:
+        composed.append(overrides)
+        return load(self, master, overrides)
 
     monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
-    words = ["hydra/sweeper=basic", "hydra.launcher.devices=cpu", f"hydra.sweep.dir='{tmp_path}'"]
+    overrides = [
+        "hydra/sweeper=basic",
+        "hydra.launcher.devices=cpu",
+        f"hydra.sweep.dir='{tmp_path}'",
+    ]
     with hydra_session() as hydra:
         sweeper = Plugins.instance().instantiate_sweeper(
-            config=compose(hydra.config_loader, words),
+            config=compose(hydra.config_loader, overrides),
             hydra_context=HydraContext(hydra.config_loader, Callbacks()),
             task_function=_answer,
         )

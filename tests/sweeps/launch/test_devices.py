@@ -17,10 +17,10 @@ tricks:
 TIMES = {"wall_seconds", "train_seconds", "step_seconds", "peak_memory_bytes"}
 
 
-def _results(folder: Path, *words: str) -> dict[str, dict[str, object]]:
+def _results(folder: Path, *overrides: str) -> dict[str, dict[str, object]]:
     (folder / "conf" / "checklist").mkdir(parents=True)
     (folder / "conf" / "checklist" / "few.yaml").write_text(FEW)
-    swept = run(folder, ["checklist=few", "epochs=2", *words], [folder / "conf"])
+    swept = run(folder, ["checklist=few", "epochs=2", *overrides], [folder / "conf"])
     found = {}
     for path in swept.outcome.folder.glob("*/result.json"):
         result = json.loads(path.read_text())

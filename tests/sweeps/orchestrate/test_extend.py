@@ -29,8 +29,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Swept:
 
 def test_request_is_split_from_the_overrides() -> None:
     """Overrides that depend on earlier runs are split off; the others start the sweep again."""
-    words = ["epochs=3", "seeds=+2", "only=[mixup, lr_regime]", "runtime.experiment='x y'"]
-    plain, request = split_request(words, ["--config-dir", "conf"])
+    overrides = ["epochs=3", "seeds=+2", "only=[mixup, lr_regime]", "runtime.experiment='x y'"]
+    plain, request = split_request(overrides, ["--config-dir", "conf"])
     assert plain == ["epochs=3", "runtime.experiment='x y'"]
     assert (request.more_seeds, request.only) == (2, ("mixup", "lr_regime"))
     assert request.overrides == ("epochs=3", "--name", "x y", "--config-dir", "conf")
@@ -38,21 +38,21 @@ def test_request_is_split_from_the_overrides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    ("override", "message"),
     [
         ("seeds=+x", "write seeds=\\+2"),
         ("seeds=+0", "write seeds=\\+2"),
         ("only=", "names no trial"),
     ],
 )
-def test_unreadable_request_is_refused_with_the_way_to_write_it(word: str, message: str) -> None:
+def test_unreadable_request_is_refused_with_how_to_write_it(override: str, message: str) -> None:
     """A request that cannot be read is an error that shows how to write it."""
     with pytest.raises(UserError, match=message):
-        split_request([word])
+        split_request([override])
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("overrides", "message"),
     [
         (["only=mixp"], "did you mean mixup"),
         (["seeds=+1", "epochs=7"], "there is none of this recipe yet"),
@@ -62,13 +62,13 @@ def test_unreadable_request_is_refused_with_the_way_to_write_it(word: str, messa
     ],
 )
 def test_impossible_request_is_refused_by_plan_and_run(
-    first: Swept, words: list[str], message: str
+    first: Swept, overrides: list[str], message: str
 ) -> None:
     """What cannot be trained is the same error in plan and run, before anything starts."""
     with pytest.raises(UserError, match=message):
-        api.plan([*first.overrides, *words])
+        api.plan([*first.overrides, *overrides])
     with pytest.raises(UserError, match=message):
-        api.run_checklist([*first.overrides, *words], Recorder())
+        api.run_checklist([*first.overrides, *overrides], Recorder())
 
 
 def test_added_seeds_train_the_chosen_trials_and_the_baseline(first: Swept) -> None:

@@ -134,10 +134,10 @@ def test_every_run_is_tagged_with_its_verdict(swept: Swept) -> None:
 def test_command_of_a_row_composes_the_identity_of_its_trial(swept: Swept) -> None:
     """The command that the report prints for a row composes to the identity of its trial."""
     commands = load_report(swept.uri, None).reproduce
-    words = shlex.split(commands["mixup=on"])
-    assert words[:2] == ["darkmagic", "train"]
+    overrides = shlex.split(commands["mixup=on"])
+    assert overrides[:2] == ["darkmagic", "train"]
     with hydra_session() as hydra:
-        checked = check_overrides(hydra.config_loader, words[2:])
+        checked = check_overrides(hydra.config_loader, overrides[2:])
         resolved = resolve(compose(hydra.config_loader, [*checked.plain, *checked.tricks]))
     tags = _runs(swept)["mixup=on seed 0"].data.tags
     assert identity(resolved) == tags["darkmagic.identity"]
@@ -156,8 +156,8 @@ def test_report_from_mlflow_alone_has_the_same_bytes(swept: Swept) -> None:
 
 def test_report_is_written_without_the_store(tmp_path: Path) -> None:
     """If MLflow's store fails at the end, the report is made from the trials' directories."""
-    words = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
-    gone = run(tmp_path, words)
+    overrides = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
+    gone = run(tmp_path, overrides)
     store = tmp_path / "mlflow.db"
     with sqlite3.connect(store) as database:
         database.executescript("DROP TABLE latest_metrics; DROP TABLE tags;")
@@ -210,9 +210,9 @@ def test_trial_of_a_sweep_equals_the_same_trial_alone(swept: Swept, tmp_path: Pa
     """A trial of a sweep ends in the weights that `train` ends in, bit for bit."""
     from darkmagic.sweeps import api
 
-    words = [w for w in swept.overrides if not w.startswith(("runtime.out", "seeds"))]
-    words += ["trick/mixup=on", "seed=1", f"runtime.out='{tmp_path}'"]
-    (state,) = api.train(words, Recorder(), multirun=False)
+    overrides = [w for w in swept.overrides if not w.startswith(("runtime.out", "seeds"))]
+    overrides += ["trick/mixup=on", "seed=1", f"runtime.out='{tmp_path}'"]
+    (state,) = api.train(overrides, Recorder(), multirun=False)
     alone = load_checkpoint(state.directory)
     (folder,) = swept.outcome.folder.glob("mixup=on-s1-*")
     in_sweep = load_checkpoint(folder)

@@ -91,18 +91,18 @@ def test_only_memory_and_gpu_faults_are_retry_reasons(
 
 def test_retried_trial_has_the_reason_in_result_and_events(tmp_path: Path) -> None:
     """A retried trial has the reason in its result and its events; its neighbour has none."""
-    words = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
-    words += ["max_steps=2", "hydra.launcher.trials_per_device=2", "trick/label_smoothing=0.0"]
+    overrides = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    overrides += ["max_steps=2", "hydra.launcher.trials_per_device=2", "trick/label_smoothing=0.0"]
     conf = own_config(tmp_path)
     (conf / "trick" / "misbehave" / "memory.yaml").write_text(
         "# @package tricks.misbehave\n_target_: own_tricks.Misbehave\nhow: memory\n"
     )
-    words.append("+trick/misbehave=off,memory")
-    entries = api.train(words, SilentProgress(), [conf], multirun=True)
-    assert [entry.status for entry in entries] == ["finished", "finished"]
-    assert entries[0].reason == ""
-    assert "trained again, alone: out of memory beside up to 1 others" in entries[1].reason
-    lines = (entries[1].directory / "events.jsonl").read_text().splitlines()
+    overrides.append("+trick/misbehave=off,memory")
+    states = api.train(overrides, SilentProgress(), [conf], multirun=True)
+    assert [state.status for state in states] == ["finished", "finished"]
+    assert states[0].reason == ""
+    assert "trained again, alone: out of memory beside up to 1 others" in states[1].reason
+    lines = (states[1].directory / "events.jsonl").read_text().splitlines()
     starts = [event for event in map(json.loads, lines) if event["type"] == "start"]
     assert [bool(event["retried"]) for event in starts] == [False, True]
-    assert torch.__version__ == entries[1].result["torch"]
+    assert torch.__version__ == states[1].result["torch"]
