@@ -1,4 +1,4 @@
-"""How commands end badly: one line for what a user can mend, a traceback only for bugs."""
+"""Errors of commands: one line for what a user can mend, a traceback only on request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Settings", "cli_errors", "interruptible"]
 
 
 class Settings:
-    """What holds for the whole process."""
+    """Settings of the whole process."""
 
     debug = False  # set by the option before the command
-    only_read = False  # the command leaves nothing to tidy up
+    read_only = False  # the command leaves nothing to tidy up
 
 
 @contextlib.contextmanager
@@ -32,12 +32,12 @@ def cli_errors() -> Iterator[None]:
     except UserError as error:
         if Settings.debug:
             raise
-        _say(make_console(stderr=True), f"error: {error}")
+        _print_error(make_console(stderr=True), f"error: {error}")
         raise typer.Exit(2) from None
     except Exception as error:
         if Settings.debug:
             raise
-        _say(
+        _print_error(
             make_console(stderr=True),
             f"internal error: {type(error).__name__}: {error}\n"
             "This is a bug of darkmagic's; `darkmagic --debug ...` shows where.",
@@ -45,7 +45,7 @@ def cli_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _say(console: object, message: str) -> None:
+def _print_error(console: object, message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -55,7 +55,7 @@ def _say(console: object, message: str) -> None:
 
 @contextlib.contextmanager
 def interruptible(how_to_continue: str) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end in a line that says how to go on, and exit code 130."""
+    """End Ctrl-C and SIGTERM with a line that gives the command to continue, and exit code 130."""
     from darkmagic.cli.console import make_console
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

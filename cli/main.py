@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli import checklist
-from darkmagic.cli.ensemble import ensemble
+from darkmagic.cli.commands import checklist
+from darkmagic.cli.commands.ensemble import ensemble
+from darkmagic.cli.commands.preflight import preflight
+from darkmagic.cli.commands.report import report
+from darkmagic.cli.commands.train import train
+from darkmagic.cli.commands.tricks import tricks
 from darkmagic.cli.errors import Settings
-from darkmagic.cli.preflight import preflight
 from darkmagic.cli.read_only import exit_fast
-from darkmagic.cli.report import report
-from darkmagic.cli.train import train
-from darkmagic.cli.tricks import tricks
 
 __all__ = ["app", "main"]
 
@@ -34,9 +34,9 @@ app.command(epilog="Example: darkmagic tricks mixup")(tricks)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from darkmagic import __version__
 
-        typer.echo(version("darkmagic"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -21,7 +21,8 @@ ConfigDirs = Annotated[
     typer.Option("--config-dir", "-c", help="A folder of your own configuration; repeatable."),
 ]
 Name = Annotated[
-    str | None, typer.Option("--name", "-n", help="The experiment's name; the same name goes on.")
+    str | None,
+    typer.Option("--name", "-n", help="The experiment's name; the same one extends it."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The folder of all experiments.  [default: runs]")
@@ -29,10 +30,10 @@ Out = Annotated[
 
 
 def all_overrides(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:
-    """Return the overrides with what the options stand for."""
-    words = list(overrides or [])
+    """Return the overrides, those that `name` and `out` stand for among them."""
+    every = list(overrides or [])
     if name is not None:
-        words.append(f"runtime.experiment='{name}'")
+        every.append(f"runtime.experiment='{name}'")
     if out is not None:
-        words.append(f"runtime.out='{out}'")
-    return words
+        every.append(f"runtime.out='{out}'")
+    return every

@@ -1,4 +1,4 @@
-"""Commands that only look answer sooner: what Python tidies up for them is not worth its time."""
+"""Read-only commands end at once: nothing that Python would tidy up for them is needed."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import sys
 from collections.abc import Callable, Iterator
 
 from darkmagic.cli.errors import Settings
-from darkmagic.sweeps.track.gc_paused import uncollected
+from darkmagic.sweeps.track.gc_paused import pause_gc
 
 __all__ = ["exit_fast", "read_only"]
 
 
 @contextlib.contextmanager
 def read_only() -> Iterator[None]:
-    """Collect no garbage in here, and let the process end at once: nothing is left to write.
+    """Pause the garbage collector inside the block, and let the process end at once after it.
 
     Python would take MLflow apart object by object, which takes it a second.
     """
     try:
-        with uncollected():
+        with pause_gc():
             yield
     finally:
-        Settings.only_read = True
+        Settings.read_only = True
 
 
 def exit_fast(command: Callable[[], None]) -> None:
-    """Run `command`; where it only looked, end the process without taking it apart.
+    """Run `command`; if it was read-only, end the process without tidying up.
 
     `--debug` ends as Python does: profilers write then.
     """
     try:
         command()
     except SystemExit as end:
-        if Settings.debug or not Settings.only_read or not isinstance(end.code, int | None):
+        if Settings.debug or not Settings.read_only or not isinstance(end.code, int | None):
             raise
         with contextlib.suppress(BrokenPipeError):  # as of `darkmagic report | head`
             sys.stdout.flush()

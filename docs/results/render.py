@@ -17,7 +17,7 @@ from rich.console import Console
 from darkmagic.checklist.report.plots.all import draw_plots
 from darkmagic.checklist.report.plots.style import standalone
 from darkmagic.checklist.report.write import write_report
-from darkmagic.cli.comparison import comparison_view
+from darkmagic.cli.views.comparison import comparison_view
 from darkmagic.sweeps.orchestrate.report import load_report
 
 WIDTH = 118

@@ -1,4 +1,4 @@
 """One file a command of the command line.
 
-Overrides enter; what the command shows leaves. Only `sweeps.api` and `cli` import it.
+Overrides enter; plans, results and findings leave. Only `sweeps.api` imports it.
 """

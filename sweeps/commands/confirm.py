@@ -1,4 +1,4 @@
-"""Training the winners together: what `darkmagic checklist confirm` does."""
+"""The winners of a sweep trained together: `darkmagic checklist confirm`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from darkmagic.checklist.compare.confirmation import Confirmation, confirm
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.report.advice import winners
-from darkmagic.sweeps import api
+from darkmagic.sweeps.commands.plan import plan_request
+from darkmagic.sweeps.commands.power import power
+from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
-from darkmagic.sweeps.orchestrate.progress import SweepView
+from darkmagic.sweeps.launch.progress import Progress
 
 __all__ = ["Confirmed", "confirm_winners"]
 
 FIRST_FRESH_SEED = 1000
-"""Where the seeds of confirmations begin, far from those of sweeps."""
+"""The first seed of confirmations, far from the seeds of sweeps."""
 
 
 @dataclass(frozen=True)
 class Confirmed:
-    """What was confirmed, and the file that says so."""
+    """A confirmation, and the file that it is written to."""
 
     confirmation: Confirmation
     file: Path
 
 
 def confirm_winners(
-    words: Sequence[str],
-    view: SweepView,
+    overrides: Sequence[str],
+    progress: Progress,
     config_dirs: Sequence[Path] = (),
     *,
     take: Sequence[str] = (),
@@ -39,29 +41,33 @@ def confirm_winners(
 ) -> Confirmed | None:
     """Train the baseline and the recipe with the options in `take`, or else the sweep's winners.
 
-    Both are trained with `seeds` fresh seeds and looked at on the test set. A confirmation
-    that has run is shown again, not trained again. None where the sweep has no winner.
+    Both are trained with `seeds` fresh seeds and evaluated on the test set. A confirmation that
+    has run is shown again, not trained again. Returns None if the sweep has no winner. Raises
+    `UserError` if there is no sweep of this recipe, or for an option that cannot be taken.
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
-    known = api.power(words, config_dirs)
+    known = power(overrides, config_dirs)
     if known.report is None and not take:
         raise UserError(
             "there is no sweep of this recipe to take winners from; run it first, or name "
             "options: --take mixup=on"
         )
     comparison = known.report.comparison if known.report else compare(known.checklist, [])
-    combination = _taken(take, known.checklist) if take else winners(comparison)
+    combination = _read_choices(take, known.checklist) if take else winners(comparison)
     if not combination:
         return None
-    plain, request = split_request(words)
+    plain, request = split_request(overrides)
     if request.extends_sweep:
         raise UserError("confirm takes no seeds=+N and no only=: it trains with fresh seeds")
-    start = _fresh_start(comparison)
-    asked = Request(
-        words=request.words, combination=combination, seeds=tuple(range(start, start + seeds))
+    start = _first_fresh_seed(comparison)
+    fresh = Request(
+        overrides=request.overrides,
+        combination=combination,
+        seeds=tuple(range(start, start + seeds)),
     )
-    outcome = api.sweep([*plain, "test_set=true"], asked, view, config_dirs)
+    planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
+    outcome = sweep(planned, progress)
     found = confirm(combination, outcome.records, comparison)
     file = outcome.folder / "confirmation.md"
     file.write_text(_page(outcome.experiment, found))
@@ -72,19 +78,19 @@ def confirm_winners(
     return Confirmed(found, file)
 
 
-def _taken(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
+def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
     combination = {}
-    for word in take:
-        trick, equals, option = word.partition("=")
+    for choice in take:
+        trick, equals, option = choice.partition("=")
         if not equals:
-            raise UserError(f"cannot read --take {word}; write --take TRICK=OPTION")
+            raise UserError(f"cannot read --take {choice}; write --take TRICK=OPTION")
         if option in checklist.trick(trick).options[:1]:
-            raise UserError(f"--take {word} is the baseline's own choice")
+            raise UserError(f"--take {choice} is the baseline's own choice")
         combination[trick] = option
     return combination
 
 
-def _fresh_start(comparison: Comparison) -> int:
+def _first_fresh_seed(comparison: Comparison) -> int:
     used = max((seed for row in comparison.rows for seed in row.accuracies), default=0)
     return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
 

@@ -1,4 +1,4 @@
-"""`darkmagic ensemble`: which trained trials, and a child that lets them predict together."""
+"""Predictions of several trained trials, averaged: `darkmagic ensemble`."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from darkmagic.trainers.outputs.names import RESULT
 if TYPE_CHECKING:
     from darkmagic.trainers.ensemble import Ensemble
 
-__all__ = ["EnsembleKind", "Member", "choose_members", "ensemble", "trained_experiment"]
+__all__ = ["EnsembleKind", "Member", "choose_members", "ensemble", "find_experiment"]
 
 
 class EnsembleKind(StrEnum):
-    """What the members of an ensemble have in common, and what not."""
+    """Which runs are the members of an ensemble."""
 
     SEEDS = "seeds"  # one trial under several seeds
     TRIALS = "trials"  # the best run of each of several trials
 
 
-def trained_experiment(out: Path, experiment: str | None) -> Path:
+def find_experiment(out: Path, experiment: str | None) -> Path:
     """Return the folder of `experiment` under `out`, of the one that trained last if None.
 
-    Raises `UserError` where there is none.
+    Raises `UserError` if there is none.
     """
     results = list(out.glob(f"*/*/{RESULT}"))
     known = {path.parent.parent.name for path in results}
@@ -59,8 +59,8 @@ class Member:
 def choose_members(folder: Path, *, of: EnsembleKind, trial: str, count: int) -> list[Member]:
     """Return `count` finished runs of the experiment in `folder`.
 
-    Of `seeds`: of `trial`, in the order of their seeds. Of `trials`: the best run of each of the
-    best trials. Raises `UserError` where there are too few.
+    `SEEDS` takes the runs of `trial`, in the order of their seeds; `TRIALS` the best run of each
+    of the best trials. Raises `UserError` if there are too few.
     """
     if count < 2:
         raise UserError(f"-k {count}: an ensemble has 2 members or more")
@@ -100,7 +100,10 @@ def _member(directory: Path) -> Member | None:
 
 
 def ensemble(members: Sequence[Member], split: str, devices: Any = "auto") -> Ensemble:
-    """Let `members` predict `split` (val or test) together, in a child on one device."""
+    """Return what `members` predict for `split` (val or test), in a child on one device.
+
+    Raises `UserError` if one of them cannot predict.
+    """
     fork_server.warm_up()
     lease = make_leases(devices, 1)[0]
     directories = [member.directory for member in members]
@@ -116,7 +119,7 @@ def ensemble(members: Sequence[Member], split: str, devices: Any = "auto") -> En
 
 
 def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
-    """Return the ensemble, or the words for why there is none."""
+    """Return the ensemble, or the error message."""
     from darkmagic.sweeps.trial.run import PRETRAINING, make_recipe
     from darkmagic.trainers.ensemble import evaluate_ensemble, predict
     from darkmagic.trainers.trick import TrialSkipped

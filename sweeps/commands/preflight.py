@@ -1,4 +1,4 @@
-"""The checks before a sweep, of its baseline, in a child on the device of its trials."""
+"""Checks of a sweep's baseline before it trains, in a child on the device of its trials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from darkmagic.checklist.model import Trial
+from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.plan import Plan
+from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.identity import identity, resolve
@@ -15,16 +17,30 @@ from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, read_result, 
 from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.preflight.finding import Finding, Level
 
-__all__ = ["Finding", "Level", "check_baseline", "is_trained", "look"]
+__all__ = ["Finding", "Level", "preflight"]
 
 
-def check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
+def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Finding]:
+    """Return what the checks find in the baseline of `planned`.
+
+    Empty, `unless_trained`, if the baseline has a result already: it was checked before that.
+    """
+    with hydra_session(planned.config_dirs) as hydra:
+        baseline = compose(hydra.config_loader, planned.plan.overrides[0])
+    if unless_trained and _is_trained(baseline, planned.plan.trials[0]):
+        return []
+    return _check_baseline(baseline, planned.plan)
+
+
+def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     """Return what the checks find in `baseline`, the composed first trial of `plan`."""
     pretrains = any(trial.choices.get("pretrain", "none") != "none" for trial in plan.trials)
     weights = str(baseline.model.pretrained) if pretrains else ""
     launcher = baseline.hydra.launcher
     lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
-    job = fork_server.start(look, resolve(baseline), weights, env=lease.env, threads=lease.threads)
+    job = fork_server.start(
+        _check, resolve(baseline), weights, env=lease.env, threads=lease.threads
+    )
     try:
         findings: list[Finding] = job.result()
     except EOFError:
@@ -37,15 +53,15 @@ def check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     return findings
 
 
-def is_trained(baseline: DictConfig, trial: Trial) -> bool:
-    """Whether `trial`, composed as `baseline`, has a final result: it was checked back then."""
+def _is_trained(baseline: DictConfig, trial: Trial) -> bool:
+    """Whether `trial`, composed as `baseline`, has a final result."""
     name = trial_folder_name(trial.name, trial.seed, identity(resolve(baseline)))
     result = read_result(experiment_folder(baseline) / name)
     return result is not None and result["status"] in FINAL
 
 
-def look(resolved: dict[str, Any], weights: str) -> list[Finding]:
-    """Make the checks of the trial that `resolved` configures, in this process.
+def _check(resolved: dict[str, Any], weights: str) -> list[Finding]:
+    """Make the checks of the trial that `resolved` configures, in the child.
 
     Upstream weights, which a trial trains first, are left out.
     """

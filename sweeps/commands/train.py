@@ -1,4 +1,4 @@
-"""`darkmagic train`: single trials, tracked and shown as those of a sweep are."""
+"""Single trials: `darkmagic train`, tracked and shown as those of a sweep are."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
+from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
+from darkmagic.sweeps.launch.context import SweepContext, use_context
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
-from darkmagic.sweeps.orchestrate.progress import SweepView
 from darkmagic.sweeps.orchestrate.sweep import flatten
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.provenance import provenance
@@ -18,17 +25,49 @@ from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
+from darkmagic.sweeps.trial.task import run_trial
+from darkmagic.trainers.errors import short_message
 
-__all__ = ["TrainObserver"]
+__all__ = ["train"]
 
 
-class TrainObserver:
+def train(
+    overrides: Sequence[str],
+    progress: Progress,
+    config_dirs: Sequence[Path] = (),
+    *,
+    multirun: bool,
+) -> list[TrialState]:
+    """Train one trial, or with `multirun` each combination of the overrides' choices.
+
+    Raises `UserError` for an override that cannot be used, before anything starts.
+    """
+    fork_server.warm_up()
+    observer = _TrainObserver(progress)
+    with hydra_session(config_dirs) as hydra:
+        checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
+        trial_overrides = [*checked.plain, *checked.tricks, "hydra/sweeper=basic"]
+        try:
+            with use_context(SweepContext(progress=progress, observer=observer)):
+                hydra.multirun(CONFIG_NAME, run_trial, trial_overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(short_message(error)) from error
+        finally:
+            observer.close()
+    return observer.states
+
+
+class _TrainObserver:
     """An `Observer` that tracks the jobs of any sweeper, each as a run without a parent."""
 
-    def __init__(self, view: SweepView) -> None:
-        self._view = view
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._follower: Follower | None = None
         self.states: list[TrialState] = []
+
+    def note(self, message: str) -> None:
+        """Show a line about the launch."""
+        self._progress.note(message)
 
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
         """Open a run for each job, before any starts."""
@@ -43,34 +82,34 @@ class TrainObserver:
             state.run = tracker.open_trial(
                 known, None, state.run_name, {**state.tags, **tags}, params
             )
-        self._follower = Follower(self.states, tracker, self._view)
+        self._follower = Follower(self.states, tracker, self._progress)
         self._follower.__enter__()
         self._follower.launching(jobs)
 
     def started(self, index: int) -> None:
-        """Pass on."""
+        """Pass on to the follower."""
         assert self._follower is not None
         self._follower.started(index)
 
     def ended(self, index: int, job: JobReturn, exit_code: int | None) -> None:
-        """Pass on."""
+        """Pass on to the follower."""
         assert self._follower is not None
         self._follower.ended(index, job, exit_code)
 
     def close(self) -> None:
-        """Send what is left and end the view, also after an interruption."""
+        """Send what is left and close the progress, also after an interruption."""
         if self._follower is not None:
             self._follower.__exit__()
 
 
 def _state(directory: Path, job: DictConfig) -> TrialState:
-    words = tuple(str(word) for word in job.hydra.overrides.task)
+    overrides = tuple(str(override) for override in job.hydra.overrides.task)
     resolved = resolve(job)
     trial = Trial(None, None, "", int(job.seed))
-    run_name = " ".join(words) or "train"
+    run_name = " ".join(overrides) or "train"
     return TrialState(
         trial,
-        words,
+        overrides,
         job,
         resolved,
         identity(resolved),

@@ -1,5 +1,5 @@
 """From the command line to a plan.
 
-The words of the command line enter; checked overrides, a configuration and the plan of its trials
-leave. `orchestrate` and `commands` import it.
+The overrides of the command line enter; a configuration and the plan of its trials leave.
+`launch`, `track`, `orchestrate` and `commands` import it.
 """

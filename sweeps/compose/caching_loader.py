@@ -1,4 +1,4 @@
-"""Hydra's composition of many jobs that are much alike, without doing the same twice."""
+"""Loaders that compose many similar jobs as Hydra does, and read and compose nothing twice."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Files = dict[str, ConfigResult | None]
 
 
 class _ReadOnce(CachingConfigRepository):
-    """Gives every composition its own copy of files that were read for the first one."""
+    """Repository that gives every composition its own copy of files read for the first one."""
 
     def __init__(self, delegate: IConfigRepository, files: Files) -> None:
         super().__init__(delegate)
         self._files = files
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
-        """Look elsewhere from here on (`hydra.searchpath`), where other files are."""
+        """Read from another search path from here on (`hydra.searchpath`), and forget the files."""
         self._files = {}
         super().initialize_sources(config_search_path)
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """Return what the file has, to be changed by the composition that this is for."""
+        """Return the content of a file, a copy that the composition may change."""
         if config_path not in self.cache:
             if config_path not in self._files:
                 self._files[config_path] = self.delegate.load_config(config_path)
@@ -54,16 +54,16 @@ class ReadingOnceLoader(ConfigLoaderImpl):
         self.parsed: dict[str, Override] = same.parsed if same else {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "files": {}, "parsed": {}}  # a job's process composes no other
+        return {**vars(self), "files": {}, "parsed": {}}  # a job's process composes no other job
 
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
         parser = OverridesParser.create()
-        for word in overrides:
-            if word not in self.parsed:
-                (self.parsed[word],) = parser.parse_overrides([word])
-        parsed = [copy.copy(self.parsed[word]) for word in overrides]
+        for override in overrides:
+            if override not in self.parsed:
+                (self.parsed[override],) = parser.parse_overrides([override])
+        parsed = [copy.copy(self.parsed[override]) for override in overrides]
         repository = _ReadOnce(self.repository, self.files)
         self._process_config_searchpath(config_name, parsed, repository)
         return parsed, repository
@@ -87,7 +87,7 @@ class RememberingLoader(ReadingOnceLoader):
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
-        """Compose a job, and remember it."""
+        """Compose a job and keep it for its launcher."""
         config = super().load_sweep_config(master_config, sweep_overrides)
         self.remember(sweep_overrides, config)
         return config
@@ -97,6 +97,6 @@ class RememberingLoader(ReadingOnceLoader):
         self._composed[tuple(overrides)] = config
 
     def take(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
-        """Return the job with `overrides`, to be changed: the next taker gets another."""
+        """Return the job with `overrides`, which the caller may change: it is given once."""
         known = self._composed.pop(tuple(overrides), None)
         return super().load_sweep_config(master, list(overrides)) if known is None else known

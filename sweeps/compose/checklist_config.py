@@ -1,4 +1,4 @@
-"""From a `checklist` node of the configuration to the domain's `Checklist`."""
+"""Reader of a `checklist` node of the configuration: the domain's `Checklist`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.sweeps.compose.groups import OFF, trick_names
 from darkmagic.sweeps.compose.session import compose, group_options
 
-__all__ = ["checklist_from"]
+__all__ = ["read_checklist"]
 
 
-def checklist_from(loader: ConfigLoader, node: DictConfig) -> Checklist:
-    """Return the checklist that `node` describes, each option held to its file.
+def read_checklist(loader: ConfigLoader, node: DictConfig) -> Checklist:
+    """Return the checklist that `node` describes, each option checked to have a file.
 
-    `off` needs none: a trick without a file of that name is left out of the trial. The tricks
+    `off` needs no file: a trick without a file of that name is left out of the trial. The tricks
     of the checklist that it `extends`, if any, come first.
 
     Raises `UserError` for a trick or an option that has no file.
@@ -58,4 +58,4 @@ def _extended(loader: ConfigLoader, name: str, other: Any) -> tuple[Trick, ...]:
             f"checklist {name!r} extends {other!r}, which there is not; "
             + nearest(str(other), known)
         )
-    return checklist_from(loader, compose(loader, [f"checklist={other}"]).checklist).tricks
+    return read_checklist(loader, compose(loader, [f"checklist={other}"]).checklist).tricks

@@ -1,4 +1,4 @@
-"""What the configuration offers: its groups, their options, the tricks and their cards."""
+"""Groups of the configuration: their options, the tricks and the tricks' cards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.session import group_options, subgroups
@@ -22,7 +22,7 @@ __all__ = ["OFF", "TrickCard", "all_groups", "read_option", "trick_card", "trick
 
 @dataclass(frozen=True)
 class TrickCard:
-    """One trick: its options and, for the option that does something, where its card is."""
+    """A trick: its options with their fields, and its card."""
 
     name: str
     options: tuple[str, ...]
@@ -48,7 +48,7 @@ def trick_names(loader: ConfigLoader) -> list[str]:
 
 
 def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
-    """Return the content of one option's file. Raises `UserError` where there is none."""
+    """Return the content of one option's file. Raises `UserError` if there is none."""
     path = f"trick/{trick}/{option}"
     for source in loader.get_sources():
         if source.available() and source.is_config(path):
@@ -62,7 +62,10 @@ def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
 
 
 def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
-    """Return the card of trick `name`, read without importing its module (and torch)."""
+    """Return the card of trick `name`, read without importing its module (and torch).
+
+    Raises `UserError` if there is no such trick.
+    """
     if name not in trick_names(loader):
         raise UserError(f"no trick {name!r}; " + nearest(name, trick_names(loader)))
     options = tuple(group_options(loader, f"trick/{name}"))
@@ -70,19 +73,20 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
     modules: list[str] = []
     for option in options:
         node = read_option(loader, name, option)
-        raw = {str(key): node._get_node(key) for key in node}  # noqa: SLF001 (uninterpolated)
+        raw = OmegaConf.to_container(node, resolve=False)  # interpolations as they are written
+        assert isinstance(raw, dict)
         target = str(raw.pop("_target_"))
-        fields[option] = {key: value._value() for key, value in raw.items()}  # type: ignore[union-attr]  # noqa: SLF001
+        fields[option] = {str(key): value for key, value in raw.items()}
         modules.append(target.rpartition(".")[0])
-    module = _most_telling(modules)
+    module = _card_module(modules)
     card = _docstring(module)
     return TrickCard(name, options, card.partition("\n")[0], card, fields)
 
 
-def _most_telling(modules: Sequence[str]) -> str:
-    """Options named `off` point at the base class, which has no card."""
-    telling = [m for m in modules if m != "darkmagic.trainers.trick"]
-    return telling[0] if telling else modules[0]
+def _card_module(modules: Sequence[str]) -> str:
+    """Return the module with the card: options named `off` name the base class, without one."""
+    own = [module for module in modules if module != "darkmagic.trainers.trick"]
+    return own[0] if own else modules[0]
 
 
 def _docstring(module: str) -> str:

@@ -1,4 +1,4 @@
-"""From a composed configuration to its trials and the overrides of each."""
+"""Plan of a sweep: its trials and the overrides of each, from a composed configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from darkmagic.checklist.model import Checklist, Trial
+from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
     Baseline,
     expand,
@@ -16,89 +16,102 @@ from darkmagic.checklist.plan import (
     plan_seeds,
     with_baseline,
 )
-from darkmagic.sweeps.compose.checklist_config import checklist_from
+from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.groups import OFF, read_option
-from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import group_options
 
-__all__ = ["NO_CHECKLIST", "Plan", "make_plan"]
+__all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override"]
 
 NO_CHECKLIST = "~checklist"
-"""The override of every trial: it has no use for the checklist, whose every row would be composed
-again for each row.
-"""
+"""Override of every trial: none needs the checklist, and composing its rows for each costs time."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`checklist` has the baseline's options first; `overrides` are in the trials' order."""
+    """The trials of a sweep.
+
+    `checklist` has the baseline's options first; `overrides`, in the order of `trials`, compose
+    one trial each.
+    """
 
     checklist: Checklist
     trials: tuple[Trial, ...]
     overrides: tuple[tuple[str, ...], ...]
 
 
-def make_plan(
-    loader: ConfigLoader,
-    config: DictConfig,
-    plain: Sequence[str],
-    tricks: Sequence[str],
-    *,
-    seeds_of: Mapping[str, Sequence[int]] | None = None,
-    combination: Request | None = None,
-) -> Plan:
-    """Return the plan of the checklist in `config`, with the seeds it asks for or `seeds_of`.
+class Planner:
+    """Makes plans of the checklist that a configuration names.
 
-    A `combination` asks for the baseline and one trial that takes all its options instead.
+    Which seeds a sweep needs may depend on its earlier runs, which are found by the baseline's
+    configuration. So the checklist and the baseline are known here before any plan is made:
 
-    `plain` overrides go to every trial, but options of tricks among them become the
-    baseline's; `tricks` (of a trick's field) go to the trials whose option has the field.
+        planner = Planner(loader, checked.config, checked.plain, checked.tricks)
+        plan = planner.plan()  # the configured seeds, or others: planner.plan(seeds_of)
+
+    Raises `UserError` for a checklist, baseline or number of seeds that there cannot be.
     """
-    listed = checklist_from(loader, config.checklist)
-    choices = config.hydra.runtime.choices
-    asked = {_group(word) for word in plain} & set(choices)
-    chosen = {g.removeprefix("trick/"): choices[g] for g in asked if g.startswith("trick/")}
-    checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
-    if seeds_of is None:
-        seeds_of = plan_seeds(
-            checklist,
+
+    def __init__(
+        self,
+        loader: ConfigLoader,
+        config: DictConfig,
+        plain: Sequence[str],
+        tricks: Sequence[str],
+    ) -> None:
+        """`config` is what `plain` composes to.
+
+        `plain` overrides go to every trial, but options of tricks among them become the
+        baseline's; `tricks` (of a trick's field) go to the trials whose option has the field.
+        """
+        self._loader = loader
+        self._tricks = tricks
+        choices = config.hydra.runtime.choices
+        changed = {_group(override) for override in plain} & set(choices)
+        chosen = {g.removeprefix("trick/"): choices[g] for g in changed if g.startswith("trick/")}
+        listed = read_checklist(loader, config.checklist)
+        self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
+        self.seeds_of: dict[str, list[int]] = plan_seeds(
+            self.checklist,
             seeds=config.seeds,
             first_seed=config.seed,
             baseline_repeats=config.baseline_repeats,
         )
-    trials = expand(checklist, seeds_of)
-    if combination is not None and combination.combination:
-        trials = expand_combination(checklist, combination.combination, combination.seeds)
-    own = _trick_groups(checklist) | {"checklist", "seed", "runtime.experiment"}
-    common = [w for w in plain if _group(w) not in own and not _group(w).startswith("checklist.")]
-    common += [NO_CHECKLIST, f"runtime.experiment='{config.runtime.experiment}'"]
-    defaults = {str(group): str(option) for group, option in choices.items()}
-    return Plan(
-        checklist,
-        tuple(trials),
-        tuple(_overrides(loader, trial, common, tricks, defaults) for trial in trials),
-    )
+        own = {f"trick/{trick.name}" for trick in self.checklist.tricks}
+        own |= {"checklist", "seed", "runtime.experiment"}
+        common = [o for o in plain if _group(o) not in own]
+        common = [o for o in common if not _group(o).startswith("checklist.")]
+        self._common = [*common, NO_CHECKLIST, f"runtime.experiment='{config.runtime.experiment}'"]
+        self._defaults = {str(group): str(option) for group, option in choices.items()}
 
+    @property
+    def baseline_overrides(self) -> tuple[str, ...]:
+        """The overrides of the baseline's first trial."""
+        first = self.seeds_of[BASELINE][0]
+        return self._overrides(expand(self.checklist, {BASELINE: [first]})[0])
 
-def _overrides(
-    loader: ConfigLoader,
-    trial: Trial,
-    common: Sequence[str],
-    tricks: Sequence[str],
-    defaults: Mapping[str, str],
-) -> tuple[str, ...]:
-    choices = []
-    for name, option in trial.choices.items():
-        group = f"trick/{name}"
-        if option == OFF and group not in defaults and not _has_file(loader, name, option):
-            continue
-        choices.append(f"{'' if group in defaults else '+'}{group}='{option}'")
-    fields = [
-        word
-        for word in tricks
-        if _applies(loader, {**defaults, **_as_groups(trial)}, *_field(word))
-    ]
-    return (*common, *choices, *fields, f"seed={trial.seed}")
+    def plan(self, seeds_of: Mapping[str, Sequence[int]] | None = None) -> Plan:
+        """Return the plan of the whole checklist, with the configured seeds if None."""
+        return self._plan(expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of))
+
+    def plan_combination(self, combination: Mapping[str, str], seeds: Sequence[int]) -> Plan:
+        """Return the plan of the baseline and of one trial that takes all of `combination`."""
+        return self._plan(expand_combination(self.checklist, combination, seeds))
+
+    def _plan(self, trials: Sequence[Trial]) -> Plan:
+        overrides = tuple(self._overrides(trial) for trial in trials)
+        return Plan(self.checklist, tuple(trials), overrides)
+
+    def _overrides(self, trial: Trial) -> tuple[str, ...]:
+        options = []
+        for name, option in trial.choices.items():
+            group = f"trick/{name}"
+            is_default = group in self._defaults
+            if option == OFF and not is_default and not _has_file(self._loader, name, option):
+                continue
+            options.append(f"{'' if is_default else '+'}{group}='{option}'")
+        choices = {**self._defaults, **{f"trick/{n}": o for n, o in trial.choices.items()}}
+        fields = [o for o in self._tricks if _applies(self._loader, choices, *_field(o))]
+        return (*self._common, *options, *fields, f"seed={trial.seed}")
 
 
 def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:
@@ -111,19 +124,16 @@ def _applies(loader: ConfigLoader, choices: Mapping[str, str], trick: str, field
     return _has_file(loader, trick, option) and field in read_option(loader, trick, option)
 
 
-def _as_groups(trial: Trial) -> dict[str, str]:
-    return {f"trick/{name}": option for name, option in trial.choices.items()}
+def _group(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
 
 
-def _group(word: str) -> str:
-    return word.partition("=")[0].lstrip("+")
-
-
-def _trick_groups(checklist: Checklist) -> set[str]:
-    return {f"trick/{trick.name}" for trick in checklist.tricks}
-
-
-def _field(word: str) -> tuple[str, str]:
-    """Return the trick and the field of a word such as `tricks.mixup.alpha=1`."""
-    _, trick, field, *_ = word.partition("=")[0].split(".")
+def _field(override: str) -> tuple[str, str]:
+    """Return the trick and the field of an override such as `tricks.mixup.alpha=1`."""
+    _, trick, field, *_ = override.partition("=")[0].split(".")
     return trick, field
+
+
+def is_hydra_override(override: str) -> bool:
+    """Whether `override` is of Hydra's own configuration, such as `hydra.launcher.devices=cpu`."""
+    return override.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -1,9 +1,10 @@
-"""Hydra's configuration, composed from words, and the groups and options that it has."""
+"""Session of Hydra: composes our configuration and lists its groups and options."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hydra import initialize_config_module
@@ -33,16 +34,14 @@ CONFIG_NAME = "config"
 
 @contextlib.contextmanager
 def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
-    """Give a Hydra over our configuration and the user's `config_dirs`, which go first.
+    """Yield a Hydra over our configuration and the user's `config_dirs`, which go first.
 
-    Raises `UserError` for a folder that is not there.
+    Raises `UserError` for a folder that does not exist.
     """
     for folder in config_dirs:
         if not folder.is_dir():
             raise UserError(f"no folder {folder} (--config-dir)")
-    OmegaConf.register_new_resolver(
-        "trial_identity", lambda *, _root_: identity(resolve(_root_)), replace=True
-    )
+    _register_resolver("trial_identity", lambda *, _root_: identity(resolve(_root_)))
     GlobalHydra.instance().clear()
     base = VersionBase.instance()
     before = base.version_base
@@ -59,8 +58,20 @@ def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
         base.version_base = before  # Hydra leaves it to whatever else runs in this process
 
 
+def _register_resolver(name: str, function: Callable[..., str]) -> None:
+    """Register a resolver, in place of an earlier one of its name.
+
+    OmegaConf 2.4 deprecates `register_new_resolver` for `register_resolver`, which in 2.3 is
+    something older, without `replace`.
+    """
+    register: Callable[..., None] = OmegaConf.register_resolver
+    if "replace" not in inspect.signature(register).parameters:
+        register = OmegaConf.register_new_resolver
+    register(name, function, replace=True)
+
+
 def group_options(loader: ConfigLoader, group: str) -> list[str]:
-    """Return the options of `group`, in order; none where there is no such group.
+    """Return the options of `group`, in order; empty if there is no such group.
 
     As `loader.get_group_options`, which copies all its sources for every question.
     """

@@ -1,4 +1,4 @@
-"""Which devices there are, and the leases under which trials use them."""
+"""The devices of this machine, and the leases under which trials use them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Lease:
-    """One trial's place: a device that it alone sees, and its share of the cores."""
+    """The share of one trial: the device that it sees, and a number of cores."""
 
     device: str  # "cpu", or what CUDA_VISIBLE_DEVICES is to be
     threads: int
@@ -38,11 +38,11 @@ def make_leases(
     """Return as many leases as trials may run at once.
 
     `devices` is "auto" (every GPU, or the CPU without one), "cpu", an index, or a list of
-    indices. `trials_per_device`, where it is "auto" or None, is the number of cores on a CPU: one
+    indices. `trials_per_device`, if "auto" or None, is the number of cores on a CPU: one
     single-threaded trial a core does 1.5 times the work of one trial on all cores. On a GPU it
-    is 1 here: `leased` finds out how many pay. `threads` of each trial are its share of the cores
-    if None. Torch splits sums by threads, so on a CPU the same results bit for bit need the same
-    `threads`; how many trials run at once is all one. `extra` is for their environment.
+    is 1 here: `lease_devices` measures how many pay. `threads` of each trial are its share of the
+    cores if None. Torch splits sums by threads, so on a CPU the same results bit for bit need the
+    same `threads`; how many trials run at once does not matter. `extra` is for their environment.
     """
     names = resolve_devices(devices)
     cores = len(os.sched_getaffinity(0))
@@ -59,7 +59,7 @@ def make_leases(
 
 
 def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
-    """Return the names of `devices` as leases have them. `UserError` for what is not there."""
+    """Return the names of `devices` as leases have them. Raises `UserError` for an absent one."""
     if devices == CPU:
         return [CPU]
     visible = _visible_gpus()

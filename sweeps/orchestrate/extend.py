@@ -1,10 +1,13 @@
-"""Going on with a sweep: which trials get which seeds, by what is known of them so far."""
+"""Extension of a sweep: which trials get which seeds, from what is known of them so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
@@ -13,49 +16,68 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.records import TrialRecord
-from darkmagic.sweeps.compose.plan import Plan
+from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import UNDECIDED, Request
-from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, record_of
-from darkmagic.sweeps.track.store import open_client, search_runs
+from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, read_record
+from darkmagic.sweeps.track.store import default_uri, open_client, search_runs
+from darkmagic.sweeps.trial.identity import recipe_identity, resolve
+from darkmagic.sweeps.trial.paths import out_folder
 
-__all__ = ["find_sweep", "further_seeds", "known_records"]
+__all__ = ["SweepKey", "find_sweep", "further_seeds", "known_records", "sweep_key"]
 
 
-def find_sweep(uri: str, experiment: str, recipe: str) -> Any:
-    """Return MLflow's parent run of the sweep over `recipe`; None where there is none yet."""
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+@dataclass(frozen=True)
+class SweepKey:
+    """What identifies a sweep: MLflow's URI, the experiment and the recipe of its baseline."""
+
+    uri: str
+    experiment: str
+    recipe: str
+
+
+def sweep_key(config: DictConfig, baseline: DictConfig) -> SweepKey:
+    """Return the key of the sweep that `config` configures and whose baseline is `baseline`."""
+    uri = default_uri(config.runtime.tracking_uri, out_folder(config))
+    recipe = recipe_identity(resolve(baseline), {})
+    return SweepKey(uri, str(config.runtime.experiment), recipe)
+
+
+def find_sweep(key: SweepKey) -> Any:
+    """Return MLflow's parent run of the sweep; None if there is none yet. Writes nothing."""
+    store = key.uri.removeprefix("sqlite:///")
+    if store != key.uri and not Path(store).exists():
         return None
-    client = open_client(uri)
-    found = client.get_experiment_by_name(experiment)
+    client = open_client(key.uri)
+    found = client.get_experiment_by_name(key.experiment)
     if found is None:
         return None
-    parents = search_runs(client, found.experiment_id, {KIND: "sweep", RECIPE: recipe})
+    parents = search_runs(client, found.experiment_id, {KIND: "sweep", RECIPE: key.recipe})
     return parents[0] if parents else None
 
 
-def known_records(uri: str, experiment: str, recipe: str) -> list[TrialRecord]:
-    """Return what MLflow knows of the trials of the sweep over `recipe`, which may be nothing."""
-    parent = find_sweep(uri, experiment, recipe)
+def known_records(key: SweepKey) -> list[TrialRecord]:
+    """Return what MLflow knows of the trials of the sweep; empty if there is none yet."""
+    parent = find_sweep(key)
     if parent is None:
         return []
     tags = {KIND: "trial", PARENT: parent.info.run_id}
-    runs = search_runs(open_client(uri), parent.info.experiment_id, tags)
-    return [record_of(run.data.tags, run.data.metrics, run.info.run_id) for run in runs]
+    runs = search_runs(open_client(key.uri), parent.info.experiment_id, tags)
+    return [read_record(run.data.tags, run.data.metrics, run.info.run_id) for run in runs]
 
 
 def further_seeds(
-    plan: Plan, records: Sequence[TrialRecord], request: Request, rules: Rules
+    planner: Planner, records: Sequence[TrialRecord], request: Request, rules: Rules
 ) -> dict[str, list[int]]:
     """Return the seeds of every trial: those in `records`, and those that `request` adds.
 
     Added seeds are new to all trials, so that they are paired with the baseline's. Raises
-    `UserError` where there is nothing to add to.
+    `UserError` if there is no sweep to add to, or if `only` names no trial.
     """
-    names = trial_names(plan.checklist)
+    names = trial_names(planner.checklist)
     known: dict[str, set[int]] = {name: set() for name in names}
     for record in records:
         known.setdefault(record.name, set()).add(record.seed)
-    chosen = _chosen(plan.checklist, records, request.only, rules)
+    chosen = _chosen(planner.checklist, records, request.only, rules)
     if request.more_seeds:
         used = [seed for name in names if name != BASELINE for seed in known[name]]
         if not used:
@@ -65,7 +87,7 @@ def further_seeds(
             )
         new = list(range(max(used) + 1, max(used) + 1 + request.more_seeds))
     else:
-        new = sorted({trial.seed for trial in plan.trials})
+        new = sorted({seed for seeds in planner.seeds_of.values() for seed in seeds})
     return {
         name: sorted({*known[name], *(new if name in chosen or name == BASELINE else ())})
         for name in names
@@ -86,10 +108,10 @@ def _chosen(
             )
         return {row.name for row in rows}
     chosen = set()
-    for word in only:
-        of_trick = {name for name in names if word in (name, name.partition("=")[0])}
+    for name in only:
+        of_trick = {n for n in names if name in (n, n.partition("=")[0])}
         if not of_trick:
-            known = {name.partition("=")[0] for name in names - {BASELINE}}
-            raise UserError(f"only={word} names no trial; " + nearest(word, known | {UNDECIDED}))
+            known = {n.partition("=")[0] for n in names - {BASELINE}}
+            raise UserError(f"only={name} names no trial; " + nearest(name, known | {UNDECIDED}))
         chosen |= of_trick
     return chosen

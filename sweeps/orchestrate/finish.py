@@ -1,4 +1,4 @@
-"""The end of a sweep: its report is written, attached to its run, and said on each trial's."""
+"""The end of a sweep: its report is written, attached to its run, and tagged on each trial's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["finish"]
 
 
 def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
-    """Write the report of a sweep into its folder, and let MLflow have it too.
+    """Write the report of a sweep into its folder and attach it to its run; return both.
 
-    It is made from MLflow, so that everyone who can read that gets the same. Where MLflow is
-    away it is made from the trials' directories; the next run of the sweep attaches it.
+    It is made from MLflow, so that everyone who can read that gets the same. If MLflow is away
+    it is made from the trials' directories, and the next run of the sweep attaches it.
     """
     snapshot = _snapshot(outcome)
     report = make_report(snapshot)
@@ -55,7 +55,7 @@ def _snapshot(outcome: SweepOutcome) -> Snapshot:
 
 
 def _annotate(outcome: SweepOutcome, snapshot: Snapshot, rows: Sequence[Row]) -> None:
-    """Say its row's verdict on every run, unless it is said there already."""
+    """Tag every run with the verdict of its row, unless it has that tag already."""
     by_name = {row.name: row for row in rows}
     for record in snapshot.records:
         row = by_name.get(record.name)

@@ -1,7 +1,7 @@
-"""Follows the trials of a sweep: their files to the tracker, their progress to the view.
+"""Follower of a sweep's trials: sends their events to the tracker and to the progress.
 
-The launcher's thread only reports starts and ends. One thread of ours reads the event files,
-writes to MLflow and speaks to the view, so that none of these ever holds up a launch.
+The launcher's thread only reports starts and ends. A thread of the follower reads the
+event files, writes to MLflow and calls the progress, so that none of these delays a launch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
-from darkmagic.sweeps.orchestrate.progress import SweepView
+from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.schema import EVENTS_SENT, epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracker import Tracker
@@ -43,20 +43,20 @@ MLFLOW_STATUS = {
 class Follower:
     """An `Observer` of the launcher. Use as a context around the launch of `states`."""
 
-    def __init__(self, states: Sequence[TrialState], tracker: Tracker, view: SweepView) -> None:
+    def __init__(self, states: Sequence[TrialState], tracker: Tracker, progress: Progress) -> None:
         self._by_directory = {state.directory: state for state in states}
         self._states = list(states)
         self._tracker = tracker
-        self._view = view
+        self._progress = progress
         self._jobs: list[TrialState] = []
         self._running: dict[int, TrialState] = {}
         self._reports: queue.Queue[tuple[int, JobReturn | None, int | None]] = queue.Queue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower")
-        self._told_problem = False
+        self._problem_noted = False
 
     def __enter__(self) -> Self:
-        for state in self._states:  # what earlier runs of the experiment left unsent
+        for state in self._states:  # earlier runs of the experiment may have left events unsent
             self._read(state)
             if state.status not in (Status.PENDING, Status.RUNNING):
                 self._send_end(state)
@@ -68,22 +68,26 @@ class Follower:
         if self._thread.is_alive():
             self._thread.join()
         for state in self._running.values():
-            state.status = Status.PENDING  # interrupted: it goes on from its checkpoint
+            state.status = Status.PENDING  # interrupted: it resumes from its checkpoint
             self._send_end(state)
         if not self._tracker.flush():
-            self._view.note(
+            self._progress.note(
                 f"MLflow did not take everything ({self._tracker.problem}); the same command "
                 "sends what is missing"
             )
-        self._view.closed()
+        self._progress.closed()
 
     # The launcher's thread.
 
+    def note(self, message: str) -> None:
+        """Show a line about the launch; the follower's own thread has not started."""
+        self._progress.note(message)
+
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
-        """Begin to follow."""
+        """Start the thread that follows the jobs."""
         self._jobs = [self._by_directory[directory] for directory, _ in jobs]
         waiting = [(state.display_name, state.trial.seed) for state in self._jobs]
-        self._view.started(waiting, len(self._states) - len(self._jobs))
+        self._progress.started(waiting, len(self._states) - len(self._jobs))
         self._thread.start()
 
     def started(self, index: int) -> None:
@@ -98,12 +102,12 @@ class Follower:
 
     def _follow(self) -> None:
         while not self._stop.is_set() or not self._reports.empty():
-            self._look()
+            self._poll()
             self._flush_if_due()
             self._stop.wait(POLL_SECONDS)
-        self._look()
+        self._poll()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Read new events first, so that a trial's last epoch comes before its end."""
         ends = []
         while not self._reports.empty():
@@ -114,7 +118,7 @@ class Follower:
                 ends.append((index, job, exit_code))
         for index, state in self._running.items():
             for event in self._read(state):
-                self._view.event(index, event)
+                self._progress.event(index, event)
         for index, job, exit_code in ends:
             self._end(index, job, exit_code)
 
@@ -124,21 +128,21 @@ class Follower:
         if state.run is not None:
             state.run.mark_running()
             state.run.tags.update(state.tags)
-        self._view.status(index, Status.RUNNING, "")
+        self._progress.status(index, Status.RUNNING, "")
 
     def _end(self, index: int, job: JobReturn, exit_code: int | None) -> None:
         state = self._running.pop(index, None) or self._jobs[index]
         state.set_result(_judge(state.directory, job, exit_code))
         self._send_end(state)
-        self._view.status(index, state.status, state.reason)
+        self._progress.status(index, state.status, state.reason)
 
     def _flush_if_due(self) -> None:
-        if not self._tracker.flush_if_due() and self._tracker.problem and not self._told_problem:
-            self._told_problem = True
-            self._view.note(f"MLflow is away ({self._tracker.problem}); training goes on")
+        if not self._tracker.flush_if_due() and self._tracker.problem and not self._problem_noted:
+            self._problem_noted = True
+            self._progress.note(f"MLflow is away ({self._tracker.problem}); training goes on")
 
     def _read(self, state: TrialState) -> list[dict[str, Any]]:
-        """Take in an entry's new events; queue those that MLflow does not have yet."""
+        """Read the new events of a trial; queue those that MLflow does not have yet."""
         events, state.offset = read_events(state.directory, state.offset)
         epochs = []
         for event in events:
@@ -170,7 +174,7 @@ class Follower:
 def _judge(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, Any]:
     """Return the trial's result, by its exit code and its file: both must be good.
 
-    Where they are not, the failure is written, so that it is not taken for finished later.
+    If not, the failure is written, so that the trial is not taken for finished later.
     """
     result = read_result(directory)
     if result is not None and job.status is JobStatus.COMPLETED and exit_code in (0, None):

@@ -17,7 +17,7 @@ from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
-from darkmagic.sweeps.track.rules import rules_from
+from darkmagic.sweeps.track.rules import parse_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
@@ -30,8 +30,8 @@ def load_report(
 ) -> Report:
     """Return the report of the newest sweep of `experiment`, of the newest of all if None.
 
-    Reads MLflow and nothing else; `curves`, for plots, take longest. Raises `UserError` where
-    there is no such sweep.
+    Reads MLflow and nothing else; `curves`, for plots, take longest. Raises `UserError` if there
+    is no such sweep.
     """
     client = open_client(uri)
     parent = newest_sweep(client, uri, experiment)
@@ -43,7 +43,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     comparison = compare(
         from_json(snapshot.tags[CHECKLIST]),
         snapshot.records,
-        rules_from(snapshot.tags.get(RULES)),
+        parse_rules(snapshot.tags.get(RULES)),
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
@@ -65,8 +65,8 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
 def _facts(tags: Mapping[str, str]) -> dict[str, str]:
     versions = {k.partition(".")[2]: v for k, v in tags.items() if k.startswith("version.")}
     facts = {"versions": ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))}
-    words = json.loads(tags.get(SWEEP_OVERRIDES, "[]"))
-    facts["asked for"] = shlex.join(["darkmagic", "checklist", "run", *words])
+    overrides = json.loads(tags.get(SWEEP_OVERRIDES, "[]"))
+    facts["asked for"] = shlex.join(["darkmagic", "checklist", "run", *overrides])
     if "machine" in tags:
         facts["machine"] = tags["machine"]
     if GIT_COMMIT in tags:
@@ -76,12 +76,12 @@ def _facts(tags: Mapping[str, str]) -> dict[str, str]:
 
 def _reproduce(snapshot: Snapshot) -> dict[str, str]:
     """Return the command that trains each row's first seed alone, as one would type it."""
-    asked = json.loads(snapshot.tags.get(SWEEP_OVERRIDES, "[]"))
-    folders = [w for pair in itertools.pairwise(asked) if pair[0] == "--config-dir" for w in pair]
+    sweep = json.loads(snapshot.tags.get(SWEEP_OVERRIDES, "[]"))
+    folders = [o for pair in itertools.pairwise(sweep) if pair[0] == "--config-dir" for o in pair]
     commands: dict[str, str] = {}
     for record in snapshot.records:
-        words = json.loads(snapshot.run_tags.get(record.run_id, {}).get(TRIAL_OVERRIDES, "[]"))
-        typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", word) for word in words]
+        overrides = json.loads(snapshot.run_tags.get(record.run_id, {}).get(TRIAL_OVERRIDES, "[]"))
+        typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", o) for o in overrides]
         commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
     return commands
 

@@ -1,10 +1,10 @@
-"""One sweep from end to end: compose, look ahead, track, launch."""
+"""One sweep from end to end: compose, find inert trials, track, launch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,16 @@ from omegaconf import DictConfig, open_dict
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
-from darkmagic.sweeps.compose.plan import Plan, make_plan
-from darkmagic.sweeps.compose.request import current_request
+from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
+from darkmagic.sweeps.compose.request import Request
+from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.observer import observed_by
-from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records
+from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
-from darkmagic.sweeps.orchestrate.progress import current_view
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
-from darkmagic.sweeps.track.rules import rules_of
+from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_OVERRIDES, run_key
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import TrackedRun, Tracker
@@ -38,7 +37,7 @@ __all__ = ["SweepOutcome", "flatten", "run_sweep"]
 
 @dataclass(frozen=True)
 class SweepOutcome:
-    """What a sweep came to. `records` are of every trial of the plan, in its order."""
+    """The results of a sweep. `records` are of every trial of the plan, in its order."""
 
     experiment: str
     folder: Path
@@ -48,7 +47,7 @@ class SweepOutcome:
     records: tuple[TrialRecord, ...]
     tracker: Tracker
     parent: TrackedRun
-    looks: int  # taken before this sweep
+    looks: int  # interim looks at the verdicts before this sweep
 
 
 def run_sweep(
@@ -58,58 +57,33 @@ def run_sweep(
     trick_overrides: Sequence[str],
     launcher: Launcher,
 ) -> SweepOutcome:
-    """Train what is still to be trained of the checklist in `master`.
+    """Train the trials of the current context's plan that are not trained yet.
 
-    The order matters: everything is composed before anything starts; the look ahead runs in
+    Without a plan there, it is made of the checklist in `master`, which `arguments` compose.
+
+    The order matters: everything is composed before anything starts; inert trials are found in
     a child while this process imports MLflow; MLflow's runs exist before the first trial.
     """
     fork_server.warm_up()
-    request = current_request()
-    plan = make_plan(loader, master, arguments, trick_overrides, combination=request)
+    context = current_context()
+    plan = context.plan or Planner(loader, master, arguments, trick_overrides).plan()
     states = _compose(loader, master, plan)
-    looking = None if request.extends_sweep else _find_inert(states)
-
+    inert_search = _start_inert_search(states)
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
     tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
-    recipe = recipe_identity(states[0].resolved, request.combination)
-    if request.extends_sweep:
-        records = known_records(uri, tracker.experiment, recipe)
-        seeds_of = further_seeds(plan, records, request, rules_of(master))
-        plan = make_plan(loader, master, arguments, trick_overrides, seeds_of=seeds_of)
-        states = _compose(loader, master, plan)
-        looking = _find_inert(states)
-
-    tags = {
-        CHECKLIST: to_json(plan.checklist),
-        SWEEP_OVERRIDES: json.dumps(request.words),
-        RULES: json.dumps(asdict(rules_of(master))),
-        **provenance(),
-    }
-    kind = "confirmation" if request.combination else "sweep"
-    parent = tracker.open_sweep(recipe, tags, kind)
+    tags = _sweep_tags(master, plan, context.request)
+    parent = _open_parent(tracker, states, tags, context.request)
     looks = int(parent.known.get(LOOKS, 0))
     if not looks:
         parent.files.append(write_cards(loader, plan.checklist, folder))
-    _adopt(states, _findings(looking))
-    known = tracker.known_trials(parent.run_id)
-    for state in states:
-        params = flatten(state.resolved)
-        before = known.get(run_key(state.tags))
-        state.look = looks + 1 if before is None else int(before.data.tags.get(LOOK, 1))
-        state.run = tracker.open_trial(known, parent, state.run_name, state.tags, params)
-    parent.mark_running()
+    _set_untrained(states, _inert_findings(inert_search, context.progress))
+    _open_runs(tracker, parent, states, look=looks + 1)
     tracker.flush()
-
-    pending = [state for state in states if state.status is Status.PENDING]
-    orchestrator = Follower(states, tracker, current_view())
+    follower = Follower(states, tracker, context.progress)
     try:
-        if isinstance(loader, RememberingLoader):  # another launcher's composes each anew
-            for state in pending:
-                loader.remember(state.overrides, derive_job_config(state))
-        with orchestrator, observed_by(orchestrator):
-            if pending:
-                launcher.launch([state.overrides for state in pending], 0)
+        with follower, use_context(replace(context, observer=follower)):
+            _launch(launcher, loader, states)
     except BaseException:
         parent.next_status = "KILLED"
         tracker.flush()
@@ -136,19 +110,21 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Trial
     composed: dict[str, DictConfig] = {}
     states = []
     for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
+        # Hydra's own are in `master`, and its loader adds them to those of a job.
+        own = tuple(o for o in overrides if not is_hydra_override(o))
         if trial.name not in composed:
-            composed[trial.name] = loader.load_sweep_config(master, list(overrides))
+            composed[trial.name] = loader.load_sweep_config(master, list(own))
         job = composed[trial.name]
         job.seed = trial.seed
         resolved = resolve(job)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        words = (*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
-        states.append(TrialState(trial, words, job, resolved, trial_identity, folder / subdir))
+        own = (*own, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
+        states.append(TrialState(trial, own, job, resolved, trial_identity, folder / subdir))
     return states
 
 
-def _find_inert(states: Sequence[TrialState]) -> fork_server.Job | None:
+def _start_inert_search(states: Sequence[TrialState]) -> fork_server.Job | None:
     """Start to compare the first seed's trials with their baseline, in a child on the CPU."""
     seed = states[0].trial.seed
     if all(state.status is not Status.PENDING for state in states):
@@ -157,24 +133,68 @@ def _find_inert(states: Sequence[TrialState]) -> fork_server.Job | None:
     return fork_server.start(find_inert, trials, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1)
 
 
-def _findings(looking: fork_server.Job | None) -> list[tuple[str, str] | None]:
-    """Wait for the look ahead. Should its process die, the trials themselves will show why."""
-    if looking is None:
+def _inert_findings(
+    search: fork_server.Job | None, progress: Progress
+) -> list[tuple[str, str] | None]:
+    """Wait for the search. If its process died, the trials themselves will show why."""
+    if search is None:
         return []
     try:
-        findings: list[tuple[str, str] | None] = looking.result()
+        findings: list[tuple[str, str] | None] = search.result()
     except EOFError:
         findings = []
-        current_view().note("the look ahead ended early: trials that change nothing go unseen")
-    looking.stop()
+        progress.note("the search for inert trials was killed: those that change nothing train too")
+    search.stop()
     return findings
 
 
-def _adopt(states: Sequence[TrialState], findings: Sequence[tuple[str, str] | None]) -> None:
-    """Let trials that need no training stand as the look ahead found, in every seed."""
-    first = [e.trial.name for e in states if e.trial.seed == states[0].trial.seed]
+def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:
+    return {
+        CHECKLIST: to_json(plan.checklist),
+        SWEEP_OVERRIDES: json.dumps(request.overrides),
+        RULES: json.dumps(asdict(read_rules(master))),
+        **provenance(),
+    }
+
+
+def _open_parent(
+    tracker: Tracker, states: Sequence[TrialState], tags: Mapping[str, str], request: Request
+) -> TrackedRun:
+    """Return the run of the sweep, or of the confirmation of a combination."""
+    recipe = recipe_identity(states[0].resolved, request.combination)
+    kind = "confirmation" if request.combination else "sweep"
+    return tracker.open_sweep(recipe, tags, kind)
+
+
+def _open_runs(
+    tracker: Tracker, parent: TrackedRun, states: Sequence[TrialState], *, look: int
+) -> None:
+    """Open the run of every trial; new ones belong to the interim look `look`."""
+    known = tracker.known_trials(parent.run_id)
+    for state in states:
+        before = known.get(run_key(state.tags))
+        state.look = look if before is None else int(before.data.tags.get(LOOK, 1))
+        params = flatten(state.resolved)
+        state.run = tracker.open_trial(known, parent, state.run_name, state.tags, params)
+    parent.mark_running()
+
+
+def _launch(launcher: Launcher, loader: ConfigLoader, states: Sequence[TrialState]) -> None:
+    pending = [state for state in states if state.status is Status.PENDING]
+    if isinstance(loader, RememberingLoader):  # another launcher's composes each anew
+        for state in pending:
+            loader.remember(state.overrides, derive_job_config(state))
+    if pending:
+        launcher.launch([state.overrides for state in pending], 0)
+
+
+def _set_untrained(
+    states: Sequence[TrialState], findings: Sequence[tuple[str, str] | None]
+) -> None:
+    """Set the status of trials that need no training, by `findings` of the first seed's."""
+    first = [s.trial.name for s in states if s.trial.seed == states[0].trial.seed]
     found = dict(zip(first, findings, strict=False))
-    baselines = {e.trial.seed: e.identity for e in states if e.trial.trick is None}
+    baselines = {s.trial.seed: s.identity for s in states if s.trial.trick is None}
     for state in states:
         finding = found.get(state.trial.name)
         if state.trial.trick is not None and state.identity == baselines[state.trial.seed]:

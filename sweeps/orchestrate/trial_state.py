@@ -1,4 +1,4 @@
-"""A trial of a sweep as the orchestrator sees it: what it is, where it is, how it stands."""
+"""State of a trial in a sweep: its configuration, directory, status and MLflow run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from darkmagic.sweeps.track.schema import (
     REASON,
     STATUS,
     TRAINING_NOTES,
-    record_of,
+    read_record,
     result_metrics,
     trial_tags,
 )
@@ -32,7 +32,9 @@ __all__ = ["TrialState", "derive_job_config"]
 
 @dataclass
 class TrialState:
-    """`job` is the composed configuration with Hydra's node, which seeds of a trial share;
+    """A trial of a sweep as the orchestrator follows it.
+
+    `job` is the composed configuration with Hydra's node, which seeds of a trial share;
     `resolved` are its plain values.
     """
 
@@ -49,7 +51,7 @@ class TrialState:
     offset: int = 0  # bytes of its events that were read
     events: int = 0  # events that were read
     look: int = 1
-    training_notes: list[str] = field(default_factory=list)  # what its losses tell
+    training_notes: list[str] = field(default_factory=list)  # diagnoses of its losses
     display_name: str = ""  # its name in the progress
     run_name: str = ""  # the name of its run
 
@@ -65,9 +67,9 @@ class TrialState:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What its MLflow run says of it."""
+        """The tags of its MLflow run."""
         shared = ("hydra.", "runtime.", NO_CHECKLIST)
-        own = [word for word in self.overrides if not word.startswith(shared)]
+        own = [o for o in self.overrides if not o.startswith(shared)]
         return {
             **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
             STATUS: self.status,
@@ -76,13 +78,13 @@ class TrialState:
         }
 
     def load_result(self) -> None:
-        """Take over a final result from the trial's directory, if there is one."""
+        """Read a final result from the trial's directory, if there is one."""
         result = read_result(self.directory)
         if result is not None and result["status"] in FINAL:
             self.set_result(result)
 
     def set_result(self, result: dict[str, Any]) -> None:
-        """Let the trial stand as its `result` says."""
+        """Take status and reason from `result`."""
         self.result = result
         self.status, self.reason = Status(result["status"]), result["reason"]
         if self.status in (Status.FINISHED, Status.DIVERGED):
@@ -92,19 +94,19 @@ class TrialState:
             )
 
     def record(self) -> TrialRecord:
-        """Return what a comparison reads of it, as it would from MLflow."""
+        """Return the record that a comparison reads, as it would from MLflow."""
         run_id = self.run.run_id if self.run else ""
         bits = np.load(self.correct) if self.correct.exists() else None
-        return record_of(self.tags, result_metrics(self.result), run_id, bits)
+        return read_record(self.tags, result_metrics(self.result), run_id, bits)
 
 
 def derive_job_config(state: TrialState) -> DictConfig:
-    """Return the configuration that Hydra runs `state` with, its seed and its directory in it."""
+    """Return the configuration that Hydra runs `state` with, with its seed and directory."""
     derived = copy.deepcopy(state.job)
-    words = [word for word in state.overrides if not word.startswith("hydra.sweep.")]
+    overrides = [o for o in state.overrides if not o.startswith("hydra.sweep.")]
     with open_dict(derived):
         derived.seed = state.trial.seed
-        derived.hydra.overrides.task = OmegaConf.create(words)
+        derived.hydra.overrides.task = OmegaConf.create(overrides)
         derived.hydra.sweep.dir = str(state.directory.parent)
         derived.hydra.sweep.subdir = state.directory.name
     return derived

@@ -1,4 +1,4 @@
-"""The tricks' cards of a sweep, kept beside its runs so that a report needs nothing else."""
+"""Cards of a sweep's tricks, stored beside its runs so that a report needs nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_cards(loader: ConfigLoader, checklist: Checklist, folder: Path) -> Pat
 
 
 def read_cards(path: Path | None) -> dict[str, str]:
-    """Return the cards by trick; none where there is no such file."""
+    """Return the cards by trick; empty if there is no such file."""
     if path is None or not path.exists():
         return {}
     content: dict[str, str] = json.loads(path.read_text())

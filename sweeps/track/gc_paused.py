@@ -6,15 +6,15 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-__all__ = ["uncollected"]
+__all__ = ["pause_gc"]
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Collect no garbage in here.
+def pause_gc() -> Iterator[None]:
+    """Pause the garbage collector inside the block.
 
-    While MLflow is imported, say, the collector walks hundreds of thousands of objects again and
-    again, none of them garbage: a sixth of the time.
+    While MLflow is imported the collector walks hundreds of thousands of objects again and again,
+    none of them garbage: a sixth of the time.
     """
     was_on = gc.isenabled()
     gc.disable()

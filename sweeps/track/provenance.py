@@ -1,4 +1,4 @@
-"""Where a result comes from: code, versions and machine."""
+"""Provenance of a result: code, versions and machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("darkmagic", "torch", "torchvision", "hydra-core", "mlflow", "numpy"
 
 
 def provenance() -> dict[str, str]:
-    """Return tags: the versions of what took part, the machine, and the user's git commit."""
+    """Return tags: the versions of the packages, the machine, and the user's git commit."""
     tags = {f"version.{name}": found for name in PACKAGES if (found := _version(name))}
     tags["version.python"] = platform.python_version()
     tags["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
@@ -32,9 +32,9 @@ def _version(package: str) -> str:
 
 
 def _git(*arguments: str) -> str:
-    """Return what git prints of the current folder; empty where there is no git or no commit."""
+    """Return what git prints for the current folder; empty without git or a commit."""
     try:
-        done = subprocess.run(  # noqa: S603 (our own words)
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
             ["git", *arguments],  # noqa: S607 (git as the user's PATH has it)
             capture_output=True,
             text=True,

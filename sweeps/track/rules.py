@@ -1,4 +1,4 @@
-"""The rules of the verdicts, from the configuration and from what a sweep has noted."""
+"""Rules of the verdicts, from the configuration and from the tag of a sweep."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from darkmagic.checklist.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["rules_from", "rules_of"]
+__all__ = ["parse_rules", "read_rules"]
 
 
-def rules_of(config: DictConfig) -> Rules:
+def read_rules(config: DictConfig) -> Rules:
     """Return the rules that `config` fixes. Raises `UserError` for one out of range."""
     if config.min_effect < 0:
         raise UserError(f"min_effect={config.min_effect}: need 0 points or more")
@@ -24,6 +24,6 @@ def rules_of(config: DictConfig) -> Rules:
     return Rules(min_effect=float(config.min_effect), floor=floor)
 
 
-def rules_from(text: str | None) -> Rules:
-    """Return the rules that a sweep noted as JSON; the defaults where it noted none."""
+def parse_rules(text: str | None) -> Rules:
+    """Return the rules in a sweep's tag, JSON; the defaults if it has none."""
     return Rules(**json.loads(text)) if text else Rules()

@@ -1,4 +1,4 @@
-"""How a trial is written in MLflow, and read back: one vocabulary for both directions."""
+"""Schema of a trial in MLflow: the same names for writing and for reading back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "VAL_IMAGES",
     "VERDICT",
     "epoch_metrics",
-    "record_of",
+    "read_record",
     "result_metrics",
     "run_key",
     "trial_tags",
@@ -44,12 +44,12 @@ CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline
 IDENTITY = "darkmagic.identity"
 STATUS = "darkmagic.status"
 REASON = "darkmagic.reason"
-LOOK = "darkmagic.look"  # of a trial: which look at the verdicts its run belongs to
+LOOK = "darkmagic.look"  # of a trial: the interim look at the verdicts that its run belongs to
 LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
-SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that ask for it again, as JSON
+SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that start it again, as JSON
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
-TRAINING_NOTES = "darkmagic.watched"  # of a trial: what its losses tell, as JSON
+TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
 VERDICT = "darkmagic.verdict"
 EVENTS_SENT = "darkmagic.events_sent"
 PARENT = "mlflow.parentRunId"
@@ -121,7 +121,7 @@ def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def record_of(
+def read_record(
     tags: Mapping[str, str],
     metrics: Mapping[str, float],
     run_id: str,

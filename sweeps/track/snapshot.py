@@ -1,4 +1,4 @@
-"""Everything that a report is made of, as MLflow keeps it."""
+"""Snapshot of a sweep in MLflow: everything that a report is made of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.track.cards import CARDS, read_cards
-from darkmagic.sweeps.track.schema import EXPERIMENT, KIND, PARENT, VAL_IMAGES, record_of
+from darkmagic.sweeps.track.schema import EXPERIMENT, KIND, PARENT, VAL_IMAGES, read_record
 from darkmagic.sweeps.track.store import search_runs
 from darkmagic.trainers.outputs.names import CORRECT
 
@@ -44,7 +44,7 @@ class Snapshot:
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
     """Return the parent run of the newest sweep of `experiment`, of all of them if None.
 
-    Raises `UserError` where there is none.
+    Raises `UserError` if there is none.
     """
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     if experiment is not None and experiment not in experiments:
@@ -60,14 +60,14 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
 
 
 def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot:
-    """Return all that MLflow knows of the sweep with the run `parent`, and nothing else does."""
+    """Return all that MLflow knows of the sweep with the run `parent`; reads nothing else."""
     tags = {KIND: "trial", PARENT: parent.info.run_id}
     runs = search_runs(client, parent.info.experiment_id, tags)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
         cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
         bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
         records = [
-            record_of(run.data.tags, run.data.metrics, run.info.run_id, of_run)
+            read_record(run.data.tags, run.data.metrics, run.info.run_id, of_run)
             for run, of_run in zip(runs, bits, strict=True)
         ]
         histories = _histories(client, records, pool) if curves else {}
@@ -90,12 +90,12 @@ def _correct(client: Any, run: Any, folder: Path) -> Any:
 
 
 def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:
-    """Return where an artifact can be read: its own file, or a copy of it in `folder`."""
+    """Return the path of an artifact: its own file, or a copy of it in `folder`."""
     from mlflow.exceptions import MlflowException
 
-    place = urlparse(run.info.artifact_uri)
-    if place.scheme in ("", "file"):
-        return Path(unquote(place.path)) / name
+    location = urlparse(run.info.artifact_uri)
+    if location.scheme in ("", "file"):
+        return Path(unquote(location.path)) / name
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return Path(client.download_artifacts(run.info.run_id, name, str(folder)))
@@ -106,7 +106,7 @@ def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:
 def _histories(
     client: Any, records: Sequence[TrialRecord], pool: ThreadPoolExecutor
 ) -> dict[str, dict[str, dict[int, float]]]:
-    """Read a value an epoch; schedules do not depend on the seed, so one run a trial tells."""
+    """Read a value an epoch; schedules do not depend on the seed, so one run a trial is enough."""
     finished = [r for r in records if r.status in (Status.FINISHED, Status.DIVERGED)]
     first = {record.name: record for record in reversed(finished)}
     found: dict[str, dict[str, dict[int, float]]] = {}

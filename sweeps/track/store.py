@@ -1,4 +1,4 @@
-"""Where MLflow's store is, and how its runs are found."""
+"""MLflow's store: its URI, its client, and the search for runs."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 from urllib.parse import urlparse
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.track.gc_paused import uncollected
+from darkmagic.sweeps.track.gc_paused import pause_gc
 from darkmagic.trainers.errors import short_message
 
 __all__ = ["default_uri", "open_client", "search_runs"]
 
 
-def default_uri(named: str | None, out: Path) -> str:
+def default_uri(configured: str | None, out: Path) -> str:
     """Return the tracking URI: the configured one, the environment's, or SQLite in `out`."""
-    uri = named or os.environ.get("MLFLOW_TRACKING_URI")
+    uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
     return uri or f"sqlite:///{out}/mlflow.db"
 
 
-@uncollected()  # MLflow is imported in here, and its store with the first client
+@pause_gc()  # MLflow is imported in here, and its store with the first client
 def open_client(uri: str) -> Any:
-    """Return an `MlflowClient` of `uri`, whose store answers. Raises `UserError` if not."""
+    """Return an `MlflowClient` of `uri`. Raises `UserError` if its store does not answer."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # of which its user was not asked
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody asked the user
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic"):  # migrations of a new store are no news to a user
+    for name in ("mlflow", "alembic"):  # users need no log of migrations
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It prints a traceback for each call that a database refuses: we say it in a line, once.
+    # It prints a traceback for each call that a database refuses; the tracker notes one line.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,9 @@ def open_client(uri: str) -> Any:
         client.search_experiments(max_results=1)
     except Exception as error:
         reason = short_message(error)
-        raise UserError(f"MLflow's store at {_shown(uri)} does not answer: {reason}") from error
+        raise UserError(
+            f"MLflow's store at {_without_password(uri)} does not answer: {reason}"
+        ) from error
     return client
 
 
@@ -57,7 +59,6 @@ def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> lis
             return runs
 
 
-def _shown(uri: str) -> str:
-    """Leave out a password."""
+def _without_password(uri: str) -> str:
     parts = urlparse(uri)
     return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri

@@ -1,8 +1,7 @@
-"""MLflow, written in batches by the orchestrator alone.
+"""Tracker: writes runs to MLflow in batches, from the orchestrator alone.
 
-What cannot be sent now waits and is tried again at the next flush. How many events of a trial
-have been sent is a tag that goes out in the same batch, so that a later run of the experiment
-knows what is missing.
+What cannot be sent waits for the next flush. The number of events that were sent of a trial is a
+tag in the same batch, so that a later run of the experiment knows what is missing.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ __all__ = ["TrackedRun", "Tracker"]
 METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # MLflow's limits
 FLUSH_SECONDS, FLUSH_SECONDS_AT_MOST = 5.0, 30.0
 FLUSH_SHARE = 0.01
-"""Of the time, spent on flushing: each waits a hundred times as long as the last one took, within
-the limits above.
+"""Largest share of the time for flushing: each flush waits a hundred times as long as the last one
+took, within the limits above.
 """
 RUNNING = "RUNNING"
 
 
 @dataclass
 class TrackedRun:
-    """A run of MLflow's and what waits to be sent to it."""
+    """A run in MLflow, and what waits to be sent to it."""
 
     run_id: str
     events_sent: int = 0
@@ -62,7 +61,7 @@ class TrackedRun:
         return bool(self.tags or self.metrics or self.params or self.files or self.next_status)
 
     def mark_running(self) -> None:
-        """Say that it is running, should it have ended before."""
+        """Set its status to running if it had ended before."""
         self.next_status = None if self.state == RUNNING else RUNNING
 
 
@@ -75,7 +74,7 @@ class Tracker:
         self._client = open_client(uri)
         found = self._client.get_experiment_by_name(experiment)
         if found is None:
-            # A server has its own place for artifacts; an embedded store keeps them beside it.
+            # A server decides where artifacts go; an embedded store keeps them beside it.
             location = artifacts.as_uri() if artifacts and uri.startswith("sqlite:") else None
             self._experiment_id = self._client.create_experiment(experiment, location)
         else:
@@ -88,7 +87,7 @@ class Tracker:
         return search_runs(self._client, self._experiment_id, tags)
 
     def open_sweep(self, recipe: str, tags: Mapping[str, str], kind: str = "sweep") -> TrackedRun:
-        """Return the parent run of the sweep over `recipe`, a new one where there is none."""
+        """Return the parent run of the sweep over `recipe`, a new one if there is none."""
         identity = {KIND: kind, EXPERIMENT: self.experiment, RECIPE: recipe}
         found = self._search(**identity)
         return self._open(found[0] if found else None, self.experiment, {**identity, **tags})
@@ -106,7 +105,7 @@ class Tracker:
         tags: Mapping[str, str],
         params: Mapping[str, str],
     ) -> TrackedRun:
-        """Return the run of the trial with `tags`, a new one where `known` has none."""
+        """Return the run of the trial with `tags`, a new one if `known` has none."""
         if parent is not None:
             tags = {**tags, PARENT: parent.run_id}
         found = known.get(run_key(tags))
@@ -134,7 +133,7 @@ class Tracker:
         return self._runs.setdefault(run_id, TrackedRun(run_id))
 
     def flush_if_due(self) -> bool:
-        """Flush if it is time to; return whether that went well."""
+        """Flush if it is due; return False if something could not be sent."""
         began = time.monotonic()
         if began < self._due_at:
             return True

@@ -1,4 +1,5 @@
-"""One resolved configuration in, one result file out: what a worker process imports.
+"""One trial, from its configuration to its result: what a worker process imports.
 
-It imports `trainers` and nothing of `sweeps` but itself; every room of `sweeps` may import it.
+A resolved configuration enters; the files of the trial's folder leave. Every room of `sweeps` may
+import it; it imports `trainers` and nothing of `sweeps` but itself.
 """

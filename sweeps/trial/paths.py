@@ -1,4 +1,4 @@
-"""Where things are on disk: experiments under the out folder, trials under experiments."""
+"""Paths on disk: experiments under the out folder, trials under experiments."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_result(directory: Path) -> dict[str, Any] | None:
 
 
 def read_events(directory: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """Return the events from byte `offset` on, and the offset to go on from.
+    """Return the events from byte `offset` on, and the offset to continue from.
 
     A line that is still being written is left for the next call.
     """

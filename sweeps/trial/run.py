@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, read_result
-from darkmagic.sweeps.trial.task import RETRY_REASON
+from darkmagic.sweeps.trial.retry import RETRY_REASON
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.json_file import write_json

@@ -6,10 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-__all__ = ["RETRY_REASON", "run_trial"]
-
-RETRY_REASON = "DARKMAGIC_RETRIED"
-"""The environment variable that says, in words, why a trial is run again."""
+__all__ = ["run_trial"]
 
 
 def run_trial(config: DictConfig) -> dict[str, Any]:

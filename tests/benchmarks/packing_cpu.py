@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from darkmagic.sweeps.compose.overrides import check_overrides
-from darkmagic.sweeps.compose.plan import make_plan
+from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from harness.machine import versions
@@ -89,7 +89,8 @@ def recipes_of(words: list[str]) -> list[dict[str, object]]:
     """Return the resolved configuration of every trial that `words` ask for."""
     with hydra_session() as hydra:
         checked = check_overrides(hydra.config_loader, words)
-        plan = make_plan(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        loader, config = hydra.config_loader, checked.config
+        plan = Planner(loader, config, checked.plain, checked.tricks).plan()
         return [resolve(compose(hydra.config_loader, overrides)) for overrides in plan.overrides]
 
 

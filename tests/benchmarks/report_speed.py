@@ -20,8 +20,8 @@ from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.report.write import write_report
-from darkmagic.cli.comparison import comparison_view
 from darkmagic.cli.console import make_console
+from darkmagic.cli.views.comparison import comparison_view
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.track.schema import CHECKLIST, REASON, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.track.tracker import Tracker

@@ -54,7 +54,7 @@ def make_checklist(folder: Path, rows: int) -> None:
 def run_size(trials: int) -> dict[str, float]:
     """Do everything for `trials` trials in this process; return seconds, and MiB of memory."""
     from darkmagic.sweeps.compose.overrides import check_overrides
-    from darkmagic.sweeps.compose.plan import make_plan
+    from darkmagic.sweeps.compose.plan import Planner
     from darkmagic.sweeps.compose.session import compose, hydra_session
     from darkmagic.sweeps.orchestrate import report as reporting
     from darkmagic.sweeps.orchestrate import sweep
@@ -80,14 +80,14 @@ def run_size(trials: int) -> dict[str, float]:
             loader = hydra.config_loader
             with timed("planned"):
                 checked = check_overrides(loader, words)
-                plan = make_plan(loader, checked.config, checked.plain, checked.tricks)
+                plan = Planner(loader, checked.config, checked.plain, checked.tricks).plan()
             assert len(plan.trials) == trials
             with timed("composed"):
-                entries = sweep._compose(loader, compose(loader, checked.plain), plan)
-            assert len({entry.identity for entry in entries}) == trials
+                states = sweep._compose(loader, compose(loader, checked.plain), plan)
+            assert len({state.identity for state in states}) == trials
         uri = f"sqlite:///{folder}/mlflow.db"
         with timed("tracked"):
-            track(uri, folder, plan.checklist, entries)
+            track(uri, folder, plan.checklist, states)
         with timed("reported"):
             report = reporting.load_report(uri, None)
             show(report)
@@ -96,7 +96,7 @@ def run_size(trials: int) -> dict[str, float]:
     return seconds
 
 
-def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
+def track(uri: str, folder: Path, checklist: Any, states: list[Any]) -> None:
     """Write a finished sweep as the orchestrator does."""
     import numpy as np
 
@@ -109,21 +109,21 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
     rng = np.random.default_rng(0)
     tracker = Tracker(uri, "many", folder / "artifacts")
     parent = tracker.open_sweep("recipe", {CHECKLIST: to_json(checklist)})
-    for entry in entries:
-        params = flatten(entry.resolved)
-        entry.run = tracker.open_trial({}, parent, entry.label, entry.tags, params)
+    for state in states:
+        params = flatten(state.resolved)
+        state.run = tracker.open_trial({}, parent, state.run_name, state.tags, params)
     tracker.flush()
-    for entry in entries:
+    for state in states:
         for epoch in range(1, EPOCHS + 1):
-            entry.run.add_metrics({"val_accuracy": 0.9, "lr": 0.1}, when=epoch, step=epoch)
+            state.run.add_metrics({"val_accuracy": 0.9, "lr": 0.1}, when=epoch, step=epoch)
         right = rng.random(IMAGES) < 0.9
         result = {"val_accuracy": right.mean(), "val_images": IMAGES, "step_seconds": rng.random()}
-        entry.run.add_metrics(result_metrics(result), when=EPOCHS, step=0)
-        entry.run.tags |= {**entry.tags, STATUS: "finished"}
-        entry.directory.mkdir(parents=True)
-        np.save(entry.directory / CORRECT, np.packbits(right))
-        entry.run.files.append(entry.directory / CORRECT)
-        entry.run.next_status = "FINISHED"
+        state.run.add_metrics(result_metrics(result), when=EPOCHS, step=0)
+        state.run.tags |= {**state.tags, STATUS: "finished"}
+        state.directory.mkdir(parents=True)
+        np.save(state.directory / CORRECT, np.packbits(right))
+        state.run.files.append(state.directory / CORRECT)
+        state.run.next_status = "FINISHED"
         tracker.flush()
     parent.next_status = "FINISHED"
     assert tracker.flush(), tracker.problem
@@ -131,8 +131,8 @@ def track(uri: str, folder: Path, checklist: Any, entries: list[Any]) -> None:
 
 def show(report: Any) -> None:
     """Render the table, with what stands below it."""
-    from darkmagic.cli.comparison import comparison_view
     from darkmagic.cli.console import make_console
+    from darkmagic.cli.views.comparison import comparison_view
 
     console = make_console()
     with console.capture():

@@ -24,22 +24,22 @@ _warm = WarmProcess()
 atexit.register(_warm.close)
 
 
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "darkmagic.cli", *words]
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "darkmagic.cli", *arguments]
 
 
-def run_command(*words: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process that has its imports already."""
     with tempfile.TemporaryDirectory() as output:
-        code = _warm.run([*words], folder, {**os.environ, **env}, Path(output))
+        code = _warm.run([*arguments], folder, {**os.environ, **env}, Path(output))
         stdout, stderr = ((Path(output) / name).read_text() for name in ("stdout", "stderr"))
-    return subprocess.CompletedProcess(command(*words), code, stdout, stderr)
+    return subprocess.CompletedProcess(command(*arguments), code, stdout, stderr)
 
 
-def start_command(*words: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+def start_command(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, start-up and all."""
     return subprocess.run(
-        command(*words),
+        command(*arguments),
         cwd=folder,
         env={**os.environ, **env},
         capture_output=True,

@@ -23,18 +23,20 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
      ["checklist", "power"], ["checklist", "confirm"], ["train"], ["preflight"], ["report"],
      ["ensemble"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip
-def test_every_command_has_help_with_an_example(words: list[str], tmp_path: Path) -> None:
-    """And fits a terminal of 80 columns."""
-    done = run_command(*words, "--help", folder=tmp_path, COLUMNS="80", TERM="dumb")
+def test_help_of_every_command_fits_a_terminal_and_has_an_example(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    """Every command answers --help within 80 columns, with an example."""
+    done = run_command(*arguments, "--help", folder=tmp_path, COLUMNS="80", TERM="dumb")
     assert done.returncode == 0
     assert "Usage: " in done.stdout
-    if words != ["checklist"]:
+    if arguments != ["checklist"]:
         assert "Example: darkmagic" in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
@@ -46,10 +48,10 @@ def _rows(text: str) -> list[str]:
     return [line for line in lines if re.match(r"baseline( \*)? +\d|\w+=[^\s:]+ .*\d", line)]
 
 
-def test_the_table_is_the_last_thing_said(
+def test_run_prints_the_table_and_where_the_report_is(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    """Sixteen rows on stdout, then the report and the command for MLflow; progress on stderr."""
+    """A run prints sixteen rows, the report and MLflow's command on stdout; progress on stderr."""
     _, done = ran
     assert done.returncode == 0, done.stderr
     assert len(_rows(done.stdout)) == 16
@@ -63,8 +65,10 @@ def test_the_table_is_the_last_thing_said(
     assert "epoch" in done.stderr
 
 
-def test_report_shows_the_same_table(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """From MLflow, by its own command."""
+def test_report_shows_the_table_of_the_run(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """`darkmagic report` shows from MLflow the table that the run has shown."""
     folder, done = ran
     shown = start_command("report", folder=folder)
     assert shown.returncode == 0
@@ -76,8 +80,10 @@ def test_report_shows_the_same_table(ran: tuple[Path, subprocess.CompletedProces
     assert _rows(watched.stdout) == _rows(shown.stdout)
 
 
-def test_report_writes_every_format(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """To stdout, nothing else beside it."""
+def test_report_writes_every_format_to_stdout(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """Each format is written to stdout as it is in the run's folder, and nothing else beside it."""
     folder, _ = ran
     formats = {
         f: run_command("report", "--format", f, folder=folder).stdout
@@ -91,19 +97,19 @@ def test_report_writes_every_format(ran: tuple[Path, subprocess.CompletedProcess
         assert (files / f"report.{form}").read_text() == text
 
 
-def test_trained_runs_predict_together(
+def test_ensemble_averages_seeds_or_trials_and_refuses_too_few(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    """Two seeds of one trial, or the best of several trials; too few are said."""
+    """Seeds of a trial or the best trials predict together; a bad choice is one line and code 2."""
     folder, _ = ran
     seeds = run_command("ensemble", "-k", "2", "--devices", "cpu", folder=folder)
     assert seeds.returncode == 0, seeds.stderr
     assert re.search(r"baseline seed 1 +\d+\.\d\d", seeds.stdout)
     assert "2 runs together" in seeds.stdout
-    words = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
-    trials = run_command("ensemble", *words, folder=folder)
+    arguments = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
+    trials = run_command("ensemble", *arguments, folder=folder)
     assert "on the test set" in trials.stdout
-    for words, message in {
+    for arguments, message in {
         ("-k", "3"): "there are 2 seeds of baseline",
         ("-k", "1"): "2 members or more",
         ("--of", "seed"): "did you mean seeds",
@@ -111,23 +117,25 @@ def test_trained_runs_predict_together(
         ("--split", "train"): "choose val or test",
         ("nothing",): "no experiment 'nothing'",
     }.items():
-        refused = run_command("ensemble", *words, folder=folder)
+        refused = run_command("ensemble", *arguments, folder=folder)
         assert refused.returncode == 2
         assert message in refused.stderr
 
 
-def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """And says so."""
+def test_second_run_of_an_experiment_trains_nothing(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """The same command prints the same table and starts no trial."""
     folder, done = ran
-    words = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
-    again = run_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
+    arguments = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
+    again = run_command(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder))
     assert again.returncode == 0
     assert "started" not in again.stderr
     assert again.stdout == done.stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["checklist", "run", "epocs=3"], "did you mean epochs"),
         (["checklist", "plan", "trick/mixup=onn"], "did you mean on"),
@@ -148,11 +156,11 @@ def test_run_again_trains_nothing(ran: tuple[Path, subprocess.CompletedProcess[s
         (["checklist", "run", "hydra.launcher.devices=[7]"], "the GPUs here are"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_two(
-    tmp_path: Path, words: list[str], message: str
+def test_bad_input_ends_in_one_line_and_exit_code_two(
+    tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    """And nothing is left behind."""
-    done = run_command(*words, folder=tmp_path)
+    """A command that cannot be run says why in one line, and leaves no result behind."""
+    done = run_command(*arguments, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -160,15 +168,15 @@ def test_bad_input_is_one_line_and_exit_code_two(
     assert not list(tmp_path.rglob("result.json"))
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    """Where the line alone does not help."""
+def test_debug_option_shows_the_traceback(tmp_path: Path) -> None:
+    """With --debug an error of the user is shown with its traceback."""
     done = run_command("--debug", "checklist", "plan", "epocs=3", folder=tmp_path)
     assert "Traceback" in done.stderr
     assert "UserError" in done.stderr
 
 
-def test_plan_says_what_each_trial_changes(tmp_path: Path) -> None:
-    """Fifteen lines and the number of runs; with --estimate, how long."""
+def test_plan_shows_each_trial_and_estimates_its_time(tmp_path: Path) -> None:
+    """The plan has a line a trial and the number of runs; with --estimate it has their time."""
     done = run_command("checklist", "plan", "seeds=3", folder=tmp_path)
     assert "48 runs: 16 trials x 3 seeds" in done.stdout
     assert re.search(r"5 +pretrain +none +pretrained", done.stdout)
@@ -178,37 +186,37 @@ def test_plan_says_what_each_trial_changes(tmp_path: Path) -> None:
 
 
 def test_dry_run_trains_every_trial_and_keeps_nothing(tmp_path: Path) -> None:
-    """What CI runs; the user's own data set need not be there."""
-    words = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept"]
-    done = run_command("checklist", "run", "--dry-run", *words, folder=tmp_path)
+    """A dry run trains all trials on tiny data in place of the user's, and leaves no folder."""
+    arguments = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept"]
+    done = run_command("checklist", "run", "--dry-run", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "dry run: 16 of 16 trials work" in done.stdout
     assert not (tmp_path / "kept").exists()
 
 
-def test_dry_run_fails_with_a_trial(tmp_path: Path) -> None:
-    """A network that cannot take the images fails all sixteen."""
-    words = ["model=own", "model.build._target_=torch.nn.Flatten"]
-    done = run_command("checklist", "run", "--dry-run", *words, folder=tmp_path)
+def test_dry_run_with_failing_trials_exits_with_one(tmp_path: Path) -> None:
+    """A network that cannot take the images fails all sixteen trials of a dry run."""
+    arguments = ["model=own", "model.build._target_=torch.nn.Flatten"]
+    done = run_command("checklist", "run", "--dry-run", *arguments, folder=tmp_path)
     assert done.returncode == 1
     assert "dry run: 0 of 16 trials work" in done.stdout
     assert "the data have 10 classes" in done.stdout
 
 
-def test_train_one_and_several(tmp_path: Path) -> None:
-    """Each a line with its directory; a choice of several needs -m."""
+def test_train_prints_a_line_for_each_trial(tmp_path: Path) -> None:
+    """One trial or, with -m, several are trained; several values without -m are refused."""
     one = run_command("train", *TINY, "trick/label_smoothing=0.2", folder=tmp_path)
     assert one.returncode == 0, one.stderr
     assert re.search(r"label_smoothing='0.2' +\d+\.\d\d .*finished", one.stdout)
-    words = ["trick/optimizer=adam,sgd_nesterov", "tricks.lr_regime.cycles=1"]
-    several = run_command("train", "-m", *TINY, *words, folder=tmp_path)
+    arguments = ["trick/optimizer=adam,sgd_nesterov", "tricks.lr_regime.cycles=1"]
+    several = run_command("train", "-m", *TINY, *arguments, folder=tmp_path)
     assert len(re.findall("finished", several.stdout)) == 2
-    refused = run_command("train", *TINY, words[0], folder=tmp_path)
+    refused = run_command("train", *TINY, arguments[0], folder=tmp_path)
     assert refused.returncode == 2
 
 
-def test_tricks_and_their_cards(tmp_path: Path, repo: Path) -> None:
-    """The inventory, and one card with its options and their fields."""
+def test_tricks_lists_all_tricks_and_shows_one_card(tmp_path: Path, repo: Path) -> None:
+    """The list has every trick, and one trick's card has its options with their fields."""
     inventory = run_command("tricks", folder=tmp_path)
     tricks = {folder.name for folder in (repo / "sweeps" / "conf" / "trick").iterdir()}
     assert tricks <= set(re.findall(r"^ (\w+) ", inventory.stdout, re.MULTILINE))

@@ -21,15 +21,15 @@ def _children(pid: int) -> set[int]:
     return found | {pid for child in found for pid in _children(child)}
 
 
-def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
-    """Ctrl-C in a terminal: the children end, it says how to go on, and going on finishes."""
-    words = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
+def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None:
+    """Ctrl-C ends the children and prints the command to continue, which finishes the rest."""
+    arguments = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # jobs in the background ignore it
         os.chdir(tmp_path)
-        os.execve(sys.executable, command(*words), env)
+        os.execve(sys.executable, command(*arguments), env)
     output, seen = "", set()
     deadline = time.monotonic() + 150
     interrupted = False
@@ -51,18 +51,18 @@ def test_interrupt_ends_cleanly_and_continues(tmp_path: Path) -> None:
     assert not _still_alive(seen)
     done = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
     assert len(done) < 5
-    again = run_command(*words, folder=tmp_path)
+    again = run_command(*arguments, folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert len(list(tmp_path.rglob("result.json"))) == 5
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert re.search(rf"{len(done)} trials? needs? no training", again.stderr)
 
 
-def test_children_end_with_a_killed_orchestrator(tmp_path: Path) -> None:
-    """Also when it has no time to say goodbye."""
-    words = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
+def test_children_of_a_killed_run_end(tmp_path: Path) -> None:
+    """The children of a run that is killed end by themselves."""
+    arguments = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
     process = subprocess.Popen(
-        command(*words), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(*arguments), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     seen: set[int] = set()
     deadline = time.monotonic() + 120

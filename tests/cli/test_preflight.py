@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from darkmagic.cli.findings import findings_table, sparkline, summary
+from darkmagic.cli.views.findings import findings_table, sparkline, summary
 from darkmagic.sweeps import api
-from darkmagic.sweeps.commands.preflight import Finding, Level
+from darkmagic.sweeps.api import Finding, Level
 
 FEW = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu", FEW]
 TOO_HIGH = "lr=1000"
 
 
-def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "darkmagic.cli", *words],
+        [sys.executable, "-m", "darkmagic.cli", *arguments],
         cwd=folder,
         env=dict(os.environ),
         capture_output=True,
@@ -32,8 +32,8 @@ def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_findings_of_a_clean_set_up(tmp_path: Path) -> None:
-    """A line each on stdout, the curve among them, and how long it took."""
+def test_preflight_of_a_clean_setup_prints_a_line_for_each_check(tmp_path: Path) -> None:
+    """Every check has a line on stdout, the loss curve among them, and nothing is written."""
     done = _run(tmp_path, "preflight", *TINY)
     assert done.returncode == 0, done.stdout + done.stderr
     for check in ("classes", "leaks", "labels", "overfit", "learning rate", "speed", "layers"):
@@ -44,8 +44,8 @@ def test_findings_of_a_clean_set_up(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("runs"))
 
 
-def test_a_stop_ends_a_run_before_training(tmp_path: Path) -> None:
-    """Only what is amiss is shown, on stderr, with what to do."""
+def test_stop_ends_a_run_before_training(tmp_path: Path) -> None:
+    """A run whose preflight says stop shows only the problems, exits with 2 and trains nothing."""
     done = _run(tmp_path, "checklist", "run", *TINY, TOO_HIGH)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -59,19 +59,19 @@ def test_a_stop_ends_a_run_before_training(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("result.json"))
 
 
-def test_what_is_trained_is_not_checked_again(tmp_path: Path) -> None:
-    """The baseline's result says that it was."""
-    words = [*TINY, f"runtime.out='{tmp_path}'"]
-    done = _run(tmp_path, "checklist", "run", *words)
+def test_trained_baseline_is_not_checked_again(tmp_path: Path) -> None:
+    """A run whose baseline has a result makes no checks."""
+    arguments = [*TINY, f"runtime.out='{tmp_path}'"]
+    done = _run(tmp_path, "checklist", "run", *arguments)
     assert done.returncode == 0, done.stderr
     assert "preflight: " in done.stderr
-    assert api.preflight(words, unless_trained=True) == []
+    assert api.preflight(api.plan(arguments), unless_trained=True) == []
 
 
-def test_a_model_that_cannot_be_built_is_a_stop() -> None:
-    """One finding, in words, whatever its module raises."""
-    words = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
-    (finding,) = api.preflight(words)
+def test_model_that_cannot_be_built_is_a_stop() -> None:
+    """An error of the user's module is one finding, with the error message."""
+    arguments = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
+    (finding,) = api.preflight(api.plan(arguments))
     assert finding.level is Level.STOP
     assert "no_such_package" in finding.message
 
@@ -87,11 +87,11 @@ class Net(torch.nn.Module):
 """
 
 
-def test_checks_that_are_killed_are_a_stop(tmp_path: Path) -> None:
-    """As a kernel does with what takes too much memory; it says so."""
+def test_killed_checks_are_a_stop(tmp_path: Path) -> None:
+    """Checks whose process is killed, as for want of memory, are one finding that says so."""
     (tmp_path / "deadly.py").write_text(DEADLY)
-    words = [*TINY, "model=own", "model.build._target_=deadly.Net"]
-    done = _run(tmp_path, "preflight", *words)
+    arguments = [*TINY, "model=own", "model.build._target_=deadly.Net"]
+    done = _run(tmp_path, "preflight", *arguments)
     assert done.returncode == 2, done.stderr
     assert "was killed (exit code -9)" in done.stdout
     assert "lower batch_size" in done.stdout
@@ -113,8 +113,8 @@ FINDINGS = [
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_findings_fit_and_truncate_nothing(width: int) -> None:
-    """Levels and checks are whole; what is long goes on below."""
+def test_findings_fit_the_width_and_are_not_truncated(width: int) -> None:
+    """Levels and checks are whole at every width, and long findings are wrapped."""
     console = Console(width=width, file=io.StringIO(), color_system=None)
     console.print(findings_table(FINDINGS, console))
     console.print(summary(FINDINGS, 7.4))
@@ -132,8 +132,8 @@ def test_findings_fit_and_truncate_nothing(width: int) -> None:
     assert lines[-1] == "preflight: 2 ok, 1 warning, 1 stop, in 7 s"
 
 
-def test_sparklines() -> None:
-    """Low is low; not a number is as high as it gets; letters where blocks cannot be shown."""
+def test_sparkline_shows_heights_cuts_off_and_has_an_ascii_form() -> None:
+    """Low is low, what is not finite is highest, and plain letters replace missing blocks."""
     assert sparkline([2.0, 1.5, 1.0, None]) == "█▅▁█"
     assert sparkline([2.0, 1.5, 1.0, None], unicode=False) == "@+.@"
     assert sparkline([1.0, 1.0, 50.0, 90.0]) == "▁▁██"

@@ -38,17 +38,17 @@ exit_fast(command)
         ("a message", False, "said\ntidied\n", 1),
     ],
 )
-def test_output_and_exit_code_are_kept(
+def test_fast_exit_keeps_output_and_exit_code(
     code: object, debug: bool, printed: str, status: int, tmp_path: Path
 ) -> None:
-    """Only what Python would tidy up is left out."""
-    words = [sys.executable, "-c", ENDS.format(code=code, debug=debug)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    """A read-only command ends without tidying up, with its output and its exit code."""
+    arguments = [sys.executable, "-c", ENDS.format(code=code, debug=debug)]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == (printed, status)
 
 
-def test_a_reader_may_leave_early(tmp_path: Path) -> None:
-    """As `head` does: no traceback."""
+def test_closed_pipe_gives_no_traceback(tmp_path: Path) -> None:
+    """A reader that closes the pipe early, as `head` does, sees no traceback."""
     with subprocess.Popen(
         command("checklist", "list"),
         cwd=tmp_path,
@@ -62,8 +62,8 @@ def test_a_reader_may_leave_early(tmp_path: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_garbage_is_collected_again_afterwards() -> None:
-    """Whoever looks from a longer process goes on as before."""
+def test_garbage_collector_is_on_again_after_the_block() -> None:
+    """A longer process that runs a read-only command collects garbage again after it."""
     assert gc.isenabled()
     with read_only():
         assert not gc.isenabled()

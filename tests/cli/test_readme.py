@@ -36,45 +36,48 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-    words = ["checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
-    done = _darkmagic(folder, ["checklist", "run", *words])
+    arguments = ["checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
+    done = _darkmagic(folder, ["checklist", "run", *arguments])
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def _darkmagic(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
-    return run_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
+def _darkmagic(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return run_command(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_works(project: Path, command: str) -> None:
-    """As written, but for `run` trying two steps and `train` tiny data."""
-    words = shlex.split(command.rpartition("darkmagic ")[2])
-    if words[:2] == ["checklist", "run"]:
-        if "only=undecided" in words:  # goes on with the project's own sweep
-            words = [*words, "checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
-        elif "--dry-run" not in words:
-            words = [*words, "--dry-run"]
-        words += [] if "checklist=mine" in words else [FEW]
-    elif words[0] == "train":
-        words += TINY
-    elif words[0] == "ensemble":
-        words += ["--of", "trials", "-k", "2"]
-    elif words[:2] == ["checklist", "confirm"]:
-        words += ["checklist=mine", "--config-dir", "conf", *TINY, "--take", "noise=on"]
-    words = [{"A": "mine-tiny-resnet8", "B": "mine-tiny-resnet8"}.get(word, word) for word in words]
-    done = _darkmagic(project, words)
+def test_command_of_the_readme_runs(project: Path, command: str) -> None:
+    """Every command of the README runs; `run` tries two steps and `train` takes tiny data."""
+    arguments = shlex.split(command.rpartition("darkmagic ")[2])
+    if arguments[:2] == ["checklist", "run"]:
+        if "only=undecided" in arguments:  # extends the project's own sweep
+            arguments = [*arguments, "checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
+        elif "--dry-run" not in arguments:
+            arguments = [*arguments, "--dry-run"]
+        arguments += [] if "checklist=mine" in arguments else [FEW]
+    elif arguments[0] == "train":
+        arguments += TINY
+    elif arguments[0] == "ensemble":
+        arguments += ["--of", "trials", "-k", "2"]
+    elif arguments[:2] == ["checklist", "confirm"]:
+        arguments += ["checklist=mine", "--config-dir", "conf", *TINY, "--take", "noise=on"]
+    arguments = [
+        {"A": "mine-tiny-resnet8", "B": "mine-tiny-resnet8"}.get(argument, argument)
+        for argument in arguments
+    ]
+    done = _darkmagic(project, arguments)
     assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
 
 
-def test_the_first_two_commands_are_the_issues() -> None:
-    """Set-up with the main job, and the tests."""
+def test_readme_begins_with_setup_and_tests() -> None:
+    """The README's first command sets up and runs the main job, and it has the tests' command."""
     assert COMMANDS[0] == "pip install uv && uv run darkmagic checklist run"
     assert "uv run pytest" in README
 
 
-def test_own_trick_is_a_row(project: Path) -> None:
-    """The README's own trick was swept, and the report's command trains it again."""
+def test_own_trick_of_the_readme_is_a_row_that_can_be_reproduced(project: Path) -> None:
+    """The README's own trick is in the sweep's report, and the report's command trains it again."""
     report = _darkmagic(project, ["report", "--format", "json"])
     rows = {row["trial"]: row for row in json.loads(report.stdout)["rows"]}
     assert rows["noise=on"]["val_accuracy_percent"] is not None
@@ -86,8 +89,8 @@ def test_own_trick_is_a_row(project: Path) -> None:
     assert "noise=on" in again.stdout
 
 
-def test_the_table_is_the_committed_report() -> None:
-    """Figures in README come from a committed result."""
+def test_table_of_the_readme_is_the_committed_report() -> None:
+    """Every figure in the README's table is in a committed result."""
     committed = (REPO / "docs" / "results" / "digits" / "report.md").read_text()
     shown = README[README.index("| section | trial |") :].partition("\n\n")[0]
     rows = [line for line in shown.splitlines() if "`" in line]
@@ -95,8 +98,8 @@ def test_the_table_is_the_committed_report() -> None:
     assert all(row in committed for row in rows)
 
 
-def test_files_that_are_linked_are_there() -> None:
-    """Pictures and pages, in README and docs."""
+def test_linked_files_exist() -> None:
+    """Every picture and page that the README and docs link to exists."""
     for page in (REPO / "README.md", *(REPO / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -11,8 +11,8 @@ from rich.console import Console
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.records import Status
-from darkmagic.cli.progress import LiveView, PlainView, make_view
-from darkmagic.cli.table import checklist_table, plan_table
+from darkmagic.cli.views.progress import LiveProgress, PlainProgress, make_progress
+from darkmagic.cli.views.tables import checklist_table, plan_table
 from darkmagic.sweeps import api
 
 
@@ -29,8 +29,8 @@ def _text(renderable: Any, width: int) -> str:
     return console.file.getvalue()
 
 
-def test_plan_and_checklist_fit_a_terminal(article: Checklist) -> None:
-    """Of 80 columns."""
+def test_plan_and_checklist_fit_eighty_columns(article: Checklist) -> None:
+    """The tables of a plan and of a checklist fit 80 columns and truncate nothing."""
     trials = expand(article, plan_seeds(article, seeds=2))
     for table in (plan_table(article, trials, [100.0] * 16), checklist_table(article)):
         text = _text(table, 80)
@@ -54,26 +54,26 @@ EVENT = {
 TRIALS = [("scheduled_weight_decay=linear", 0), ("mixup=on", 0), ("optimizer=adam", 0)]
 
 
-def _tell(view: LiveView | PlainView) -> None:
-    with view:
-        view.started(TRIALS, 13)
+def _tell(progress: LiveProgress | PlainProgress) -> None:
+    with progress:
+        progress.started(TRIALS, 13)
         for index in range(2):
-            view.status(index, Status.RUNNING, "")
+            progress.status(index, Status.RUNNING, "")
         for epoch in range(1, 5):
-            view.event(0, {**EVENT, "epoch": epoch})
-            view.event(1, {**EVENT, "epoch": epoch, "train_loss": None, "val_accuracy": None})
-        view.note("MLflow is away")
-        view.status(1, Status.DIVERGED, "loss is not finite in epoch 4")
-        view.status(0, Status.FINISHED, "")
-        view.status(2, Status.FAILED, "OSError: gone")
+            progress.event(0, {**EVENT, "epoch": epoch})
+            progress.event(1, {**EVENT, "epoch": epoch, "train_loss": None, "val_accuracy": None})
+        progress.note("MLflow is away")
+        progress.status(1, Status.DIVERGED, "loss is not finite in epoch 4")
+        progress.status(0, Status.FINISHED, "")
+        progress.status(2, Status.FAILED, "OSError: gone")
 
 
-def test_plain_progress_is_a_line_an_event() -> None:
-    """Starts, quarters and ends, for a log."""
+def test_plain_progress_prints_starts_quarters_and_ends() -> None:
+    """A log has a line for each start, each quarter of the epochs and each end."""
     console = Console(width=160, file=io.StringIO())
-    view = make_view(console)
-    assert isinstance(view, PlainView)
-    _tell(view)
+    progress = make_progress(console)
+    assert isinstance(progress, PlainProgress)
+    _tell(progress)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert lines[0].startswith("13 trials need no training")
@@ -86,12 +86,12 @@ def test_plain_progress_is_a_line_an_event() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_live_progress_fits_its_terminal(width: int) -> None:
-    """And gives the cursor back."""
+def test_live_progress_shows_notes_and_restores_the_cursor(width: int) -> None:
+    """Live bars show notes and ends above them, and give the cursor back."""
     console = Console(width=width, height=30, file=io.StringIO(), force_terminal=True)
-    view = make_view(console)
-    assert isinstance(view, LiveView)
-    _tell(view)
+    progress = make_progress(console)
+    assert isinstance(progress, LiveProgress)
+    _tell(progress)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1

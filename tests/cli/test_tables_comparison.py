@@ -12,9 +12,9 @@ from rich.console import Console
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
-from darkmagic.cli.comparison import comparison_view
-from darkmagic.cli.power_view import power_view, settle_view
-from darkmagic.cli.several import compared_view, summary_view
+from darkmagic.cli.views.comparison import comparison_view
+from darkmagic.cli.views.power import power_view, undecided_view
+from darkmagic.cli.views.several import compared_view, summary_view
 from darkmagic.sweeps import api
 from records import SMALL, report_of, simulated, swept
 
@@ -46,10 +46,10 @@ def _text(renderable: Any, width: int) -> str:
 @pytest.mark.parametrize("every_run", [False, True])
 @pytest.mark.parametrize("width", [80, 100, 116, 140, 160])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_it_fits_and_truncates_nothing(
+def test_comparison_fits_the_width_and_truncates_nothing(
     article: Checklist, width: int, seeds: int, every_run: bool
 ) -> None:
-    """Every trial's name, difference and verdict are whole."""
+    """Every trial's name, difference and verdict are whole at every width."""
     report = _report(article, seeds)
     text = _text(comparison_view(report, width, every_run=every_run), width)
     lines = text.splitlines()
@@ -66,7 +66,7 @@ def test_it_fits_and_truncates_nothing(
         assert all(f"{value:.2f}" in text for value in values)
 
 
-def test_colour_is_never_alone(article: Checklist) -> None:
+def test_colour_only_repeats_what_words_say(article: Checklist) -> None:
     """Verdicts are words too, and a single run has no colour."""
     for seeds, green in ((3, True), (1, False)):
         out = io.StringIO()
@@ -75,8 +75,8 @@ def test_colour_is_never_alone(article: Checklist) -> None:
         assert ("\x1b[32mbetter" in out.getvalue()) is green
 
 
-def test_the_bar_shows_the_interval_around_zero() -> None:
-    """A mark at the difference, a line over the interval, arrows where it goes on."""
+def test_bar_shows_the_interval_around_zero() -> None:
+    """The bar marks the difference on its interval, to the right of zero if it is positive."""
     report = report_of(
         swept(
             {
@@ -94,29 +94,29 @@ def test_the_bar_shows_the_interval_around_zero() -> None:
     assert mixup.index("o-", 20) < mixup.index("|")
 
 
-def test_the_commands_to_run_next_are_there(article: Checklist) -> None:
-    """Whole, on a line of their own where they fit."""
+def test_comparison_ends_with_the_next_commands(article: Checklist) -> None:
+    """The commands to run next are whole, on a line of their own."""
     text = _text(comparison_view(_report(article, 3), 160), 160)
     assert "darkmagic checklist run dataset=digits seeds=+" in text
     assert "darkmagic checklist confirm dataset=digits" in text
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_power_fits_a_terminal(article: Checklist, width: int) -> None:
-    """Before a sweep and after one."""
+def test_power_tables_fit_a_terminal(article: Checklist, width: int) -> None:
+    """The tables of power fit before a sweep and after one."""
     before = _text(power_view(15, None, None), width)
     assert "0.67 (±0.33)" in before
     assert "no verdicts" in before
     report = _report(article, 3)
-    after = _text(power_view(15, None, report), width) + _text(settle_view(report), width)
+    after = _text(power_view(15, None, report), width) + _text(undecided_view(report), width)
     assert "seeds to settle" in after
     assert all(len(line) <= width for line in (before + after).splitlines())
     assert "…" not in before + after
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_tables_of_several_experiments_fit(width: int) -> None:
-    """Two compared, and a summary over them."""
+def test_tables_of_several_experiments_fit_a_terminal(width: int) -> None:
+    """Two experiments compared, and a summary of several, fit and truncate nothing."""
     one = report_of(simulated(SMALL, 3, {"lr=cosine": 1.0})).comparison
     other = report_of(simulated(SMALL, 3)).comparison
     compared = _text(compared_view("article-digits", one, "article-cifar10", other), width)

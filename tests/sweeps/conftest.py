@@ -17,5 +17,5 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """Return a sweep of tricks of the user's own, most of which go wrong."""
     folder = tmp_path_factory.mktemp("own")
-    words = ["checklist=own", "trick/label_smoothing=0.0"]
-    return run(folder, words, [own_config(folder)])
+    overrides = ["checklist=own", "trick/label_smoothing=0.0"]
+    return run(folder, overrides, [own_config(folder)])

@@ -1,4 +1,4 @@
-"""How the tests sweep: what the view is told is kept, and everything is under one folder."""
+"""Sweeps of the tests: the progress is recorded, and everything is under one folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TINY = ["dataset=tiny", "model.build.width=16", "hydra.launcher.devices=cpu", "r
 
 @dataclass
 class Recorder:
-    """A view that keeps what it is told."""
+    """A `Progress` that records its calls."""
 
     trials: list[tuple[str, int]] = field(default_factory=list)
     before: int = 0
@@ -46,30 +46,30 @@ class Recorder:
 
 @dataclass
 class Swept:
-    """A sweep that has run: where, what came of it, and what the view was told."""
+    """A sweep that has run: its folder, outcome and recorded progress."""
 
     folder: Path
     outcome: SweepOutcome
-    view: Recorder
-    words: list[str]
+    progress: Recorder
+    overrides: list[str]
 
     @property
     def uri(self) -> str:
         return f"sqlite:///{self.folder}/mlflow.db"
 
 
-def run(folder: Path, words: Sequence[str], config_dirs: Sequence[Path] = ()) -> Swept:
+def run(folder: Path, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Swept:
     """Run a sweep with everything of it under `folder`."""
-    all_overrides = [*TINY, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'", *words]
-    view = Recorder()
+    every = [*TINY, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'", *overrides]
+    progress = Recorder()
     before = Path.cwd()
     os.chdir(folder)
     try:
-        outcome = api.run_checklist(all_overrides, view, config_dirs)
+        outcome = api.run_checklist(every, progress, config_dirs)
         finish(outcome)
     finally:
         os.chdir(before)
-    return Swept(folder, outcome, view, all_overrides)
+    return Swept(folder, outcome, progress, every)
 
 
 OWN = """

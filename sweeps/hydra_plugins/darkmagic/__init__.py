@@ -1,1 +1,1 @@
-"""Hydra's scan imports every module here at start: keep them light."""
+"""Plugins of Hydra, whose scan imports every module here at start: keep them light."""

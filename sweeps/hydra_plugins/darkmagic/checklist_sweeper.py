@@ -15,7 +15,7 @@ __all__ = ["ChecklistSweeper"]
 
 
 class ChecklistSweeper(Sweeper):
-    """Expands the checklist, composes every trial, and launches those still to be trained."""
+    """Expands the checklist, composes every trial, and launches those that are not trained yet."""
 
     def __init__(self, trick_overrides: Sequence[str] = ()) -> None:
         self._trick_overrides = list(trick_overrides)

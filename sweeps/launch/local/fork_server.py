@@ -1,4 +1,4 @@
-"""A process that has torch imported, and forks one child a job in milliseconds.
+"""Fork server: a process with torch imported, which forks one child a job in milliseconds.
 
 Importing torch takes seconds of CPU; a fork of a process that has it, about 50 ms. This is
 `multiprocessing`'s own fork server, which runs no user code and never touches CUDA, so that
@@ -28,7 +28,7 @@ PRELOAD = ["darkmagic.sweeps.launch.local.preload"]
 
 
 class Job:
-    """A function running in a forked child. `connection` and `sentinel` can be waited for."""
+    """A function that runs in a forked child. `connection` and `sentinel` can be waited for."""
 
     def __init__(self, process: ForkServerProcess, connection: Connection) -> None:
         self.process = process
@@ -40,9 +40,9 @@ class Job:
         return self.process.sentinel
 
     def result(self) -> Any:
-        """Return what the function returned, once the child has ended or sent it.
+        """Wait for the value that the function returns.
 
-        Raises `EOFError` when the child ended without sending, as when it was killed.
+        Raises `EOFError` if the child ended without one, as when it was killed.
         """
         return cloudpickle.loads(self.connection.recv_bytes())
 
@@ -51,10 +51,10 @@ class Job:
         self.process.join()
         return self.process.exitcode
 
-    def stop(self, patience: float = 5.0) -> None:
-        """End the child: politely, then surely."""
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the child: terminate it, and kill it if it runs after `timeout` seconds."""
         self.process.terminate()
-        self.process.join(patience)
+        self.process.join(timeout)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -91,7 +91,7 @@ def start(
 
 def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
-    threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(owner,), daemon=True).start()
     os.environ.update(env)
     here = str(Path.cwd())
     if here not in sys.path:
@@ -102,9 +102,10 @@ def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: i
     owner.send_bytes(cloudpickle.dumps(function(*args)))
 
 
-def _end_with(owner: Connection) -> None:
-    """End this process when its owner does, however that ends: nothing is ever sent here, so
-    the other side of the pipe becomes readable only when it is gone.
+def _exit_with(owner: Connection) -> None:
+    """End this process when its owner ends, in whatever way.
+
+    Nothing is ever sent here, so the pipe becomes readable only when its other side is gone.
     """
     with contextlib.suppress(OSError):
         owner.poll(None)

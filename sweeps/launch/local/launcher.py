@@ -13,10 +13,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
+from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
-from darkmagic.sweeps.launch.local.sharing.leases import leased
-from darkmagic.sweeps.launch.observer import current_observer
-from darkmagic.sweeps.orchestrate.progress import current_view
+from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
 
 __all__ = ["launch_local"]
 
@@ -32,7 +31,7 @@ def launch_local(
     trials_per_device: Any,
     threads: int | None,
 ) -> list[JobReturn]:
-    """Run a job for each of `job_overrides`; return what became of each, in their order.
+    """Run a job for each of `job_overrides`; return how each ended, in their order.
 
     Every job is composed before the first starts, so that a bad override stops all of them.
     A job that fails is a `JobReturn` with status FAILED, and stops no other.
@@ -49,12 +48,12 @@ def launch_local(
         with open_dict(job_config):
             job_config.hydra.job.id = f"{config.hydra.job.name}_{index}"
             job_config.hydra.job.num = index
-            # Its directory is the same wherever it is asked for, whatever the folder then is.
+            # An absolute directory is the same whatever the current folder is when it is read.
             job_config.hydra.sweep.dir = str(Path(str(job_config.hydra.sweep.dir)).absolute())
             job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
         configs.append(job_config)
 
-    observer = current_observer()
+    observer = current_context().observer
     # What all jobs share is pickled once.
     shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
     calls = [Call(_run, (shared, job_config)) for job_config in configs]
@@ -64,8 +63,9 @@ def launch_local(
         jobs[index] = _job_return(ended, configs[index])
         observer.ended(index, jobs[index], ended.exit_code)
 
-    note = current_view().note
-    with leased(devices, trials_per_device, configs, note, threads=threads) as leases:
+    with lease_devices(
+        devices, trials_per_device, configs, observer.note, threads=threads
+    ) as leases:
         observer.launching([(_directory(job_config), job_config) for job_config in configs])
         run_calls(
             calls, leases, on_start=observer.started, on_end=on_end, retry_reason=_retry_reason
@@ -92,7 +92,7 @@ def _run(shared: bytes, config: DictConfig) -> JobReturn:
 
 
 def _retry_reason(ended: Ended) -> str | None:
-    """Return what a job suffered from that its neighbours on the device may have caused.
+    """Return why a job failed if its neighbours on the device may be the cause, else None.
 
     Memory is shared, and under MPS a fault of one process ends all the others on the device.
     """
@@ -109,12 +109,12 @@ def _retry_reason(ended: Ended) -> str | None:
 
 
 def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
-    """Return the child's own `JobReturn`, or one that says why there is none."""
+    """Return the child's own `JobReturn`, or a failed one with the error message."""
     if ended.error is None:
         assert isinstance(ended.value, JobReturn)
         return ended.value
     job = JobReturn(
-        overrides=[str(word) for word in config.hydra.overrides.task],
+        overrides=[str(override) for override in config.hydra.overrides.task],
         cfg=config,
     )
     job.status = JobStatus.FAILED

@@ -1,4 +1,4 @@
-"""Runs jobs on leased devices: the next starts the moment one ends, with no barrier."""
+"""Pool of jobs on leased devices: the next starts the moment one ends, with no barrier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from darkmagic.sweeps.launch.devices import Lease
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.trial.task import RETRY_REASON
+from darkmagic.sweeps.trial.retry import RETRY_REASON
 
 __all__ = ["Call", "Ended", "run_calls"]
 
@@ -27,7 +27,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a call: a value, or the words for why there is none."""
+    """How a call ended: with a value, or with the error message."""
 
     value: Any
     error: str | None
@@ -44,7 +44,7 @@ class _Running:
 
 
 def _never(_: Ended) -> None:
-    """Hold no neighbour to account."""
+    """Retry no call."""
 
 
 def run_calls(
@@ -55,17 +55,17 @@ def run_calls(
     on_end: Callable[[int, Ended], None],
     retry_reason: Callable[[Ended], str | None] = _never,
 ) -> list[Ended]:
-    """Run `calls`, as many at once as there are `leases`; return what became of each.
+    """Run `calls`, as many at once as there are `leases`; return how each ended.
 
     A child that dies takes no other down. A call that ended beside others, and for which
     `retry_reason` returns a reason (such as too little memory for all), is made again when all
     others are done, alone on its device; `on_end` is called after that. When this is interrupted
-    (Ctrl-C), the children are ended before the exception goes on.
+    (Ctrl-C), the children are ended before the exception propagates.
     """
     waiting = deque(enumerate(calls))
     retries: deque[tuple[int, str]] = deque()
     free = deque(leases)
-    places = Counter(lease.device for lease in leases)
+    slots = Counter(lease.device for lease in leases)
     running: dict[int, _Running] = {}
     ended: dict[int, Ended] = {}
     try:
@@ -74,7 +74,7 @@ def run_calls(
                 index, call = waiting.popleft()
                 running[index] = _start(call, (free.popleft(),))
                 on_start(index)
-            while not waiting and retries and (exclusive := _whole_device(free, places)):
+            while not waiting and retries and (exclusive := _whole_device(free, slots)):
                 index, reason = retries.popleft()
                 running[index] = _start(calls[index], exclusive, reason)
                 free = deque(lease for lease in free if lease.device != exclusive[0].device)
@@ -86,11 +86,11 @@ def run_calls(
                 del running[index]
                 free.extend(each.leases)
                 device = each.leases[0].device
-                why = retry_reason(end) if len(each.leases) < places[device] else None
-                if why is not None:
+                cause = retry_reason(end) if len(each.leases) < slots[device] else None
+                if cause is not None:
                     seconds = time.monotonic() - each.began
-                    beside = f"beside up to {places[device] - 1} others"
-                    retries.append((index, f"{why} {beside}, which cost {seconds:.0f} s"))
+                    beside = f"beside up to {slots[device] - 1} others"
+                    retries.append((index, f"{cause} {beside}, which cost {seconds:.0f} s"))
                     continue
                 ended[index] = end
                 on_end(index, end)
@@ -102,17 +102,17 @@ def run_calls(
     return [ended[index] for index in range(len(calls))]
 
 
-def _start(call: Call, leases: tuple[Lease, ...], why: str = "") -> _Running:
+def _start(call: Call, leases: tuple[Lease, ...], retried: str = "") -> _Running:
     lease = leases[0]
-    if why:
-        lease = replace(lease, extra={**lease.extra, RETRY_REASON: why})
+    if retried:
+        lease = replace(lease, extra={**lease.extra, RETRY_REASON: retried})
     job = fork_server.start(call.function, *call.args, env=lease.env, threads=lease.threads)
     return _Running(job, leases, time.monotonic())
 
 
-def _whole_device(free: Sequence[Lease], places: Counter[str]) -> tuple[Lease, ...]:
-    """Return all leases of a device that nothing runs on; none where there is no such device."""
-    for device, count in places.items():
+def _whole_device(free: Sequence[Lease], slots: Counter[str]) -> tuple[Lease, ...]:
+    """Return all leases of a device that nothing runs on; empty if every device is in use."""
+    for device, count in slots.items():
         own = tuple(lease for lease in free if lease.device == device)
         if len(own) == count:
             return own
@@ -120,7 +120,7 @@ def _whole_device(free: Sequence[Lease], places: Counter[str]) -> tuple[Lease, .
 
 
 def _collect(job: fork_server.Job) -> Ended:
-    """Read a child's answer; the pipe is at its end when the child died without one."""
+    """Read a child's answer; the pipe is at its end if the child died without one."""
     try:
         value, error = job.result(), None
     except EOFError:
@@ -129,10 +129,10 @@ def _collect(job: fork_server.Job) -> Ended:
     job.connection.close()
     if error is None and code == 0:
         return Ended(value, None, code)
-    return Ended(value, _why(code), code)
+    return Ended(value, _describe_exit(code), code)
 
 
-def _why(code: int | None) -> str:
+def _describe_exit(code: int | None) -> str:
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""

@@ -1,7 +1,7 @@
-"""What the fork server imports before it forks. Nothing here may start CUDA or a thread pool.
+"""Imports of the fork server before it forks. Nothing here may start CUDA or a thread pool.
 
-The garbage collector is off while this is imported, and then told to leave it all alone: Python's
-own advice for processes that fork (https://docs.python.org/3/library/gc.html#gc.freeze).
+The garbage collector is off while this is imported, and then frozen: Python's own
+advice for processes that fork (https://docs.python.org/3/library/gc.html#gc.freeze).
 `torch._dynamo` is what torch's optimizers import at their first step: two seconds in every child.
 """
 

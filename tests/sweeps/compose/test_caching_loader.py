@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from darkmagic.sweeps.compose.caching_loader import ReadingOnceLoader, RememberingLoader
 from darkmagic.sweeps.compose.groups import OFF
 from darkmagic.sweeps.compose.overrides import check_overrides
-from darkmagic.sweeps.compose.plan import make_plan
+from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.session import compose, hydra_session
 
 
@@ -27,12 +27,13 @@ def _hydras_own(loader: ConfigLoader) -> ConfigLoaderImpl:
 
 
 @pytest.mark.parametrize("checklist", ["article_extended", "classic", "modern", "transfer"])
-def test_a_checklists_trials_are_what_hydra_composes(checklist: str) -> None:
-    """Each of them, and again once one that was composed before has been changed."""
+def test_trials_are_composed_as_hydra_composes_them(checklist: str) -> None:
+    """Every trial equals what Hydra composes, also after an earlier one has been changed."""
     with hydra_session() as hydra:
-        words = [f"checklist={checklist}", "dataset=tiny", "hydra.sweep.dir=here"]
-        checked = check_overrides(hydra.config_loader, words)
-        plan = make_plan(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        overrides = [f"checklist={checklist}", "dataset=tiny", "hydra.sweep.dir=here"]
+        checked = check_overrides(hydra.config_loader, overrides)
+        loader, config = hydra.config_loader, checked.config
+        plan = Planner(loader, config, checked.plain, checked.tricks).plan()
         ours, theirs = hydra.config_loader, _hydras_own(hydra.config_loader)
         assert isinstance(ours, ReadingOnceLoader)
         for overrides in plan.overrides[::4]:
@@ -44,8 +45,8 @@ def test_a_checklists_trials_are_what_hydra_composes(checklist: str) -> None:
             assert compose(ours, overrides) == compose(theirs, overrides)
 
 
-def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By all the loaders of a session, whatever they compose."""
+def test_file_is_read_once_in_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All loaders of a session together read each file once."""
     read: list[str] = []
     load = ConfigRepository.load_config
 
@@ -63,24 +64,24 @@ def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(name for name in read if "mixup" in name) == ["trick/mixup/off", "trick/mixup/on"]
 
 
-def test_a_job_with_another_search_path_reads_its_own_files(tmp_path: Path) -> None:
-    """Where a file of that name was read before; and those after it do not see its."""
+def test_job_with_another_search_path_reads_its_own_files(tmp_path: Path) -> None:
+    """A job with its own search path reads a file of the same name there, and later ones do not."""
     file = tmp_path / "trick" / "mixup" / "half.yaml"
     file.parent.mkdir(parents=True)
     file.write_text("# @package tricks.mixup\n_target_: a.B\n")
-    words = [f"hydra.searchpath=[file://{tmp_path}]", "trick/mixup=half"]
+    overrides = [f"hydra.searchpath=[file://{tmp_path}]", "trick/mixup=half"]
     with hydra_session() as hydra:
         ours, theirs = hydra.config_loader, _hydras_own(hydra.config_loader)
         plain = compose(ours, [])
-        assert compose(ours, words) == compose(theirs, words)
-        assert compose(ours, words).tricks.mixup._target_ == "a.B"
+        assert compose(ours, overrides) == compose(theirs, overrides)
+        assert compose(ours, overrides).tricks.mixup._target_ == "a.B"
         assert compose(ours, []) == plain
         with pytest.raises(Exception, match="half"):
-            compose(ours, words[1:])
+            compose(ours, overrides[1:])
 
 
-def test_a_job_process_gets_none_of_it() -> None:
-    """What was composed and read is left out of what it is sent."""
+def test_pickled_loader_leaves_its_caches_out() -> None:
+    """What was composed and read is not sent to a job's process."""
     with hydra_session() as hydra:
         loader = RememberingLoader(hydra.config_loader)
         loader.load_sweep_config(compose(loader, []), ["epochs=3"])
@@ -90,39 +91,43 @@ def test_a_job_process_gets_none_of_it() -> None:
     assert not sent.parsed
 
 
-def test_a_remembered_job_is_taken_once() -> None:
-    """By one launcher alone, which may change it; and it is what Hydra composes."""
+def test_remembered_job_is_taken_once() -> None:
+    """A remembered job is given to one taker, who may change it, and composed anew for the next."""
     with hydra_session() as hydra:
         loader = RememberingLoader(hydra.config_loader)
         master = compose(loader, [])
-        words = ["epochs=3", "trick/mixup=on"]
-        seen = loader.load_sweep_config(master, words)
-        assert seen == hydra.config_loader.load_sweep_config(master, words)
-        assert loader.take(master, words) is seen
+        overrides = ["epochs=3", "trick/mixup=on"]
+        seen = loader.load_sweep_config(master, overrides)
+        assert seen == hydra.config_loader.load_sweep_config(master, overrides)
+        assert loader.take(master, overrides) is seen
         seen.epochs = 4
-        assert loader.take(master, words).epochs == 3
+        assert loader.take(master, overrides).epochs == 3
 
 
 def _answer(config: DictConfig) -> int:
     return int(config.seed)
 
 
-def test_hydras_sweeper_and_our_launcher_compose_a_job_once(
+def test_basic_sweeper_and_local_launcher_compose_a_job_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sweeper to see that it can be, and the launcher takes that."""
+    """The launcher takes the job that Hydra's own sweeper has composed to check it."""
     composed: list[list[str]] = []
     load = ConfigLoaderImpl.load_sweep_config
 
-    def counted(self: ConfigLoaderImpl, master: DictConfig, words: list[str]) -> DictConfig:
-        composed.append(words)
-        return load(self, master, words)
+    def counted(self: ConfigLoaderImpl, master: DictConfig, overrides: list[str]) -> DictConfig:
+        composed.append(overrides)
+        return load(self, master, overrides)
 
     monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
-    words = ["hydra/sweeper=basic", "hydra.launcher.devices=cpu", f"hydra.sweep.dir='{tmp_path}'"]
+    overrides = [
+        "hydra/sweeper=basic",
+        "hydra.launcher.devices=cpu",
+        f"hydra.sweep.dir='{tmp_path}'",
+    ]
     with hydra_session() as hydra:
         sweeper = Plugins.instance().instantiate_sweeper(
-            config=compose(hydra.config_loader, words),
+            config=compose(hydra.config_loader, overrides),
             hydra_context=HydraContext(hydra.config_loader, Callbacks()),
             task_function=_answer,
         )

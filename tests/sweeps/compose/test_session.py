@@ -8,8 +8,8 @@ from darkmagic.sweeps.compose.groups import all_groups
 from darkmagic.sweeps.compose.session import group_options, hydra_session, subgroups
 
 
-def test_groups_and_options_are_hydras_own(tmp_path: Path) -> None:
-    """Of every group, the user's among them."""
+def test_groups_and_options_equal_those_of_hydra(tmp_path: Path) -> None:
+    """The groups and options of a session, the user's among them, equal Hydra's own answers."""
     (tmp_path / "trick" / "own").mkdir(parents=True)
     (tmp_path / "trick" / "own" / "on.yaml").write_text("# @package tricks.own\n_target_: a.B\n")
     with hydra_session([tmp_path]) as hydra:

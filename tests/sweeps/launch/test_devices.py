@@ -17,10 +17,10 @@ tricks:
 TIMES = {"wall_seconds", "train_seconds", "step_seconds", "peak_memory_bytes"}
 
 
-def _results(folder: Path, *words: str) -> dict[str, dict[str, object]]:
+def _results(folder: Path, *overrides: str) -> dict[str, dict[str, object]]:
     (folder / "conf" / "checklist").mkdir(parents=True)
     (folder / "conf" / "checklist" / "few.yaml").write_text(FEW)
-    swept = run(folder, ["checklist=few", "epochs=2", *words], [folder / "conf"])
+    swept = run(folder, ["checklist=few", "epochs=2", *overrides], [folder / "conf"])
     found = {}
     for path in swept.outcome.folder.glob("*/result.json"):
         result = json.loads(path.read_text())
@@ -28,8 +28,8 @@ def _results(folder: Path, *words: str) -> dict[str, dict[str, object]]:
     return found
 
 
-def test_trials_at_once_and_one_by_one_are_the_same_bit_for_bit(tmp_path: Path) -> None:
-    """On a CPU, with the same threads each: losses are sums that torch splits by threads."""
+def test_trials_at_once_equal_trials_one_by_one(tmp_path: Path) -> None:
+    """With the same threads each, results do not depend on how many trials run at once."""
     packed, serial = (tmp_path / name for name in ("packed", "serial"))
     each = "hydra.launcher.threads=1"
     together = _results(packed, "hydra.launcher.trials_per_device=3", each)
@@ -38,6 +38,6 @@ def test_trials_at_once_and_one_by_one_are_the_same_bit_for_bit(tmp_path: Path) 
     assert together == alone
 
 
-def test_threads_can_be_fixed() -> None:
-    """Whatever the share of the cores would be."""
+def test_given_threads_replace_the_share_of_the_cores() -> None:
+    """A number of threads that is given replaces the share of the cores."""
     assert [lease.threads for lease in make_leases("cpu", 1, 3)] == [3]

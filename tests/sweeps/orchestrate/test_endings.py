@@ -29,8 +29,8 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_every_ending_is_a_row(own: Swept, name: str) -> None:
-    """A trial that goes wrong takes no other with it, and says what happened."""
+def test_every_ending_is_a_row_with_its_reason(own: Swept, name: str) -> None:
+    """A trial that ends badly is a row with status and reason, and takes no other down."""
     rows = {
         row.name: row for row in compare(own.outcome.plan.checklist, own.outcome.records, LAX).rows
     }
@@ -40,32 +40,32 @@ def test_every_ending_is_a_row(own: Swept, name: str) -> None:
     assert reason in rows[name].reason
 
 
-def test_what_changes_nothing_is_not_trained(own: Swept) -> None:
-    """Found out before dispatch, as is what does not apply."""
-    trained = {name for name, _ in own.view.trials}
+def test_inert_and_not_applicable_trials_are_not_started(own: Swept) -> None:
+    """Trials that change nothing or do not apply are found before any starts."""
+    trained = {name for name, _ in own.progress.trials}
     assert trained == set(OUTCOMES) - {"misbehave=inert", "misbehave=not_applicable"}
 
 
-def test_failed_trials_are_tried_again(own: Swept) -> None:
-    """And the others are not."""
+def test_second_run_trains_only_failed_trials(own: Swept) -> None:
+    """A second run of an experiment trains the failed trials again and no others."""
     again = run(
         own.folder, ["checklist=own", "trick/label_smoothing=0.0"], [own_config(own.folder)]
     )
-    assert {name for name, _ in again.view.trials} == {
+    assert {name for name, _ in again.progress.trials} == {
         "misbehave=raise",
         "misbehave=exit",
         "misbehave=kill",
     }
 
 
-def test_tracebacks_are_in_the_log(own: Swept) -> None:
-    """Of the trial that raised."""
+def test_traceback_of_a_failed_trial_is_in_its_log(own: Swept) -> None:
+    """The log of a trial that raised has its traceback."""
     (folder,) = own.outcome.folder.glob("misbehave=raise-*")
     assert "RuntimeError: planted error" in (folder / "log.txt").read_text()
 
 
-def test_a_bad_checklist_starts_nothing(tmp_path: Path) -> None:
-    """An option without a file is named, with the nearest."""
+def test_checklist_with_unknown_option_starts_nothing(tmp_path: Path) -> None:
+    """An option without a file is an error that names the nearest, before anything is written."""
     conf = own_config(tmp_path)
     (conf / "checklist" / "own.yaml").write_text(
         "name: own\ntricks: [{name: mixup, section: s, options: ['off', 'onn']}]\n"

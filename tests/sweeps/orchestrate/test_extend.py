@@ -27,32 +27,32 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     return run(tmp_path_factory.mktemp("going_on"), SWEEP_OVERRIDES)
 
 
-def test_words_that_depend_on_the_past_are_taken_off() -> None:
-    """And the rest is what asks for the sweep again."""
-    words = ["epochs=3", "seeds=+2", "only=[mixup, lr_regime]", "runtime.experiment='x y'"]
-    plain, request = split_request(words, ["--config-dir", "conf"])
+def test_request_is_split_from_the_overrides() -> None:
+    """Overrides that depend on earlier runs are split off; the others start the sweep again."""
+    overrides = ["epochs=3", "seeds=+2", "only=[mixup, lr_regime]", "runtime.experiment='x y'"]
+    plain, request = split_request(overrides, ["--config-dir", "conf"])
     assert plain == ["epochs=3", "runtime.experiment='x y'"]
     assert (request.more_seeds, request.only) == (2, ("mixup", "lr_regime"))
-    assert request.words == ("epochs=3", "--name", "x y", "--config-dir", "conf")
-    assert split_request(["seeds=3", "baseline_repeats=6"])[1].words == ()
+    assert request.overrides == ("epochs=3", "--name", "x y", "--config-dir", "conf")
+    assert split_request(["seeds=3", "baseline_repeats=6"])[1].overrides == ()
 
 
 @pytest.mark.parametrize(
-    ("word", "message"),
+    ("override", "message"),
     [
         ("seeds=+x", "write seeds=\\+2"),
         ("seeds=+0", "write seeds=\\+2"),
         ("only=", "names no trial"),
     ],
 )
-def test_words_that_cannot_be_read_are_named(word: str, message: str) -> None:
-    """With how to write them."""
+def test_unreadable_request_is_refused_with_how_to_write_it(override: str, message: str) -> None:
+    """A request that cannot be read is an error that shows how to write it."""
     with pytest.raises(UserError, match=message):
-        split_request([word])
+        split_request([override])
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("overrides", "message"),
     [
         (["only=mixp"], "did you mean mixup"),
         (["seeds=+1", "epochs=7"], "there is none of this recipe yet"),
@@ -61,23 +61,23 @@ def test_words_that_cannot_be_read_are_named(word: str, message: str) -> None:
         (["baseline_repeats=0"], "give baseline_repeats=1 or more"),
     ],
 )
-def test_what_cannot_be_asked_is_said_before_anything_starts(
-    first: Swept, words: list[str], message: str
+def test_impossible_request_is_refused_by_plan_and_run(
+    first: Swept, overrides: list[str], message: str
 ) -> None:
-    """In plan and run alike."""
+    """What cannot be trained is the same error in plan and run, before anything starts."""
     with pytest.raises(UserError, match=message):
-        api.plan([*first.words, *words])
+        api.plan([*first.overrides, *overrides])
     with pytest.raises(UserError, match=message):
-        api.run_checklist([*first.words, *words], Recorder())
+        api.run_checklist([*first.overrides, *overrides], Recorder())
 
 
-def test_seeds_are_added_to_the_trials_that_are_asked_for(first: Swept) -> None:
-    """And to the baseline; the new runs are a look of their own, the old ones stay."""
+def test_added_seeds_train_the_chosen_trials_and_the_baseline(first: Swept) -> None:
+    """Added seeds are an interim look of their own, and leave earlier runs as they are."""
     before = {path: path.stat().st_mtime_ns for path in first.outcome.folder.glob("*/result.json")}
-    planned = api.plan([*first.words, "seeds=+1", "only=mixup"]).plan.trials
+    planned = api.plan([*first.overrides, "seeds=+1", "only=mixup"]).plan.trials
     assert [(t.name, t.seed) for t in planned if t.seed == 2] == [("baseline", 2), ("mixup=on", 2)]
     more = run(first.folder, [*SWEEP_OVERRIDES[:2], "floor=0", "seeds=+1", "only=mixup"])
-    assert [name for name, _ in more.view.trials] == ["baseline", "mixup=on"]
+    assert [name for name, _ in more.progress.trials] == ["baseline", "mixup=on"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     report = load_report(more.uri, None)
     rows = {row.name: row for row in report.comparison.rows}
@@ -90,29 +90,29 @@ def test_seeds_are_added_to_the_trials_that_are_asked_for(first: Swept) -> None:
     assert more.outcome.parent.run_id == first.outcome.parent.run_id
     # Asked for as before, it shows all there is, and trains nothing.
     again = run(first.folder, SWEEP_OVERRIDES)
-    assert again.view.trials == []
+    assert again.progress.trials == []
     assert load_report(again.uri, None).comparison.rows == report.comparison.rows
 
 
-def test_the_undecided_are_found_in_mlflow(first: Swept) -> None:
-    """Nothing is decided by two runs of one epoch; where all is, it says so."""
-    planned = api.plan([*first.words, "seeds=+3", "only=undecided"]).plan.trials
+def test_undecided_trials_are_found_in_mlflow(first: Swept) -> None:
+    """only=undecided chooses trials by MLflow's records, and is an error if all are decided."""
+    planned = api.plan([*first.overrides, "seeds=+3", "only=undecided"]).plan.trials
     new = {t.name for t in planned if t.seed >= 3}
     assert new == {"baseline", "mixup=on", "weight_decay=higher"}
     with pytest.raises(UserError, match="no undecided trial"):
-        api.plan([*first.words, "seeds=+3", "only=undecided", "min_effect=1000"])
+        api.plan([*first.overrides, "seeds=+3", "only=undecided", "min_effect=1000"])
 
 
-def test_power_knows_the_sweep_that_has_run(first: Swept) -> None:
-    """And its number of trials; nothing of one that has not."""
-    known = api.power(first.words)
+def test_power_reads_the_report_of_an_earlier_sweep(first: Swept) -> None:
+    """Power has the report of a sweep that has run, and none of one that has not."""
+    known = api.power(first.overrides)
     assert known.trials == 2
     assert known.report is not None
-    assert api.power([*first.words, "epochs=9"]).report is None
+    assert api.power([*first.overrides, "epochs=9"]).report is None
 
 
-def test_baseline_repeats_are_trained_once_more(tmp_path: Path) -> None:
-    """Under seeds of their own, and buy intervals for single runs."""
+def test_baseline_repeats_give_single_runs_an_interval(tmp_path: Path) -> None:
+    """Repeats train the baseline under seeds of their own, and give single runs an interval."""
     one = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
     swept = run(tmp_path, [one, "epochs=1", "baseline_repeats=3", "floor=0"])
     assert [(r.name, r.seed) for r in swept.outcome.records] == [
@@ -125,11 +125,11 @@ def test_baseline_repeats_are_trained_once_more(tmp_path: Path) -> None:
     assert row.interval is not None
 
 
-def test_confirmation_trains_both_on_fresh_seeds_and_reads_the_test_set(first: Swept) -> None:
-    """Once: asked again, it shows the same and trains nothing."""
+def test_confirmation_trains_fresh_seeds_once_and_reads_the_test_set(first: Swept) -> None:
+    """A confirmation trains both recipes on fresh seeds; asked again, it trains nothing."""
     take = ["mixup=on", "weight_decay=higher"]
-    view = Recorder()
-    done = confirm_winners(first.words, view, take=take, seeds=2)
+    progress = Recorder()
+    done = confirm_winners(first.overrides, progress, take=take, seeds=2)
     assert done is not None
     found = done.confirmation
     assert sorted(found.baseline) == sorted(found.combined) == [1000, 1001]
@@ -139,9 +139,9 @@ def test_confirmation_trains_both_on_fresh_seeds_and_reads_the_test_set(first: S
     expected = sum(row.difference or 0 for row in parts.values())
     assert found.parts.difference == pytest.approx(expected)
     assert "on the test set" in done.file.read_text()
-    assert len(view.trials) == 4
+    assert len(progress.trials) == 4
     again = Recorder()
-    same = confirm_winners(first.words, again, take=take, seeds=2)
+    same = confirm_winners(first.overrides, again, take=take, seeds=2)
     assert same is not None
     assert same.confirmation == found
     assert again.trials == []
@@ -149,18 +149,18 @@ def test_confirmation_trains_both_on_fresh_seeds_and_reads_the_test_set(first: S
     assert len(load_report(first.uri, None).comparison.rows) == 3
 
 
-def test_the_sweep_itself_never_reads_the_test_set(first: Swept) -> None:
-    """No run of it has a test accuracy."""
+def test_sweep_never_reads_the_test_set(first: Swept) -> None:
+    """No run of a sweep has a test accuracy."""
     assert {record.test_accuracy for record in first.outcome.records} == {None}
     assert {record.status for record in first.outcome.records} == {Status.FINISHED}
 
 
-def test_no_winner_is_nothing_to_confirm(first: Swept) -> None:
-    """And bad options to take are named."""
-    assert confirm_winners(first.words, Recorder()) is None
+def test_confirm_without_a_winner_or_with_a_bad_choice_trains_nothing(first: Swept) -> None:
+    """Without a winner there is nothing to confirm; an option that cannot be taken is an error."""
+    assert confirm_winners(first.overrides, Recorder()) is None
     mistakes = {"mixup": "TRICK=OPTION", "mixup=off": "baseline's own", "mixp=on": "mixup"}
     for take, message in mistakes.items():
         with pytest.raises(UserError, match=message):
-            confirm_winners(first.words, Recorder(), take=[take])
+            confirm_winners(first.overrides, Recorder(), take=[take])
     with pytest.raises(UserError, match="no sweep of this recipe"):
-        confirm_winners([*first.words, "epochs=9"], Recorder())
+        confirm_winners([*first.overrides, "epochs=9"], Recorder())

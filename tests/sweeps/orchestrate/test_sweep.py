@@ -23,7 +23,7 @@ from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
-from sweeping import Swept, run
+from sweeping import Recorder, Swept, run
 
 
 def _runs(swept: Swept) -> dict[str, object]:
@@ -33,16 +33,16 @@ def _runs(swept: Swept) -> dict[str, object]:
     return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
 
 
-def test_sixteen_trials_finish_for_each_seed(swept: Swept) -> None:
-    """One baseline and fifteen, none failed, none inert."""
+def test_article_checklist_finishes_sixteen_trials_for_each_seed(swept: Swept) -> None:
+    """The baseline and fifteen trials finish for each seed, none failed and none inert."""
     records = swept.outcome.records
     assert len(records) == 32
     assert {record.status for record in records} == {Status.FINISHED}
     assert len(compare(swept.outcome.plan.checklist, records).rows) == 16
 
 
-def test_each_trial_changes_its_trick_in_the_resolved_configuration(swept: Swept) -> None:
-    """And nothing else of what decides the result."""
+def test_resolved_configuration_of_a_trial_changes_its_trick_only(swept: Swept) -> None:
+    """A trial's configuration differs from the baseline's in its own trick and nothing else."""
     base = None
     for path in sorted(
         swept.outcome.folder.glob("*-s0-*/config.yaml"), key=lambda p: "base" not in str(p)
@@ -54,8 +54,8 @@ def test_each_trial_changes_its_trick_in_the_resolved_configuration(swept: Swept
         assert changed == ({trick} if trick else set())
 
 
-def test_trials_leave_their_files(swept: Swept) -> None:
-    """Configuration, events, checkpoint, result and log."""
+def test_finished_trial_leaves_its_six_files(swept: Swept) -> None:
+    """A finished trial leaves configuration, events, checkpoint, result, correct images and log."""
     folders = [p.parent for p in swept.outcome.folder.glob("*/result.json")]
     assert len(folders) == 32
     for folder in folders:
@@ -71,23 +71,23 @@ def test_trials_leave_their_files(swept: Swept) -> None:
         assert json.loads((folder / "result.json").read_text())["status"] == "finished"
 
 
-def test_the_view_is_told_everything(swept: Swept) -> None:
-    """Starts, epochs and ends, in an order that makes sense."""
-    view = swept.view
-    assert len(view.trials) == 32
+def test_progress_receives_starts_epochs_and_ends_in_order(swept: Swept) -> None:
+    """Start, epochs and end of every trial reach the progress in order; then it is closed."""
+    progress = swept.progress
+    assert len(progress.trials) == 32
     for index in range(32):
-        statuses = [status for i, status, _ in view.statuses if i == index]
+        statuses = [status for i, status, _ in progress.statuses if i == index]
         assert statuses == [Status.RUNNING, Status.FINISHED]
-        epochs = [e["epoch"] for i, e in view.events if i == index and e["phase"] == "train"]
+        epochs = [e["epoch"] for i, e in progress.events if i == index and e["phase"] == "train"]
         assert epochs == [1, 2]
-    assert any(event["phase"] == "upstream" for _, event in view.events)
-    assert view.is_closed
+    assert any(event["phase"] == "upstream" for _, event in progress.events)
+    assert progress.is_closed
 
 
-def test_no_barrier_between_trials(swept: Swept) -> None:
+def test_next_trial_starts_while_others_run(swept: Swept) -> None:
     """A trial starts while others that started before it still run."""
     running, seen = set(), set()
-    for index, status, _ in swept.view.statuses:
+    for index, status, _ in swept.progress.statuses:
         if status is Status.RUNNING:
             seen |= {(other, index) for other in running}
             running.add(index)
@@ -96,8 +96,8 @@ def test_no_barrier_between_trials(swept: Swept) -> None:
     assert any(b > a + 1 for a, b in seen) or len(seen) >= 20
 
 
-def test_mlflow_has_a_parent_and_nested_runs(swept: Swept) -> None:
-    """With configuration, metrics an epoch, costs, status, seed and where they come from."""
+def test_mlflow_has_a_parent_run_and_a_nested_run_for_each_trial(swept: Swept) -> None:
+    """Runs have configuration, metrics an epoch, costs, status, seed, provenance and files."""
     runs = _runs(swept)
     assert len(runs) == 33
     parent = runs[swept.outcome.experiment]
@@ -118,8 +118,8 @@ def test_mlflow_has_a_parent_and_nested_runs(swept: Swept) -> None:
     assert {i.path for i in client.list_artifacts(trial.info.run_id)} == {"val_correct.npy"}
 
 
-def test_verdicts_stand_on_every_trial(swept: Swept) -> None:
-    """As tags and metrics, so that MLflow's own compare view sorts by them."""
+def test_every_run_is_tagged_with_its_verdict(swept: Swept) -> None:
+    """Verdicts are tags and metrics of each run, so that MLflow's own tables sort by them."""
     rows = {row.name: row for row in load_report(swept.uri, None).comparison.rows}
     runs = _runs(swept)
     for name, row in rows.items():
@@ -131,20 +131,20 @@ def test_verdicts_stand_on_every_trial(swept: Swept) -> None:
                 assert data.metrics["verdict.p_value"] == pytest.approx(row.p_value)
 
 
-def test_a_row_is_reproduced_by_its_command(swept: Swept) -> None:
-    """The overrides that the report prints compose to the trial's own identity."""
+def test_command_of_a_row_composes_the_identity_of_its_trial(swept: Swept) -> None:
+    """The command that the report prints for a row composes to the identity of its trial."""
     commands = load_report(swept.uri, None).reproduce
-    words = shlex.split(commands["mixup=on"])
-    assert words[:2] == ["darkmagic", "train"]
+    overrides = shlex.split(commands["mixup=on"])
+    assert overrides[:2] == ["darkmagic", "train"]
     with hydra_session() as hydra:
-        checked = check_overrides(hydra.config_loader, words[2:])
+        checked = check_overrides(hydra.config_loader, overrides[2:])
         resolved = resolve(compose(hydra.config_loader, [*checked.plain, *checked.tricks]))
     tags = _runs(swept)["mixup=on seed 0"].data.tags
     assert identity(resolved) == tags["darkmagic.identity"]
 
 
-def test_the_report_is_the_same_from_mlflow_alone(swept: Swept) -> None:
-    """What a colleague with the tracking URI sees: the same bytes, in every format."""
+def test_report_from_mlflow_alone_has_the_same_bytes(swept: Swept) -> None:
+    """A colleague with the tracking URI gets the same bytes of the report in every format."""
     report = load_report(swept.uri, None, curves=True)
     ours = compare(swept.outcome.plan.checklist, swept.outcome.records)
     assert report.comparison.rows == ours.rows
@@ -154,10 +154,10 @@ def test_the_report_is_the_same_from_mlflow_alone(swept: Swept) -> None:
         assert write_report(report, form) == written, form
 
 
-def test_a_store_that_goes_away_leaves_a_report(tmp_path: Path) -> None:
-    """Made from the trials' directories; MLflow gets it with the next run."""
-    words = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
-    gone = run(tmp_path, words)
+def test_report_is_written_without_the_store(tmp_path: Path) -> None:
+    """If MLflow's store fails at the end, the report is made from the trials' directories."""
+    overrides = ["checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]", "epochs=1"]
+    gone = run(tmp_path, overrides)
     store = tmp_path / "mlflow.db"
     with sqlite3.connect(store) as database:
         database.executescript("DROP TABLE latest_metrics; DROP TABLE tags;")
@@ -168,29 +168,29 @@ def test_a_store_that_goes_away_leaves_a_report(tmp_path: Path) -> None:
 
 
 def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
-    """The same experiment goes on: with another seed, only that seed's trials are new."""
+    """A second run of an experiment starts nothing and leaves checkpoints and runs as they are."""
     before = {p: p.stat().st_mtime_ns for p in swept.outcome.folder.glob("*/checkpoint.pt")}
     again = run(swept.folder, ["epochs=2", "seeds=2"])
-    assert again.view.trials == []
+    assert again.progress.trials == []
     assert again.outcome.parent.run_id == swept.outcome.parent.run_id
     assert again.outcome.records == swept.outcome.records
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert len(_runs(again)) == 33
 
 
-def test_another_recipe_is_another_sweep(swept: Swept) -> None:
-    """Under the same name: its trials are new and its table does not mix the two."""
+def test_another_recipe_is_another_sweep_of_the_experiment(swept: Swept) -> None:
+    """Another recipe under the same name has its own parent run and its own table."""
     other = run(
         swept.folder,
         ["epochs=1", "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"],
     )
     assert other.outcome.parent.run_id != swept.outcome.parent.run_id
-    assert len(other.view.trials) == 2
+    assert len(other.progress.trials) == 2
     assert len(load_report(other.uri, None).comparison.rows) == 2
 
 
-def test_workers_never_import_mlflow() -> None:
-    """Nor Rich, Typer or torchvision: what the fork server imports, and a trial inherits."""
+def test_worker_imports_neither_mlflow_nor_the_command_line() -> None:
+    """What the fork server imports has torch, and no MLflow, Rich, Typer or torchvision."""
     code = "import sys, darkmagic.sweeps.launch.local.preload; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = {name.partition(".")[0] for name in done.stdout.split()}
@@ -198,22 +198,22 @@ def test_workers_never_import_mlflow() -> None:
     assert not {"mlflow", "typer", "rich", "torchvision"} & imported
 
 
-def test_upstream_weights_are_trained_once(swept: Swept) -> None:
-    """And every seed of the trial starts from them."""
+def test_upstream_weights_are_trained_once_for_all_seeds(swept: Swept) -> None:
+    """All seeds of a pretrained trial start from one set of upstream weights."""
     trained = list((swept.folder / "cache" / "upstream").iterdir())
     assert len(trained) == 1
     record = next(r for r in swept.outcome.records if r.option == "pretrained")
     assert record.pretrained_share == 1.0
 
 
-def test_same_seed_in_a_sweep_and_alone(swept: Swept, tmp_path: Path) -> None:
+def test_trial_of_a_sweep_equals_the_same_trial_alone(swept: Swept, tmp_path: Path) -> None:
     """A trial of a sweep ends in the weights that `train` ends in, bit for bit."""
     from darkmagic.sweeps import api
 
-    words = [w for w in swept.words if not w.startswith(("runtime.out", "seeds"))]
-    words += ["trick/mixup=on", "seed=1", f"runtime.out='{tmp_path}'"]
-    (entry,) = api.train(words, swept.view.__class__(), multirun=False)
-    alone = load_checkpoint(entry.directory)
+    overrides = [w for w in swept.overrides if not w.startswith(("runtime.out", "seeds"))]
+    overrides += ["trick/mixup=on", "seed=1", f"runtime.out='{tmp_path}'"]
+    (state,) = api.train(overrides, Recorder(), multirun=False)
+    alone = load_checkpoint(state.directory)
     (folder,) = swept.outcome.folder.glob("mixup=on-s1-*")
     in_sweep = load_checkpoint(folder)
     assert alone is not None

@@ -48,9 +48,9 @@ class Server:
         self._call(initdb, "-D", f"{folder}/data", "-U", "postgres", "-A", "trust")
         self.start()
 
-    def _call(self, *words: str) -> None:
+    def _call(self, *overrides: str) -> None:
         subprocess.run(
-            words,
+            overrides,
             check=True,
             user=self._user,
             cwd=self._folder,
@@ -62,8 +62,8 @@ class Server:
         """Serve what data there are."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1"
         options += f" -c unix_socket_directories={self._folder}"
-        words = ["-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log"]
-        self._call(self._ctl, *words, "-w", "start")
+        overrides = ["-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log"]
+        self._call(self._ctl, *overrides, "-w", "start")
         self.serves = True
 
     def stop(self) -> None:
@@ -88,7 +88,7 @@ def postgres() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def test_a_sweep_is_tracked_and_read_back(postgres: Server) -> None:
+def test_sweep_is_tracked_in_postgres_and_read_back(postgres: Server) -> None:
     """Parent, trials and metrics through the same writer, and the report from there."""
     checklist = Checklist("c", (Trick("mixup", "regularisation", ("off", "on")),))
     tracker = Tracker(postgres.uri, "pg", None)
@@ -129,7 +129,7 @@ class Stopper(Recorder):
             self.server = None
 
 
-def test_a_store_that_dies_in_mid_sweep_stops_no_trial(
+def test_store_that_stops_in_mid_sweep_stops_no_trial(
     postgres: Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -140,18 +140,18 @@ def test_a_store_that_dies_in_mid_sweep_stops_no_trial(
     monkeypatch.setattr(tracking, "FLUSH_SECONDS_AT_MOST", 0.0)
     (tmp_path / "conf/checklist").mkdir(parents=True)
     (tmp_path / "conf/checklist/two.yaml").write_text(TWO)
-    words = [*TINY, "checklist=two", "epochs=2", "floor=0", f"runtime.out='{tmp_path}'"]
-    words.append(f"runtime.tracking_uri='{postgres.uri}'")
-    view = Stopper(server=postgres)
-    report, _ = finish(api.run_checklist(words, view, [tmp_path / "conf"]))
+    overrides = [*TINY, "checklist=two", "epochs=2", "floor=0", f"runtime.out='{tmp_path}'"]
+    overrides.append(f"runtime.tracking_uri='{postgres.uri}'")
+    progress = Stopper(server=postgres)
+    report, _ = finish(api.run_checklist(overrides, progress, [tmp_path / "conf"]))
     trained = [row.name for row in report.comparison.rows if row.accuracy is not None]
     assert {"baseline", "mixup=on", "label_smoothing=0.1"} == set(trained)
-    assert any("training goes on" in note for note in view.notes)
-    assert "the same command sends what is missing" in view.notes[-1]
+    assert any("training goes on" in note for note in progress.notes)
+    assert "the same command sends what is missing" in progress.notes[-1]
     assert "Traceback" not in capfd.readouterr().err
     postgres.start()
     again = Recorder()
-    finish(api.run_checklist(words, again, [tmp_path / "conf"]))
+    finish(api.run_checklist(overrides, again, [tmp_path / "conf"]))
     assert again.trials == []
     rows = {row.name: row.accuracy for row in load_report(postgres.uri, None).comparison.rows}
     assert rows == {row.name: row.accuracy for row in report.comparison.rows}

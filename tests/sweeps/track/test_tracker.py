@@ -30,8 +30,10 @@ def _trial_tags(identity: str) -> dict[str, str]:
     }
 
 
-def test_a_flush_is_one_call_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many metrics wait; none is lost at MLflow's limit of 1,000."""
+def test_flush_is_one_call_a_run_within_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush sends all that waits, in as few calls as MLflow's limit of 1,000 metrics allows."""
     tracker = _tracker(tmp_path)
     run = tracker.open_trial({}, None, "t", _trial_tags("i"), {f"p{i}": "x" for i in range(150)})
     calls = []
@@ -56,10 +58,10 @@ def test_a_flush_is_one_call_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("error", "message"),
     [(MlflowException("connection refused"), "connection refused"), (OSError(), "OSError")],
 )
-def test_what_could_not_be_sent_is_sent_later(
+def test_unsent_batch_is_sent_by_a_later_flush(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
-    """While MLflow is away everything waits, and the count of sent events with it."""
+    """While MLflow is away everything waits, the count of sent events with it."""
     tracker = _tracker(tmp_path)
     run = tracker.open_trial({}, None, "t", _trial_tags("i"), {})
 
@@ -80,8 +82,8 @@ def test_what_could_not_be_sent_is_sent_later(
     assert found.info.status == "FINISHED"
 
 
-def test_what_has_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that runs already is not told to: that would be a call for nothing."""
+def test_ended_run_is_set_running_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has ended is set running again; one that is running costs no call."""
     tracker = _tracker(tmp_path)
     run = tracker.open_trial({}, None, "t", _trial_tags("i"), {})
     update = MlflowClient.update_run
@@ -106,8 +108,10 @@ def test_what_has_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (state(), calls) == ("RUNNING", ["RUNNING"])
 
 
-def test_flushes_take_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits is sent by the clock, later where the store is slow, but never too late."""
+def test_flushes_take_a_bounded_share_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flushes come more rarely if the store is slow, within a shortest and a longest pause."""
     tracker = _tracker(tmp_path)
     now, took = 1000.0, 0.02
     flushed: list[float] = []
@@ -130,8 +134,8 @@ def test_flushes_take_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.Mo
         assert gaps == {{0.02: 5, 0.2: 20, 3.0: 33}[took]}
 
 
-def test_a_later_run_of_the_experiment_finds_its_runs(tmp_path: Path) -> None:
-    """The parent by its recipe, trials by their identity, and how much they had sent."""
+def test_later_tracker_finds_the_runs_of_the_experiment(tmp_path: Path) -> None:
+    """The parent is found by its recipe, trials by identity, with the number of sent events."""
     first = _tracker(tmp_path)
     parent = first.open_sweep("recipe", {"a": "b"})
     trial = first.open_trial({}, parent, "t", _trial_tags("i"), {})
@@ -146,20 +150,20 @@ def test_a_later_run_of_the_experiment_finds_its_runs(tmp_path: Path) -> None:
     assert found.events_sent == 7
 
 
-def test_the_environments_store_is_respected(
+def test_configured_store_goes_before_the_environment_and_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the configured one, before the embedded one."""
+    """The URI is the configured one, else the environment's, else SQLite in the out folder."""
     assert default_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert default_uri(None, tmp_path) == "http://127.0.0.1:1"
     assert default_uri("sqlite:////x", tmp_path) == "sqlite:////x"
 
 
-def test_mlflows_telemetry_is_off_unless_asked_for(
+def test_telemetry_of_mlflow_is_off_unless_the_user_turns_it_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its users were not asked."""
+    """MLflow's telemetry is off by default, and stays as the user has set it."""
     for message, off in (("", True), ("false", False)):
         monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", message)
         if not message:
@@ -168,16 +172,16 @@ def test_mlflows_telemetry_is_off_unless_asked_for(
         assert MLFLOW_DISABLE_TELEMETRY.get() is off
 
 
-def test_a_store_that_does_not_answer_is_one_line() -> None:
-    """Without its password."""
+def test_store_that_does_not_answer_is_one_line_without_the_password() -> None:
+    """A store that does not answer is an error in one line, without its password."""
     with pytest.raises(UserError, match="does not answer") as error:
         open_client("http://user:secret@127.0.0.1:9")
     assert "secret" not in str(error.value).partition("does not answer")[0]
     assert "\n" not in str(error.value)
 
 
-def test_no_sweep_is_said(tmp_path: Path) -> None:
-    """With what to do about it."""
+def test_missing_sweep_or_experiment_is_an_error_with_advice(tmp_path: Path) -> None:
+    """A store without a sweep, or without the experiment, is an error that says what to do."""
     _tracker(tmp_path)
     with pytest.raises(UserError, match="darkmagic checklist run"):
         load_report(f"sqlite:///{tmp_path}/mlflow.db", None)
@@ -185,8 +189,8 @@ def test_no_sweep_is_said(tmp_path: Path) -> None:
         load_report(f"sqlite:///{tmp_path}/mlflow.db", "f")
 
 
-def test_the_command_for_mlflows_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short where it can be, quoted where it must be."""
+def test_ui_command_is_short_and_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command for MLflow's pages has a relative path if it can, and quotes if it must."""
     monkeypatch.chdir(tmp_path)
     assert ui_command(f"sqlite:///{tmp_path}/r/mlflow.db") == (
         "mlflow ui --backend-store-uri sqlite:///r/mlflow.db"

@@ -20,8 +20,8 @@ def _identity(*words: str) -> str:
      "seeds=3",
      "baseline=vanilla", "hydra.launcher.devices=cpu", "runtime.experiment=x"],
 )  # fmt: skip
-def test_where_and_beside_what_do_not_matter(word: str) -> None:
-    """They cannot change the result."""
+def test_identity_ignores_where_and_beside_what_a_trial_runs(word: str) -> None:
+    """Devices, folders and the number of seeds cannot change a result, nor its identity."""
     assert _identity(word) == _identity()
 
 
@@ -30,16 +30,16 @@ def test_where_and_beside_what_do_not_matter(word: str) -> None:
     ["seed=1", "epochs=3", "lr=0.2", "trick/mixup=on", "split_seed=1", "model.build.width=8",
      "tricks.lr_regime.cycles=3", "amp=off", "compile=true", "dataset.source.val_fraction=0.3"],
 )  # fmt: skip
-def test_what_changes_the_result_matters(word: str) -> None:
-    """Each gives another identity."""
+def test_identity_depends_on_what_can_change_the_result(word: str) -> None:
+    """A number, option or field that can change the result gives another identity."""
     assert _identity(word) != _identity()
 
 
-def test_the_order_of_keys_does_not_matter() -> None:
-    """Only what they say."""
+def test_identity_ignores_the_order_of_keys() -> None:
+    """The same values in another order have the same identity."""
     assert identity({"a": 1, "b": {"c": 2, "d": 3}}) == identity({"b": {"d": 3, "c": 2}, "a": 1})
 
 
-def test_folders_have_names_to_read() -> None:
-    """Trial, seed and the beginning of the identity."""
+def test_folder_name_has_trial_seed_and_identity() -> None:
+    """A trial's folder is named by the trial, its seed and the start of its identity."""
     assert trial_folder_name("mixup=on", 2, "0123456789abcdef") == "mixup=on-s2-01234567"

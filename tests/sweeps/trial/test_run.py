@@ -23,16 +23,16 @@ def resolved(*words: str) -> dict[str, Any]:
         return resolve(compose(hydra.config_loader, ["dataset=tiny", *words]))
 
 
-def test_a_conflict_is_found_before_upstream_weights_are_trained(tmp_path: Path) -> None:
-    """Nothing is written, and nothing trained for a recipe that is refused."""
+def test_conflict_is_found_before_upstream_weights_are_trained(tmp_path: Path) -> None:
+    """A recipe with a conflict trains no upstream weights and writes nothing."""
     config = resolved("trick/pretrain=pretrained", "+trick/weight_init=xavier")
     with pytest.raises(Conflict, match="weight_init conflicts with pretrain"):
         make_recipe(config, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_of_the_edited_network_do_not_conflict_with_its_size(tmp_path: Path) -> None:
-    """Upstream weights are trained at that size: only looked at, they are not there yet."""
+def test_upstream_weights_do_not_conflict_with_another_size(tmp_path: Path) -> None:
+    """Upstream weights are trained at the edited size; published ones conflict with it."""
     with pytest.raises(TrialSkipped, match="not trained yet"):
         make_recipe(resolved("trick/pretrain=pretrained", "+trick/model_size=x2"))
     file = resolved(
@@ -42,8 +42,8 @@ def test_weights_of_the_edited_network_do_not_conflict_with_its_size(tmp_path: P
         make_recipe(file)
 
 
-def test_upstream_training_transfers_nothing() -> None:
-    """It starts from nothing; the trial itself has both tricks."""
+def test_upstream_training_has_no_pretraining_tricks() -> None:
+    """Upstream training starts from nothing; the trial itself has both tricks."""
     config = resolved("trick/pretrain=pretrained", "+trick/transfer=lower_lr")
     tricks = upstream_config(config)["tricks"]
     assert not {"pretrain", "transfer"} & tricks.keys()
@@ -52,8 +52,8 @@ def test_upstream_training_transfers_nothing() -> None:
     assert type(recipe.tricks["mixup"]) is Trick
 
 
-def test_outcomes_are_read_without_torch() -> None:
-    """The orchestrator never imports it: three seconds between the first trials and the next."""
+def test_outcome_is_unpickled_without_torch() -> None:
+    """The orchestrator reads an outcome without importing torch, which takes three seconds."""
     outcome = cloudpickle.dumps(Result("finished").as_dict())
     code = "import pickle, sys; pickle.load(sys.stdin.buffer); print('torch' in sys.modules)"
     words = [sys.executable, "-c", code]

@@ -18,7 +18,7 @@ from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.trainers.outputs.json_file import write_json
 
-__all__ = ["PACKING", "find_packing", "keep_packing", "leased"]
+__all__ = ["PACKING", "find_packing", "keep_packing", "lease_devices"]
 
 PACKING = "packing.json"
 WORKLOAD = ("dataset", "model", "batch_size", "amp", "channels_last", "compile")
@@ -26,7 +26,7 @@ WORKLOAD = ("dataset", "model", "batch_size", "amp", "channels_last", "compile")
 
 
 @contextlib.contextmanager
-def leased(
+def lease_devices(
     devices: Any,
     trials_per_device: Any,
     configs: Sequence[DictConfig],
@@ -34,7 +34,7 @@ def leased(
     *,
     threads: int | None = None,
 ) -> Iterator[list[Lease]]:
-    """Give leases for the jobs `configs`; `note` gets a line of what was chosen for a GPU.
+    """Yield leases for the jobs `configs`; `note` receives a line on what was chosen for a GPU.
 
     `threads` of each job are its share of the cores if None.
 

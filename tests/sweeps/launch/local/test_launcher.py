@@ -20,8 +20,8 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
 
 
-def test_hydra_finds_the_plugins() -> None:
-    """By its own scan."""
+def test_plugins_are_found_by_the_scan_of_hydra() -> None:
+    """Hydra's scan finds the launcher and the sweeper."""
     found = Plugins.instance().discover(Launcher) + Plugins.instance().discover(Sweeper)
     assert {"LocalLauncher", "ChecklistSweeper"} <= {plugin.__name__ for plugin in found}
 
@@ -51,8 +51,8 @@ def _environment() -> tuple[str, int]:
     return os.environ["CUDA_VISIBLE_DEVICES"], torch.get_num_threads()
 
 
-def test_results_come_in_the_order_of_the_calls() -> None:
-    """Whatever the order in which they end, and the dead among them."""
+def test_results_are_in_the_order_of_the_calls() -> None:
+    """Results are in the order of the calls, those of killed and failed children among them."""
     calls = [Call(_answer, (1,)), Call(_die, ("kill",)), Call(_die, ("exit",)), Call(_answer, (2,))]
     calls.append(Call(_die, ("error",)))
     started: list[int] = []
@@ -68,8 +68,8 @@ def test_results_come_in_the_order_of_the_calls() -> None:
     assert set(ended) == {0, 1, 2, 3, 4}
 
 
-def test_a_child_sees_its_device_and_has_its_threads() -> None:
-    """None for a CPU's."""
+def test_child_on_a_cpu_sees_no_gpu_and_has_its_threads() -> None:
+    """A child with a CPU's lease sees no GPU and has the threads of its lease."""
     (lease,) = make_leases("cpu", 1)
     job = fork_server.start(_environment, env=lease.env, threads=lease.threads)
     visible, threads = job.result()
@@ -78,8 +78,8 @@ def test_a_child_sees_its_device_and_has_its_threads() -> None:
     assert threads == len(os.sched_getaffinity(0))
 
 
-def test_one_trial_a_core_on_a_cpu() -> None:
-    """By default, each with one thread."""
+def test_default_on_a_cpu_is_one_trial_a_core() -> None:
+    """By default a CPU runs one trial a core, each with one thread."""
     cores = len(os.sched_getaffinity(0))
     leases = make_leases("cpu", None)
     assert len(leases) == cores
@@ -87,8 +87,8 @@ def test_one_trial_a_core_on_a_cpu() -> None:
 
 
 @pytest.mark.parametrize("devices", [[99], ["gpu"], [0, 99]])
-def test_devices_that_are_not_there_are_named(devices: list[Any]) -> None:
-    """With those that are."""
+def test_absent_devices_are_refused_with_those_there_are(devices: list[Any]) -> None:
+    """A device that is absent is an error that names the GPUs of the machine."""
     with pytest.raises(UserError, match="the GPUs here are"):
         make_leases(devices, None)
 
@@ -97,8 +97,8 @@ class _Interrupt(BaseException):
     """Stands for Ctrl-C."""
 
 
-def test_an_interruption_ends_the_children(tmp_path: Path) -> None:
-    """Before it goes on."""
+def test_interrupted_pool_ends_its_children(tmp_path: Path) -> None:
+    """An interruption ends the running children before it is raised."""
     pids = tmp_path / "pids"
     pids.mkdir()
 

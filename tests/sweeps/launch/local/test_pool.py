@@ -13,10 +13,10 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.devices import Lease, make_leases
-from darkmagic.sweeps.launch.local.launcher import _blame
+from darkmagic.sweeps.launch.local.launcher import _retry_reason
 from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
-from darkmagic.sweeps.orchestrate.progress import SilentView
-from darkmagic.sweeps.trial.task import RETRY_REASON
+from darkmagic.sweeps.launch.progress import SilentProgress
+from darkmagic.sweeps.trial.retry import RETRY_REASON
 from sweeping import TINY, own_config
 
 
@@ -34,8 +34,8 @@ def _if_crowded(ended: Ended) -> str | None:
     return "out of memory" if ended.value is None else None
 
 
-def test_what_neighbours_spoilt_is_made_again_alone(tmp_path: Path) -> None:
-    """When the others are done, on all of its device; its end is told once."""
+def test_call_that_failed_beside_others_is_retried_alone(tmp_path: Path) -> None:
+    """A call with a retry reason is made again after all others, alone, and ends once."""
     calls = [Call(_crowded, (str(tmp_path), str(i))) for i in range(3)]
     starts: list[int] = []
     ends: list[int] = []
@@ -44,7 +44,7 @@ def test_what_neighbours_spoilt_is_made_again_alone(tmp_path: Path) -> None:
         make_leases("cpu", 2),
         on_start=starts.append,
         on_end=lambda index, _: ends.append(index),
-        blame=_if_crowded,
+        retry_reason=_if_crowded,
     )
     assert starts == [0, 1, 2]
     assert sorted(ends) == [0, 1, 2]
@@ -52,15 +52,15 @@ def test_what_neighbours_spoilt_is_made_again_alone(tmp_path: Path) -> None:
         assert str(result.value).startswith("0 out of memory beside up to 1 others, which cost ")
 
 
-def test_each_device_has_its_own_neighbours(tmp_path: Path) -> None:
-    """A trial that has a device to itself has nobody to blame."""
+def test_call_alone_on_its_device_is_not_retried(tmp_path: Path) -> None:
+    """A call that has its device to itself is not made again."""
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
     calls = [Call(_crowded, (str(folder), "x")) for folder in folders]
     leases = [Lease("", 1), Lease("cpu", 1)]
     results = run_calls(
-        calls, leases, on_start=lambda _: None, on_end=lambda *_: None, blame=_if_crowded
+        calls, leases, on_start=lambda _: None, on_end=lambda *_: None, retry_reason=_if_crowded
     )
     assert [result.value for result in results] == [None, None]
 
@@ -79,30 +79,30 @@ def test_each_device_has_its_own_neighbours(tmp_path: Path) -> None:
         ("finished", "CUDA error", None),
     ],
 )
-def test_only_shared_things_are_blamed_on_neighbours(
+def test_only_memory_and_gpu_faults_are_retry_reasons(
     status: str, reason: str, blamed: str | None
 ) -> None:
-    """Memory, and a GPU's faults; what a trial does wrong by itself is its own."""
+    """A trial is retried for want of memory or a GPU's fault, not for an error of its own."""
     job = JobReturn(status=JobStatus.COMPLETED)
     job.return_value = {"status": status, "reason": reason}
-    assert _blame(Ended(job, None, 0)) == blamed
-    assert _blame(Ended(None, "the process was ended by SIGKILL", -9)) is None
+    assert _retry_reason(Ended(job, None, 0)) == blamed
+    assert _retry_reason(Ended(None, "the process was ended by SIGKILL", -9)) is None
 
 
-def test_a_trial_that_was_trained_again_says_so(tmp_path: Path) -> None:
-    """In its result and in its events; its neighbour keeps its own."""
-    words = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
-    words += ["max_steps=2", "hydra.launcher.trials_per_device=2", "trick/label_smoothing=0.0"]
+def test_retried_trial_has_the_reason_in_result_and_events(tmp_path: Path) -> None:
+    """A retried trial has the reason in its result and its events; its neighbour has none."""
+    overrides = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    overrides += ["max_steps=2", "hydra.launcher.trials_per_device=2", "trick/label_smoothing=0.0"]
     conf = own_config(tmp_path)
     (conf / "trick" / "misbehave" / "memory.yaml").write_text(
         "# @package tricks.misbehave\n_target_: own_tricks.Misbehave\nhow: memory\n"
     )
-    words.append("+trick/misbehave=off,memory")
-    entries = api.train(words, SilentView(), [conf], multirun=True)
-    assert [entry.status for entry in entries] == ["finished", "finished"]
-    assert entries[0].reason == ""
-    assert "trained again, alone: out of memory beside up to 1 others" in entries[1].reason
-    lines = (entries[1].directory / "events.jsonl").read_text().splitlines()
+    overrides.append("+trick/misbehave=off,memory")
+    states = api.train(overrides, SilentProgress(), [conf], multirun=True)
+    assert [state.status for state in states] == ["finished", "finished"]
+    assert states[0].reason == ""
+    assert "trained again, alone: out of memory beside up to 1 others" in states[1].reason
+    lines = (states[1].directory / "events.jsonl").read_text().splitlines()
     starts = [event for event in map(json.loads, lines) if event["type"] == "start"]
     assert [bool(event["retried"]) for event in starts] == [False, True]
-    assert torch.__version__ == entries[1].result["torch"]
+    assert torch.__version__ == states[1].result["torch"]

@@ -27,7 +27,12 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     is_worth,
     pays,
 )
-from darkmagic.sweeps.launch.local.sharing.leases import PACKING, find_packing, keep_packing, leased
+from darkmagic.sweeps.launch.local.sharing.leases import (
+    PACKING,
+    find_packing,
+    keep_packing,
+    lease_devices,
+)
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from sweeping import run
@@ -138,7 +143,7 @@ def test_what_was_too_short_is_not_kept(tmp_path: Path) -> None:
 def test_on_a_cpu_auto_is_one_trial_a_core() -> None:
     """Without a calibration."""
     notes: list[str] = []
-    with leased("cpu", "auto", [], notes.append) as leases:
+    with lease_devices("cpu", "auto", [], notes.append) as leases:
         assert leases == make_leases("cpu", None)
     assert notes == []
 

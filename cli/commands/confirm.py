@@ -30,21 +30,25 @@ def confirm(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Fresh seeds for both recipes.")] = 5,
 ) -> None:
-    """Train the winners together with fresh seeds, and look at the test set, once.
+    """Train the winners together with fresh seeds, and evaluate on the test set, once.
 
-    Give the overrides of the sweep. Says too whether the winners' gains add up.
+    Give the overrides of the sweep. Tells too whether the winners' gains add up.
     """
     with cli_errors():
         from rich.text import Text
 
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.progress import make_view
-        from darkmagic.sweeps.commands.confirm import confirm_winners
+        from darkmagic.cli.views.progress import make_progress
+        from darkmagic.sweeps.api import confirm_winners
 
-        words = all_overrides(overrides, name, out)
-        again = shlex.join(["darkmagic", *sys.argv[1:]])
-        with interruptible(again), make_view(make_console(stderr=True)) as view:
-            confirmed = confirm_winners(words, view, config_dir or (), take=take or (), seeds=seeds)
+        every = all_overrides(overrides, name, out)
+        with (
+            interruptible(shlex.join(["darkmagic", *sys.argv[1:]])),
+            make_progress(make_console(stderr=True)) as progress,
+        ):
+            confirmed = confirm_winners(
+                every, progress, config_dir or (), take=take or (), seeds=seeds
+            )
         console = make_console()
         if confirmed is None:
             console.print("No trial of this sweep is better than the baseline: nothing to confirm.")
@@ -59,15 +63,15 @@ def confirm(
 def _table(found: Confirmation) -> Table:
     from rich.text import Text
 
-    from darkmagic.cli.blocks import plain_table
+    from darkmagic.cli.views.blocks import plain_table
 
     table = plain_table()
     table.add_column("recipe", overflow="fold")
     table.add_column("test %", justify="right")
     table.add_column("every run, %", overflow="fold")
     recipe = " ".join(f"{trick}={option}" for trick, option in found.combination.items())
-    for label, runs in (("baseline", found.baseline), (recipe, found.combined)):
+    for name, runs in (("baseline", found.baseline), (recipe, found.combined)):
         mean = f"{sum(runs.values()) / len(runs):.2f}" if runs else ""
         every = " ".join(f"{accuracy:.2f}" for accuracy in runs.values())
-        table.add_row(Text(label), mean, every)
+        table.add_row(Text(name), mean, every)
     return table

@@ -24,13 +24,13 @@ def power(
 ) -> None:
     """Show the smallest effect that each number of seeds finds, and what is left to decide.
 
-    Where the experiment has run, its own spread is used, and for each undecided trial it says
-    how many seeds would settle it.
+    If the experiment has run, its own spread is used, and each undecided trial is shown with the
+    number of seeds that would settle it.
     """
     with cli_errors():
         from darkmagic.checklist.errors import UserError
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.power_view import power_view, settle_view
+        from darkmagic.cli.views.power import power_view, undecided_view
         from darkmagic.sweeps import api
 
         if any(value <= 0 for value in spread or ()):
@@ -39,4 +39,4 @@ def power(
         console = make_console()
         console.print(power_view(known.trials, spread, known.report))
         if known.report is not None:
-            console.print(settle_view(known.report))
+            console.print(undecided_view(known.report))

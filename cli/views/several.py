@@ -1,4 +1,4 @@
-"""The tables of several experiments: two compared, or many summarised."""
+"""Tables of several experiments: two compared, or many summarised."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from darkmagic.checklist.compare.contrast import contrast
 from darkmagic.checklist.compare.summary import summarise
 from darkmagic.checklist.report.formatting import interval, p_value, points
 from darkmagic.checklist.stats.alpha_spending import ALPHA
-from darkmagic.cli.blocks import note, plain_table
+from darkmagic.cli.views.blocks import note, plain_table
 
 __all__ = ["compared_view", "summary_view"]
 
-FEW_RUNS = 3
+MIN_RUNS = 3
+"""With fewer runs or experiments a bootstrap interval is too narrow."""
 
 
 def _table(*heads: str) -> Table:
     table = plain_table()
-    for place, head in enumerate(heads):
-        table.add_column(head, justify="right" if place else "left", overflow="fold")
+    for index, head in enumerate(heads):
+        table.add_column(head, justify="right" if index else "left", overflow="fold")
     return table
 
 
@@ -31,8 +32,8 @@ def compared_view(one: str, first: Comparison, other: str, second: Comparison) -
     """Return every trial's effect in two experiments, and their difference."""
     table = _table("trial", one, other, "change", "95 % interval", "adj. p")
     for row in contrast(first, second):
-        sure = row.p_value is not None and row.p_value < ALPHA
-        change = Text(points(row.change), style="bold" if sure else "")
+        significant = row.p_value is not None and row.p_value < ALPHA
+        change = Text(points(row.change), style="bold" if significant else "")
         table.add_row(
             Text(row.name),
             Text(points(row.first)),
@@ -71,7 +72,7 @@ def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
         )
     ]
     runs = min((len(c.baseline.accuracies) for c in comparisons.values()), default=0)
-    if runs < FEW_RUNS or len(comparisons) < FEW_RUNS:
+    if runs < MIN_RUNS or len(comparisons) < MIN_RUNS:
         notes.append(
             "A bootstrap of so few runs is too narrow: with 3 runs of one experiment its 95 % "
             "interval covers 79 %. Each experiment's own report has exact intervals."

@@ -17,7 +17,8 @@ __all__ = ["train"]
 def train(
     overrides: Overrides = None,
     multirun: Annotated[
-        bool, typer.Option("--multirun", "-m", help="Try every combination of a,b,c in a word.")
+        bool,
+        typer.Option("--multirun", "-m", help="Train every combination of values a,b,c."),
     ] = False,
     name: Name = None,
     out: Out = None,
@@ -27,13 +28,13 @@ def train(
     with cli_errors(), interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
         from darkmagic.checklist.records import Status
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.progress import make_view
-        from darkmagic.cli.table import results_table
+        from darkmagic.cli.views.progress import make_progress
+        from darkmagic.cli.views.tables import results_table
         from darkmagic.sweeps import api
 
-        words = all_overrides(overrides, name, out)
-        with make_view(make_console(stderr=True)) as view:
-            states = api.train(words, view, config_dir or (), multirun=multirun)
+        every = all_overrides(overrides, name, out)
+        with make_progress(make_console(stderr=True)) as progress:
+            states = api.train(every, progress, config_dir or (), multirun=multirun)
         rows = [(state.run_name, state.record(), str(state.directory)) for state in states]
         make_console().print(results_table(rows), soft_wrap=True)
         if any(record.status is Status.FAILED for _, record, _ in rows):

@@ -1,4 +1,4 @@
-"""What the views are put together from: plain tables, dim notes, commands to run next."""
+"""Parts that the views share: plain tables, dim notes, commands to run next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plain_table(title: str | None = None, *, edge: bool = True) -> Table:
 
 
 def note(text: str) -> RenderableType:
-    """Return a note to what stands above it."""
+    """Return a dim, indented note on what is above it."""
     return Padding(Text(text, style="dim"), INDENT)
 
 

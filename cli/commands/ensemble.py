@@ -42,20 +42,18 @@ def ensemble(
 
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.cli.console import make_console
-        from darkmagic.sweeps.commands import ensemble as ensembling
+        from darkmagic.sweeps import api
 
-        if of not in list(ensembling.EnsembleKind):
-            raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(ensembling.EnsembleKind)))
+        if of not in list(api.EnsembleKind):
+            raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(api.EnsembleKind)))
         if split not in ("val", "test"):
             raise UserError(f"no split {split!r}; choose val or test")
-        folder = ensembling.trained_experiment(out.absolute(), experiment)
-        members = ensembling.choose_members(
-            folder, of=ensembling.EnsembleKind(of), trial=trial, count=count
-        )
+        folder = api.find_experiment(out.absolute(), experiment)
+        members = api.choose_members(folder, of=api.EnsembleKind(of), trial=trial, count=count)
         console = make_console()
         with make_console(stderr=True).status("predicting"):
-            place = int(devices) if devices.isdigit() else devices
-            found = ensembling.ensemble(members, split, place)
+            device = int(devices) if devices.isdigit() else devices
+            found = api.ensemble(members, split, device)
         labels = [f"{member.trial} seed {member.seed}" for member in members]
         figures = [
             (quality.accuracy, quality.cross_entropy, quality.calibration_error)
@@ -70,7 +68,7 @@ def ensemble(
 def _table(labels: Sequence[str], figures: Sequence[tuple[float, float, float]]) -> Table:
     from rich.text import Text
 
-    from darkmagic.cli.blocks import plain_table
+    from darkmagic.cli.views.blocks import plain_table
 
     table = plain_table(edge=False)
     table.add_column("run", overflow="fold")
@@ -83,12 +81,12 @@ def _table(labels: Sequence[str], figures: Sequence[tuple[float, float, float]])
 
 
 def _gain(accuracies: Sequence[float], split: str) -> str:
-    """Say what the last of `accuracies`, of all together, is worth beside the others."""
+    """Return the gain of the last of `accuracies`, of all together, over the others."""
     *members, together = accuracies
     mean = sum(members) / len(members)
-    words = "validation" if split == "val" else "test"
+    name = "validation" if split == "val" else "test"
     return (
         f"{len(members)} runs together: {100 * (together - mean):+.2f} points on their mean and "
-        f"{100 * (together - max(members)):+.2f} on the best of them, on the {words} set, for "
+        f"{100 * (together - max(members)):+.2f} on the best of them, on the {name} set, for "
         f"{len(members)} times the work of a prediction."
     )

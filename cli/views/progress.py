@@ -1,4 +1,4 @@
-"""How a running sweep looks: live bars on a terminal, plain lines elsewhere."""
+"""Progress of a running sweep: live bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rich.text import Text
 
 from darkmagic.checklist.records import Status
 
-__all__ = ["LiveView", "PlainView", "make_view"]
+__all__ = ["LiveProgress", "PlainProgress", "make_progress"]
 
 MARKS = {
     Status.FINISHED: ("+", "green"),
@@ -32,13 +32,13 @@ MARKS = {
 }
 
 
-def make_view(console: Console) -> LiveView | PlainView:
-    """Return the view that suits `console`."""
-    return LiveView(console) if console.is_terminal else PlainView(console)
+def make_progress(console: Console) -> LiveProgress | PlainProgress:
+    """Return the progress that suits `console`."""
+    return LiveProgress(console) if console.is_terminal else PlainProgress(console)
 
 
-class _View:
-    """What both views keep: names, the last epoch of each trial, and the start of each."""
+class _SweepProgress:
+    """State that both share: names, the last epoch of each trial, and the start of each."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -73,7 +73,7 @@ class _View:
         self._console.print(Text(message))
 
     def closed(self) -> None:
-        """Nothing to put away."""
+        """Do nothing: plain lines need no end."""
 
     def _name(self, index: int) -> str:
         name, seed = self._trials[index]
@@ -92,7 +92,7 @@ class _View:
         return text
 
 
-class PlainView(_View):
+class PlainProgress(_SweepProgress):
     """A line at each start and end, and one each quarter of a trial's epochs."""
 
     def status(self, index: int, status: Status, reason: str) -> None:
@@ -120,8 +120,8 @@ class PlainView(_View):
             )
 
 
-class LiveView(_View):
-    """Bars of the sweep and of each running trial; a line above them for each that ended."""
+class LiveProgress(_SweepProgress):
+    """Bars of the sweep and of each running trial, and a line above them for each that ended."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

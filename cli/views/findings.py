@@ -1,4 +1,4 @@
-"""How the findings of the checks look: a line each, its advice below, a curve for the rates."""
+"""Table of the checks' findings: a line each, its advice below, a curve for the rates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from darkmagic.sweeps.commands.preflight import Finding, Level
+from darkmagic.sweeps.api import Finding, Level
 
 __all__ = ["findings_table", "sparkline", "summary"]
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.STOP: "bold red"}
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 CURVE_WIDTH = 48
-CUT_OFF = 1.3  # of the first value
-LAYERS = 5
+MAX_OVER_FIRST = 1.3  # values above this times the first one are cut off
+MAX_LAYERS = 5
 
 
 def findings_table(findings: Sequence[Finding], console: Console) -> RenderableType:
@@ -39,10 +39,10 @@ def findings_table(findings: Sequence[Finding], console: Console) -> RenderableT
 
 
 def summary(findings: Sequence[Finding], seconds: float) -> Text:
-    """Return how many findings say what, and how long the checks took."""
+    """Return the number of findings of each level, and how long the checks took."""
     counts = [(level, sum(f.level is level for f in findings)) for level in (*Level,)]
-    told = ", ".join(f"{count} {level}" for level, count in counts if count)
-    return Text(f"preflight: {told}, in {seconds:.0f} s")
+    parts = ", ".join(f"{count} {level}" for level, count in counts if count)
+    return Text(f"preflight: {parts}, in {seconds:.0f} s")
 
 
 def sparkline(values: Sequence[float | None], *, unicode: bool = True) -> str:
@@ -52,11 +52,11 @@ def sparkline(values: Sequence[float | None], *, unicode: bool = True) -> str:
     """
     bars = BARS if unicode else PLAIN_BARS
     count = min(len(values), CURVE_WIDTH)
-    chosen = [values[place * len(values) // count] for place in range(count)]
+    chosen = [values[index * len(values) // count] for index in range(count)]
     finite = [value for value in chosen if value is not None]
     if not finite:
         return bars[-1] * count
-    low, top = min(finite), min(max(finite), max(CUT_OFF * finite[0], min(finite)))
+    low, top = min(finite), min(max(finite), max(MAX_OVER_FIRST * finite[0], min(finite)))
     heights = [1.0 if v is None or v >= top else (v - low) / max(top - low, 1e-12) for v in chosen]
     return "".join(bars[round(height * (len(bars) - 1))] for height in heights)
 
@@ -72,12 +72,12 @@ def _details(finding: Finding, *, unicode: bool) -> list[str]:
 
 
 def _layer_lines(figures: Mapping[str, Any]) -> list[str]:
-    shown = figures["layers"][:LAYERS]
-    width = max(len(layer[0]) for layer in shown)
+    layers = figures["layers"][:MAX_LAYERS]
+    width = max(len(layer[0]) for layer in layers)
     lines = []
-    for name, _, parameters, flops, separable in shown:
+    for name, _, parameters, flops, separable in layers:
         saving = f" ({separable:,} separable)" if separable is not None else ""
         share = flops / max(1, figures["flops"])
         lines.append(f"{name:<{width}} {parameters:,} params{saving}, {share:.0%} FLOPs")
-    more = len(figures["layers"]) - len(shown)
+    more = len(figures["layers"]) - len(layers)
     return [*lines, f"and {more} more"] if more > 0 else lines

@@ -18,11 +18,11 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import points
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
-from darkmagic.cli.blocks import next_steps, note, plain_table
+from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
-__all__ = ["power_view", "settle_view"]
+__all__ = ["power_view", "undecided_view"]
 
-USUAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
+TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
 
 
 def power_view(
@@ -30,7 +30,7 @@ def power_view(
 ) -> RenderableType:
     """Return the smallest effect found four times in five, by number of runs and spread."""
     own = report.comparison.effects.spread if report else None
-    chosen = list(spreads or ([own] if own else USUAL_SPREADS))
+    chosen = list(spreads or ([own] if own else TYPICAL_SPREADS))
     table = plain_table()
     for head in ("seeds", "baseline", "runs"):
         table.add_column(head, justify="right")
@@ -63,8 +63,8 @@ def _cell(setting: Setting, spread: float) -> str:
     return f"{found:.2f} (±{width:.2f})"
 
 
-def settle_view(report: Report) -> RenderableType:
-    """Return, for each undecided trial, how many seeds would settle it."""
+def undecided_view(report: Report) -> RenderableType:
+    """Return the number of seeds that would settle each undecided trial."""
     comparison = report.comparison
     rows = comparison.having(Verdict.UNDECIDED)
     if not rows:

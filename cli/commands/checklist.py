@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkmagic.cli.confirm import confirm
+from darkmagic.cli.commands.confirm import confirm
+from darkmagic.cli.commands.power import power
+from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
-from darkmagic.cli.power import power
-from darkmagic.cli.preflight import stop_before_training
 from darkmagic.cli.read_only import read_only
+
+if TYPE_CHECKING:
+    from darkmagic.sweeps.api import PlannedSweep
 
 __all__ = ["app"]
 
@@ -27,7 +28,7 @@ def list_checklists(config_dir: ConfigDirs = None) -> None:
     """Show the checklists: their tricks and options."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.table import checklist_table
+        from darkmagic.cli.views.tables import checklist_table
         from darkmagic.sweeps.api import checklists
 
         for checklist in checklists(config_dir or ()):
@@ -39,23 +40,22 @@ def plan(
     overrides: Overrides = None,
     config_dir: ConfigDirs = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Measure a few steps and say how long it takes.")
+        bool, typer.Option("--estimate", help="Measure a few steps and estimate the time.")
     ] = False,
 ) -> None:
     """Show the trials that `run` would train, and what each changes."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.table import plan_table
+        from darkmagic.cli.views.tables import plan_table
         from darkmagic.sweeps import api
 
-        words = list(overrides or [])
-        planned = api.plan(words, config_dir or ())
-        seconds = api.estimate(words, config_dir or ()) if estimate else None
-        made = planned.plan
+        planned = api.plan(overrides or (), config_dir or (), will_train=estimate)
+        seconds = api.estimate(planned) if estimate else None
+        checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
-        console.print(plan_table(made.checklist, made.trials, seconds))
+        console.print(plan_table(checklist, trials, seconds))
         if seconds is not None:
-            total = sum(seconds) * len(made.trials) / len(seconds)
+            total = sum(seconds) * len(trials) / len(seconds)
             console.print(
                 f"about {total / 60:.1f} minutes of training on one device, validation and "
                 "start-up apart"
@@ -80,40 +80,38 @@ def run(
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
-    Goes on with an experiment of the same name: what is trained is not trained again. Exits
-    with 1 when a trial failed, and with 2 when a check before training says stop.
+    Extends an experiment of the same name: what is trained is not trained again. Exits with 1
+    when a trial failed, and with 2 when a check before training says stop.
     """
     with cli_errors():
         from darkmagic.sweeps import api
 
-        words = all_overrides(overrides, name, out)
-        again = shlex.join(["darkmagic", *sys.argv[1:]])
-        with interruptible(again):
+        config_dirs = config_dir or ()
+        every = all_overrides(overrides, name, out)
+        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+            planned = api.plan(every, config_dirs, will_train=True)
             if dry_run:
-                api.plan(words, config_dir or ())  # what the user wrote is checked as it is
-                with api.dry_run_overrides(words) as dry_words:
-                    failed = _run(dry_words, config_dir or (), dry_run=True)
+                with api.dry_run_overrides(every) as dry:
+                    failed = _run(api.plan(dry, config_dirs), dry_run=True)
             else:
                 if not skip_preflight:
-                    stop_before_training(words, config_dir or ())
-                failed = _run(words, config_dir or (), dry_run=False)
+                    stop_before_training(planned, every)
+                failed = _run(planned, dry_run=False)
         if failed:
             raise typer.Exit(1)
 
 
-def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> bool:
-    """Run, show the table and what to do next; return whether a trial failed."""
+def _run(planned: PlannedSweep, *, dry_run: bool) -> bool:
+    """Train, show the table and the next steps; return whether a trial failed."""
     from darkmagic.checklist.records import Status
-    from darkmagic.cli.comparison import comparison_view
     from darkmagic.cli.console import make_console
-    from darkmagic.cli.progress import make_view
+    from darkmagic.cli.views.comparison import comparison_view
+    from darkmagic.cli.views.progress import make_progress
     from darkmagic.sweeps import api
-    from darkmagic.sweeps.orchestrate.finish import finish
-    from darkmagic.sweeps.orchestrate.report import ui_command
 
-    with make_view(make_console(stderr=True)) as view:
-        outcome = api.run_checklist(words, view, config_dirs)
-    report, paths = finish(outcome)
+    with make_progress(make_console(stderr=True)) as progress:
+        outcome = api.sweep(planned, progress)
+    report, paths = api.finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     console = make_console()
     console.print(comparison_view(report, console.width, alone=dry_run))
@@ -126,7 +124,7 @@ def _run(words: list[str], config_dirs: Sequence[Path], *, dry_run: bool) -> boo
     for path in paths:
         if path.suffix == ".html":
             console.print(f"report: {path}", soft_wrap=True)
-    console.print(f"all runs: {ui_command(outcome.uri)}", soft_wrap=True)
+    console.print(f"all runs: {api.ui_command(outcome.uri)}", soft_wrap=True)
     if any(record.status is Status.FAILED for record in outcome.records):
         console.print(f"logs of failed trials: {outcome.folder}/*/log.txt", soft_wrap=True)
     return any(record.status is Status.FAILED for record in outcome.records)

@@ -21,7 +21,7 @@ def tricks(
         from rich.text import Text
 
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.table import tricks_table
+        from darkmagic.cli.views.tables import tricks_table
         from darkmagic.sweeps.api import trick_cards
 
         cards = trick_cards(config_dir or (), name)

@@ -1,4 +1,4 @@
-"""The tables: of a comparison, of a plan, of a checklist, of the tricks."""
+"""Tables of a plan, of a checklist, of the tricks and of single trials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report.formatting import duration, percent
-from darkmagic.cli.blocks import plain_table
+from darkmagic.cli.views.blocks import plain_table
 
 __all__ = [
     "checklist_table",
@@ -47,7 +47,7 @@ def plan_table(
 
 
 def _runs(trials: Sequence[Trial]) -> str:
-    """Say how many runs there are, and of what."""
+    """Return the number of runs, in all and by trial."""
     counts = Counter(trial.name for trial in trials)
     parts = []
     if len(set(counts.values())) > 1:
@@ -69,11 +69,11 @@ def checklist_table(checklist: Checklist) -> RenderableType:
     table.add_column("options, baseline first")
     section = ""
     for trick in checklist.tricks:
-        shown = "" if trick.section == section else trick.section
+        head = "" if trick.section == section else trick.section
         section = trick.section
         options = Text(trick.options[0], style="bold")
         options.append("".join(f", {option}" for option in trick.options[1:]), style="not bold")
-        table.add_row(shown, trick.name, options)
+        table.add_row(head, trick.name, options)
     trials = sum(len(trick.options) - 1 for trick in checklist.tricks)
     return Group(table, Text(f"{len(checklist.tricks)} tricks: 1 baseline + {trials} trials"))
 
@@ -90,19 +90,19 @@ def tricks_table(tricks: Sequence[tuple[str, Sequence[str], str]]) -> Renderable
 
 
 def results_table(rows: Sequence[tuple[str, TrialRecord, str]]) -> RenderableType:
-    """Return label, outcome and directory of single trials."""
+    """Return name, outcome and directory of single trials."""
     table = plain_table()
     table.add_column("trial")
     table.add_column("val %", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("status")
     table.add_column("directory", overflow="fold")
-    for label, record, directory in rows:
+    for name, record, directory in rows:
         accuracy = None if record.accuracy is None else 100 * record.accuracy
         seconds = record.costs.wall_seconds
         status = record.status.replace("_", " ")
         table.add_row(
-            label,
+            name,
             percent(accuracy),
             "" if seconds is None else f"{seconds:.1f}",
             f"{status}: {record.reason}" if record.reason else status,

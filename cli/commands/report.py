@@ -57,9 +57,9 @@ def report(
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.report.content import Sort
         from darkmagic.checklist.report.write import FORMATS, write_report
-        from darkmagic.cli.comparison import comparison_view
         from darkmagic.cli.console import make_console
-        from darkmagic.sweeps.orchestrate.report import load_report
+        from darkmagic.cli.views.comparison import comparison_view
+        from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
 
         names = experiments or []
@@ -102,7 +102,7 @@ def _watch(
     from rich.live import Live
     from rich.text import Text
 
-    from darkmagic.cli.comparison import comparison_view
+    from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.sweeps.orchestrate.report import load_report
 
     with (
@@ -119,7 +119,7 @@ def _watch(
 
 
 def _several(console: Console, uri: str, names: list[str], *, compare: bool) -> None:
-    from darkmagic.cli.several import compared_view, summary_view
+    from darkmagic.cli.views.several import compared_view, summary_view
     from darkmagic.sweeps.orchestrate.report import load_report
 
     comparisons = [load_report(uri, name).comparison for name in names]

@@ -1,4 +1,4 @@
-"""The table of a comparison: fits 80 columns, uses 160."""
+"""Table of a comparison: fits 80 columns, uses 160."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import interval, p_value, percent, points, ratio, values
 from darkmagic.checklist.report.notes import endings
 from darkmagic.checklist.report.scale import reach_of
-from darkmagic.cli.blocks import next_steps, note, plain_table
+from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]
 
-MEDIUM, WIDE = 116, 156
+INTERVALS_WIDTH, COSTS_WIDTH = 116, 156
 """Widths from which intervals are written out, and from which all costs are shown."""
 
 STYLES = {
@@ -28,10 +28,10 @@ STYLES = {
     Verdict.UNSTABLE: "yellow",
     Verdict.BASELINE: "bold",
 }
-MARKED = "* no other row has both a higher accuracy and less time a step."
-BAR = 9
-LONGEST_NAME = 40
-"""Of a trial; longer ones are folded."""
+PARETO_NOTE = "* no other row has both a higher accuracy and less time a step."
+BAR_WIDTH = 9
+MAX_NAME_WIDTH = 40
+"""Longer names of trials are folded."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def comparison_view(
     for column in columns:
         fixed = column.head not in ("verdict", "every run, %")
         if column.head == "trial":
-            fixed = longest <= LONGEST_NAME
+            fixed = longest <= MAX_NAME_WIDTH
         justify: JustifyMethod = "right" if column.right else "left"
         table.add_column(column.head, justify=justify, no_wrap=fixed, overflow="fold")
     section = ""
@@ -64,7 +64,7 @@ def comparison_view(
             table.add_section()
             table.add_row(Text(section, style="bold"))
         table.add_row(*(column.cell(row) for column in columns))
-    marked = width >= MEDIUM and any(row.on_pareto_front for row in report.rows)
+    marked = width >= INTERVALS_WIDTH and any(row.on_pareto_front for row in report.rows)
     below = map(note, endings(report.comparison)) if alone else _below(report, marked=marked)
     return Group(table, *below)
 
@@ -72,12 +72,12 @@ def comparison_view(
 def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:
     has_intervals = any(row.interval for row in report.rows)
     reach = reach_of(report.rows)
-    yield _Column("trial", lambda row: _name(row, mark=width >= MEDIUM), right=False)
+    yield _Column("trial", lambda row: _name(row, mark=width >= INTERVALS_WIDTH), right=False)
     yield _Column("val %", lambda row: Text(percent(row.accuracy)))
     yield _Column("diff", lambda row: Text(points(row.difference)))
     if has_intervals:
         yield _Column("around 0", lambda row: _bar(row, reach), right=False)
-    if has_intervals and width >= MEDIUM:
+    if has_intervals and width >= INTERVALS_WIDTH:
         yield _Column("95 % interval", lambda row: Text(interval(row.interval)))
         yield _Column("adj. p", lambda row: Text(p_value(row.p_value)))
     if every_run:
@@ -87,13 +87,13 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
     yield _Column(
         "verdict", lambda row: Text(row.verdict_text, STYLES.get(row.verdict, "")), right=False
     )
-    if width >= WIDE:
+    if width >= COSTS_WIDTH:
         yield _Column("published", lambda row: Text(_published(report, row)))
 
 
 def _costs(width: int, *, has_intervals: bool) -> Iterator[_Column]:
-    wide = width >= WIDE
-    if wide or width >= MEDIUM or not has_intervals:
+    wide = width >= COSTS_WIDTH
+    if wide or width >= INTERVALS_WIDTH or not has_intervals:
         yield _Column("time", lambda row: Text(ratio(row.ratios["time"], spread=wide)))
     if wide:
         yield _Column("total", lambda row: Text(ratio(row.ratios["wall"])))
@@ -118,20 +118,20 @@ def _bar(row: Row, reach: float) -> Text:
     """Return the interval drawn around zero: `--o--|`, with arrows where it is cut off."""
     if row.interval is None or row.difference is None:
         return Text()
-    half = BAR // 2
+    half = BAR_WIDTH // 2
 
-    def place(value: float) -> int:
+    def index(value: float) -> int:
         return half + round(max(-1.0, min(1.0, value / reach)) * half)
 
-    cells = [" "] * BAR
-    for cell in range(place(row.interval.low), place(row.interval.high) + 1):
+    cells = [" "] * BAR_WIDTH
+    for cell in range(index(row.interval.low), index(row.interval.high) + 1):
         cells[cell] = "-"
     if row.interval.low < -reach:
         cells[0] = "<"
     if row.interval.high > reach:
         cells[-1] = ">"
     cells[half] = "|"
-    cells[place(row.difference)] = "o"
+    cells[index(row.difference)] = "o"
     return Text("".join(cells).rstrip(), STYLES.get(row.verdict, ""))
 
 
@@ -141,5 +141,5 @@ def _below(report: Report, *, marked: bool) -> list[RenderableType]:
         parts += [Text(), Text(" ".join(report.advice.sentences))]
     if report.notes:
         parts.append(Text())
-    parts += map(note, [*report.notes, *([MARKED] if marked else [])])
+    parts += map(note, [*report.notes, *([PARETO_NOTE] if marked else [])])
     return [*parts, *next_steps(report.advice.steps)]

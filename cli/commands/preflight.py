@@ -1,16 +1,19 @@
-"""`darkmagic preflight`: the checks to make before a GPU is spent."""
+"""`darkmagic preflight`: checks of the baseline before a GPU is spent."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.options import ConfigDirs, Overrides
+
+if TYPE_CHECKING:
+    from darkmagic.sweeps.api import PlannedSweep
 
 __all__ = ["preflight", "stop_before_training"]
 
@@ -22,13 +25,14 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
     """
     with cli_errors():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.findings import findings_table, summary
+        from darkmagic.cli.views.findings import findings_table, summary
         from darkmagic.sweeps import api
-        from darkmagic.sweeps.commands.preflight import Level
+        from darkmagic.sweeps.api import Level
 
         started = time.monotonic()
         with make_console(stderr=True).status("checking"):
-            findings = api.preflight(list(overrides or []), config_dir or ())
+            planned = api.plan(overrides or (), config_dir or (), will_train=True)
+            findings = api.preflight(planned)
         console = make_console()
         console.print(findings_table(findings, console))
         console.print(summary(findings, time.monotonic() - started))
@@ -36,26 +40,29 @@ def preflight(overrides: Overrides = None, config_dir: ConfigDirs = None) -> Non
             raise typer.Exit(2)
 
 
-def stop_before_training(words: Sequence[str], config_dirs: Sequence[Path]) -> None:
-    """Make the checks of a sweep about to start; show what is not ok, and end on a stop."""
+def stop_before_training(planned: PlannedSweep, overrides: Sequence[str]) -> None:
+    """Make the checks of a sweep about to start; show what is not ok, and end on a stop.
+
+    `overrides`, from which the sweep was planned, are part of the command that shows all.
+    """
     from darkmagic.cli.console import make_console
-    from darkmagic.cli.findings import findings_table, summary
+    from darkmagic.cli.views.findings import findings_table, summary
     from darkmagic.sweeps import api
-    from darkmagic.sweeps.commands.preflight import Level
+    from darkmagic.sweeps.api import Level
 
     started = time.monotonic()
     console = make_console(stderr=True)
     with console.status("checking before training"):
-        findings = api.preflight(words, config_dirs, unless_trained=True)
+        findings = api.preflight(planned, unless_trained=True)
     if not findings:
         return
-    amiss = [finding for finding in findings if finding.level is not Level.OK]
-    if amiss:
-        console.print(findings_table(amiss, console))
+    problems = [finding for finding in findings if finding.level is not Level.OK]
+    if problems:
+        console.print(findings_table(problems, console))
     console.print(summary(findings, time.monotonic() - started))
     if any(finding.level is Level.STOP for finding in findings):
-        folders = [word for folder in config_dirs for word in ("-c", str(folder))]
-        again = shlex.join(["darkmagic", "preflight", *words, *folders])
-        console.print(f"nothing was trained. All findings: {again}", soft_wrap=True)
+        folders = [o for folder in planned.config_dirs for o in ("-c", str(folder))]
+        command = shlex.join(["darkmagic", "preflight", *overrides, *folders])
+        console.print(f"nothing was trained. All findings: {command}", soft_wrap=True)
         console.print("To train all the same: --skip-preflight")
         raise typer.Exit(2)

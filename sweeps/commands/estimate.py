@@ -1,0 +1,30 @@
+"""Estimate of the time that a plan takes: `darkmagic checklist plan --estimate`."""
+
+from __future__ import annotations
+
+from darkmagic.sweeps.commands.plan import PlannedSweep
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.trial.estimate import estimate_seconds
+from darkmagic.sweeps.trial.identity import resolve
+
+__all__ = ["estimate"]
+
+
+def estimate(planned: PlannedSweep) -> list[float]:
+    """Return about how many seconds each trial of the first seed takes, from measured steps."""
+    plan = planned.plan
+    first = plan.trials[0].seed
+    with hydra_session(planned.config_dirs) as hydra:
+        trials = [
+            resolve(compose(hydra.config_loader, overrides))
+            for trial, overrides in zip(plan.trials, plan.overrides, strict=True)
+            if trial.seed == first
+        ]
+    launcher = planned.config.hydra.launcher
+    lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
+    job = fork_server.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
+    seconds: list[float] = job.result()
+    job.stop()
+    return seconds

@@ -1,0 +1,81 @@
+"""Plan of a sweep from the command line: `checklist plan` shows it, other commands train it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
+from darkmagic.sweeps.compose.plan import Plan, Planner
+from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, sweep_key
+from darkmagic.sweeps.track.rules import read_rules
+
+__all__ = ["PlannedSweep", "plan", "plan_request"]
+
+
+@dataclass(frozen=True)
+class PlannedSweep:
+    """A plan, and all that it was made from.
+
+    `checked` overrides compose its configuration, in which `config_dirs` go first.
+    """
+
+    plan: Plan
+    request: Request
+    checked: CheckedOverrides
+    config_dirs: tuple[Path, ...]
+
+    @property
+    def config(self) -> DictConfig:
+        """The configuration of the sweep, its `hydra` node included."""
+        return self.checked.config
+
+
+def plan(
+    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, will_train: bool = False
+) -> PlannedSweep:
+    """Return the trials that `overrides` ask for, those that are trained already among them.
+
+    Writes nothing. `will_train` starts the process that trials are forked from, which imports
+    torch meanwhile. Raises `UserError` for an override that cannot be used.
+
+    >>> planned = plan(['checklist=article', 'seeds=2'])
+    >>> len(planned.plan.trials), planned.plan.trials[1].name
+    (32, 'lr_regime=gamma_decay')
+    """
+    options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
+    plain, request = split_request(overrides, options)
+    return plan_request(plain, request, config_dirs, will_train=will_train)
+
+
+def plan_request(
+    overrides: Sequence[str],
+    request: Request,
+    config_dirs: Sequence[Path] = (),
+    *,
+    will_train: bool = False,
+) -> PlannedSweep:
+    """Return the plan of a `request` over the configuration that `overrides` compose."""
+    if will_train:
+        fork_server.warm_up()
+    with hydra_session(config_dirs) as hydra:
+        loader = hydra.config_loader
+        checked = check_overrides(loader, overrides)
+        config = checked.config
+        rules = read_rules(config)
+        planner = Planner(loader, config, checked.plain, checked.tricks)
+        if request.combination:
+            made = planner.plan_combination(request.combination, request.seeds)
+        elif request.extends_sweep:
+            baseline = compose(loader, planner.baseline_overrides)
+            records = known_records(sweep_key(config, baseline))
+            made = planner.plan(further_seeds(planner, records, request, rules))
+        else:
+            made = planner.plan()
+    return PlannedSweep(made, request, checked, tuple(config_dirs))

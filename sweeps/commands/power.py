@@ -1,0 +1,51 @@
+"""Ground to plan more seeds on: the checklist, and the report of its sweep so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.plan import trial_names
+from darkmagic.checklist.report.content import Report
+from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.plan import Planner
+from darkmagic.sweeps.compose.request import split_request
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.orchestrate.extend import find_sweep, sweep_key
+from darkmagic.sweeps.orchestrate.report import make_report
+from darkmagic.sweeps.track.snapshot import take_snapshot
+from darkmagic.sweeps.track.store import open_client
+
+__all__ = ["KnownSweep", "power"]
+
+
+@dataclass(frozen=True)
+class KnownSweep:
+    """A checklist, and the report of its sweep; None if this recipe has had none."""
+
+    checklist: Checklist
+    report: Report | None
+
+    @property
+    def trials(self) -> int:
+        """The number of trials beside the baseline."""
+        return len(trial_names(self.checklist)) - 1
+
+
+def power(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> KnownSweep:
+    """Return the checklist of the sweep that `overrides` configure, and its report if any.
+
+    Raises `UserError` for an override that cannot be used.
+    """
+    rest, _ = split_request(overrides)
+    with hydra_session(config_dirs) as hydra:
+        checked = check_overrides(hydra.config_loader, rest)
+        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        baseline = compose(hydra.config_loader, planner.baseline_overrides)
+        key = sweep_key(checked.config, baseline)
+    parent = find_sweep(key)
+    if parent is None:
+        return KnownSweep(planner.checklist, None)
+    return KnownSweep(planner.checklist, make_report(take_snapshot(open_client(key.uri), parent)))

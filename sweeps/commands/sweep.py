@@ -1,0 +1,34 @@
+"""The sweep of a plan: `darkmagic checklist run`, in one call or after its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from darkmagic.sweeps.commands.plan import PlannedSweep, plan
+from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
+from darkmagic.sweeps.launch.context import SweepContext, use_context
+from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.trial.task import run_trial
+
+__all__ = ["run_checklist", "sweep"]
+
+
+def run_checklist(
+    overrides: Sequence[str], progress: Progress, config_dirs: Sequence[Path] = ()
+) -> SweepOutcome:
+    """Train the checklist's trials that are not trained yet, and report to `progress`.
+
+    Raises `UserError` for an override that cannot be used, before anything starts.
+    """
+    return sweep(plan(overrides, config_dirs, will_train=True), progress)
+
+
+def sweep(planned: PlannedSweep, progress: Progress) -> SweepOutcome:
+    """Train the trials of `planned` that are not trained yet, and report to `progress`."""
+    context = SweepContext(planned.request, planned.plan, progress)
+    with hydra_session(planned.config_dirs) as hydra, use_context(context):
+        outcome = hydra.multirun(CONFIG_NAME, run_trial, list(planned.checked.plain))
+    assert isinstance(outcome, SweepOutcome)
+    return outcome

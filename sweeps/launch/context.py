@@ -1,0 +1,52 @@
+"""The sweep that this process runs: what reaches Hydra's plugins beside the configuration.
+
+Hydra makes its sweeper and launcher by itself and gives them a configuration alone. What is no
+value of a configuration, such as where progress is shown, they find here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from darkmagic.sweeps.compose.plan import Plan
+from darkmagic.sweeps.compose.request import Request
+from darkmagic.sweeps.launch.observer import IgnoreJobs, Observer
+from darkmagic.sweeps.launch.progress import Progress, SilentProgress
+
+__all__ = ["SweepContext", "current_context", "use_context"]
+
+
+@dataclass(frozen=True)
+class SweepContext:
+    """What a command gives to the sweep that it starts.
+
+    `request` and `plan` are for the sweeper, which makes the plan itself if it is None;
+    `progress` receives the events of its trials, and `observer` the launcher's of its jobs.
+    The defaults are those of any other Hydra application: nothing is asked, nothing is shown.
+    """
+
+    request: Request = field(default_factory=Request)
+    plan: Plan | None = None
+    progress: Progress = field(default_factory=SilentProgress)
+    observer: Observer = field(default_factory=IgnoreJobs)
+
+
+_current: ContextVar[SweepContext | None] = ContextVar("sweep", default=None)
+
+
+def current_context() -> SweepContext:
+    """Return the context of the sweep under way; the defaults outside of one."""
+    return _current.get() or SweepContext()
+
+
+@contextlib.contextmanager
+def use_context(context: SweepContext) -> Iterator[None]:
+    """Make `context` the current one inside the block."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,39 @@
+"""Progress of a sweep: the calls by which it reports trials, epochs and notes as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from darkmagic.checklist.records import Status
+
+__all__ = ["Progress", "SilentProgress"]
+
+
+class Progress(Protocol):
+    """Receives the events of a sweep, from one thread at a time. The command line shows them."""
+
+    def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
+        """Receive name and seed of each trial to be trained, and how many were finished before."""
+
+    def status(self, index: int, status: Status, reason: str) -> None:
+        """Trial `index` has another status."""
+
+    def event(self, index: int, event: Mapping[str, Any]) -> None:
+        """Trial `index` has trained an epoch: a line of its `events.jsonl`."""
+
+    def note(self, message: str) -> None:
+        """Receive a line that the user should know."""
+
+    def closed(self) -> None:
+        """No more calls follow."""
+
+
+class SilentProgress:
+    """A `Progress` that shows nothing."""
+
+    def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None: ...
+    def status(self, index: int, status: Status, reason: str) -> None: ...
+    def event(self, index: int, event: Mapping[str, Any]) -> None: ...
+    def note(self, message: str) -> None: ...
+    def closed(self) -> None: ...

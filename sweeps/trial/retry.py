@@ -1,0 +1,8 @@
+"""Retry of a trial: how the process that trains it again is told why."""
+
+from __future__ import annotations
+
+__all__ = ["RETRY_REASON"]
+
+RETRY_REASON = "DARKMAGIC_RETRIED"
+"""The environment variable with the reason why a trial is trained again."""

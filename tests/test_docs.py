@@ -1,0 +1,49 @@
+"""What the pages for contributors say is so: paths are there, hooks run what CI runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPO = Path(__file__).parents[1]
+PAGES = ["CONTRIBUTING.md", "docs/architecture.md"]
+ROOTS = "checklist|trainers|sweeps|cli|tests|docs|docker"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_that_a_page_names_exist(page: str) -> None:
+    """Each file and folder named in the pages for contributors is in the repository."""
+    text = (REPO / page).read_text()
+    paths = set(re.findall(rf"(?<![\w./-])(?:{ROOTS})/[\w./*-]*", text))
+    paths = {path for path in paths if "NAME" not in path}
+    assert len(paths) > 10
+    missing = [path for path in paths if not (REPO / path).exists()]
+    assert not missing
+
+
+def test_every_room_is_on_the_page_of_floors() -> None:
+    """The table of floors has every room of sweeps and every top-level folder."""
+    table = (
+        (REPO / "docs/architecture.md").read_text().partition("## Floors")[2].partition("\n## ")[0]
+    )
+    apart = {"conf", "hydra_plugins"}  # configuration and Hydra's own place for plugins
+    rooms = {path.parent.name for path in REPO.glob("sweeps/*/__init__.py")} - apart
+    for room in [f"sweeps/{name}" for name in rooms] + ["cli", "trainers", "checklist"]:
+        assert f"`{room}/`" in table, room
+
+
+def test_hooks_run_the_commands_of_ci() -> None:
+    """pre-commit runs every command of CI's lint and types, and none from elsewhere."""
+    config = yaml.safe_load((REPO / ".pre-commit-config.yaml").read_text())
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    hooks = config["repos"][0]["hooks"]
+    script = (REPO / ".ci" / "run").read_text()
+    checks = re.findall(r'step "(?:lint|types)"\n((?:uv run .*\n)+)', script)
+    assert [hook["entry"] for hook in hooks] == "".join(checks).splitlines()
+    for hook in hooks:
+        assert hook["language"] == "system"
+        assert hook["pass_filenames"] is False
+        assert {"id", "name"} <= set(hook)

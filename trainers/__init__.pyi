@@ -1,0 +1,14 @@
+from darkmagic.trainers.ensemble import Ensemble as Ensemble
+from darkmagic.trainers.ensemble import Quality as Quality
+from darkmagic.trainers.ensemble import assess as assess
+from darkmagic.trainers.ensemble import evaluate_ensemble as evaluate_ensemble
+from darkmagic.trainers.evaluate import Evaluation as Evaluation
+from darkmagic.trainers.evaluate import evaluate as evaluate
+from darkmagic.trainers.outputs.result import Result as Result
+from darkmagic.trainers.recipe import Recipe as Recipe
+from darkmagic.trainers.train import train as train
+from darkmagic.trainers.trick import Conflict as Conflict
+from darkmagic.trainers.trick import EditStage as EditStage
+from darkmagic.trainers.trick import NotApplicable as NotApplicable
+from darkmagic.trainers.trick import TrialSkipped as TrialSkipped
+from darkmagic.trainers.trick import Trick as Trick

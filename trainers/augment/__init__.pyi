@@ -1,0 +1,12 @@
+from darkmagic.trainers.augment.autoaugment import autoaugment as autoaugment
+from darkmagic.trainers.augment.blur import blur as blur
+from darkmagic.trainers.augment.color import color_jitter as color_jitter
+from darkmagic.trainers.augment.geometry import random_crop as random_crop
+from darkmagic.trainers.augment.geometry import random_flip as random_flip
+from darkmagic.trainers.augment.noise import add_noise as add_noise
+from darkmagic.trainers.augment.noise import drop_pixels as drop_pixels
+from darkmagic.trainers.augment.noise import shift_channels as shift_channels
+from darkmagic.trainers.augment.randaugment import randaugment as randaugment
+from darkmagic.trainers.augment.randaugment import trivialaugment as trivialaugment
+from darkmagic.trainers.augment.resample import crop_middle as crop_middle
+from darkmagic.trainers.augment.resample import resize as resize

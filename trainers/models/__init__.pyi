@@ -1,0 +1,4 @@
+from darkmagic.trainers.models.library import timm_classifier as timm_classifier
+from darkmagic.trainers.models.library import torchvision_classifier as torchvision_classifier
+from darkmagic.trainers.models.resnet import BasicBlock as BasicBlock
+from darkmagic.trainers.models.resnet import SmallResNet as SmallResNet
