@@ -101,7 +101,6 @@ def test_option_trains_two_steps(tmp_path: Path, trick: str, option: str, device
             targets,
             device=torch.device(device),
             amp="off",
-            clip_grad_norm=recipe.clip_grad_norm,
         )
         assert loss.isfinite()
     for images, _ in pipeline.validation():
