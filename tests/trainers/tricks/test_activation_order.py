@@ -16,6 +16,12 @@ from darkmagic.trainers.tricks.activation import Activation
 from darkmagic.trainers.tricks.activation_order import ActivationOrder
 from two_stages import kinds, two_stages
 
+CONTRACT = {
+    "changes": ["loss", "update"],
+    "beside": {"stem_activation": "swish"},
+    "network": "pooled",
+}
+
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 

@@ -16,6 +16,8 @@ from darkmagic.trainers.tricks.batch_size import BatchSize
 from darkmagic.trainers.tricks.optimizer import Sgd
 from training import make_recipe, trained_checkpoint
 
+CONTRACT = {"changes": ["numbers"]}
+
 
 @pytest.mark.parametrize(("factor", "batch"), [(0.25, 5), (4, 80), (16, 320), (0.01, 1)])
 def test_batch_and_rate_scale_alike(factor: float, batch: int) -> None:

@@ -14,6 +14,8 @@ from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.tricks.cutmix import CutMix, CutMixOrMixup, cut_and_paste, edges_around
 from darkmagic.trainers.tricks.mixup import Mixup
 
+CONTRACT = {"changes": ["batches", "loss", "update"]}
+
 TARGETS = F.one_hot(torch.arange(2000) % 5, 5).float()
 
 

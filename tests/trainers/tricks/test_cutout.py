@@ -11,6 +11,8 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.tricks.cutout import Cutout, cutout_boxes
 
+CONTRACT = {"changes": ["batches", "loss", "update"]}
+
 ONES = torch.ones(2000, 2, 24, 32)
 TARGETS = F.one_hot(torch.arange(2000) % 5, 5).float()
 

@@ -15,6 +15,8 @@ from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.dropout import Dropout
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
 
+CONTRACT = {"changes": ["loss", "update"], "network": "pooled"}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

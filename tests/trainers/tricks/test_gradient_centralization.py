@@ -14,6 +14,8 @@ from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 from training import changed_parts
 
+CONTRACT = {"changes": ["update", "beside_steps"]}
+
 
 def _random_gradient(*shape: int) -> nn.Parameter:
     parameter = nn.Parameter(torch.zeros(shape))

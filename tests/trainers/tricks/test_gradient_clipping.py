@@ -16,6 +16,8 @@ from darkmagic.trainers.tricks.gradient_clipping import GradientClipping
 from darkmagic.trainers.tricks.optimizer import Sgd
 from training import RECIPE, changed_parts, same, train_in
 
+CONTRACT = {"changes": ["update", "beside_steps"]}
+
 
 def test_gradients_are_clipped(tmp_path: Path) -> None:
     """A tiny norm all but stops plain SGD."""

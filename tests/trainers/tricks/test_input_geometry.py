@@ -14,6 +14,8 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.tricks.input_geometry import InputGeometry
 from pipelines import all_images, assert_needs_a_pooled_network, make_data, make_pipeline
 
+CONTRACT = {"changes": []}
+
 CPU = torch.device("cpu")
 
 

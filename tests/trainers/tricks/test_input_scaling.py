@@ -24,6 +24,8 @@ from darkmagic.trainers.tricks.input_scaling import (
 )
 from pipelines import make_data
 
+CONTRACT = {"changes": ["batches", "validation", "update"]}
+
 CPU = torch.device("cpu")
 
 

@@ -12,6 +12,8 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.tricks.label_smoothing import LabelSmoothing, smooth_targets
 
+CONTRACT = {"changes": ["loss", "update"]}
+
 
 def _one_hot(classes: list[int], count: int) -> torch.Tensor:
     return F.one_hot(torch.tensor(classes), count).float()

@@ -19,6 +19,8 @@ from darkmagic.trainers.tricks.lr_regime import (
     cosine_power,
 )
 
+CONTRACT = {"changes": ["update", "lr"]}
+
 PLACES = [i / 50 for i in range(51)]
 
 

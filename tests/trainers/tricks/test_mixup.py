@@ -11,6 +11,8 @@ from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.mixup import Mixup, mix
 
+CONTRACT = {"changes": ["batches", "loss", "update"]}
+
 
 def _one_hot(classes: list[int], count: int) -> torch.Tensor:
     return F.one_hot(torch.tensor(classes), count).float()

@@ -18,6 +18,8 @@ from darkmagic.trainers.tricks.optimizer import (
     decouple,
 )
 
+CONTRACT = {"changes": ["update"]}
+
 
 def _momentum_by_hand(nesterov: bool) -> torch.Tensor:
     weight, velocity, lr, decay = torch.tensor([1.0, -2.0]), torch.zeros(2), 0.1, 0.01

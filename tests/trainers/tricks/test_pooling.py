@@ -17,6 +17,8 @@ from darkmagic.trainers.tricks.normalization import Normalization
 from darkmagic.trainers.tricks.pooling import Pooling, response_norm
 from two_stages import kinds, two_stages
 
+CONTRACT = {"changes": ["network", "loss", "update"], "network": "pooled"}
+
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 

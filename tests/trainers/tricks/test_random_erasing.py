@@ -15,6 +15,8 @@ from torchvision import transforms
 from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.tricks.random_erasing import RandomErasing
 
+CONTRACT = {"changes": ["batches", "loss", "update"]}
+
 ONES = torch.ones(2000, 2, 24, 32)
 TARGETS = F.one_hot(torch.arange(2000) % 5, 5).float()
 

@@ -8,6 +8,8 @@ import pytest
 
 from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
 
+CONTRACT = {"changes": ["update", "weight_decay"]}
+
 PLACES = [i / 50 for i in range(51)]
 
 

@@ -8,6 +8,8 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
+CONTRACT = {"changes": ["update", "weight_decay"]}
+
 
 def test_biases_and_norms_do_not_decay() -> None:
     """Every weight matrix and kernel does."""

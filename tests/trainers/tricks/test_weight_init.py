@@ -14,6 +14,8 @@ from darkmagic.trainers.trick import Conflict, NotApplicable, Trick
 from darkmagic.trainers.tricks.pretrain import Pretrained
 from darkmagic.trainers.tricks.weight_init import WeightInit, draw_weights
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

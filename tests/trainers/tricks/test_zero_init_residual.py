@@ -17,6 +17,8 @@ from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
 from darkmagic.trainers.tricks.weight_init import WeightInit
 from darkmagic.trainers.tricks.zero_init_residual import ZeroInitResidual
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
