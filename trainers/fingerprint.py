@@ -34,8 +34,8 @@ NO_NUMBERS = {"dataset", "build", "tricks", "device", "workers", "cuda_graphs", 
 
 
 def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
-    """Return digests by part: numbers, network, batches, validation, loss, update, lr,
-    weight_decay.
+    """Return digests by part: numbers, network, order, batches, validation, loss, update, lr,
+    weight_decay, beside_steps (of averages, stops and transforms of gradients, their fields).
 
     Runs on the CPU, in `STEPS` training steps of at most `BATCH` images. `data` is the
     recipe's own, loaded by the caller, who may share it.
@@ -49,6 +49,9 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
     parts["network"] = _network_digest(network, example_batch(network, data))
 
     optimizer = hooks.build_optimizer(network, recipe.lr_scale)
+    orders = [hooks.epoch_order(epoch) for epoch in range(2)]
+    parts["order"] = _text_digest(rng and _digest([rng.get_state()]) for rng in orders)
+    parts["beside_steps"] = _text_digest([hooks.beside_steps])
     schedule = [hooks.factors(i / (SAMPLES - 1)) for i in range(SAMPLES)]
     base = optimizer.param_groups[0]
     parts["lr"] = _text_digest(base["base_lr"] * lr for lr, _ in schedule)
@@ -72,7 +75,6 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
             targets,
             device=device,
             amp="off",
-            clip_grad_norm=recipe.clip_grad_norm,
         )
         batches += [images, targets]
         losses.append(loss)

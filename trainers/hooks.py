@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
-from darkmagic.trainers.models.auxiliary import AuxiliaryHead, auxiliary_heads
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
 from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
@@ -20,6 +20,10 @@ __all__ = ["Hooks", "edit_recipe", "refuse_conflicts"]
 
 def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
     """Raise `Conflict` with the reason where two of `tricks` cannot be had together."""
+    averages = [name for name, trick in tricks.items() if _overrides(trick, "average")]
+    if len(averages) > 1:
+        names = " and ".join(averages)
+        raise Conflict(f"{names} each average the weights, and one average is evaluated: keep one")
     for name, trick in tricks.items():
         for other_name, other in tricks.items():
             reason = trick.conflict(other) if other is not trick else None
@@ -34,11 +38,16 @@ def edit_recipe(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def _overrides(trick: Trick, hook: str) -> bool:
+    return getattr(type(trick), hook) is not getattr(Trick, hook)
+
+
 class Hooks:
     """Calls the hooks of several tricks, each with random draws of its own.
 
-    Raises `Conflict` when one trick rules another out, and `ValueError` when two give what only
-    one can: a loss, say, or an optimizer.
+    `averager` is the trick that keeps an average of the weights, which is evaluated in their
+    place; None where none does. Raises `Conflict` when one trick rules another out, and
+    `ValueError` when two give what only one can: a loss, say, or an optimizer.
     """
 
     def __init__(self, tricks: Mapping[str, Trick], seed: int) -> None:
@@ -56,15 +65,15 @@ class Hooks:
         self._scaling = self._only("fit_scaling")
         self._crop_training = self._only("crop_training")
         self._crop_validation = self._only("crop_validation")
-        self._auxiliary: list[AuxiliaryHead] = []
+        self._order = self._only("epoch_order")
+        self._extra_loss = self._overriding("extra_loss")
+        self._gradients = self._overriding("transform_gradients")
+        self.averager = next(iter(self._overriding("average").values()), None)
+        self._stops = self._overriding("should_stop")
         self._rngs: dict[str, torch.Generator] = {}
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
-        return {
-            name: trick
-            for name, trick in self._tricks.items()
-            if getattr(type(trick), hook) is not getattr(Trick, hook)
-        }
+        return {name: trick for name, trick in self._tricks.items() if _overrides(trick, hook)}
 
     def _staged(self, hook: str) -> dict[str, Trick]:
         """Return the tricks that have `hook` by stage; within one, as configured."""
@@ -83,12 +92,30 @@ class Hooks:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(self._seed, "init", name))
                 model = trick.edit_model(model, example)
-        self._auxiliary = auxiliary_heads(model)
+        return model
+
+    def pretrained_share(self, model: nn.Module) -> float | None:
+        """Return the share of pretrained tensors in use, in [0, 1]; None where none was loaded."""
+        shares = [trick.pretrained_share(model) for trick in self._tricks.values()]
+        return next((share for share in shares if share is not None), None)
+
+    def finish_model(self, model: nn.Module) -> nn.Module:
+        """Return `model`, edited in place, as it is used after training."""
+        for trick in self._tricks.values():
+            model = trick.finish_model(model)
         return model
 
     def start_epoch(self, epoch: int) -> None:
         """Give every trick its random draws of `epoch`."""
         self._rngs = {name: generator(self._seed, name, epoch) for name in self._tricks}
+
+    def epoch_order(self, epoch: int) -> torch.Generator | None:
+        """Return what draws the order of `epoch`; None for the data set's own."""
+        return self._order.epoch_order(epoch, self._seed)
+
+    def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether any trick ends training after the epochs of `history`."""
+        return any(trick.should_stop(history) for trick in self._stops.values())
 
     def fit_scaling(self, data: Data) -> Scaling:
         """Return the one scaling."""
@@ -121,13 +148,37 @@ class Hooks:
         return images, targets
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the one loss, and that of auxiliary heads which trained on the same batch."""
-        loss = self._loss.loss(logits, targets)
-        for head in self._auxiliary:
-            extra = head.take_logits()
-            if extra is not None:
-                loss = loss + head.weight * self._loss.loss(extra.float(), targets)
+        """Return the one loss of `logits` (B, K) against `targets` (B, K)."""
+        return self._loss.loss(logits, targets)
+
+    def training_loss(self, model: nn.Module, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the one loss and the terms that tricks add, after a forward pass of `model`."""
+        loss = self.loss(logits, targets)
+        for trick in self._extra_loss.values():
+            term = trick.extra_loss(model, targets, self.loss)
+            loss = loss if term is None else loss + term
         return loss
+
+    @torch.no_grad()
+    def transform_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Chain the tricks' `transform_gradients` over the `parameters` that have a gradient."""
+        if not self._gradients:
+            return
+        trained = [parameter for parameter in parameters if parameter.grad is not None]
+        for trick in self._gradients.values():
+            trick.transform_gradients(trained)
+
+    @property
+    def graph_problem(self) -> str | None:
+        """Why a step of these tricks cannot be captured as a CUDA graph; None where it can."""
+        host = [name for name, trick in self._gradients.items() if trick.host_gradients]
+        if host:
+            return f"{host[0]} changes gradients by numbers of the host"
+        return "images change their size" if self._resize else None
+
+    def average(self, step: int, steps: int, epoch_steps: int) -> float | None:
+        """Return how far `step` moves the average, in [0, 1]; None where none is kept."""
+        return None if self.averager is None else self.averager.average(step, steps, epoch_steps)
 
     def build_optimizer(self, model: nn.Module, lr_scale: float = 1.0) -> torch.optim.Optimizer:
         """Return the one optimizer, over parameters that decay and ones that do not.
@@ -149,9 +200,10 @@ class Hooks:
         return repr([self._optimizer, *self._resize.values()])
 
     @property
-    def resizes(self) -> bool:
-        """Whether training images change their size over training."""
-        return bool(self._resize)
+    def beside_steps(self) -> str:
+        """What acts on a training beside what its first steps show: averages, stops, clipping."""
+        found = {**self._overriding("average"), **self._stops, **self._gradients}
+        return repr(list(found.values()))
 
     @property
     def decay_moves(self) -> bool:

@@ -18,16 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
-from torch.optim.swa_utils import update_bn
 
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
-from darkmagic.trainers.models.auxiliary import drop_auxiliary_heads
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.names import CORRECT
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
-from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.device import (
@@ -36,13 +33,15 @@ from darkmagic.trainers.runtime.device import (
     synchronize,
 )
 from darkmagic.trainers.runtime.randomness import derive_seed
-from darkmagic.trainers.step.eager import Step, use_average
+from darkmagic.trainers.step.average import use_average
+from darkmagic.trainers.step.eager import Step
 from darkmagic.trainers.step.select import choose, describe
-from darkmagic.trainers.tricks.early_stopping import has_stalled
+from darkmagic.trainers.step.statistics import recompute_statistics
 
 __all__ = ["train"]
 
-STATISTICS_BATCHES = 50  # settle batch normalisation's statistics at averaged weights
+STATISTICS_BATCHES = 50
+"""What settles batch normalisation's statistics at averaged weights."""
 
 
 @dataclass
@@ -51,7 +50,7 @@ class _State:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    average: nn.Module | None  # EMA of the weights
+    average: nn.Module | None  # of the weights, evaluated in their place
     history: list[dict[str, Any]] = field(default_factory=list)  # an event an epoch
     seconds: float = 0.0  # spent in runs that were interrupted
 
@@ -114,7 +113,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     step_once: Step | None = None
     stepping = ""
     for epoch in range(len(state.history), len(plan)):
-        if has_stalled([event["val_loss"] for event in state.history], recipe.patience):
+        if hooks.should_stop(state.history):
             reason = f"stopped early, after epoch {epoch} of {len(plan)}"
             break
         step = sum(plan[:epoch])
@@ -125,15 +124,18 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         epoch_started = time.perf_counter()
         torch.manual_seed(derive_seed(recipe.seed, "network", epoch))  # dropout and the like
         loss_sum = torch.zeros((), device=device)
+        moved: float | None = None
         for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
             hooks.schedule(state.optimizer, step / total_steps)
-            ema_weight = None if state.average is None else 1 - _ema_decay(recipe, step)
-            loss_sum += step_once(images, targets, ema_weight)
+            moved = hooks.average(step, total_steps, pipeline.steps_per_epoch)
+            loss_sum += step_once(images, targets, moved)
             step += 1
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
 
-        _show_average(network, state.optimizer, pipeline, epoch)
+        _settle_statistics(
+            state, hooks, moved, islice(pipeline.training_epoch(epoch), STATISTICS_BATCHES)
+        )
         evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
         group = state.optimizer.param_groups[0]
         event = {
@@ -183,7 +185,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         wall_seconds=state.seconds + time.perf_counter() - started,
         train_seconds=sum(e["seconds"] for e in state.history),
         peak_memory_bytes=max(e["peak_memory"] for e in state.history),
-        parameters=count_parameters(drop_auxiliary_heads(network)),
+        parameters=count_parameters(hooks.finish_model(network)),
         flops=trial.flops,
         pretrained_share=trial.pretrained_share,
         device=_device_name(device),
@@ -207,18 +209,20 @@ def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
         left -= steps_per_epoch
 
 
-def _show_average(
-    network: nn.Module, optimizer: torch.optim.Optimizer, pipeline: Pipeline, epoch: int
+def _settle_statistics(
+    state: _State, hooks: Hooks, moved: float | None, batches: Iterator[tuple[Tensor, Tensor]]
 ) -> None:
-    """Evaluate the weights that an optimizer averaged, with batch statistics of their own."""
-    if use_average(optimizer, averaged=True):
-        batches = islice(pipeline.training_epoch(epoch), STATISTICS_BATCHES)
-        update_bn(batches, network)
+    """Give averaged weights batch statistics of their own, over `batches`, if they need them.
 
-
-def _ema_decay(recipe: Recipe, step: int) -> float:
-    assert recipe.ema_decay is not None
-    return min(recipe.ema_decay, (1 + step) / (10 + step) if recipe.ema_warmup else 1)
+    An average that the last step `moved` all the way is the network, with its statistics.
+    """
+    if use_average(state.optimizer, averaged=True):
+        recompute_statistics(state.network, batches)
+        return
+    averager, average = hooks.averager, state.average
+    if averager is None or average is None or averager.averages_statistics or moved == 1:
+        return
+    recompute_statistics(average, batches)
 
 
 def _save_correct(directory: Path, correct: Tensor) -> None:

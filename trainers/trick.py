@@ -1,24 +1,53 @@
 """The base of every trick, which is itself the trick that does nothing.
 
-The life of a trick in one trial, in order:
+The whole life of a trial, in order; what is called by a hook's name is that hook:
 
-0. `conflict` once for each other trick of the recipe, before anything else;
-1. `edit_recipe` once, before anything is made of the recipe's numbers;
-2. `edit_model` once, at its `edit_stage`, before the network moves to its device;
-3. `edit_param_groups`, in the same order, then `build_optimizer`, and `fit_scaling`, once;
-4. every step: `crop_training` and `augment` on uint8 images, `resize` and `transform_batch` on
-   scaled ones, `loss`, and before the update `lr_factor` and `weight_decay_factor`;
-5. every epoch: `crop_validation` on the uint8 images that the network is evaluated on.
+    for each pair of tricks: conflict(other)                      # a reason refuses the recipe
+    recipe = edit_recipe(recipe)                                  # chains
+    model = edit_model(model, example)                            # chains, by edit_stage
+    share = pretrained_share(model)                               # one
+    optimizer = build_optimizer(edit_param_groups(groups))        # one; chains, by edit_stage
+    scaling = fit_scaling(data)                                   # one
+    mean = copy of model, if a trick has average                  # one
 
-A trick overrides one or two of these. Its fields are hyper-parameters and never change, and
-what moves over training is a function of progress in [0, 1], so a resumed trial needs nothing
-from it. At most one trick of a trial may give each of `loss`, `build_optimizer`, `fit_scaling`,
-`crop_training` and `crop_validation`; factors multiply; the rest chain in the order of the
-configuration.
+    for epoch in range(epochs):
+        if should_stop(history): break                            # any
+        for images, classes in batches(epoch_order(epoch, seed)): # one
+            images = flip(crop_training(images, pad, rng))        # one
+            images = scaling(augment(images, rng))                # chains
+            images = resize(images, progress)                     # chains
+            images, targets = transform_batch(images, targets, rng)  # chains
+            lr, weight_decay *= lr_factor(progress), weight_decay_factor(progress)  # multiply
+            optimizer.step(closure)                               # SAM calls it twice, where it is:
+                total = loss(logits, targets)                     # one
+                total += extra_loss(model, targets, loss)         # add
+                total.backward()
+                transform_gradients(parameters)                   # chains
+            mean.lerp_(model, average(step, steps, epoch_steps))  # one
+        history += evaluate(mean or model, crop_validation(images))  # one
+
+    model = finish_model(model)                                   # chains
+
+"One" says that at most one trick of a trial may give the hook: two are refused. What chains does
+so in the order of the configuration (with a stage: by stage, and within one in that order).
+
+A trick overrides one or two of these. Its fields are hyper-parameters and never change, and what
+moves over training is a function of progress in [0, 1] or of the step, so a resumed trial needs
+nothing from it. What an average keeps is a module beside the network, which the checkpoint has.
+
+A captured CUDA graph repeats a step's kernels. Of the hooks inside a step, `loss`, `extra_loss`
+and `transform_gradients` are captured, so they are to be kernels alone: one that waits for the
+device is found out and the trial steps eagerly; one that takes numbers of the host says so
+(`host_gradients`). An average's weight, the rates and weight decay are written to tensors.
+
+What no hook carries: how the optimizer's own average is switched on (`eval` and `train`, by the
+protocol of schedule-free optimizers), the flip, which is the data set's, and which norms keep
+their statistics, which is the modules' own affair.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +58,7 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.augment.geometry import random_crop
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
+from darkmagic.trainers.runtime.randomness import generator
 
 if TYPE_CHECKING:  # which has tricks itself
     from darkmagic.trainers.recipe import Recipe
@@ -75,6 +105,13 @@ class Trick:
     """Whether its `lr_factor` stands alone, those of other tricks left out."""
     mixes_targets: ClassVar[bool] = False
     """Whether its `transform_batch` gives an image several classes."""
+    host_gradients: ClassVar[bool] = False
+    """Whether its `transform_gradients` takes numbers of the host, which a graph would repeat."""
+    averages_statistics: ClassVar[bool] = True
+    """Whether its `average` takes batch norm's running statistics as it takes weights; if not,
+    they are computed anew at the average before that is evaluated."""
+    returns_average: ClassVar[bool] = False
+    """Whether the trained weights become the average wherever that moves, as in Lookahead."""
 
     @property
     def edit_stage(self) -> EditStage:
@@ -102,9 +139,28 @@ class Trick:
         del example
         return model
 
+    def pretrained_share(self, model: nn.Module) -> float | None:
+        """Return which share of the pretrained tensors it loaded `model` uses, in [0, 1].
+
+        Called once, after all edits. None where it loaded none.
+        """
+        del model
+        return None
+
+    def finish_model(self, model: nn.Module) -> nn.Module:
+        """Return trained `model`, edited in place, without what only training needs."""
+        return model
+
     def fit_scaling(self, data: Data) -> Scaling:
         """Return how pixels become the network's numbers, fitted on `data.train` alone."""
         return by_channel(data.mean, data.std)
+
+    def epoch_order(self, epoch: int, seed: int) -> torch.Generator | None:
+        """Return what draws the order of `epoch` (from 0); None for the data set's own order.
+
+        It depends on its arguments alone. By default every epoch has a new order.
+        """
+        return generator(seed, "shuffle", epoch)
 
     def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
         """Return training `images` (B, C, H, W), uint8, cropped by draws from `rng`, uint8.
@@ -137,6 +193,37 @@ class Trick:
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of `logits` (B, K) against probabilities `targets` (B, K)."""
         return F.cross_entropy(logits, targets)
+
+    def extra_loss(
+        self, model: nn.Module, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor | None:
+        """Return a term (0-d) to add to the loss, from what the forward pass left in `model`.
+
+        `loss` is the recipe's, of logits (B, K) and probabilities `targets` (B, K). None for no
+        term.
+        """
+        del model, targets, loss
+        return None
+
+    def transform_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Change in place the gradients of `parameters`, each of which has one.
+
+        Between backward and update, without autograd; weight decay is not in them yet.
+        """
+
+    def average(self, step: int, steps: int, epoch_steps: int) -> float:
+        """Return how far `step` moves the average towards the weights it made, in [0, 1].
+
+        Steps count from 0; `steps` are those of the whole training and `epoch_steps` those of an
+        epoch. The average begins as the initial weights: 1 copies the trained ones, 0 leaves it.
+        """
+        del step, steps, epoch_steps
+        return 1.0
+
+    def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether training ends here. `history` has an event an epoch (see `train`)."""
+        del history
+        return False
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
         """Return parameter groups. The first decays, the second (biases, norms) never does."""

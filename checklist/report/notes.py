@@ -111,7 +111,7 @@ def _noise(comparison: Comparison) -> Iterator[str]:
     if effects.baseline_unstable:
         yield (
             "The baseline itself is unstable: its seeds spread far wider than the tricks'. A "
-            "lower lr, a longer warm-up or clip_grad_norm=1 may calm it."
+            "lower lr, a longer warm-up or trick/gradient_clipping=on may calm it."
         )
 
 

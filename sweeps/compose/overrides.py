@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
 from darkmagic.sweeps.compose.groups import all_groups, read_option
+from darkmagic.sweeps.compose.moved_keys import refuse_moved_keys, refuse_moved_values
 from darkmagic.sweeps.compose.session import compose, group_options
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.recipe import check_numbers
@@ -25,8 +26,6 @@ __all__ = ["CheckedOverrides", "check_overrides"]
 
 NUMBERS_OR_NULL: Mapping[str, type] = {
     "max_steps": int,
-    "clip_grad_norm": float,
-    "ema_decay": float,
 }
 """Keys whose default, null, does not tell their type."""
 
@@ -53,6 +52,7 @@ def check_overrides(
     `sweep` allows several values a word (`trick/optimizer=adam,sgd_nesterov`). Raises
     `UserError`, one line naming the word and the nearest valid ones.
     """
+    refuse_moved_keys(words)
     groups = all_groups(loader)
     quoted = [_quote_option(word, groups) for word in words]
     overrides = [_parse(word) for word in _add_tricks(loader, quoted, groups)]
@@ -77,6 +77,7 @@ def check_overrides(
 
     plain = [o for o in overrides if o not in tricks]
     config = _compose(loader, [o for o in plain if not o.is_sweep_override()])
+    refuse_moved_values(config)
     swept = {o.key_or_group for o in plain if o.is_sweep_override()}
     for key in sorted(OmegaConf.missing_keys(config) - swept):
         if not key.startswith("hydra."):
@@ -221,10 +222,7 @@ def _check_numbers(config: DictConfig) -> None:
     """Check ranges with the trainer's own rules, before anything starts."""
     try:
         check_numbers(
-            **{
-                key: config[key]
-                for key in ("epochs", "batch_size", "max_steps", "amp", "ema_decay")
-            },
+            **{key: config[key] for key in ("epochs", "batch_size", "max_steps", "amp")},
             cuda_graphs=config.runtime.cuda_graphs,
         )
     except OmegaConfBaseException as error:

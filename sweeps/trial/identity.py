@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["IRRELEVANT", "identity", "recipe_identity", "resolve"]
+__all__ = ["FORMER", "IRRELEVANT", "identity", "recipe_identity", "resolve"]
 
 IRRELEVANT = frozenset(
     {
@@ -24,6 +24,15 @@ IRRELEVANT = frozenset(
     }
 )
 """Nodes that say where, how often or beside what a trial runs, and cannot change its result."""
+
+FORMER = {
+    "clip_grad_norm": None,  # now trick/gradient_clipping
+    "ema_decay": None,  # now trick/ema
+}
+"""Keys that a configuration had once, at the values that did nothing.
+
+They stay in what is hashed, so that trials trained when the keys were there are found again.
+"""
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -48,5 +57,5 @@ def identity(resolved: dict[str, Any]) -> str:
     `resolved` is a resolved configuration; the order of its keys does not matter.
     """
     relevant = {key: value for key, value in resolved.items() if key not in IRRELEVANT}
-    content = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
+    content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.ema import Ema
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import Adam, AdamW, Lion, Sam, Sgd
 from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
@@ -19,17 +20,17 @@ __all__ = ["CAPTURABLE", "RECIPE", "graph_recipe"]
 RECIPE = Recipe(
     dataset=Shapes(count=160),
     build=partial(SmallResNet, depth=8, width=4),
-    tricks={},
+    tricks={"ema": Ema(0.9, warmup=False)},
     epochs=2,
     batch_size=32,
     device="cpu",
-    ema_decay=0.9,
 )
 CAPTURABLE = [Sgd(0.05, nesterov=True), Adam(), AdamW(), Lion(), Sam(0.05)]
 
 
 def graph_recipe(optimizer: Trick, *, moves: bool = False, device: str = "cpu") -> Recipe:
-    tricks = {"optimizer": optimizer, "lr_regime": Cosine(), "weight_decay": WeightDecay(1e-2)}
+    tricks = {**RECIPE.tricks, "optimizer": optimizer, "lr_regime": Cosine()}
+    tricks["weight_decay"] = WeightDecay(1e-2)
     if moves:
         tricks["scheduled_weight_decay"] = LinearWeightDecay()
     return dataclasses.replace(RECIPE, tricks=tricks, device=device)

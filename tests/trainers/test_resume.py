@@ -17,6 +17,7 @@ from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.ema import Ema
 from darkmagic.trainers.tricks.optimizer import Adam, Lion, Muon, Sam, ScheduleFree, Sgd
 from training import RECIPE, StopsAfter, epochs_of, same, train_in
 
@@ -31,13 +32,13 @@ def _one_thread() -> None:
     [Sgd(lr=0.05, nesterov=True), Adam(), Lion(), Sam(lr=0.05), Muon(), ScheduleFree(lr=0.5)],
     ids=lambda optimizer: type(optimizer).__name__,
 )
-@pytest.mark.parametrize("ema", [None, 0.9])
+@pytest.mark.parametrize("ema", [Trick(), Ema(0.9, warmup=False)], ids=["plain", "ema"])
 def test_resumed_training_ends_in_the_same_weights(
-    tmp_path: Path, optimizer: Trick, ema: float | None
+    tmp_path: Path, optimizer: Trick, ema: Trick
 ) -> None:
     """From the checkpoint of any epoch, with optimizer state and averages."""
-    tricks = {**RECIPE.tricks, "optimizer": optimizer}
-    recipe = dataclasses.replace(RECIPE, tricks=tricks, ema_decay=ema)
+    tricks = {**RECIPE.tricks, "optimizer": optimizer, "ema": ema}
+    recipe = dataclasses.replace(RECIPE, tricks=tricks)
     whole, weights = train_in(recipe, tmp_path / "whole")
 
     def stop(event: dict[str, object]) -> None:

@@ -11,7 +11,6 @@ import torch
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import TrialSkipped
 from darkmagic.trainers.tricks.lr_regime import Cosine
@@ -75,34 +74,6 @@ def test_non_finite_loss_is_diverged(tmp_path: Path) -> None:
     assert len(epochs_of(tmp_path / "a")) == 1
 
 
-def test_average_is_of_the_weights(tmp_path: Path) -> None:
-    """After one step from w0 to w1 it is decay * w0 + (1 - decay) * w1."""
-    recipe = dataclasses.replace(RECIPE, max_steps=1, ema_decay=0.9)
-    train_in(recipe, tmp_path / "one")
-    checkpoint = load_checkpoint(tmp_path / "one")
-    assert checkpoint is not None
-    still = dataclasses.replace(recipe, tricks={**RECIPE.tricks, "optimizer": Sgd(lr=0.0)})
-    _, start = train_in(still, tmp_path / "still")
-    name = "stem.0.weight"
-    expected = 0.9 * start[name] + 0.1 * checkpoint["model"][name]
-    assert torch.allclose(checkpoint["average"][name], expected, atol=1e-6)
-
-
-def test_gradients_are_clipped(tmp_path: Path) -> None:
-    """A tiny norm all but stops plain SGD."""
-    plain = {"optimizer": Sgd(lr=0.1, momentum=0.0)}
-    recipe = dataclasses.replace(RECIPE, tricks=plain, max_steps=1)
-    _, free = train_in(recipe, tmp_path / "free")
-    _, clipped = train_in(dataclasses.replace(recipe, clip_grad_norm=1e-3), tmp_path / "clipped")
-    _, start = train_in(
-        dataclasses.replace(recipe, tricks={"optimizer": Sgd(lr=0.0)}), tmp_path / "start"
-    )
-    names = [n for n, _ in SmallResNet(8, 4, 10, 1).named_parameters()]
-    moved = torch.stack([(clipped[n] - start[n]).square().sum() for n in names]).sum().sqrt()
-    assert moved.item() == pytest.approx(0.1 * 1e-3, rel=1e-2)
-    assert not same(free, clipped)
-
-
 class _Absent:
     def load(self, split_seed: int) -> Data:
         raise TrialSkipped(f"no images for split {split_seed}")
@@ -116,7 +87,7 @@ def test_what_is_not_to_be_had_is_raised(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"epochs": 0}, {"batch_size": 0}, {"max_steps": 0}, {"amp": "fp8"}, {"ema_decay": 1.0}],
+    [{"epochs": 0}, {"batch_size": 0}, {"max_steps": 0}, {"amp": "fp8"}, {"lr_scale": 0}],
 )
 def test_bad_numbers_are_refused(change: dict[str, object]) -> None:
     """With the key and its range."""

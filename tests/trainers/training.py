@@ -5,21 +5,35 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
 from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.fingerprint import fingerprint
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train
+from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.augmentation import AutoAugment
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.mixup import Mixup
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
-__all__ = ["RECIPE", "StopsAfter", "epochs_of", "same", "train_in"]
+__all__ = [
+    "RECIPE",
+    "StopsAfter",
+    "changed_parts",
+    "epochs_of",
+    "make_recipe",
+    "resume_in",
+    "same",
+    "train_in",
+    "trained_checkpoint",
+]
 
 
 class StopsAfter(Exception):  # noqa: N818
@@ -40,6 +54,44 @@ RECIPE = Recipe(
     batch_size=32,
     device="cpu",
 )
+
+
+def make_recipe(epochs: int = 2, **tricks: Trick) -> Recipe:
+    """Return a recipe of `tricks` alone, seven steps an epoch."""
+    build = partial(SmallResNet, depth=8, width=4)
+    return Recipe(Shapes(count=200), build, tricks, epochs=epochs, batch_size=20, device="cpu")
+
+
+def trained_checkpoint(recipe: Recipe, directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train on one thread in a new `directory`; return the result and the checkpoint."""
+    torch.set_num_threads(1)
+    directory.mkdir(exist_ok=True)
+    result = train(recipe, directory)
+    checkpoint = load_checkpoint(directory)
+    assert checkpoint is not None
+    return result.as_dict(), checkpoint
+
+
+def changed_parts(trick: Trick) -> set[str]:
+    """Return the parts of a recipe's fingerprint that `trick` changes."""
+    plain = make_recipe(epochs=4)
+    data = plain.dataset.load(0)
+    ours, theirs = fingerprint(plain, data), fingerprint(make_recipe(4, trick=trick), data)
+    return {part for part in ours if ours[part] != theirs[part]}
+
+
+def resume_in(recipe: Recipe, directory: Path, *, after: int) -> dict[str, Any]:
+    """Interrupt training after epoch `after`, go on, and return the checkpoint at the end."""
+    directory.mkdir()
+
+    def stop(event: dict[str, object]) -> None:
+        if event["epoch"] == after:
+            raise StopsAfter
+
+    torch.set_num_threads(1)
+    with pytest.raises(StopsAfter):
+        train(recipe, directory, on_event=stop)
+    return trained_checkpoint(recipe, directory)[1]
 
 
 def train_in(recipe: Recipe, directory: Path) -> tuple[dict[str, object], dict[str, torch.Tensor]]:

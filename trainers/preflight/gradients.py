@@ -120,7 +120,7 @@ def _judge(sizes: dict[str, tuple[float, float]], network: nn.Module) -> Finding
         return Finding("gradients", Level.WARNING, seen, advice, figures)
     if values[-1] > EXPLODED:
         loud = [name for name, value in relative.items() if value > EXPLODED]
-        advice = "normalisation, smaller initial weights or clip_grad_norm=1.0"
+        advice = "normalisation, smaller initial weights or trick/gradient_clipping=on"
         seen = f"gradients explode in {layer_names(loud)}: {values[-1]:.1e} of the weights"
         return Finding("gradients", Level.WARNING, seen, advice, figures)
     return Finding("gradients", Level.OK, seen, figures=figures)

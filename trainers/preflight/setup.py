@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,6 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.device import pick_device
 from darkmagic.trainers.runtime.memory_format import pick_memory_format
 from darkmagic.trainers.trick import Trick
-from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 __all__ = ["Setup", "select", "spread"]
 
@@ -43,8 +42,9 @@ class Setup:
         """Build the network as training would. `data` is the recipe's own, loaded."""
         recipe = edit_recipe(recipe)
         device = pick_device(recipe.device)
-        network = make_network(recipe, data, Hooks(recipe.tricks, recipe.seed))
-        pretrained = take_pretrained_share(network) is not None or _asks_for_weights(recipe)
+        hooks = Hooks(recipe.tricks, recipe.seed)
+        network = make_network(recipe, data, hooks)
+        pretrained = hooks.pretrained_share(network) is not None or _asks_for_weights(recipe)
         memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
         network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
         return cls(recipe, data, device, network, memory_format, pretrained)
@@ -53,9 +53,17 @@ class Setup:
         """Return a copy of the untrained network, in train mode."""
         return copy.deepcopy(self.untrained).train()
 
-    def hooks(self) -> Hooks:
-        """Return the trial's tricks, none of whose draws are made yet."""
-        return Hooks(self.recipe.tricks, self.recipe.seed)
+    def hooks(self, *, without: Sequence[str] = ()) -> Hooks:
+        """Return the trial's tricks, none of whose draws are made yet.
+
+        Those that give a hook of `without` are left out.
+        """
+        kept = {
+            name: trick
+            for name, trick in self.recipe.tricks.items()
+            if all(getattr(type(trick), hook) is getattr(Trick, hook) for hook in without)
+        }
+        return Hooks(kept, self.recipe.seed)
 
     def pipeline(self, hooks: Hooks | None = None, data: Data | None = None) -> Pipeline:
         """Return the trial's pipeline, or one over other hooks or data."""
@@ -82,12 +90,7 @@ class Setup:
         """Return the tricks that leave batches as they are: images keep their looks and their
         one class.
         """
-        silent = {
-            name: trick
-            for name, trick in self.recipe.tricks.items()
-            if all(getattr(type(trick), hook) is getattr(Trick, hook) for hook in LOUD)
-        }
-        return Hooks(silent, self.recipe.seed)
+        return self.hooks(without=LOUD)
 
 
 def spread(total: int, count: int) -> Tensor:

@@ -82,7 +82,6 @@ def _step(
         targets,
         device=setup.device,
         amp=setup.recipe.amp,
-        clip_grad_norm=setup.recipe.clip_grad_norm,
     )
     synchronize(setup.device)
     return waited

@@ -18,13 +18,14 @@ IMAGES, LEAST = 64, 8  # a step: rates need many steps and not large ones
 class Steps:
     """Steps of a copy of the trial's network under its loss and its optimizer.
 
-    Images are not augmented nor mixed, which only blurs what a rate does. `images` of a batch
+    Images are not augmented nor mixed, which only blurs what a rate does, and gradients are as
+    they come: clipped ones would hide that a rate is too high. `images` of a batch
     are used, and may be made fewer.
     """
 
     def __init__(self, setup: Setup) -> None:
         self._device = setup.device
-        self._hooks = setup.hooks()
+        self._hooks = setup.hooks(without=("transform_gradients",))
         self._network = setup.network()
         self._optimizer = self._hooks.build_optimizer(self._network, setup.recipe.lr_scale)
         size = min(IMAGES, setup.recipe.batch_size)
@@ -53,7 +54,6 @@ class Steps:
             targets,
             device=self._device,
             amp="off",
-            clip_grad_norm=None,
         )
         return loss.item()
 

@@ -33,7 +33,6 @@ class Pipeline:
         memory_format: torch.memory_format,
     ) -> None:
         self._seed = recipe.seed
-        self._shuffle = recipe.shuffle
         self._data = data
         self._hooks = hooks
         scaling = hooks.fit_scaling(data)
@@ -57,7 +56,7 @@ class Pipeline:
         """Yield images (B, C, H, W), scaled, and target probabilities (B, K)."""
         self._hooks.start_epoch(epoch)
         crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
-        batches = self._train.epoch(self._order(epoch))
+        batches = self._train.epoch(self._hooks.epoch_order(epoch))
         for step, (raw, classes) in enumerate(batches, epoch * len(self._train)):
             images = self._hooks.crop_training(raw, self._data.pad, crops)
             if self._data.flip:
@@ -71,12 +70,6 @@ class Pipeline:
         """Yield the batches of `training_epoch`, epoch after epoch without end."""
         for epoch in count():
             yield from self.training_epoch(epoch)
-
-    def _order(self, epoch: int) -> torch.Generator | None:
-        """Return what draws the epoch's order; None for the data set's own."""
-        if self._shuffle == "never":
-            return None
-        return generator(self._seed, "shuffle", epoch if self._shuffle == "every_epoch" else 0)
 
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, C, H, W), scaled, and classes (B,), in order."""

@@ -18,7 +18,6 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.allocator import keep_freed_memory
 from darkmagic.trainers.runtime.device import idle_memory_bytes, pick_device, reset_peak_memory
 from darkmagic.trainers.runtime.memory_format import pick_memory_format
-from darkmagic.trainers.tricks.pretrain import take_pretrained_share
 
 __all__ = ["Trial"]
 
@@ -33,7 +32,7 @@ class Trial:
     device: torch.device
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    average: nn.Module | None  # EMA of the weights
+    average: nn.Module | None  # of the weights, evaluated in their place
     pipeline: Pipeline
     flops: int
     pretrained_share: float | None
@@ -50,11 +49,11 @@ class Trial:
         hooks = Hooks(recipe.tricks, recipe.seed)
         network = make_network(recipe, data, hooks)
         flops = count_flops(network, example_batch(network, data))
-        share = take_pretrained_share(network)
+        share = hooks.pretrained_share(network)
 
         memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
         network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
-        average = copy.deepcopy(network).eval() if recipe.ema_decay is not None else None
+        average = copy.deepcopy(network).eval() if hooks.averager is not None else None
         channels = input_channels(network) or data.channels
         return cls(
             recipe,

@@ -47,13 +47,13 @@ class GraphedStep:
         except RuntimeError as error:
             raise NotCapturable(f"capture failed: {short_message(error)}") from error
 
-    def __call__(self, images: Tensor, targets: Tensor, ema_weight: float | None) -> Tensor:
+    def __call__(self, images: Tensor, targets: Tensor, average_weight: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before, until the next call."""
         if images.shape != self._images.shape or targets.shape != self._targets.shape:
             self.odd_batches += 1
-            return self._eager(images, targets, ema_weight)
+            return self._eager(images, targets, average_weight)
         assert self._eager.schedule is not None
-        self._eager.schedule.write(ema_weight)
+        self._eager.schedule.write(average_weight)
         self._images.copy_(images)
         self._targets.copy_(targets)
         self._graph.replay()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.runtime.device import autocast
+from darkmagic.trainers.step.average import return_average, update_average
+from darkmagic.trainers.step.statistics import frozen_statistics
 from darkmagic.trainers.step.tensor_schedule import TensorSchedule
 
-__all__ = ["EagerStep", "Step", "training_step", "update_average", "use_average"]
+__all__ = ["EagerStep", "Step", "training_step"]
 
 Step = Callable[[Tensor, Tensor, float | None], Tensor]
-"""Takes images, targets and the average's share of the new weights; returns the loss (0-d)."""
+"""Takes images, targets and how far the average moves, in [0, 1]; returns the loss (0-d)."""
 
 
 @dataclass
@@ -35,17 +36,16 @@ class EagerStep:
     average: nn.Module | None
     device: torch.device
     amp: str
-    clip_grad_norm: float | None
     schedule: TensorSchedule | None = None
 
-    def __call__(self, images: Tensor, targets: Tensor, ema_weight: float | None) -> Tensor:
+    def __call__(self, images: Tensor, targets: Tensor, average_weight: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before."""
         if self.schedule is None:
             loss = self._train(images, targets)
-            if self.average is not None and ema_weight is not None:
-                update_average(self.average, self.network, ema_weight)
+            if average_weight:  # an average that does not move costs nothing
+                self._update_average(average_weight)
             return loss
-        self.schedule.write(ema_weight)
+        self.schedule.write(average_weight)
         return self.run(images, targets)
 
     def run(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -53,9 +53,15 @@ class EagerStep:
         assert self.schedule is not None
         with self.schedule.attached():
             loss = self._train(images, targets, self.schedule.decay)
-        if self.average is not None:
-            update_average(self.average, self.network, self.schedule.ema_weight)
+        self._update_average(self.schedule.average_weight)
         return loss
+
+    def _update_average(self, weight: float | Tensor) -> None:
+        if self.average is None:
+            return
+        update_average(self.average, self.network, weight)
+        if self.hooks.averager is not None and self.hooks.averager.returns_average:
+            return_average(self.average, self.network, weight)
 
     def _train(
         self, images: Tensor, targets: Tensor, before_update: Callable[[], None] | None = None
@@ -68,21 +74,8 @@ class EagerStep:
             targets,
             device=self.device,
             amp=self.amp,
-            clip_grad_norm=self.clip_grad_norm,
             before_update=before_update,
         )
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, ema_weight: float | Tensor) -> None:
-    """Move `average` towards `network` by `ema_weight`; counters are copied."""
-    current = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            weight = ema_weight.to(value.dtype) if isinstance(ema_weight, Tensor) else ema_weight
-            value.lerp_(current[name], weight)
-        else:
-            value.copy_(current[name])
 
 
 def training_step(
@@ -94,7 +87,6 @@ def training_step(
     *,
     device: torch.device,
     amp: str,
-    clip_grad_norm: float | None,
     before_update: Callable[[], None] | None = None,
 ) -> Tensor:
     """Update `network` by one batch; return the loss (0-d, detached) at the weights before.
@@ -113,38 +105,12 @@ def training_step(
             calls += 1
             with autocast(device, amp):
                 logits = network(images)
-            loss = hooks.loss(logits.float(), targets)
+            loss = hooks.training_loss(network, logits.float(), targets)
         loss.backward()  # type: ignore[no-untyped-call]
-        if clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), clip_grad_norm)
+        hooks.transform_gradients(network.parameters())
         if before_update is not None:
             before_update()
         return loss.detach()
 
     loss: Tensor = optimizer.step(closure)  # type: ignore[assignment, arg-type]
     return loss
-
-
-@contextlib.contextmanager
-def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Keep batch normalisation's running statistics as they are; batches still use their own."""
-    momenta = {m: m.momentum for m in network.modules() if isinstance(m, _BatchNorm)}
-    for module in momenta:
-        module.momentum = 0.0
-    try:
-        yield
-    finally:
-        for module, momentum in momenta.items():
-            module.momentum = momentum
-
-
-def use_average(optimizer: torch.optim.Optimizer, *, averaged: bool) -> bool:
-    """Switch an optimizer that keeps an average of the weights to it, or back to training.
-
-    Return whether it keeps one: it then has the methods `eval` and `train`.
-    """
-    switch = getattr(optimizer, "eval" if averaged else "train", None)
-    if switch is None:
-        return False
-    switch()
-    return True

@@ -64,7 +64,7 @@ def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
             schedule = TensorSchedule(
                 trial.optimizer, trial.device, decay_moves=trial.hooks.decay_moves
             )
-            problem = "images change their size" if trial.hooks.resizes else None
+            problem = trial.hooks.graph_problem
         except NotCapturable as finding:
             problem = str(finding)
     eager = EagerStep(
@@ -75,7 +75,6 @@ def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
         average=trial.average,
         device=trial.device,
         amp=trial.recipe.amp,
-        clip_grad_norm=trial.recipe.clip_grad_norm,
         schedule=schedule,
     )
     return eager, problem

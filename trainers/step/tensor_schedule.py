@@ -1,4 +1,4 @@
-"""Learning rate, weight decay and an average's share as tensors, which a captured step reads.
+"""Learning rate, weight decay and an average's weight as tensors, which a captured step reads.
 
 A CUDA graph repeats the numbers that it was captured with. Rates are therefore written to
 tensors on the device before each step. torch's optimizers read a rate from a tensor; weight
@@ -72,16 +72,16 @@ class TensorSchedule:
         count = len(optimizer.param_groups)
         self._lr = [torch.zeros((), device=device) for _ in range(count)]
         self._decay = [torch.zeros((), device=device) for _ in range(count)]
-        self.ema_weight = torch.zeros((), device=device)
+        self.average_weight = torch.zeros((), device=device)
         self._written: dict[int, float] = {}
 
-    def write(self, ema_weight: float | None) -> None:
-        """Copy the groups' numbers, and an average's `ema_weight`, to the tensors.
+    def write(self, average_weight: float | None) -> None:
+        """Copy the groups' numbers, and how far an average moves, to the tensors.
 
         A fill is a kernel with its value as an argument: nothing waits.
         """
-        if ema_weight is not None:
-            self._fill(self.ema_weight, ema_weight)
+        if average_weight is not None:
+            self._fill(self.average_weight, average_weight)
         groups = self._optimizer.param_groups
         for group, lr, decay in zip(groups, self._lr, self._decay, strict=True):
             self._fill(lr, group["lr"])

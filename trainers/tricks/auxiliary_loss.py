@@ -14,11 +14,16 @@ Source: Szegedy et al. 2015 (arXiv 1409.4842), section 5, with weight 0.3; Lee e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from darkmagic.trainers.models.auxiliary import AuxiliaryHead
+from darkmagic.trainers.models.auxiliary import (
+    AuxiliaryHead,
+    auxiliary_heads,
+    drop_auxiliary_heads,
+)
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import trace_model
@@ -62,3 +67,15 @@ class AuxiliaryLoss(Trick):
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_auxiliary_head(model, example, self.weight)
+
+    def extra_loss(
+        self, model: nn.Module, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor | None:
+        taken = [(head.weight, head.take_logits()) for head in auxiliary_heads(model)]
+        terms = [
+            weight * loss(logits.float(), targets) for weight, logits in taken if logits is not None
+        ]
+        return sum(terms[1:], terms[0]) if terms else None
+
+    def finish_model(self, model: nn.Module) -> nn.Module:
+        return drop_auxiliary_heads(model)

@@ -16,22 +16,21 @@ Source: Prechelt 1998, "Early Stopping - But When?", criterion UP; Bengio 2012 (
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["EarlyStopping", "has_stalled"]
 
 
-def has_stalled(losses: Sequence[float], patience: int | None) -> bool:
+def has_stalled(losses: Sequence[float], patience: int) -> bool:
     """Whether the last `patience` of `losses`, one an epoch, are no lower than the best before.
 
-    None never stalls. Depends on the losses alone, so that a resumed training agrees.
+    Depends on the losses alone, so that a resumed training agrees.
     """
-    if patience is None or len(losses) <= patience:
+    if len(losses) <= patience:
         return False
     return min(losses[-patience:]) >= min(losses[:-patience])
 
@@ -46,5 +45,5 @@ class EarlyStopping(Trick):
         if self.patience < 1:
             raise ValueError(f"patience={self.patience}: need 1 or more")
 
-    def edit_recipe(self, recipe: Recipe) -> Recipe:
-        return dataclasses.replace(recipe, patience=self.patience)
+    def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
+        return has_stalled([event["val_loss"] for event in history], self.patience)

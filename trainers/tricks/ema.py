@@ -7,8 +7,9 @@ Why: steps at a high rate jump about a minimum; their average is nearer to it, a
 had been lowered.
 When it helps: constant or stepped rates, and long annealed ones a little. It costs a copy of
 the weights and no time to speak of.
-Conflicts: little is left to gain where the rate falls to 0, and nothing beside
-`optimizer=schedule_free`, which averages itself. Early stopping sees the average's loss.
+Conflicts: swa, a second average. Little is left to gain where the rate falls to 0, and nothing
+beside `optimizer=schedule_free`, which averages itself: what is averaged there are the weights
+that gradients are taken at. Early stopping sees the average's loss.
 Source: Polyak & Juditsky 1992 (SIAM J. Control) for averaging; Szegedy et al. 2016 (arXiv
 1512.00567), section 8, for the moving average; TensorFlow's ExponentialMovingAverage for the
 rising decay.
@@ -19,10 +20,8 @@ Published:
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
-from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["Ema"]
@@ -39,5 +38,6 @@ class Ema(Trick):
         if not 0 < self.decay < 1:
             raise ValueError(f"decay={self.decay}: need 0 < decay < 1")
 
-    def edit_recipe(self, recipe: Recipe) -> Recipe:
-        return dataclasses.replace(recipe, ema_decay=self.decay, ema_warmup=self.warmup)
+    def average(self, step: int, steps: int, epoch_steps: int) -> float:
+        del steps, epoch_steps
+        return 1 - min(self.decay, (1 + step) / (10 + step) if self.warmup else 1)

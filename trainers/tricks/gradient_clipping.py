@@ -13,10 +13,11 @@ Source: Pascanu et al. 2013 (arXiv 1211.5063), section 3.2.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkmagic.trainers.recipe import Recipe
+from torch import nn
+
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["GradientClipping"]
@@ -29,8 +30,8 @@ class GradientClipping(Trick):
     max_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.max_norm <= 0:
+        if not 0 < self.max_norm < float("inf"):
             raise ValueError(f"max_norm={self.max_norm}: need max_norm > 0")
 
-    def edit_recipe(self, recipe: Recipe) -> Recipe:
-        return dataclasses.replace(recipe, clip_grad_norm=self.max_norm)
+    def transform_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        nn.utils.clip_grad_norm_(parameters, self.max_norm)

@@ -70,6 +70,10 @@ class Pretrained(Trick):
         setattr(model, RECORD, load_pretrained(model, _read(self.weights), self.weights))
         return model
 
+    def pretrained_share(self, model: nn.Module) -> float | None:
+        """Return the share of the source's tensors in use, and forget which were loaded."""
+        return take_pretrained_share(model)
+
 
 @torch.no_grad()
 def load_pretrained(model: nn.Module, source: Mapping[str, Tensor], name: str) -> LoadedTensors:

@@ -13,13 +13,16 @@ of some stochastic gradient descent algorithms".
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
-from darkmagic.trainers.recipe import Recipe
+import torch
+
+from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["Shuffle"]
+
+TIMES = ("every_epoch", "once", "never")
 
 
 @dataclass(frozen=True)
@@ -28,5 +31,11 @@ class Shuffle(Trick):
 
     when: str = "every_epoch"
 
-    def edit_recipe(self, recipe: Recipe) -> Recipe:
-        return dataclasses.replace(recipe, shuffle=self.when)
+    def __post_init__(self) -> None:
+        if self.when not in TIMES:
+            raise ValueError(f"when={self.when!r}: choose from {', '.join(TIMES)}")
+
+    def epoch_order(self, epoch: int, seed: int) -> torch.Generator | None:
+        if self.when == "never":
+            return None
+        return generator(seed, "shuffle", epoch if self.when == "every_epoch" else 0)

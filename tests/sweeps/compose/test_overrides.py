@@ -17,7 +17,7 @@ WRONG = {
     "lr=fast": "lr takes a number",
     "channels_last=1": "takes true or false",
     "max_steps=some": "takes a whole number",
-    "ema_decay=2": "need 0 < ema_decay < 1",
+    "ema_decay=2": "write trick/ema=on tricks.ema.decay=2",
     "amp=fp8": "choose from auto, bf16, off",
     "dataset=cifar": "did you mean cifar10 or cifar100",
     "dataset=null": "give the name of an option",

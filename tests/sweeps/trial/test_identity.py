@@ -40,6 +40,29 @@ def test_identity_ignores_the_order_of_keys() -> None:
     assert identity({"a": 1, "b": {"c": 2, "d": 3}}) == identity({"b": {"d": 3, "c": 2}, "a": 1})
 
 
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        ([], "310d1387cb2f90aa"),
+        (["+trick/ema=on", "+trick/gradient_clipping=on", "seed=3"], "d69b716c78239d7c"),
+        (["dataset=cifar10", "model=resnet18"], "97902da12dfc5260"),
+    ],
+)
+def test_trial_of_an_experiment_begun_before_keeps_its_identity(
+    words: list[str], digits: str
+) -> None:
+    """Digits are those of when clipping and averaging were keys of the root."""
+    assert _identity(*words) == digits
+
+
+def test_former_keys_count_as_null_where_they_are_absent() -> None:
+    """An old configuration, which has them, is the same trial unless one of them did something."""
+    plain = {"seed": 0, "tricks": {}}
+    old = {**plain, "clip_grad_norm": None, "ema_decay": None}
+    assert identity(plain) == identity(old)
+    assert identity({**old, "ema_decay": 0.9}) != identity(plain)
+
+
 def test_folder_name_has_trial_seed_and_identity() -> None:
     """A trial's folder is named by the trial, its seed and the start of its identity."""
     assert trial_folder_name("mixup=on", 2, "0123456789abcdef") == "mixup=on-s2-01234567"

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional as tv
 
-from darkmagic.trainers.augment.boxes import crop_boxes
+from darkmagic.trainers.augment.boxes import crop_boxes, inside
 from darkmagic.trainers.augment.resample import crop_middle, resize, resize_boxes
 from darkmagic.trainers.runtime.randomness import generator
 from references import SHAPES, random_images
@@ -65,3 +65,13 @@ def test_resize_and_middle_are_torchvisions(size: tuple[int, int]) -> None:
     assert (ours.int() - theirs.int()).abs().max() <= 1
     inner = (size[0] - 3, size[1] - 6)
     assert torch.equal(crop_middle(theirs, inner), tv.center_crop(theirs, list(inner)))
+
+
+def test_inside_is_the_box() -> None:
+    """Boxes may reach beyond the edges, and be empty."""
+    boxes = torch.tensor([[1, 2, 2, 3], [-1, 3, 3, 9], [0, 0, 0, 0]])
+    mask = inside(boxes, (4, 6), torch.device("cpu"))
+    expected = torch.zeros(3, 1, 4, 6, dtype=torch.bool)
+    expected[0, :, 1:3, 2:5] = True
+    expected[1, :, 0:2, 3:6] = True
+    assert torch.equal(mask, expected)

@@ -22,6 +22,7 @@ from darkmagic.trainers.step import compile as compilation
 from darkmagic.trainers.step.compile import architecture_key, compile_if_faster
 from darkmagic.trainers.step.select import make_eager
 from darkmagic.trainers.train import train
+from darkmagic.trainers.tricks.ema import Ema
 from darkmagic.trainers.tricks.optimizer import Sgd
 
 
@@ -41,11 +42,10 @@ class Small(nn.Sequential):
 RECIPE = Recipe(
     dataset=Shapes(count=120),
     build=Small,
-    tricks={"optimizer": Sgd(0.05)},
+    tricks={"optimizer": Sgd(0.05), "ema": Ema(0.9, warmup=False)},
     epochs=2,
     batch_size=32,
     device="cpu",
-    ema_decay=0.9,
 )
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs g++")
@@ -114,7 +114,7 @@ def test_compiled_training_is_kept_where_it_pays(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, pays: float
 ) -> None:
     """It computes the same to rounding; not kept, bit for bit as if it was never tried."""
-    monkeypatch.setattr(compilation, "PAYS", pays)
+    monkeypatch.setattr(compilation, "MIN_SPEEDUP", pays)
     _, plain, _ = _train(RECIPE, tmp_path / "plain")
     recipe = dataclasses.replace(RECIPE, compile=True, cache=str(cache))
     stepping, weights, events = _train(recipe, tmp_path / "compiled")

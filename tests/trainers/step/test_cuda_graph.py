@@ -18,6 +18,7 @@ from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedul
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.dropout import Dropout
+from darkmagic.trainers.tricks.gradient_clipping import GradientClipping
 from darkmagic.trainers.tricks.optimizer import (
     Adam,
     AdamW,
@@ -96,8 +97,8 @@ def test_optimizers_that_step_by_the_host_say_so(optimizer: Trick) -> None:
 def test_steps_that_are_put_back_leave_no_trace(optimizer: Trick, begin: int) -> None:
     """Bit for bit, on a network with dropout, at the start and later."""
     recipe = graph_recipe(optimizer)
-    dropout = {**recipe.tricks, "dropout": Dropout(0.3, wider_than=8)}
-    recipe = dataclasses.replace(recipe, tricks=dropout, clip_grad_norm=1.0)
+    tricks = {"dropout": Dropout(0.3, wider_than=8), "clipping": GradientClipping(1.0)}
+    recipe = dataclasses.replace(recipe, tricks={**recipe.tricks, **tricks})
     tensors = optimizer in CAPTURABLE
     outcomes = []
     for way in ("untouched", "restored", "in place"):
@@ -161,7 +162,9 @@ def test_a_choice_says_why_and_changes_nothing(
     why: str,
 ) -> None:
     """Whatever is tried out, training starts from where it stood."""
-    monkeypatch.setattr(choose_step_module, "LONG_STEP", 0.0 if "small part" in why else 1e9)
+    monkeypatch.setattr(
+        choose_step_module, "LONG_STEP_SECONDS", 0.0 if "small part" in why else 1e9
+    )
     recipe = graph_recipe(Sgd(0.05))
     whole = _weights(*_eager(recipe, tensors=True))
     trial, eager = _eager(recipe, tensors=True)

@@ -16,6 +16,8 @@ from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.attention_pooling import AttentionPooling, PositionWeights
 from darkmagic.trainers.tricks.weight_init import WeightInit
 
+CONTRACT = {"changes": ["network", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 

@@ -18,7 +18,6 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.auxiliary import (
     AuxiliaryHead,
     auxiliary_heads,
-    drop_auxiliary_heads,
 )
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.outputs.result import count_flops, count_parameters
@@ -86,8 +85,8 @@ def test_the_loss_is_a_weighted_sum_of_the_same_loss(loss: Trick) -> None:
     targets = TARGETS if type(loss) is Trick else smooth_targets(TARGETS, 0.1)
     expected = F.cross_entropy(logits, targets) + 0.5 * F.cross_entropy(extra, targets)
     head._logits = extra  # put back what was looked at
-    torch.testing.assert_close(hooks.loss(logits, TARGETS), expected)
-    assert torch.equal(hooks.loss(logits, TARGETS), loss.loss(logits, TARGETS))
+    torch.testing.assert_close(hooks.training_loss(model, logits, TARGETS), expected)
+    assert torch.equal(hooks.training_loss(model, logits, TARGETS), loss.loss(logits, TARGETS))
 
 
 def test_it_sends_gradients_half_way_and_no_further() -> None:
@@ -117,7 +116,7 @@ def test_it_can_be_dropped() -> None:
     model = AuxiliaryLoss().edit_model(copy.deepcopy(plain), EXAMPLE)
     assert count_parameters(model) > count_parameters(plain)
     assert set(plain.state_dict()) < set(model.state_dict())
-    dropped = drop_auxiliary_heads(model)
+    dropped = AuxiliaryLoss().finish_model(model)
     assert [type(m) for m in dropped.modules()] == [type(m) for m in plain.modules()]
     assert list(dropped.state_dict()) == list(plain.state_dict())
 

@@ -17,6 +17,8 @@ from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.blurpool import Blur
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 

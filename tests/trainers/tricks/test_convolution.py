@@ -16,6 +16,8 @@ from darkmagic.trainers.tricks.convolution import (
     savings,
 )
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

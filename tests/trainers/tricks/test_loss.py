@@ -17,6 +17,8 @@ from darkmagic.trainers.tricks.label_smoothing import LabelSmoothing
 from darkmagic.trainers.tricks.loss import BinaryCrossEntropy, MulticlassHinge
 from darkmagic.trainers.tricks.mixup import Mixup, mix
 
+CONTRACT = {"changes": ["loss", "update"], "beside": {"label_smoothing": "0.0"}}
+
 LOGITS = torch.randn(12, 5, generator=generator(0, "logits")) * 3
 CLASSES = torch.arange(12) % 5
 TARGETS = F.one_hot(CLASSES, 5).float()

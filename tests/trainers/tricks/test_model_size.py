@@ -17,6 +17,8 @@ from darkmagic.trainers.trick import Conflict, NotApplicable
 from darkmagic.trainers.tricks.model_size import ModelSize
 from darkmagic.trainers.tricks.pretrain import Pretrained
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 

@@ -14,6 +14,8 @@ from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.normalization import Normalization, count_groups
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 AXES = {"batch": (0, 2, 3), "instance": (2, 3), "layer": (1, 2, 3)}
 

@@ -1,4 +1,4 @@
-"""pooling and activation_order: what stands between stages."""
+"""pooling: what loses resolution between stages."""
 
 from __future__ import annotations
 
@@ -13,32 +13,19 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import Conflict, NotApplicable
-from darkmagic.trainers.tricks.activation import Activation
-from darkmagic.trainers.tricks.activation_order import ActivationOrder
 from darkmagic.trainers.tricks.normalization import Normalization
 from darkmagic.trainers.tricks.pooling import Pooling, response_norm
+from two_stages import kinds, two_stages
+
+CONTRACT = {"changes": ["network", "loss", "update"], "network": "pooled"}
 
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-
-
-def plain(act: type[nn.Module] = nn.ReLU, *, after: bool = False) -> nn.Sequential:
-    """Return a network of two stages, activated before or after its pooling."""
-    pair = [act(), nn.MaxPool2d(3, 2, 1)]
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 3),
-        *(pair[::-1] if after else pair),
-        *(nn.Conv2d(6, 8, 3), act(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)),
-    )
-
-
-def kinds(model: nn.Module) -> list[str]:
-    return [type(m).__name__ for m in model.modules()]
 
 
 def test_average_is_of_the_pixels_that_are_there() -> None:
     """Padding counts for none."""
     torch.manual_seed(0)
-    model = plain()
+    model = two_stages()
     x = model[1](model[0](EXAMPLE))
     ones = torch.ones_like(x)
     sums = [F.avg_pool2d(maps, 3, 2, 1, divisor_override=1) for maps in (x, ones)]
@@ -51,7 +38,7 @@ def test_average_is_of_the_pixels_that_are_there() -> None:
 
 def test_a_strided_convolution_has_the_poolings_shape_and_is_activated() -> None:
     """C to C channels; the activation is that of the map before."""
-    model = plain(nn.SiLU)
+    model = two_stages(nn.SiLU)
     shape = model[:3](EXAMPLE).shape
     edited = Pooling("strided_convolution").edit_model(model, EXAMPLE)
     convolution, act = edited[2]
@@ -143,47 +130,9 @@ def test_poolings_without_another_form() -> None:
         Pooling("average").edit_model(dilated, EXAMPLE)
 
 
-@pytest.mark.parametrize("act", [nn.ReLU, nn.SiLU])
-@pytest.mark.parametrize("order", ["before", "after"])
-@pytest.mark.parametrize("after", [False, True])
-def test_order_is_as_asked(act: type[nn.Module], order: str, after: bool) -> None:
-    """From either order; ReLU commutes with the maximum and swish does not."""
-    torch.manual_seed(0)
-    model = plain(act, after=after)
-    nn.init.constant_(model[0].bias, -1)  # so that some maxima are negative
-    conv, rest = model[0], model[3:]
-    f, pool = act(), nn.MaxPool2d(3, 2, 1)
-    orders = {"before": rest(pool(f(conv(EXAMPLE)))), "after": rest(f(pool(conv(EXAMPLE))))}
-    edited = ActivationOrder(order).edit_model(model, EXAMPLE)
-    assert torch.equal(edited(EXAMPLE), orders[order])
-    assert torch.equal(orders["before"], orders["after"]) is (act is nn.ReLU)
-    edited(EXAMPLE).sum().backward()
-
-
-def test_resnet18_activates_its_stem_after_pooling() -> None:
-    """Where one ReLU serves many places in the network, that one alone moves."""
-    torch.manual_seed(0)
-    model = torchvision.models.resnet18(num_classes=10).eval()
-    model = Activation("gelu").edit_model(model, EXAMPLE)
-    edited = ActivationOrder("after").edit_model(copy.deepcopy(model), EXAMPLE)
-    assert kinds(edited).count("GELU") == kinds(model).count("GELU")
-    stem = F.gelu(model.maxpool(model.bn1(model.conv1(EXAMPLE))))
-    maps = nn.Sequential(model.layer1, model.layer2, model.layer3, model.layer4)(stem)
-    torch.testing.assert_close(edited(EXAMPLE), model.fc(maps.mean((2, 3))))
-
-
-def test_order_needs_a_pair() -> None:
-    """But before, the baseline, does not."""
-    with pytest.raises(NotApplicable, match="no activation module right before or after"):
-        ActivationOrder("after").edit_model(SmallResNet(8), EXAMPLE)
-    assert isinstance(ActivationOrder().edit_model(SmallResNet(8), EXAMPLE), SmallResNet)
-
-
 def test_fields_have_ranges() -> None:
     """The messages list what there is."""
     with pytest.raises(ValueError, match=r"median.*choose from max"):
         Pooling("median")
     with pytest.raises(ValueError, match="size=0"):
         Pooling("lrn", 0)
-    with pytest.raises(ValueError, match=r"between.*choose from before, after"):
-        ActivationOrder("between")

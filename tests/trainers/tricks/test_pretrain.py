@@ -16,6 +16,8 @@ from darkmagic.trainers.tricks.pretrain import Pretrained, take_pretrained_share
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
 from darkmagic.trainers.tricks.stem_activation import StemActivation
 
+CONTRACT = {"changes": ["network", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 

@@ -15,6 +15,8 @@ from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite, SqueezeExciteBlock
 from darkmagic.trainers.tricks.stem_activation import StemActivation
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

@@ -13,6 +13,8 @@ from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.stem_activation import StemActivation
 
+CONTRACT = {"changes": ["network", "loss", "update"]}
+
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 KINDS = {"leaky_relu": nn.LeakyReLU, "swish": nn.SiLU}
 

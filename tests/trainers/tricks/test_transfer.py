@@ -26,6 +26,8 @@ from darkmagic.trainers.tricks.transfer import (
 )
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
+CONTRACT = {"beside": {"pretrain": "pretrained"}}
+
 EXAMPLE = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

@@ -1,4 +1,4 @@
-"""drop_path and dropout: how often, how strongly, where, and not in evaluation."""
+"""drop_path: how often, how strongly, where, and not in evaluation."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ import torch
 import torchvision
 from torch import nn
 
-from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.drop_path import DropPath, DropPathLayer, drop_rates
-from darkmagic.trainers.tricks.dropout import Dropout
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
+
+CONTRACT = {"changes": ["loss", "update"]}
 
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
 def rates(model: nn.Module) -> list[float]:
     return [m.rate for m in model.modules() if isinstance(m, DropPathLayer)]
-
-
-def dropouts(model: nn.Module) -> dict[str, float]:
-    return {n: m.p for n, m in model.named_modules() if isinstance(m, nn.Dropout)}
 
 
 def test_rates_rise_linearly_to_the_last_block() -> None:
@@ -115,54 +111,8 @@ def test_drop_path_needs_branches_that_end_in_a_module() -> None:
         DropPath(0.1).edit_model(torchvision.models.squeezenet1_1(), EXAMPLE)
 
 
-def test_dropout_goes_before_linear_layers_that_read_wide_vectors() -> None:
-    """In a residual network the pooled map; in AlexNet all three; its own goes."""
-    resnet = Dropout(0.2).edit_model(torchvision.models.resnet18(), EXAMPLE)
-    assert dropouts(resnet) == {"fc.dropout": 0.2}
-    example = torch.randn(2, 3, 64, 64)
-    alexnet = Dropout(0.5).edit_model(torchvision.models.alexnet(), example)
-    assert dropouts(alexnet) == {f"classifier.{i}.dropout": 0.5 for i in (1, 4, 6)}
-
-
-def test_dropout_is_pytorchs_on_what_the_layer_reads() -> None:
-    """Names stay; evaluation is what it was."""
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 300), nn.ReLU(), nn.Linear(300, 10))
-    edited = Dropout(0.5).edit_model(copy.deepcopy(model), EXAMPLE)
-    assert list(edited.state_dict()) == list(model.state_dict())
-    assert torch.equal(edited.eval()(EXAMPLE), model.eval()(EXAMPLE))
-    torch.manual_seed(1)
-    hidden = nn.functional.dropout(model[0](EXAMPLE), 0.5)
-    hidden = nn.functional.dropout(model[1](hidden).relu(), 0.5)
-    expected = model[3](hidden)
-    torch.manual_seed(1)
-    torch.testing.assert_close(edited.train()(EXAMPLE), expected)
-
-
-def test_the_threshold_is_a_field_and_gates_do_not_count() -> None:
-    """Over 256 units by default: 64 are too few, and a gate's linear layers are none."""
-    model = SqueezeExcite(1).edit_model(SmallResNet(8), EXAMPLE)
-    with pytest.raises(NotApplicable, match="over 256 units: the widest vector is of 64"):
-        Dropout(0.2).edit_model(model, EXAMPLE)
-    edited = Dropout(0.2, wider_than=63).edit_model(model, EXAMPLE)
-    assert dropouts(edited) == {"head.dropout": 0.2}
-    with pytest.raises(NotApplicable, match="it has none"):
-        Dropout(0.2).edit_model(nn.Conv2d(3, 10, 32), EXAMPLE)
-
-
-def test_rate_0_takes_the_networks_dropout_out() -> None:
-    """And puts none in."""
-    edited = Dropout(0.0).edit_model(torchvision.models.efficientnet_b0(), EXAMPLE)
-    assert dropouts(edited) == {}
-    assert not any(isinstance(m, (After, Before)) for m in edited.modules())
-
-
 @pytest.mark.parametrize("rate", [-0.1, 1.0])
-def test_rates_have_a_range(rate: float) -> None:
-    """One line each."""
+def test_rate_has_a_range(rate: float) -> None:
+    """One line."""
     with pytest.raises(ValueError, match=f"rate={rate}"):
         DropPath(rate)
-    with pytest.raises(ValueError, match=f"rate={rate}"):
-        Dropout(rate)
-    with pytest.raises(ValueError, match="wider_than=-1"):
-        Dropout(0.2, -1)
