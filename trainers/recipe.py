@@ -76,7 +76,7 @@ class Recipe:
     patience: int | None = None  # epochs without a lower validation loss that end training
     shuffle: str = "every_epoch"  # or once, or never
     test_set: bool = False  # evaluate the test set too, once, after training
-    amp: str = "auto"  # auto: bf16 where the hardware has it; bf16; off
+    amp: str = "auto"  # auto: bf16 on a GPU that has it, off on a CPU; bf16; off
     channels_last: bool = True
     compile: bool = False  # the network's training pass, by inductor, where that is faster
     device: str = "auto"

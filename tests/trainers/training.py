@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from darkmagic.trainers.tricks.mixup import Mixup
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
-__all__ = ["RECIPE", "StopsAfter", "epochs_of", "same", "train_in"]
+__all__ = ["AMP", "RECIPE", "StopsAfter", "epochs_of", "same", "train_in"]
+
+AMP = os.environ.get("DARKMAGIC_TEST_AMP", "auto")
+"""The precision in which the tests train: CI runs those of training a second time in bf16."""
 
 
 class StopsAfter(Exception):  # noqa: N818
@@ -39,6 +43,7 @@ RECIPE = Recipe(
     epochs=3,
     batch_size=32,
     device="cpu",
+    amp=AMP,
 )
 
 

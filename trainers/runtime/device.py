@@ -11,7 +11,6 @@ import torch
 
 __all__ = [
     "autocast",
-    "has_bf16",
     "idle_memory_bytes",
     "peak_memory_bytes",
     "pick_device",
@@ -33,23 +32,21 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-@functools.cache
-def has_bf16(device_type: str) -> bool:
-    """Return whether the hardware computes in bf16 (emulation halves the speed)."""
-    if device_type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 def autocast(device: torch.device, amp: str) -> contextlib.AbstractContextManager[object]:
-    """Return the context of a forward pass under `amp`: auto, bf16 or off."""
-    if amp == "bf16" or (amp == "auto" and has_bf16(device.type)):
+    """Return the context of a forward pass under `amp`: auto, bf16 or off.
+
+    `auto` is bf16 on a GPU that computes in it, and off on a CPU: bf16 brings no speed there,
+    and a trial's numbers would depend on the processor's model.
+    """
+    if amp == "bf16" or (amp == "auto" and device.type == "cuda" and _gpu_has_bf16()):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+@functools.cache
+def _gpu_has_bf16() -> bool:
+    """Return whether the GPU itself computes in bf16: emulation halves the speed."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def synchronize(device: torch.device) -> None:

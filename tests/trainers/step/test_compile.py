@@ -114,7 +114,7 @@ def test_compiled_training_is_kept_where_it_pays(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, pays: float
 ) -> None:
     """It computes the same to rounding; not kept, bit for bit as if it was never tried."""
-    monkeypatch.setattr(compilation, "PAYS", pays)
+    monkeypatch.setattr(compilation, "MIN_SPEEDUP", pays)
     _, plain, _ = _train(RECIPE, tmp_path / "plain")
     recipe = dataclasses.replace(RECIPE, compile=True, cache=str(cache))
     stepping, weights, events = _train(recipe, tmp_path / "compiled")

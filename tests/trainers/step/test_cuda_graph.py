@@ -161,7 +161,9 @@ def test_a_choice_says_why_and_changes_nothing(
     why: str,
 ) -> None:
     """Whatever is tried out, training starts from where it stood."""
-    monkeypatch.setattr(choose_step_module, "LONG_STEP", 0.0 if "small part" in why else 1e9)
+    monkeypatch.setattr(
+        choose_step_module, "LONG_STEP_SECONDS", 0.0 if "small part" in why else 1e9
+    )
     recipe = graph_recipe(Sgd(0.05))
     whole = _weights(*_eager(recipe, tensors=True))
     trial, eager = _eager(recipe, tensors=True)
