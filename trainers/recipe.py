@@ -32,7 +32,7 @@ def check_numbers(
     lr_scale: float = 1.0,
     patience: int | None = None,
     shuffle: str = "every_epoch",
-    cuda_graphs: str = "auto",
+    cuda_graphs: str = "off",
 ) -> None:
     """Raise `ValueError`, one line, for a number outside its range."""
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
@@ -81,7 +81,7 @@ class Recipe:
     compile: bool = False  # the network's training pass, by inductor, where that is faster
     device: str = "auto"
     workers: int = 0  # processes that read images which do not fit in memory
-    cuda_graphs: str = "auto"  # on a GPU: auto (where they are faster), on, off
+    cuda_graphs: str = "off"  # on a GPU: auto (where they are measured to be faster), on, off
     cache: str | None = None  # the folder of compiled code; None: the user's
 
     def __post_init__(self) -> None:
