@@ -12,6 +12,7 @@ from torch import Tensor, nn
 # The module's name has an underscore, and its class is what PyTorch documents for this.
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from darkmagic.trainers.models.operators import RECTIFIERS, operator_name
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.overfit import Fit
 from darkmagic.trainers.preflight.setup import Setup
@@ -21,7 +22,6 @@ __all__ = ["check_rectifiers", "dead_shares"]
 IMAGES = 32
 MOSTLY = 0.5  # of a layer's channels
 NARROW = 16  # channels, of which half may well be dead by chance
-RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"}  # the last: ReLU6
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ class _Watch(TorchDispatchMode):
     ) -> Any:
         del types
         result = func(*args, **(kwargs or {}))
-        if func.name().partition(".")[0] in RECTIFIERS and _is_layer(result):
+        if operator_name(func) in RECTIFIERS and _is_layer(result):
             places = (0, *range(2, result.ndim)) if result.ndim == 4 else range(result.ndim - 1)
             alive = (result > 0).sum(tuple(places)) > 0
             self.shares.append(1 - float(alive.float().mean()))
