@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
 
 __all__ = ["check_copies", "hash_images", "near_copies"]
@@ -76,7 +77,7 @@ def check_copies(setup: Setup) -> list[Finding]:
 def _read(split: Split) -> Split:
     if isinstance(split.images, Tensor):
         return split
-    return select(split, spread(len(split), READ))
+    return read(split, spread(len(split), READ))
 
 
 def _pixels(split: Split) -> Tensor:

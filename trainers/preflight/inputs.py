@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["IMAGENET", "check_inputs", "check_pixels", "check_weights_scaling", "judge_inputs"]
 
@@ -27,7 +28,7 @@ FAR = 2.0  # times the scale, or standard deviations off, of what weights were m
 def check_pixels(setup: Setup) -> Finding:
     """Look at the images as they were read."""
     data = setup.data
-    images = select(data.train, spread(len(data.train), IMAGES)).images
+    images = read(data.train, spread(len(data.train), IMAGES)).images
     assert isinstance(images, Tensor)
     mean = ", ".join(f"{value:.3f}" for value in data.mean)
     std = ", ".join(f"{value:.3f}" for value in data.std)

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
 from darkmagic.trainers.runtime.randomness import generator
 
@@ -68,8 +69,8 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
 def check_labels(setup: Setup, seconds: float) -> Finding:
     """Look for any relation of images and classes that holds for images not looked at."""
     data, rng = setup.data, generator(0, "preflight", "labels")
-    train = select(data.train, spread(len(data.train), _affordable(setup, AMONG)))
-    val = select(data.val, spread(len(data.val), _affordable(setup, LOOKED_UP)))
+    train = read(data.train, spread(len(data.train), _affordable(setup, AMONG)))
+    val = read(data.val, spread(len(data.val), _affordable(setup, LOOKED_UP)))
     assert isinstance(train.images, Tensor)
     assert isinstance(val.images, Tensor)
     points, queries = thumbnails(train.images), thumbnails(val.images)

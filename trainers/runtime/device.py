@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import resource
-from pathlib import Path
 
 import torch
 
 __all__ = [
     "autocast",
-    "idle_memory_bytes",
-    "peak_memory_bytes",
     "pick_device",
-    "reset_peak_memory",
     "synchronize",
 ]
 
@@ -53,30 +48,3 @@ def synchronize(device: torch.device) -> None:
     """Wait for queued work, so that the clock reads what was done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Begin to measure the peak anew."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        with contextlib.suppress(OSError):  # without it the peak of the process so far stands
-            Path("/proc/self/clear_refs").write_text("5")
-
-
-@functools.cache
-def idle_memory_bytes() -> int:
-    """Return the memory of this process before it trained anything, when first asked."""
-    return peak_memory_bytes(torch.device("cpu"))
-
-
-def peak_memory_bytes(device: torch.device) -> int:
-    """Return the peak so far: allocated on a GPU, of the whole process (its RSS) on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    kilobytes = status.partition("VmHWM:")[2].split(maxsplit=1)[0]
-    return int(kilobytes) * 1024

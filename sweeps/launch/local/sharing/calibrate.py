@@ -22,6 +22,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     is_worth,
     pays,
 )
+from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.trainers.errors import format_error
 
 if TYPE_CHECKING:
@@ -130,10 +131,9 @@ def _rate(job: fork_server.Job) -> Rate:
 
 def _sweep_recipe(resolved: dict[str, Any]) -> Recipe:
     """Return a sweep's trial without its pretraining, which changes no step."""
-    from darkmagic.sweeps.trial.run import PRETRAINING, make_recipe
+    from darkmagic.sweeps.trial.run import make_recipe
 
-    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
-    return make_recipe({**resolved, "tricks": tricks})
+    return make_recipe(without_pretraining(resolved))
 
 
 def _measure(
