@@ -18,7 +18,7 @@ from darkmagic.sweeps.launch.local.sharing.calibrate import (
     measure_together,
 )
 from darkmagic.sweeps.launch.local.sharing.choice import (
-    CONTEXT,
+    CONTEXT_BYTES,
     MPS,
     PLAIN,
     Measured,
@@ -75,7 +75,7 @@ def test_the_fastest_is_chosen(
 def test_only_what_fits_is_leased(free: int, each: int, fit: int) -> None:
     """With a context a process, and headroom; one trial is always tried."""
     assert how_many_fit(free, each) == fit
-    assert fit == 1 or fit * (each + CONTEXT) <= 0.9 * free
+    assert fit == 1 or fit * (each + CONTEXT_BYTES) <= 0.9 * free
 
 
 def test_more_trials_have_to_pay() -> None:
