@@ -19,6 +19,7 @@ from darkmagic.trainers.prepare.network import make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.device import autocast, pick_device
+from darkmagic.trainers.runtime.memory_format import pick_memory_format
 
 __all__ = ["Ensemble", "Quality", "assess", "calibration_error", "evaluate_ensemble", "predict"]
 
@@ -99,9 +100,11 @@ def predict(
     hooks = Hooks(recipe.tricks, recipe.seed)
     network = make_network(recipe, data, hooks)
     network.load_state_dict(checkpoint["average"] or checkpoint["model"])
-    network = network.to(device).eval()
+    # As in training: sums in another order would answer otherwise where two classes are close.
+    memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
+    network = network.to(device=device, memory_format=memory_format).eval()  # type: ignore[call-overload]
     channels = input_channels(network) or data.channels
-    pipeline = Pipeline(recipe, data, hooks, device, channels, torch.contiguous_format)
+    pipeline = Pipeline(recipe, data, hooks, device, channels, memory_format)
     probabilities, classes = [], []
     for images, targets in pipeline.validation() if split == "val" else pipeline.test():
         with torch.inference_mode(), autocast(device, recipe.amp):

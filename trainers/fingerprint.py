@@ -13,9 +13,9 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Subset
 
-from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.select import select
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.prepare.network import example_batch, make_network
@@ -59,7 +59,7 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
 
     channels = input_channels(network) or data.channels
     memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
-    few = dataclasses.replace(data, val=_first(data.val, BATCH))
+    few = dataclasses.replace(data, val=select(data.val, torch.arange(min(BATCH, len(data.val)))))
     pipeline = Pipeline(recipe, few, hooks, device, channels, memory_format)
     parts["validation"] = _digest(images for images, _ in pipeline.validation())
     network.train()
@@ -87,13 +87,6 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
 def _numbers(recipe: Recipe) -> list[tuple[str, object]]:
     fields = (field.name for field in dataclasses.fields(recipe))
     return [(name, getattr(recipe, name)) for name in fields if name not in NO_NUMBERS]
-
-
-def _first(split: Split, count: int) -> Split:
-    places = range(min(count, len(split)))
-    images = split.images
-    few = images[:count] if isinstance(images, Tensor) else Subset(images, places)
-    return Split(few, split.targets[:count])
 
 
 @torch.no_grad()

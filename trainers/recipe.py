@@ -27,7 +27,7 @@ def check_numbers(
     max_steps: int | None = None,
     amp: str = "auto",
     lr_scale: float = 1.0,
-    cuda_graphs: str = "auto",
+    cuda_graphs: str = "off",
 ) -> None:
     """Raise `ValueError`, one line, for a number outside its range."""
     for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
@@ -60,12 +60,12 @@ class Recipe:
     max_steps: int | None = None  # ends training early, at the schedules' end
     lr_scale: float = 1.0  # of the optimizer's base lr
     test_set: bool = False  # evaluate the test set too, once, after training
-    amp: str = "auto"  # auto: bf16 where the hardware has it; bf16; off
+    amp: str = "auto"  # auto: bf16 on a GPU that has it, off on a CPU; bf16; off
     channels_last: bool = True
     compile: bool = False  # the network's training pass, by inductor, where that is faster
     device: str = "auto"
     workers: int = 0  # processes that read images which do not fit in memory
-    cuda_graphs: str = "auto"  # on a GPU: auto (where they are faster), on, off
+    cuda_graphs: str = "off"  # on a GPU: auto (where they are measured to be faster), on, off
     cache: str | None = None  # the folder of compiled code; None: the user's
 
     def __post_init__(self) -> None:

@@ -27,11 +27,8 @@ from darkmagic.trainers.outputs.names import CORRECT
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.runtime.device import (
-    idle_memory_bytes,
-    peak_memory_bytes,
-    synchronize,
-)
+from darkmagic.trainers.runtime.device import synchronize
+from darkmagic.trainers.runtime.memory import used_memory_bytes
 from darkmagic.trainers.runtime.randomness import derive_seed
 from darkmagic.trainers.step.average import use_average
 from darkmagic.trainers.step.eager import Step
@@ -149,7 +146,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             "lr": group["lr"],
             "weight_decay": group["weight_decay"],
             "images_per_second": plan[epoch] * len(images) / seconds,
-            "peak_memory": _memory_used(device),
+            "peak_memory": used_memory_bytes(device),
             "seconds": seconds,
             "time": time.time(),
         }
@@ -227,12 +224,6 @@ def _settle_statistics(
 
 def _save_correct(directory: Path, correct: Tensor) -> None:
     np.save(directory / CORRECT, np.packbits(correct.cpu().numpy()))
-
-
-def _memory_used(device: torch.device) -> int:
-    """On a CPU, what training added to the process; a GPU counts only what it allocated."""
-    peak = peak_memory_bytes(device)
-    return peak if device.type == "cuda" else max(0, peak - idle_memory_bytes())
 
 
 def _device_name(device: torch.device) -> str:

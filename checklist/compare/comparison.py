@@ -80,13 +80,13 @@ def compare(
             groups[name],
             groups[BASELINE],
             effects,
-            place,
-            None if place == 0 else p_values.get(name),
+            index,
+            None if index == 0 else p_values.get(name),
             rules,
             ALPHA * share_of_look(max(look, 1)) / max(len(names) - 1, 1),
             waiting=look == 0,
         )
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     ]
     rows = _mark_pareto_front(rows)
     return Comparison(
@@ -121,9 +121,9 @@ def _over_looks(
     for look in range(1, last + 1):
         at_look = effects if look == last else estimate_effects(_runs(groups, look), resolution)
         raw = {
-            name: _testable_p(at_look.by_trial.get(place), groups[name])
-            for place, name in enumerate(names)
-            if place > 0
+            name: _testable_p(at_look.by_trial.get(index), groups[name])
+            for index, name in enumerate(names)
+            if index > 0
         }
         adjusted.append(holm(raw))
     return effects, over_looks(adjusted)
@@ -133,8 +133,8 @@ def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list
     from darkmagic.checklist.stats.linear import Run
 
     return [
-        Run(place, record.seed, 100 * record.accuracy)
-        for place, group in enumerate(groups.values())
+        Run(index, record.seed, 100 * record.accuracy)
+        for index, group in enumerate(groups.values())
         for record in group
         if record.status is Status.FINISHED and record.accuracy is not None
         if look is None or record.look <= look

@@ -104,14 +104,14 @@ def _sum_of_parts(combination: Mapping[str, str], sweep: Comparison) -> Effect |
     """Add up the sweep's differences; they share the baseline, so their errors are correlated."""
     effects = sweep.effects
     names = [f"{trick}={option}" for trick, option in combination.items()]
-    places = {row.name: place for place, row in enumerate(sweep.rows)}
-    parts = [effects.by_trial.get(places[name]) if name in places else None for name in names]
+    indices = {row.name: index for index, row in enumerate(sweep.rows)}
+    parts = [effects.by_trial.get(indices[name]) if name in indices else None for name in names]
     if any(part is None for part in parts):
         return None
     total = sum(part.difference for part in parts if part is not None)
     if effects.joint is None:
         return Effect(total)
-    chosen = [effects.trials.index(places[name]) for name in names]
+    chosen = [effects.trials.index(indices[name]) for name in names]
     variance = float(effects.joint.of(chosen).sum())
     df = min(part.df for part in parts if part is not None)
     return Effect(total, math.sqrt(variance), df)

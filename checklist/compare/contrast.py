@@ -33,22 +33,22 @@ def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
 
     The experiments share no runs, so their errors add up (Welch 1947).
     """
-    places = [{row.name: place for place, row in enumerate(c.rows)} for c in (first, second)]
+    indices = [{row.name: index for index, row in enumerate(c.rows)} for c in (first, second)]
     rows = {row.name: row for comparison in (second, first) for row in comparison.tricks}
     names = sorted(
-        rows, key=lambda name: places[0].get(name, len(places[0]) + places[1].get(name, 0))
+        rows, key=lambda name: indices[0].get(name, len(indices[0]) + indices[1].get(name, 0))
     )
     apart: dict[str, Effect | None] = {}
     for name in names:
-        one, other = (_effect(c, p, name) for c, p in zip((first, second), places, strict=True))
+        one, other = (_effect(c, p, name) for c, p in zip((first, second), indices, strict=True))
         apart[name] = other.minus(one) if one is not None and other is not None else None
     adjusted = holm({name: e.p_value for name, e in apart.items() if e is not None and e.error})
     return [_contrast(rows[name], first, second, apart[name], adjusted.get(name)) for name in names]
 
 
-def _effect(comparison: Comparison, places: dict[str, int], name: str) -> Effect | None:
-    place = places.get(name)
-    return None if place is None else comparison.effects.by_trial.get(place)
+def _effect(comparison: Comparison, indices: dict[str, int], name: str) -> Effect | None:
+    index = indices.get(name)
+    return None if index is None else comparison.effects.by_trial.get(index)
 
 
 def _contrast(

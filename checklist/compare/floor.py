@@ -9,7 +9,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 
 __all__ = ["with_floor"]
 
-CHANCE = 1.1
+TIMES_CHANCE = 1.1
 """A network within a tenth of chance level has learned nothing."""
 
 
@@ -21,7 +21,9 @@ def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[Tria
     """
 
     def fails(record: TrialRecord) -> bool:
-        least = floor if floor is not None else CHANCE / record.classes if record.classes else 0.0
+        least = (
+            floor if floor is not None else TIMES_CHANCE / record.classes if record.classes else 0.0
+        )
         return (
             record.status is Status.FINISHED
             and record.accuracy is not None

@@ -46,9 +46,9 @@ class Interval:
 class Row:
     """One trial over its seeds. Accuracies are in percent, differences in points.
 
-    `p_value` is adjusted for rows and looks; `missed` is the effect that the test would miss
-    once in five; `image_error` is what another sample of images would add to the standard
-    error; `on_pareto_front` says that no other row gains as much at no more time.
+    `p_value` is adjusted for rows and looks; `minimum_detectable` is the effect that the test
+    would miss once in five; `image_error` is what another sample of images would add to the
+    standard error; `on_pareto_front` says that no other row gains as much at no more time.
     """
 
     trick: str | None
@@ -63,7 +63,7 @@ class Row:
     interval: Interval | None
     error: float | None
     p_value: float | None
-    missed: float | None
+    minimum_detectable: float | None
     spread: float | None
     image_error: float | None
     ratios: Mapping[str, Ratio | None]
@@ -91,19 +91,19 @@ def make_row(
     records: Sequence[TrialRecord],
     baseline: Sequence[TrialRecord],
     effects: Effects,
-    place: int,
+    index: int,
     p_value: float | None,
     rules: Rules,
     level: float,
     *,
     waiting: bool,
 ) -> Row:
-    """Return the row of `records`, trial `place` of `effects`. `level` is of its own test."""
+    """Return the row of `records`, trial `index` of `effects`. `level` is of its own test."""
     from darkmagic.checklist.stats.image_error import image_error
 
     first = records[0] if records else TrialRecord(None, None, "", 0, Status.PENDING)
     statuses = Counter(record.status for record in records or [first])
-    effect = effects.by_trial.get(place)
+    effect = effects.by_trial.get(index)
     verdict = judge(statuses, effect, p_value, min_effect=rules.min_effect, waiting=waiting)
     interval = effect.interval() if effect else None
     accuracies = _accuracies(records)
@@ -113,7 +113,7 @@ def make_row(
         trick=first.trick,
         option=first.option,
         section=first.section,
-        verdict=Verdict.BASELINE if place == 0 else verdict,
+        verdict=Verdict.BASELINE if index == 0 else verdict,
         statuses=dict(statuses),
         reason=next((record.reason for record in records if record.reason), ""),
         accuracies=accuracies,
@@ -122,11 +122,11 @@ def make_row(
         interval=Interval(*interval) if interval else None,
         error=effect.error if effect else None,
         p_value=p_value if tested else None,
-        missed=minimum_detectable_effect(effect.error, effect.df, level)
+        minimum_detectable=minimum_detectable_effect(effect.error, effect.df, level)
         if tested and effect and effect.error is not None
         else None,
-        spread=effects.own_spreads.get(place),
-        image_error=None if place == 0 else image_error(_correct(records), _correct(baseline)),
+        spread=effects.own_spreads.get(index),
+        image_error=None if index == 0 else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),

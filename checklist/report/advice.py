@@ -14,7 +14,7 @@ from darkmagic.checklist.report.formatting import duration
 
 __all__ = ["Advice", "advise", "winners"]
 
-FEW = 5
+MAX_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ def advise(
     worse = comparison.having(Verdict.WORSE)
     same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
     if better:
-        sentences.append(f"Adopt {_named(better)}.")
+        sentences.append(f"Adopt {_list_rows(better)}.")
     if worse:
-        sentences.append(f"Keep the baseline's choice instead of {_named(worse)}.")
+        sentences.append(f"Keep the baseline's choice instead of {_list_rows(worse)}.")
     if same:
         sentences.append(
-            f"Choose freely, by cost or taste: {_named(same)} would change less than "
+            f"Choose freely, by cost or taste: {_list_rows(same)} would change less than "
             f"{comparison.rules.min_effect:g} points."
         )
     if comparison.effects.spread is None and comparison.having(Verdict.NOT_TESTED):
@@ -77,7 +77,7 @@ def advise(
 
 
 def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
-    missed = [row.missed for row in rows if row.missed is not None]
+    missed = [row.minimum_detectable for row in rows if row.minimum_detectable is not None]
     many = f"{len(rows)} trials are" if len(rows) > 1 else f"{rows[0].name} is"
     opening = f"{many} undecided" if decided else f"No difference was detected: {many} undecided"
     return f"{opening}; effects below {max(missed):.2f} points could have been missed."
@@ -108,10 +108,10 @@ def _to_settle(
     return [f"{sentence}, if their effects are what they seem."]
 
 
-def _named(rows: Iterable[Row]) -> str:
+def _list_rows(rows: Iterable[Row]) -> str:
     ordered = sorted(rows, key=lambda row: -abs(row.difference or 0))
-    names = [f"{row.name} ({row.difference:+.2f})" for row in ordered[:FEW]]
-    rest = len(ordered) - FEW
+    names = [f"{row.name} ({row.difference:+.2f})" for row in ordered[:MAX_NAMES]]
+    rest = len(ordered) - MAX_NAMES
     if rest > 0:
         return ", ".join(names) + f" and {rest} more"
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -11,7 +11,7 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.advice import Advice, advise
 from darkmagic.checklist.report.curves import Curve
-from darkmagic.checklist.report.notes import footer
+from darkmagic.checklist.report.notes import table_notes
 from darkmagic.checklist.report.published import Published, published_effects
 
 __all__ = ["Report", "Sort"]
@@ -26,7 +26,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a reader is told.
+    """Everything that a report says.
 
     `facts` are label and value: versions, machine, commit. `words` are the overrides that ask
     for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
@@ -48,7 +48,7 @@ class Report:
     @cached_property
     def notes(self) -> list[str]:
         """What stands below the table."""
-        return footer(self.comparison, epochs=self.epochs)
+        return table_notes(self.comparison, epochs=self.epochs)
 
     @cached_property
     def advice(self) -> Advice:
@@ -63,11 +63,11 @@ class Report:
         if self.sort is Sort.CHECKLIST:
             return [baseline, *sorted(others, key=lambda row: sections.index(row.section))]
 
-        def place(row: Row) -> tuple[int, bool, float]:
+        def order(row: Row) -> tuple[int, bool, float]:
             known = row.difference is not None
             return sections.index(row.section), not known, -(row.difference or 0.0)
 
-        return [baseline, *sorted(others, key=place)]
+        return [baseline, *sorted(others, key=order)]
 
     def published(self, row: Row) -> list[Published]:
         """Return what was published for the difference of `row`, with the sign that fits it."""

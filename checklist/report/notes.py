@@ -11,17 +11,17 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
-__all__ = ["endings", "footer"]
+__all__ = ["endings", "table_notes"]
 
 ASSUMED_SPREAD = 0.2
 SHORT_EPOCHS = 100
-MANY = 3
+MIN_TRIALS_TO_GROUP = 3
 """Trials: what more of them share is said in one note."""
 WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
 KIND = re.compile(r":| from epoch | at the end| in epoch ")
 
 
-def footer(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
+def table_notes(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
     """Return the notes, most important first. `epochs` is how long the trials trained."""
     return [
         *_state(comparison),
@@ -148,7 +148,7 @@ def _training_notes(comparison: Comparison) -> Iterator[str]:
                 first, count = found.setdefault(kind, {}).get(row.name, (note, 0))
                 found[kind][row.name] = (first, count + 1)
     for kind, rows in found.items():
-        if len(rows) > MANY:
+        if len(rows) > MIN_TRIALS_TO_GROUP:
             note = next(iter(rows.values()))[0]
             yield f"{len(rows)} of {len(comparison.rows)} trials: {kind}; in one of them, {note}."
             continue

@@ -8,7 +8,7 @@ from darkmagic.checklist.compare.rows import Row
 
 __all__ = ["reach_of"]
 
-SHOWN_WHOLE = 0.8
+SHARE_IN_REACH = 0.8
 """The share of intervals that fit; longer ones are cut off, with an arrow."""
 
 
@@ -16,5 +16,5 @@ def reach_of(rows: Sequence[Row]) -> float:
     """Return the largest distance from zero to show, in points: every difference fits."""
     differences = [abs(row.difference) for row in rows if row.difference is not None]
     ends = sorted(max(abs(r.interval.low), abs(r.interval.high)) for r in rows if r.interval)
-    usual = ends[int(SHOWN_WHOLE * (len(ends) - 1))] if ends else 0.0
+    usual = ends[int(SHARE_IN_REACH * (len(ends) - 1))] if ends else 0.0
     return 1.05 * max([*differences, usual, 0.01])

@@ -21,7 +21,7 @@ from darkmagic.checklist.stats.spread import (
 __all__ = ["Effect", "Effects", "estimate_effects"]
 
 Array = NDArray[np.float64]
-NOTHING = 1e-9
+MIN_DIFFERENCE = 1e-9
 """Points: below what double precision says of percentages."""
 
 
@@ -78,10 +78,10 @@ class Covariance:
         """Its diagonal."""
         return self.own + np.diag(self.common)[self.group_of]
 
-    def of(self, places: Sequence[int]) -> Array:
-        """Return the matrix of the trials at `places`."""
-        groups = self.group_of[list(places)]
-        return self.common[np.ix_(groups, groups)] + np.diag(self.own[list(places)])
+    def of(self, indices: Sequence[int]) -> Array:
+        """Return the matrix of the trials at `indices`."""
+        groups = self.group_of[list(indices)]
+        return self.common[np.ix_(groups, groups)] + np.diag(self.own[list(indices)])
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def estimate_effects(runs: Sequence[Run], resolution: float = 0.0) -> Effects:
     """
     if not any(run.trial == 0 for run in runs) or len({run.trial for run in runs}) < 2:
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
-    least = max(resolution**2 / 12, NOTHING**2)
+    least = max(resolution**2 / 12, MIN_DIFFERENCE**2)
     found = [_estimate(design, least) for design in designs(runs)]
     return min(found, key=_typical_error)
 
@@ -126,15 +126,15 @@ def _typical_error(effects: Effects) -> float:
 
 
 def _estimate(design: Design, least: float) -> Effects:
-    calm, unstable = _without_unstable(design)
-    if not calm.df:
+    stable, unstable = _without_unstable(design)
+    if not stable.df:
         differences = {
             trial: Effect(_tidy(effect))
             for trial, effect in zip(design.trials, design.effects, strict=True)
         }
         return Effects(differences, None, 0, None, design.blocked, float("inf"))
-    alone = own_variances(calm, tuple(run for run in design.runs if run.trial in unstable))
-    pooled = Spread(max(calm.variance, least), calm.df)
+    alone = own_variances(stable, tuple(run for run in design.runs if run.trial in unstable))
+    pooled = Spread(max(stable.variance, least), stable.df)
     prior = prior_df([spread for trial, spread in alone.items() if trial not in unstable])
     spreads = {
         trial: alone[trial]
@@ -148,21 +148,21 @@ def _estimate(design: Design, least: float) -> Effects:
     own = np.array([spreads[trial].variance for trial in design.trials]) / design.counts
     covariance = Covariance(own, (design.shared * variances) @ design.shared.T, design.group_of)
     errors = np.sqrt(covariance.variances)
-    dfs = _satterthwaite(design, spreads, calm.df)
+    dfs = _satterthwaite(design, spreads, stable.df)
     effects = {
         trial: Effect(
-            difference=_tidy(design.effects[place]),
-            error=float(errors[place]),
-            df=float(dfs[place]),
+            difference=_tidy(design.effects[index]),
+            error=float(errors[index]),
+            df=float(dfs[index]),
             unstable=trial in unstable,
         )
-        for place, trial in enumerate(design.trials)
+        for index, trial in enumerate(design.trials)
     }
-    between = seed_variance(calm)
+    between = seed_variance(stable)
     return Effects(
         by_trial=effects,
         spread=math.sqrt(pooled.variance),
-        df=calm.df,
+        df=stable.df,
         seed_correlation=_share(between, pooled.variance),
         blocked=design.blocked,
         prior_df=prior,
@@ -175,15 +175,15 @@ def _estimate(design: Design, least: float) -> Effects:
 
 def _without_unstable(design: Design) -> tuple[Design, set[int]]:
     """Fit again without the trials that spread too widely, until no more are found."""
-    calm, unstable = design, set[int]()
+    stable, unstable = design, set[int]()
     for _ in range(3):
         others = tuple(run for run in design.runs if run.trial in unstable)
-        found = find_unstable(own_variances(calm, others))
+        found = find_unstable(own_variances(stable, others))
         if found == unstable:
             break
         kept = [run for run in design.runs if run.trial not in found]
-        calm, unstable = fit(kept, blocked=design.blocked), found
-    return calm, unstable
+        stable, unstable = fit(kept, blocked=design.blocked), found
+    return stable, unstable
 
 
 def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> Array:
@@ -195,10 +195,10 @@ def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> A
     parts = variances * np.array(
         [np.bincount(design.trial_of, weights) for weights in design.shared**2]
     )
-    places = np.arange(1, len(known))
+    indices = np.arange(1, len(known))
     alone = variances[1:] / design.counts
     total = parts.sum(1)[design.group_of] + alone
-    mixed = 2 * parts[design.group_of, places] * alone
+    mixed = 2 * parts[design.group_of, indices] * alone
     spent = (parts**2 / dfs).sum(1)[design.group_of] + (mixed + alone**2) / dfs[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(spent > 0, np.minimum(total**2 / spent, most), most)
@@ -206,7 +206,7 @@ def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> A
 
 def _tidy(difference: float) -> float:
     """Let rounding errors of least squares be no difference."""
-    return float(difference) if abs(difference) > NOTHING else 0.0
+    return float(difference) if abs(difference) > MIN_DIFFERENCE else 0.0
 
 
 def _share(between: float | None, within: float) -> float | None:

@@ -31,7 +31,7 @@ class Design:
     that trial for 1 / `counts[i]`, and every run for what `shared` (groups, runs) says of the
     trial's group besides: trials with the same seeds are one group, so that there are few.
     Over the runs of any trial but the baseline these shared weights sum to 0. `residuals` and
-    `leverages` are of each run; `trial_of` is its trial's place, 0 for the baseline's.
+    `leverages` are of each run; `trial_of` is its trial's index, 0 for the baseline's.
     """
 
     runs: tuple[Run, ...]

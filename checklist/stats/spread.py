@@ -12,8 +12,8 @@ from darkmagic.checklist.stats.linear import Design, Run
 __all__ = ["Spread", "find_unstable", "moderate", "own_variances", "prior_df"]
 
 Array = NDArray[np.float64]
-UNSTABLE = 0.999
-NO_DF = 1e-9
+UNSTABLE_QUANTILE = 0.999
+MIN_DF = 1e-9
 """Degrees of freedom: what rounding leaves of none."""
 
 
@@ -37,7 +37,7 @@ def own_variances(design: Design, others: tuple[Run, ...] = ()) -> dict[int, Spr
     found = {
         trial: Spread(float(square) / float(df), float(df))
         for trial, count, df, square in zip(trials, counts, dfs, squares, strict=True)
-        if count > 1 and df > NO_DF
+        if count > 1 and df > MIN_DF
     }
     left_out: dict[int, list[float]] = {}
     for run in others:
@@ -65,7 +65,7 @@ def find_unstable(spreads: dict[int, Spread]) -> set[int]:
     typical = np.median(variances / (chdtri(df, 0.5) / df))
     if typical == 0:
         return set()
-    wild = variances > typical * fdtri(df, df.sum() - df, UNSTABLE)
+    wild = variances > typical * fdtri(df, df.sum() - df, UNSTABLE_QUANTILE)
     return {trial for trial, is_wild in zip(spreads, wild, strict=True) if is_wild}
 
 

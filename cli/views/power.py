@@ -76,7 +76,7 @@ def undecided_view(report: Report) -> RenderableType:
     for row in rows:
         seeds = seeds_to_settle(row, comparison)
         more = "more than 100" if seeds is None else f"{seeds} (+{seeds - len(row.accuracies)})"
-        missed = "" if row.missed is None else f"{row.missed:.2f}"
+        missed = "" if row.minimum_detectable is None else f"{row.minimum_detectable:.2f}"
         table.add_row(Text(row.name), points(row.difference), missed, more)
     seems = note("If its effect is what it seems.")
     return Group(Text(), table, seems, *next_steps(report.advice.steps))

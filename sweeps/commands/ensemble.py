@@ -14,6 +14,7 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.paths import read_result
+from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.names import RESULT
 
@@ -120,18 +121,16 @@ def ensemble(members: Sequence[Member], split: str, devices: Any = "auto") -> En
 
 def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
     """Return the ensemble, or the error message."""
-    from darkmagic.sweeps.trial.run import PRETRAINING, make_recipe
+    from darkmagic.sweeps.trial.run import make_recipe
     from darkmagic.trainers.ensemble import evaluate_ensemble, predict
     from darkmagic.trainers.trick import TrialSkipped
 
     predictions = []
     for directory in directories:
         resolved = yaml.safe_load((directory / "config.yaml").read_text())
-        tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
         try:
-            predictions.append(
-                predict(make_recipe({**resolved, "tricks": tricks}), directory, split)
-            )
+            recipe = make_recipe(without_pretraining(resolved))
+            predictions.append(predict(recipe, directory, split))
         except (FileNotFoundError, RuntimeError, TrialSkipped) as error:
             return f"{directory.name}: {short_message(error)}"
     return evaluate_ensemble([probabilities for probabilities, _ in predictions], predictions[0][1])

@@ -14,6 +14,7 @@ from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, read_result, trial_folder_name
+from darkmagic.sweeps.trial.pretraining import without_upstream_training
 from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.preflight.finding import Finding, Level
 
@@ -68,11 +69,8 @@ def _check(resolved: dict[str, Any], weights: str) -> list[Finding]:
     from darkmagic.sweeps.trial.run import make_recipe
     from darkmagic.trainers.preflight.run import run_preflight
 
-    tricks = dict(resolved["tricks"])
-    if tricks.get("pretrain", {}).get("weights") == "upstream":
-        del tricks["pretrain"]
     try:
-        recipe = make_recipe({**resolved, "tricks": tricks})
+        recipe = make_recipe(without_upstream_training(resolved))
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything)
         return [
             Finding("recipe", Level.STOP, format_error(error), "every trial would end the same way")

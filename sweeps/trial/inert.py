@@ -14,22 +14,22 @@ INERT = ("inert", "same network, batches, loss, update and schedules as the base
 def find_inert(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]:
     """Compare each of `trials` (resolved configurations) with the first, the baseline.
 
-    Returns a status with its reason for those that need no training: `inert` where numbers,
+    Returns a status with its reason for those that need no training: `inert` if numbers,
     network, batches, loss, update and schedules are all the baseline's, `not_applicable` where
     the trick says so. None for all others, also for one that raises: training will show why.
     """
-    looks = [_look(trial) for trial in trials]
+    found = [_inspect(trial) for trial in trials]
     return [
         INERT
-        if place > 0 and isinstance(look, dict) and look == looks[0]
+        if index > 0 and isinstance(each, dict) and each == found[0]
         else None
-        if isinstance(look, dict)
-        else look
-        for place, look in enumerate(looks)
+        if isinstance(each, dict)
+        else each
+        for index, each in enumerate(found)
     ]
 
 
-def _look(resolved: dict[str, Any]) -> dict[str, str] | tuple[str, str] | None:
+def _inspect(resolved: dict[str, Any]) -> dict[str, str] | tuple[str, str] | None:
     from darkmagic.sweeps.trial.run import make_recipe
     from darkmagic.trainers.fingerprint import fingerprint
     from darkmagic.trainers.trick import NotApplicable
@@ -39,7 +39,7 @@ def _look(resolved: dict[str, Any]) -> dict[str, str] | tuple[str, str] | None:
         return fingerprint(recipe, _load(resolved, recipe))
     except NotApplicable as finding:
         return ("not_applicable", str(finding))
-    except Exception:  # noqa: BLE001 (said by the trial itself, with its log)
+    except Exception:  # noqa: BLE001 (the trial itself reports it, with its log)
         return None
 
 

@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, read_result
+from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
@@ -33,10 +34,7 @@ from darkmagic.trainers.runtime.cache import cache_folder
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
-__all__ = ["PRETRAINING", "make_recipe", "run_trial", "upstream_config"]
-
-PRETRAINING = ("pretrain", "transfer")
-"""Tricks that are about pretrained weights: they have no part in the training of those."""
+__all__ = ["make_recipe", "run_trial", "upstream_config"]
 
 
 def run_trial(config: DictConfig) -> dict[str, Any]:
@@ -126,12 +124,10 @@ def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
             f"dataset {resolved['dataset']['name']!r} names no upstream set to pretrain on; "
             "give model.pretrained=torchvision or a file of weights"
         )
-    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
     return {
-        **resolved,
+        **without_pretraining(resolved),
         "dataset": {"name": "upstream", "source": upstream["source"]},
         "epochs": upstream["epochs"],
-        "tricks": tricks,
         "seed": 0,
         "test_set": False,
     }

@@ -22,7 +22,7 @@ from typing import Any
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.pool import Call, run_calls
-from darkmagic.sweeps.launch.local.sharing.calibrate import MOST, calibrate
+from darkmagic.sweeps.launch.local.sharing.calibrate import MAX_TRIALS, calibrate
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
 from harness.cifar_trials import WORKLOADS, train_trial
@@ -133,7 +133,7 @@ def _calibrated(
 ) -> Packing:
     """Calibrate as a sweep does, of the same trials."""
     resolved = {"benchmark": work, "tricks": {}}
-    most, seconds = (2, 0.3) if options.quick else (MOST, 3.0)
+    most, seconds = (2, 0.3) if options.quick else (MAX_TRIALS, 3.0)
     return calibrate(
         resolved, lease, trials=MANY, mps=mps, seconds=seconds, most=min(most, options.trials),
         recipe=_recipe,

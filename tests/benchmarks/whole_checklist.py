@@ -46,7 +46,8 @@ def measure(what: str, words: list[str], repeats: int, goal: float | None) -> Ro
         cache = Path(name)
         sweep([*words, "epochs=1"], cache)  # fills the caches
         _, alone = sweep([*words, "hydra.launcher.trials_per_device=1"], cache)
-        turns = [sweep(words, cache) for _ in range(repeats)]
+        packed = "hydra.launcher.trials_per_device=auto"
+        turns = [sweep([*words, packed], cache) for _ in range(repeats)]
     sums = []
     for _, packed in turns:
         assert packed.keys() == alone.keys(), "other trials than alone"
@@ -74,7 +75,8 @@ def main() -> None:
     if gpus and options.device != "cpu":
         epochs = 1 if options.quick else options.epochs or 10
         words = ["dataset=cifar10", "model=resnet20", "trick/pretrain=none", f"epochs={epochs}"]
-        rows.append(measure(what, [*words, "hydra.launcher.devices=[0]"], options.repeats, GOAL))
+        words += ["hydra.launcher.devices=[0]", "runtime.cuda_graphs=auto"]
+        rows.append(measure(what, words, options.repeats, GOAL))
     else:
         rows.append(
             unmeasured(what, "its training steps", "wall / steps", at_most=GOAL, why="no GPU")

@@ -14,6 +14,7 @@ from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import Adam, AdamW, Lion, Sam, Sgd
 from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
+from training import AMP
 
 __all__ = ["CAPTURABLE", "RECIPE", "graph_recipe"]
 
@@ -24,6 +25,7 @@ RECIPE = Recipe(
     epochs=2,
     batch_size=32,
     device="cpu",
+    amp=AMP,
 )
 CAPTURABLE = [Sgd(0.05, nesterov=True), Adam(), AdamW(), Lion(), Sam(0.05)]
 

@@ -53,7 +53,7 @@ def test_schedule_free_is_evaluated_at_its_average(tmp_path: Path) -> None:
     data, hooks = recipe.dataset.load(0), Hooks(tricks, 0)
     cpu = torch.device("cpu")
     pipeline = Pipeline(recipe, data, hooks, cpu, 1, torch.contiguous_format)
-    loss = evaluate(network, pipeline.validation(), cpu, "off").loss
+    loss = evaluate(network, pipeline.validation(), cpu, recipe.amp).loss
     assert loss == pytest.approx(epochs_of(tmp_path / "a")[-1]["val_loss"], rel=1e-4)
     mean = torch.stack([network.stem[0](x).mean((0, 2, 3)) for x, _ in pipeline.training_epoch(2)])
     assert torch.allclose(network.stem[1].running_mean, mean.mean(0), atol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
 __all__ = [
+    "AMP",
     "RECIPE",
     "StopsAfter",
     "changed_parts",
@@ -34,6 +36,9 @@ __all__ = [
     "train_in",
     "trained_checkpoint",
 ]
+
+AMP = os.environ.get("DARKMAGIC_TEST_AMP", "auto")
+"""The precision in which the tests train: CI runs those of training a second time in bf16."""
 
 
 class StopsAfter(Exception):  # noqa: N818
@@ -53,6 +58,7 @@ RECIPE = Recipe(
     epochs=3,
     batch_size=32,
     device="cpu",
+    amp=AMP,
 )
 
 

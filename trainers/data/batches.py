@@ -70,7 +70,7 @@ class Batches:
 
 
 class _Order(torch.utils.data.Sampler[list[int]]):
-    """A batch sampler that says what it was last told to."""
+    """A batch sampler that yields the batches it was last given."""
 
     def __init__(self) -> None:
         self.batches: Sequence[list[int]] = []

@@ -97,8 +97,8 @@ class ImageFiles(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self._files)
 
-    def __getitem__(self, place: int) -> Tensor:
-        return _channels_first(self._decoder.read(self._files[place])[None])[0]
+    def __getitem__(self, index: int) -> Tensor:
+        return _channels_first(self._decoder.read(self._files[index])[None])[0]
 
 
 def _channels_first(pixels: np.ndarray) -> Tensor:

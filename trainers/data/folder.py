@@ -80,10 +80,10 @@ class Folder:
 
 def _scan(folder: Path, classes: Sequence[str]) -> tuple[list[Path], list[int]]:
     files, targets = [], []
-    for place, name in enumerate(classes):
+    for index, name in enumerate(classes):
         if not (folder / name).is_dir():
             continue
         found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in EXTENSIONS)
         files += found
-        targets += [place] * len(found)
+        targets += [index] * len(found)
     return files, targets

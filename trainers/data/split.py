@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.select import select
 from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["split_in_three", "split_off", "stratified_split"]
@@ -35,7 +36,7 @@ def stratified_split(
 def split_off(split: Split, fraction: float, split_seed: int) -> tuple[Split, Split]:
     """Return `split` without, and with only, a stratified `fraction` of it."""
     kept, held_out = stratified_split(split.targets, fraction, generator(split_seed, "split"))
-    return _select(split, kept), _select(split, held_out)
+    return select(split, kept), select(split, held_out)
 
 
 def split_in_three(
@@ -45,12 +46,3 @@ def split_in_three(
     rest, test = split_off(split, test_fraction, split_seed)
     train, val = split_off(rest, val_fraction / (1 - test_fraction), split_seed + 1)
     return train, val, test
-
-
-def _select(split: Split, indices: Tensor) -> Split:
-    if isinstance(split.images, Tensor):
-        return Split(split.images[indices], split.targets[indices])
-    subset: torch.utils.data.Dataset[Tensor] = torch.utils.data.Subset(
-        split.images, indices.tolist()
-    )
-    return Split(subset, split.targets[indices])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.select import read, spread
 
 __all__ = ["channel_stats", "sample_images"]
 
@@ -14,10 +14,9 @@ SAMPLE = 4096  # images settle a channel's mean to three digits
 
 def sample_images(split: Split, most: int) -> Tensor:
     """Return at most `most` images, uint8 (n, C, H, W), spread evenly over the split."""
-    places = torch.linspace(0, len(split) - 1, min(len(split), most)).long()
-    if isinstance(split.images, Tensor):
-        return split.images[places]
-    return torch.stack([split.images[int(place)] for place in places])
+    images = read(split, spread(len(split), most)).images
+    assert isinstance(images, Tensor)
+    return images
 
 
 def channel_stats(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:

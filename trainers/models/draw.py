@@ -16,5 +16,5 @@ def resample_init(values: Tensor, shape: Sequence[int]) -> Tensor:
 
     So constants stay constants, and a distribution keeps its form and scale.
     """
-    places = torch.randint(values.numel(), tuple(shape))
-    return values.detach().flatten()[places]
+    indices = torch.randint(values.numel(), tuple(shape))
+    return values.detach().flatten()[indices]

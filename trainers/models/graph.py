@@ -7,6 +7,7 @@ and in-place operations are seen as they happen, in whichever order layers are r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +23,13 @@ from torch.nn.modules.module import (
 # The module's name has an underscore, and its class is what PyTorch documents for this.
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["Call", "Op", "Trace", "evaluating", "trace_model"]
+from darkmagic.trainers.models.operators import (
+    STRIDE_ARGUMENT,
+    TRANSPOSED_ARGUMENT,
+    operator_name,
+)
 
-_STRIDE_ARGUMENT = {"convolution": 3, "max_pool2d_with_indices": 2, "avg_pool2d": 2}
-_TRANSPOSED_ARGUMENT = 6  # of a convolution
+__all__ = ["Call", "Op", "Trace", "evaluating", "trace_model"]
 
 
 @dataclass(eq=False)
@@ -76,6 +80,11 @@ class Op:
     def is_convolution(self) -> bool:
         """Whether it is a convolution of feature maps."""
         return self.name == "convolution" and len(self.shape) == 4
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the result is feature maps of more than one pixel."""
+        return len(self.shape) == 4 and math.prod(self.shape[2:]) > 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +184,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch'
         if read and made:
             op = Op(
                 index=len(self.ops),
-                name=func.name().partition("::")[2].partition(".")[0].rstrip("_"),
+                name=operator_name(func),
                 inputs=tuple(dict.fromkeys(read)),
                 shape=made[0].shape,
                 call=self._stack[-1] if self._stack else None,
@@ -199,11 +208,11 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _stride(func: Any, args: Sequence[Any]) -> int:
-    name = func.name().partition("::")[2].partition(".")[0]
-    if name not in _STRIDE_ARGUMENT:
+    operator = operator_name(func)
+    if operator not in STRIDE_ARGUMENT:
         return 1
-    if name == "convolution" and args[_TRANSPOSED_ARGUMENT]:
+    if operator == "convolution" and args[TRANSPOSED_ARGUMENT]:
         return 1  # it widens
-    place = _STRIDE_ARGUMENT[name]
-    stride = args[place] if len(args) > place and args[place] else args[1]  # the kernel's size
+    index = STRIDE_ARGUMENT[operator]
+    stride = args[index] if len(args) > index and args[index] else args[1]  # the kernel's size
     return int(max(stride))

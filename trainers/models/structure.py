@@ -1,35 +1,28 @@
-"""The parts of a network that tricks name: residual blocks, stages, stem, downscaling layers."""
+"""The parts of a network that tricks name: residual blocks, gates, stem, downscaling layers."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from darkmagic.trainers.models.graph import Call, Op, Trace
+from darkmagic.trainers.models.operators import ACTIVATIONS, NORMS, POOLS, SCALINGS
 
 __all__ = [
-    "ACTIVATIONS",
-    "POOLS",
     "Residual",
     "downscaling_activations",
+    "find_gates",
     "find_residuals",
     "gated",
+    "is_norm",
     "last_layer",
-    "stage_ends",
     "stem_activations",
 ]
-
-_RECTIFIERS = ("relu", "leaky_relu", "_prelu_kernel", "rrelu_with_noise", "clamp", "clamp_min")
-_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish", "tanh", "sigmoid")
-ACTIVATIONS = frozenset((*_RECTIFIERS, *_SMOOTH))
-_NORMS = ("batch_norm", "group_norm", "layer_norm")
-POOLS = frozenset(("mean", "sum", "amax", "avg_pool2d", "_adaptive_avg_pool2d"))
-_SCALINGS = frozenset(("add", "mul", "div", "clone"))  # by constants, where one input is data
 
 
 @dataclass(frozen=True, eq=False)
 class Residual:
-    """A sum of a branch and a shortcut that start at one place.
+    """A sum of a branch and a shortcut that start at one operation.
 
     `branch` and `shortcut` hold the operations after `fork`, in execution order; `end` is
     the one of the branch that `add` reads.
@@ -50,7 +43,7 @@ class Residual:
 def find_residuals(trace: Trace) -> list[Residual]:
     """Return every residual sum, of feature maps or of tokens.
 
-    A sum of two tensors of one shape is one when both come from one place, and the second
+    A sum of two tensors of one shape is one when both come from one operation, and the second
     way there is short: fewer operations, and at most one convolution, which projects.
     """
     found = []
@@ -85,43 +78,26 @@ def last_layer(op: Op) -> Call | None:
             return op.call
         if len(op.inputs) != 1 or op.shape != op.inputs[0].shape:
             return None
-        if op.name not in ACTIVATIONS | _SCALINGS and not _is_norm(op):
+        if op.name not in ACTIVATIONS | SCALINGS and not is_norm(op):
             return None
         op = op.inputs[0]
 
 
 def gated(trace: Trace, ops: tuple[Op, ...]) -> bool:
     """Whether `ops` multiply feature maps by something pooled from themselves."""
-    products = [op for op in ops if op.name == "mul" and len(op.inputs) == 2]
+    return any(True for _ in find_gates(trace, ops))
+
+
+def find_gates(trace: Trace, ops: Iterable[Op]) -> Iterator[tuple[Op, Op]]:
+    """Yield the pooling and the end of each gate: `ops` multiply by it what was pooled."""
     pools = [op for op in trace.ops if op.name in POOLS]
-    return any(
-        gate.follows(pool) and pool.follows(maps)
-        for op in products
-        for maps, gate in (op.inputs, op.inputs[::-1])
-        for pool in pools
-    )
-
-
-def stage_ends(trace: Trace) -> list[tuple[Call, bool]]:
-    """Return the last convolution of each stage, or its norm, and whether the stage is gated.
-
-    A stage is the run of layers at one scale. The network's last convolution or linear
-    layer is its classifier, and ends no stage. A stage without a module to name is left out.
-    """
-    layers = [op for op in trace.ops if op.is_convolution or op.name in ("addmm", "mm", "bmm")]
-    stages: dict[int, Op] = {}
-    for op in layers[:-1]:
-        if op.is_convolution:
-            stages[op.scale] = op
-    ends = []
-    for scale, convolution in stages.items():
-        after = trace.consumers(convolution)
-        end = after[0] if len(after) == 1 and _is_norm(after[0]) else convolution
-        call = last_layer(end)
-        if call is not None:
-            ops = tuple(op for op in trace.ops if op.scale == scale)
-            ends.append((call, gated(trace, ops)))
-    return ends
+    for product in ops:
+        if product.name != "mul" or len(product.inputs) != 2:
+            continue
+        for maps, gate in (product.inputs, product.inputs[::-1]):
+            for pool in pools:
+                if gate.follows(pool) and pool.follows(maps):
+                    yield pool, gate
 
 
 def stem_activations(trace: Trace) -> list[Call]:
@@ -140,9 +116,7 @@ def stem_activations(trace: Trace) -> list[Call]:
     else:
         stem = [op for op in trace.ops if op.follows(first) and op.scale == first.scale]
     # A map of one pixel this early is a gate's, not the stem's.
-    return _activation_calls(
-        [op for op in stem if len(op.shape) == 4 and math.prod(op.shape[2:]) > 1]
-    )
+    return _activation_calls([op for op in stem if op.is_map])
 
 
 def downscaling_activations(trace: Trace) -> list[Call]:
@@ -167,7 +141,7 @@ def _activations_after(trace: Trace, op: Op) -> list[Op]:
     for after in trace.consumers(op):
         if after.name in ACTIVATIONS or after.name == "amax":  # maxout's, which no other replaces
             found.append(after)
-        elif _is_norm(after) or (after.name in (*_SCALINGS, "view") and len(after.inputs) == 1):
+        elif is_norm(after) or (after.name in (*SCALINGS, "view") and len(after.inputs) == 1):
             found += _activations_after(trace, after)
     return found
 
@@ -192,5 +166,6 @@ def _activation_calls(ops: list[Op]) -> list[Call]:
     ]
 
 
-def _is_norm(op: Op) -> bool:
-    return any(norm in op.name for norm in _NORMS)
+def is_norm(op: Op) -> bool:
+    """Whether `op` normalises."""
+    return any(norm in op.name for norm in NORMS)

@@ -19,6 +19,8 @@ from torch import (
     _foreach_sign_,
 )
 
+from darkmagic.trainers.optimizers.closure import call_closure
+
 __all__ = ["Lion"]
 
 
@@ -40,10 +42,7 @@ class Lion(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; return what `closure` returns."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = call_closure(closure)
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             if not params:

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.optimizers.closure import call_closure
+
 __all__ = ["MuonAndAdamW", "split_hidden"]
 
 Groups = list[dict[str, Any]]
@@ -69,10 +71,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; return what `closure` returns."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = call_closure(closure)
         for parameter, matrix in self._matrices.items():
             grad = parameter.grad
             matrix.grad = None if grad is None else _rows(grad, like=parameter)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import _foreach_add_, _foreach_copy_, _foreach_norm
 
+from darkmagic.trainers.optimizers.closure import call_closure
+
 __all__ = ["Sam"]
 
 
@@ -36,16 +38,14 @@ class Sam(torch.optim.Optimizer):
         """Update every parameter; return the loss at the weights before."""
         if closure is None:
             raise ValueError("sam steps with a closure that computes the loss and its gradients")
-        with torch.enable_grad():
-            loss = closure()
+        loss = call_closure(closure)
         params = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
         before = [p.clone() for p in params]
         grads = [p.grad for p in params]
         norm = torch.linalg.vector_norm(torch.stack(_foreach_norm(grads)))
         scale = self._rho / (norm + 1e-12)
         _foreach_add_(params, torch._foreach_mul(grads, scale))  # noqa: SLF001
-        with torch.enable_grad():
-            closure()
+        call_closure(closure)
         _foreach_copy_(params, before)
         self.base.step()
         return loss

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, _foreach_add, _foreach_add_, _foreach_lerp_
 
+from darkmagic.trainers.optimizers.closure import call_closure
+
 __all__ = ["ScheduleFreeSgd"]
 
 
@@ -47,10 +49,7 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; return what `closure` returns."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = call_closure(closure)
         for group in self.param_groups:
             if group["averaged"]:
                 raise ValueError("the weights are the average: call train() before a step")

@@ -14,18 +14,19 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
 
 __all__ = ["check_copies", "hash_images", "near_copies"]
 
-READ = 512  # images a split, of sets that are read from files
-LOOKED_UP, AMONG = 1000, 20_000  # thumbnails
-LEAKING = 0.01  # of a held-out split, in train: no chance then
-DIFFERENCE = 4.0  # grey levels, root mean square: what re-encoding changes at most
-USUAL = 0.25  # of the set's median distance to the nearest other image
-CONTRAST = 8.0  # grey levels; flatter images are alike without being copies
+IMAGES_READ = 512  # images a split, of sets that are read from files
+MAX_QUERIES, MAX_POINTS = 1000, 20_000  # thumbnails
+MAX_LEAK_SHARE = 0.01  # of a held-out split, in train: no chance then
+MAX_DIFFERENCE = 4.0  # grey levels, root mean square: what re-encoding changes at most
+MAX_SHARE_OF_MEDIAN = 0.25  # of the set's median distance to the nearest other image
+MIN_CONTRAST = 8.0  # grey levels; flatter images look alike without being copies
 
 
 def hash_images(images: Tensor) -> list[bytes]:
@@ -42,7 +43,7 @@ def hash_images(images: Tensor) -> list[bytes]:
 
 
 def near_copies(held_out: Tensor, train: Tensor) -> list[int]:
-    """Return the places of `held_out` (N, C, H, W), uint8, that look like a copy of an image of
+    """Return the indices of those of `held_out` (N, C, H, W), uint8, that look like one of
     `train` (M, C, H, W).
     """
     if not len(held_out) or len(train) < 2:
@@ -51,9 +52,9 @@ def near_copies(held_out: Tensor, train: Tensor) -> list[int]:
     distances, _ = nearest(queries, points)
     within, _ = nearest(points[: len(queries)], points, 2)  # the nearest is itself
     closest = distances[:, 0]
-    limit = min(DIFFERENCE, USUAL * float(within[:, 1].median()))
-    copies = (closest < limit) & (queries.std(1) > CONTRAST)
-    return [int(place) for place in copies.nonzero().flatten()]
+    limit = min(MAX_DIFFERENCE, MAX_SHARE_OF_MEDIAN * float(within[:, 1].median()))
+    copies = (closest < limit) & (queries.std(1) > MIN_CONTRAST)
+    return [int(index) for index in copies.nonzero().flatten()]
 
 
 def check_copies(setup: Setup) -> list[Finding]:
@@ -65,8 +66,8 @@ def check_copies(setup: Setup) -> list[Finding]:
     train = Counter(hashes["train"])
     train.pop(b"", None)
     doubles = sum(train.values()) - len(train)
-    whole = all(isinstance(split.images, Tensor) for split in splits.values())
-    scope = "" if whole else f" (of {READ:,} a split that were read)"
+    all_in_memory = all(isinstance(split.images, Tensor) for split in splits.values())
+    scope = "" if all_in_memory else f" (of {IMAGES_READ:,} a split that were read)"
     return [
         _doubles(doubles, len(hashes["train"]), _contradictions(hashes["train"], seen), scope),
         _leaks(hashes, seen, train, doubles, scope),
@@ -76,7 +77,7 @@ def check_copies(setup: Setup) -> list[Finding]:
 def _read(split: Split) -> Split:
     if isinstance(split.images, Tensor):
         return split
-    return select(split, spread(len(split), READ))
+    return read(split, spread(len(split), IMAGES_READ))
 
 
 def _pixels(split: Split) -> Tensor:
@@ -103,7 +104,7 @@ def _doubles(doubles: int, images: int, contradictions: int, scope: str) -> Find
             figures,
         )
     share = doubles / max(1, images)
-    level = Level.WARNING if share > LEAKING else Level.OK
+    level = Level.WARNING if share > MAX_LEAK_SHARE else Level.OK
     advice = "copies weigh more in training: keep one of each" if level != Level.OK else ""
     count = f"{doubles:,} of {images:,}" if doubles else "none"
     return Finding("duplicates", level, f"copies within train: {count}{scope}", advice, figures)
@@ -117,20 +118,22 @@ def _leaks(
     scope: str,
 ) -> Finding:
     exact = {name: sum(digest in train for digest in hashes[name]) for name in ("val", "test")}
-    points = _pixels(seen["train"])[spread(len(seen["train"]), AMONG)]
+    points = _pixels(seen["train"])[spread(len(seen["train"]), MAX_POINTS)]
     near = {}
     for name in exact:
-        places = spread(len(seen[name]), LOOKED_UP)
-        found = near_copies(_pixels(seen[name])[places], points)
-        near[name] = sum(hashes[name][int(places[place])] not in train for place in found)
+        indices = spread(len(seen[name]), MAX_QUERIES)
+        found = near_copies(_pixels(seen[name])[indices], points)
+        near[name] = sum(hashes[name][int(indices[index])] not in train for index in found)
     figures = {"exact": exact, "near": near}
     if not any((*exact.values(), *near.values())):
         return Finding("leaks", Level.OK, f"no image is in two splits{scope}", figures=figures)
-    told = [f"{n:,} of {len(hashes[s]):,} {s} images are in train" for s, n in exact.items() if n]
-    told += [f"{n:,} {s} images look like copies of train ones" for s, n in near.items() if n]
+    messages = [
+        f"{n:,} of {len(hashes[s]):,} {s} images are in train" for s, n in exact.items() if n
+    ]
+    messages += [f"{n:,} {s} images look like copies of train ones" for s, n in near.items() if n]
     # Where train is full of copies too, the set is of few distinct images: no split is at fault.
-    usual = 2 * doubles / max(1, len(hashes["train"]))
+    expected = 2 * doubles / max(1, len(hashes["train"]))
     shares = [count / max(1, len(hashes[name])) for name, count in exact.items()]
-    level = Level.STOP if max(shares) > max(LEAKING, usual) else Level.WARNING
+    level = Level.STOP if max(shares) > max(MAX_LEAK_SHARE, expected) else Level.WARNING
     advice = "scores on images that were trained on mean nothing: take them out of train"
-    return Finding("leaks", level, "; ".join(told) + scope, advice, figures)
+    return Finding("leaks", level, "; ".join(messages) + scope, advice, figures)

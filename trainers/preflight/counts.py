@@ -10,8 +10,8 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_classes", "count_classes"]
 
-IMBALANCED = 10  # times as many images of one class as of another
-NAMED = 5  # classes in a message
+MAX_IMBALANCE = 10  # times as many images of one class as of another
+MAX_NAMES = 5  # classes in a message
 
 
 def count_classes(targets: Tensor, classes: int) -> Tensor:
@@ -40,7 +40,7 @@ def check_classes(setup: Setup) -> Finding:
         if len(parts[name]) and (empty := [data.classes[i] for i in (count == 0).nonzero()]):
             problems.append(f"no image in {name} of {_names(empty)}")
     smallest = int(train[train > 0].min())
-    if int(train.max()) > IMBALANCED * smallest:
+    if int(train.max()) > MAX_IMBALANCE * smallest:
         rare = data.classes[int(torch.where(train > 0, train, train.max()).argmin())]
         problems.append(
             f"{int(train.max()) / smallest:.0f} times as many images of one class as of {rare!r}"
@@ -57,5 +57,5 @@ def _range(counts: Tensor) -> str:
 
 
 def _names(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

@@ -15,7 +15,7 @@ from darkmagic.trainers.preflight.finding import Finding, Level
 
 __all__ = ["check_files", "unreadable_files"]
 
-NAMED = 3
+MAX_NAMES = 3
 
 
 def unreadable_files(folder: Path) -> Iterator[Path]:
@@ -38,8 +38,8 @@ def check_files(dataset: DataSet, error: Exception) -> Iterator[Finding]:
         root = Path(dataset.root).expanduser()
         bad = list(unreadable_files(root)) if root.is_dir() else []
         if bad:
-            names = ", ".join(os.fspath(path.relative_to(root)) for path in bad[:NAMED])
-            more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+            names = ", ".join(os.fspath(path.relative_to(root)) for path in bad[:MAX_NAMES])
+            more = f" and {len(bad) - MAX_NAMES} more" if len(bad) > MAX_NAMES else ""
             message = f"{len(bad)} unreadable images under {root}: {names}{more}"
     advice = "mend or remove them" if bad else "no trial could train either"
     figures = {"unreadable": [str(path) for path in bad]}

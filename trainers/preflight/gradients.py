@@ -17,9 +17,9 @@ __all__ = ["check_gradients", "gradient_sizes", "layer_names"]
 IMAGES = 32
 STEPS = 4  # the first leaves out what a branch that starts at zero hides
 LEARNING_RATE = 0.01  # of plain SGD, whose steps are small
-VANISHED = 1e-6  # of the median layer's gradient, each relative to its weights
-EXPLODED = 1e3  # times its weights
-MOST, FEW = 0.5, 0.01  # of the weights
+MIN_RELATIVE_GRADIENT = 1e-6  # of the median layer's gradient, each relative to its weights
+MAX_RELATIVE_GRADIENT = 1e3  # times its weights
+MAX_UNREACHED, NEGLIGIBLE_SHARE = 0.5, 0.01  # of the weights
 
 
 def gradient_sizes(
@@ -97,10 +97,10 @@ def _judge(sizes: dict[str, tuple[float, float]], network: nn.Module) -> Finding
         count, total = sum(numel[name] for name in unreached), sum(numel.values())
         share = count / total
         which = f"{layer_names(unreached)} ({count:,} of {total:,} weights)"
-        if share < FEW:  # a unit or two that are off, as in a narrow gate
+        if share < NEGLIGIBLE_SHARE:  # a unit or two that are off, as in a narrow gate
             seen = f"reach all layers but {which}"
             return Finding("gradients", Level.OK, seen, figures={"unreached": unreached})
-        level = Level.STOP if share > MOST else Level.WARNING
+        level = Level.STOP if share > MAX_UNREACHED else Level.WARNING
         seen = f"none reaches {which}"
         advice = "look for detach, no_grad, dead activations and layers that are not used"
         figures = {"unreached": unreached, "share": share}
@@ -114,12 +114,14 @@ def _judge(sizes: dict[str, tuple[float, float]], network: nn.Module) -> Finding
     median = values[len(values) // 2]
     figures = {"smallest": values[0], "median": median, "largest": values[-1]}
     seen = f"reach all {len(sizes)} parameters, {values[0]:.1e} to {values[-1]:.1e} of the weights"
-    if faint := [name for name, value in relative.items() if value < VANISHED * median]:
+    if faint := [
+        name for name, value in relative.items() if value < MIN_RELATIVE_GRADIENT * median
+    ]:
         advice = "normalisation, shortcuts or another activation let gradients through"
         seen = f"gradients vanish in {layer_names(faint)}: {values[0]:.1e} of the weights"
         return Finding("gradients", Level.WARNING, seen, advice, figures)
-    if values[-1] > EXPLODED:
-        loud = [name for name, value in relative.items() if value > EXPLODED]
+    if values[-1] > MAX_RELATIVE_GRADIENT:
+        loud = [name for name, value in relative.items() if value > MAX_RELATIVE_GRADIENT]
         advice = "normalisation, smaller initial weights or trick/gradient_clipping=on"
         seen = f"gradients explode in {layer_names(loud)}: {values[-1]:.1e} of the weights"
         return Finding("gradients", Level.WARNING, seen, advice, figures)

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["IMAGENET", "check_inputs", "check_pixels", "check_weights_scaling", "judge_inputs"]
 
@@ -18,16 +19,16 @@ IMAGES = 256
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation, of pixels in [0, 1], that torchvision's weights were made for."""
 
-RAW = 16.0  # no scaled image has values so large
-SMALL, LARGE = 0.1, 4.0  # standard deviations that are neither grey levels nor scaled to 1
-ALIKE = 3.0  # times the spread of validation images
-FAR = 2.0  # times the scale, or standard deviations off, of what weights were made for
+MAX_SCALED_STD = 16.0  # no scaled image has values so large
+MIN_STD, MAX_STD = 0.1, 4.0  # standard deviations that are neither grey levels nor scaled to 1
+MAX_STD_RATIO = 3.0  # times the spread of validation images
+MAX_MISMATCH = 2.0  # times the scale, or standard deviations off, of what weights were made for
 
 
 def check_pixels(setup: Setup) -> Finding:
     """Look at the images as they were read."""
     data = setup.data
-    images = select(data.train, spread(len(data.train), IMAGES)).images
+    images = read(data.train, spread(len(data.train), IMAGES)).images
     assert isinstance(images, Tensor)
     mean = ", ".join(f"{value:.3f}" for value in data.mean)
     std = ", ".join(f"{value:.3f}" for value in data.std)
@@ -63,17 +64,17 @@ def judge_inputs(train: Tensor, val: Tensor) -> Finding:
             "inputs", Level.STOP, "not all values are finite", "look at the tricks", figures
         )
     ratio = std / max(float(val.std()), 1e-9)
-    if std > RAW and low >= 0:
+    if std > MAX_SCALED_STD and low >= 0:
         seen = f"not normalised: {seen}"
         return Finding("inputs", Level.STOP, seen, f"these are grey levels: {advice}", figures)
-    if not 1 / ALIKE < ratio < ALIKE:
+    if not 1 / MAX_STD_RATIO < ratio < MAX_STD_RATIO:
         seen += f"; std {float(val.std()):.2f} in validation"
         return Finding(
             "inputs", Level.WARNING, seen, "scale training and validation images alike", figures
         )
     if low >= 0:
         return Finding("inputs", Level.WARNING, f"not centred: {seen}", advice, figures)
-    if not SMALL < std < LARGE or abs(mean) > std:
+    if not MIN_STD < std < MAX_STD or abs(mean) > std:
         return Finding("inputs", Level.WARNING, f"not normalised: {seen}", advice, figures)
     return Finding("inputs", Level.OK, seen, figures=figures)
 
@@ -96,7 +97,7 @@ def check_weights_scaling(setup: Setup, weights: str = "") -> Finding | None:
         f"made for {expected_mean[0]:.2f}, {expected_std[0]:.2f}"
     )
     figures = {"mean": mean, "std": std, "expected_mean": expected_mean}
-    if scale > FAR or shift > FAR:
+    if scale > MAX_MISMATCH or shift > MAX_MISMATCH:
         advice = "their first layer sees other values than it learnt from: fine-tune all layers"
         return Finding("scaling", Level.WARNING, seen, advice, figures)
     return Finding("scaling", Level.OK, seen, figures=figures)

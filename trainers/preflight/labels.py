@@ -18,20 +18,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
-from darkmagic.trainers.preflight.setup import Setup, select, spread
+from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
 from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["Agreement", "agreement", "check_labels"]
 
-AMONG, LOOKED_UP = 4000, 1000
+MAX_POINTS, MAX_QUERIES = 4000, 1000
 NEIGHBOURS = 5
 ORDERS = 200  # random orders that measure chance
-SIGNIFICANT = 4.0  # standard deviations above chance
-FEW = 50  # images say too little of a split
-MANY_CLASSES, MANY_IMAGES = 5, 200
-CLOSE = 0.6  # of the distance between any two images
+MIN_DEVIATIONS = 4.0  # standard deviations above chance
+MIN_IMAGES = 50  # images say too little of a split
+MIN_CLASSES_TO_STOP, MIN_IMAGES_TO_STOP = 5, 200
+MAX_NEIGHBOUR_DISTANCE = 0.6  # of the distance between any two images
 STEPS = 150
 LEARNING_RATE = 1e-3  # of Adam
 
@@ -48,7 +49,7 @@ class Agreement:
     @property
     def significant(self) -> bool:
         """Whether chance hardly explains it."""
-        return self.deviations > SIGNIFICANT
+        return self.deviations > MIN_DEVIATIONS
 
     def __str__(self) -> str:
         return f"{self.rate:.0%} (chance {self.chance:.0%})"
@@ -68,19 +69,19 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
 def check_labels(setup: Setup, seconds: float) -> Finding:
     """Look for any relation of images and classes that holds for images not looked at."""
     data, rng = setup.data, generator(0, "preflight", "labels")
-    train = select(data.train, spread(len(data.train), _affordable(setup, AMONG)))
-    val = select(data.val, spread(len(data.val), _affordable(setup, LOOKED_UP)))
+    train = read(data.train, spread(len(data.train), _affordable(setup, MAX_POINTS)))
+    val = read(data.val, spread(len(data.val), _affordable(setup, MAX_QUERIES)))
     assert isinstance(train.images, Tensor)
     assert isinstance(val.images, Tensor)
     points, queries = thumbnails(train.images), thumbnails(val.images)
-    among, places = nearest(points, points, NEIGHBOURS + 1)
-    within = agreement(train.targets[places[:, 1:]], train.targets, rng)  # the first is itself
+    among, indices = nearest(points, points, NEIGHBOURS + 1)
+    within = agreement(train.targets[indices[:, 1:]], train.targets, rng)  # the first is itself
     across = agreement(train.targets[nearest(queries, points, NEIGHBOURS)[1]], val.targets, rng)
     figures = {"neighbours_train": within.rate, "neighbours_val": across.rate}
     seen = f"neighbours share their class: {within} in train, {across} of val with train"
     if across.significant:
         return Finding("labels", Level.OK, seen, figures=figures)
-    if within.significant and len(val) >= FEW:
+    if within.significant and len(val) >= MIN_IMAGES:
         advice = "labels of the validation split may be shuffled, or its images of another kind"
         return Finding("labels", Level.WARNING, seen, advice, figures)
 
@@ -90,8 +91,10 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
         seen += f"; a short training guesses {learnt}"
         return Finding("labels", Level.OK, seen, figures=figures)
     typical = float(torch.cdist(points[:500], points[:500]).median()) / points.shape[1] ** 0.5
-    close = float(among[:, 1].median()) < CLOSE * typical
-    certain = close and len(data.classes) >= MANY_CLASSES and across.images >= MANY_IMAGES
+    close = float(among[:, 1].median()) < MAX_NEIGHBOUR_DISTANCE * typical
+    certain = (
+        close and len(data.classes) >= MIN_CLASSES_TO_STOP and across.images >= MIN_IMAGES_TO_STOP
+    )
     advice = (
         "labels may be shuffled, or not in the order of the images: look at some of both. A task "
         "that is just hard or has few images looks the same"
@@ -129,6 +132,6 @@ def _learnt(setup: Setup, seconds: float, rng: torch.Generator) -> Agreement:
         for images, held_out in setup.pipeline().validation():
             guesses.append(network(images).argmax(1).cpu())
             classes.append(held_out.cpu())
-            if sum(map(len, classes)) >= LOOKED_UP:
+            if sum(map(len, classes)) >= MAX_QUERIES:
                 break
     return agreement(torch.cat(guesses)[:, None], torch.cat(classes), rng)

@@ -1,9 +1,7 @@
 """Where the parameters and the FLOPs are, and what cheaper convolutions would save.
 
-A convolution of kh x kw from fi to fo channels has kh * kw * fi * fo weights. As a depthwise
-one and a 1x1 one after it (Sifre 2014; Howard et al. 2017, arXiv 1704.04861), it has
-kh * kw * fi + fi * fo: 33,920 in place of 294,912 for 3x3 from 128 to 256. A 1x1 convolution
-would only gain fi weights, and gets no such advice.
+What a depthwise and a 1x1 convolution would have in place of a plain one is counted as the trick
+`convolution` does. A 1x1 convolution would only gain weights, and gets no such advice.
 """
 
 from __future__ import annotations
@@ -15,10 +13,11 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.graph import evaluating
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
+from darkmagic.trainers.tricks.convolution import parameters_saved
 
 __all__ = ["Layer", "check_layers", "list_layers", "separable_weights"]
 
-WORTH = 0.1  # of the parameters: below it the advice is not worth its line
+MIN_SAVING = 0.1  # of the parameters: below it the advice is not worth its line
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,11 @@ class Layer:
 
 def separable_weights(convolution: nn.Conv2d) -> int | None:
     """Return the weights of its depthwise separable form: None where that has no fewer."""
-    height, width = convolution.kernel_size
-    channels, filters = convolution.in_channels, convolution.out_channels
     if convolution.groups > 1:
         return None
-    separable = height * width * channels + channels * filters
-    return separable if separable < height * width * channels * filters else None
+    height, width = convolution.kernel_size
+    saved = parameters_saved((height, width), convolution.in_channels, convolution.out_channels)
+    return convolution.weight.numel() - saved if saved > 0 else None
 
 
 def list_layers(network: nn.Module, example: Tensor) -> list[Layer]:
@@ -91,7 +89,7 @@ def check_layers(setup: Setup) -> Finding:
 def _advice(layers: list[Layer], parameters: int) -> str:
     convertible = [layer for layer in layers if layer.separable is not None]
     saved = sum(layer.weights - (layer.separable or 0) for layer in convertible)
-    if saved < WORTH * parameters:
+    if saved < MIN_SAVING * parameters:
         return ""
     return (
         f"depthwise separable, {len(convertible)} layers would have {saved:,} parameters fewer "

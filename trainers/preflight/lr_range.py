@@ -22,15 +22,18 @@ from darkmagic.trainers.preflight.steps import Steps
 __all__ = ["Curve", "check_learning_rate", "range_test", "read_curve"]
 
 LOWEST, HIGHEST = 1e-3, 100.0  # of the trial's peak rate
-STEPS, FEWEST = 60, 20
-PATIENCE = 3  # times the seconds that it may take at most
-EXTENDED, END = 3, 3  # decades, where the curve is flat or falls to its end; steps
-FAR = 4.0  # times the first loss: nothing is to be seen beyond
+STEPS, MIN_STEPS = 60, 20
+MAX_OVERTIME = 3  # times the seconds that it may take at most
+EXTRA_DECADES, END_STEPS = 3, 3  # decades, where the curve is flat or falls to its end; steps
+MAX_LOSS_RATIO = 4.0  # times the first loss: nothing is to be seen beyond
 SMOOTHING = 0.8  # of an exponential average of the losses
-FALLS = 0.95  # of the first loss; above it the loss is flat
-EXPLODES = 1.5  # of the first loss
-WASTEFUL, HOPELESS, TIMID = 5, 30, 1 / 50  # times the suggested rate
-RISKY, FATAL = 1 / 3, 10  # times the rate at which it explodes
+MAX_FALLEN_LOSS = 0.95  # of the first loss; above it the loss is flat
+MIN_EXPLODED_LOSS = 1.5  # of the first loss
+HIGH_RATIO, FATAL_RATIO, LOW_RATIO = 5, 30, 1 / 50  # times the suggested rate
+RISKY_SHARE_OF_EXPLODING, FATAL_SHARE_OF_EXPLODING = (
+    1 / 3,
+    10,
+)  # times the rate at which it explodes
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,27 @@ class Curve:
 
     @property
     def best(self) -> int:
-        """The place of the lowest loss."""
-        return min(range(len(self.losses)), key=lambda place: _finite(self.losses[place]))
+        """The index of the lowest loss."""
+        return min(range(len(self.losses)), key=lambda index: _finite(self.losses[index]))
 
     @property
     def falls(self) -> bool:
         """Whether the loss falls at any rate."""
-        return self.losses[self.best] < FALLS * self.start
+        return self.losses[self.best] < MAX_FALLEN_LOSS * self.start
 
     @property
     def inconclusive(self) -> bool:
         """Whether its end tells nothing yet: all flat, or lowest right there."""
-        return len(self.rates) > END and (not self.falls or self.best >= len(self.rates) - END)
+        return len(self.rates) > END_STEPS and (
+            not self.falls or self.best >= len(self.rates) - END_STEPS
+        )
 
     @property
     def exploding(self) -> float | None:
         """The first rate at which the loss is far above where it began."""
-        worse = (place for place, loss in enumerate(self.losses) if _explodes(loss, self.start))
-        place = next(worse, None)
-        return None if place is None else self.rates[place]
+        worse = (index for index, loss in enumerate(self.losses) if _explodes(loss, self.start))
+        index = next(worse, None)
+        return None if index is None else self.rates[index]
 
     @property
     def suggested(self) -> float | None:
@@ -80,7 +85,7 @@ def _finite(loss: float) -> float:
 
 
 def _explodes(loss: float, start: float) -> bool:
-    return not math.isfinite(loss) or loss > EXPLODES * start
+    return not math.isfinite(loss) or loss > MIN_EXPLODED_LOSS * start
 
 
 def range_test(setup: Setup, seconds: float) -> Curve | None:
@@ -90,9 +95,9 @@ def range_test(setup: Setup, seconds: float) -> Curve | None:
     for one that is too slow for that too.
     """
     steps = Steps(setup)
-    count = steps.afford(seconds, fewest=FEWEST, most=STEPS)
+    count = steps.afford(seconds, fewest=MIN_STEPS, most=STEPS)
     decades = math.log10(HIGHEST / LOWEST)
-    most = count + round(EXTENDED * count / decades)
+    most = count + round(EXTRA_DECADES * count / decades)
     curve = Curve([], [], steps.peak)
     average = 0.0
     started = time.perf_counter()
@@ -101,10 +106,10 @@ def range_test(setup: Setup, seconds: float) -> Curve | None:
         average = SMOOTHING * average + (1 - SMOOTHING) * steps.take(rate)
         curve.rates.append(rate)
         curve.losses.append(average / (1 - SMOOTHING ** len(curve.rates)))
-        if not curve.losses[-1] <= FAR * curve.losses[0]:  # not a number either
+        if not curve.losses[-1] <= MAX_LOSS_RATIO * curve.losses[0]:  # not a number either
             break
         each = (time.perf_counter() - started) / len(curve.rates)
-        if len(curve.rates) > 1 and each * count > PATIENCE * seconds:
+        if len(curve.rates) > 1 and each * count > MAX_OVERTIME * seconds:
             return None
     return curve
 
@@ -130,7 +135,7 @@ def _confirmed(setup: Setup, curve: Curve, seconds: float) -> bool:
     if curve.suggested is None:
         return _explodes(at_peak, curve.start)
     at_suggested = _loss_at(setup, curve.suggested, seconds)
-    if not at_suggested < FALLS * curve.start:
+    if not at_suggested < MAX_FALLEN_LOSS * curve.start:
         return False
     return not curve.start - at_peak > (curve.start - at_suggested) / 2
 
@@ -138,7 +143,7 @@ def _confirmed(setup: Setup, curve: Curve, seconds: float) -> bool:
 def _loss_at(setup: Setup, rate: float, seconds: float) -> float:
     """Return the mean of the last losses of a few steps at `rate`."""
     steps = Steps(setup)
-    count = steps.afford(seconds, fewest=FEWEST, most=STEPS // 2)
+    count = steps.afford(seconds, fewest=MIN_STEPS, most=STEPS // 2)
     losses = [steps.take(rate) for _ in range(count)][-5:]
     return sum(losses) / len(losses)
 
@@ -157,13 +162,13 @@ def read_curve(curve: Curve) -> Finding:
     rate = f"about {_short(curve.suggested)}"
     end = f"; the loss explodes from {_short(curve.exploding)}" if curve.exploding else ""
     seen = f"peak {curve.peak:.3g}; suggested {rate}{end}"
-    if ratio >= HOPELESS:
+    if ratio >= FATAL_RATIO:
         advice = f"the rate is {ratio:.0f} times too high: lower it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.STOP, seen, advice, figures)
-    if ratio >= WASTEFUL:
+    if ratio >= HIGH_RATIO:
         advice = f"the rate may be too high: try {rate}, or a longer warm-up"
         return Finding("learning rate", Level.WARNING, seen, advice, figures)
-    if ratio <= TIMID:
+    if ratio <= LOW_RATIO:
         advice = f"the loss hardly moves at this rate: raise it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.WARNING, seen, advice, figures)
     return Finding("learning rate", Level.OK, seen, figures=figures)
@@ -178,9 +183,9 @@ def _read_without_fall(curve: Curve, figures: Mapping[str, Any]) -> Finding:
     ratio = curve.peak / curve.exploding
     seen = f"peak {curve.peak:.3g}; the loss explodes from {_short(curve.exploding)}"
     advice = f"lower the rate to {_short(curve.exploding / 10)} or less (lr, adam_lr)"
-    if ratio >= FATAL:
+    if ratio >= FATAL_SHARE_OF_EXPLODING:
         return Finding("learning rate", Level.STOP, seen, advice, figures)
-    if ratio >= RISKY:
+    if ratio >= RISKY_SHARE_OF_EXPLODING:
         return Finding("learning rate", Level.WARNING, seen, advice, figures)
     return Finding("learning rate", Level.OK, f"{seen}; it falls slowly", figures=figures)
 

@@ -1,4 +1,4 @@
-"""Whether the network trains in train mode, and answers alike in eval mode."""
+"""Whether the network trains in train mode, and gives the same answers in eval mode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["check_modes", "frozen_norms"]
 
 IMAGES = 32
-AGREE = 0.8  # of an overfitted batch, right in eval mode too
+MIN_AGREEMENT = 0.8  # of an overfitted batch, right in eval mode too
 PASSES = 3
 
 
@@ -69,7 +69,7 @@ def check_modes(setup: Setup, fit: Fit) -> Finding:
     trained, evaluated = _accuracies(fit.network, images, classes)
     seen = f"of one batch learnt, {trained:.0%} right in train mode, {evaluated:.0%} in eval mode"
     accuracies = {"train": trained, "eval": evaluated}
-    if trained >= AGREE and evaluated < AGREE * trained:
+    if trained >= MIN_AGREEMENT and evaluated < MIN_AGREEMENT * trained:
         advice = "look at layers that differ between the modes: normalisation, dropout, branches"
         return Finding("modes", Level.WARNING, seen, advice, accuracies)
     return Finding("modes", Level.OK, seen, figures=accuracies)

@@ -13,8 +13,8 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["check_order", "judge_order", "mixedness"]
 
 IMAGES = 2048  # of an epoch
-READ = 256  # of sets that are read from files
-SORTED = 0.6  # of the classes that a batch would have by chance
+IMAGES_READ = 256  # of sets that are read from files
+MIN_MIXEDNESS = 0.6  # of the classes that a batch would have by chance
 
 
 def mixedness(classes: Tensor, batch_size: int, counts: Tensor) -> float:
@@ -34,7 +34,7 @@ def check_order(setup: Setup) -> Finding:
     memory = isinstance(setup.data.train.images, Tensor)
     size = setup.recipe.batch_size
     pipeline = setup.pipeline(setup.quiet_hooks())
-    steps = min(pipeline.steps_per_epoch, max(2, (IMAGES if memory else READ) // size))
+    steps = min(pipeline.steps_per_epoch, max(2, (IMAGES if memory else IMAGES_READ) // size))
     epochs = [
         torch.cat([t.argmax(1).cpu() for _, t in islice(pipeline.training_epoch(epoch), steps)])
         for epoch in range(2)
@@ -49,7 +49,7 @@ def judge_order(first: Tensor, second: Tensor, *, batch_size: int, counts: Tenso
     same = torch.equal(first, second)
     figures = {"mixedness": mixed, "same": same}
     often = " and the same in two epochs" if same else ""
-    if mixed < SORTED:
+    if mixed < MIN_MIXEDNESS:
         seen = f"sorted by class{often}: batches have {mixed:.0%} of the classes they should"
         return Finding("order", Level.STOP, seen, "shuffle the training images", figures)
     if same:

@@ -14,10 +14,10 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["check_first_loss", "check_logits", "check_samples", "sample_leak"]
 
 IMAGES = 64
-LOUD = 100.0  # times an image; a layer that bounds its output shows under it
-SATURATED, OFTEN = 0.99, 0.1  # of a sigmoid's or a tanh's bound; of the outputs
-SURE, UNSURE = 2.0, 0.5  # times log(K)
-LEAK = 1e-6  # of the gradient with respect to the own image
+GAIN = 100.0  # times an image; a layer that bounds its output shows under it
+BOUND, MAX_SHARE_AT_BOUND = 0.99, 0.1  # of a sigmoid's or a tanh's bound; of the outputs
+MAX_FIRST_LOSS, MIN_FIRST_LOSS = 2.0, 0.5  # times log(K)
+MAX_LEAK = 1e-6  # of the gradient with respect to the own image
 
 
 def check_logits(setup: Setup) -> Finding:
@@ -25,22 +25,22 @@ def check_logits(setup: Setup) -> Finding:
     images, _ = setup.fixed_batch(IMAGES)
     network = setup.network().eval()
     with torch.no_grad():
-        quiet, loud = network(images).float(), network(images * LOUD).float()
-    logits = torch.cat([quiet, loud])
+        plain, amplified = network(images).float(), network(images * GAIN).float()
+    logits = torch.cat([plain, amplified])
     figures = {"low": float(logits.min()), "high": float(logits.max())}
     sums = logits.sum(1)
     advice = "cross-entropy takes logits and has the softmax in it: return the last linear layer's"
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
         seen = "the model ends in softmax: its outputs are probabilities"
         return Finding("logits", Level.STOP, seen, advice, figures)
-    at_bound = float((loud.abs() > SATURATED).float().mean())
-    if float(logits.abs().max()) <= 1 and at_bound > OFTEN:
+    at_bound = float((amplified.abs() > BOUND).float().mean())
+    if float(logits.abs().max()) <= 1 and at_bound > MAX_SHARE_AT_BOUND:
         seen = "the model ends in a bounded activation: its outputs stay within 1"
         return Finding("logits", Level.STOP, seen, advice, figures)
     if bool((logits >= 0).all()) and bool((logits == 0).any()) and bool((logits > 0).any()):
         seen = "the model ends in a rectifier: its outputs are never negative"
         return Finding("logits", Level.WARNING, seen, advice, figures)
-    low, high = float(quiet.min()), float(quiet.max())
+    low, high = float(plain.min()), float(plain.max())
     return Finding("logits", Level.OK, f"from {low:.2f} to {high:.2f}", figures=figures)
 
 
@@ -56,10 +56,10 @@ def check_first_loss(setup: Setup) -> Finding:
     if not math.isfinite(loss):
         advice = "look at the initial weights, and at divisions and logarithms in the model"
         return Finding("first loss", Level.STOP, seen, advice, figures)
-    if loss > SURE * guess:
+    if loss > MAX_FIRST_LOSS * guess:
         advice = "the untrained network is sure of itself: start its last layer smaller"
         return Finding("first loss", Level.WARNING, seen, advice, figures)
-    if loss < UNSURE * guess and not setup.pretrained:
+    if loss < MIN_FIRST_LOSS * guess and not setup.pretrained:
         advice = "the untrained network knows too much: look for the class among its inputs"
         return Finding("first loss", Level.WARNING, seen, advice, figures)
     return Finding("first loss", Level.OK, seen, figures=figures)
@@ -94,7 +94,7 @@ def check_samples(setup: Setup) -> Finding:
     if math.isinf(leak):
         seen = "the outputs do not depend on the image"
         return Finding("samples", Level.WARNING, seen, "look for a dead or constant layer", figures)
-    if leak > LEAK:
+    if leak > MAX_LEAK:
         seen = f"an image's outputs depend on other images of the batch ({leak:.1e} of its own)"
         advice = "look for a view, reshape, mean or softmax over the batch's dimension"
         return Finding("samples", Level.STOP, seen, advice, figures)

@@ -21,8 +21,8 @@ __all__ = ["Fit", "check_overfit", "fit_batch"]
 IMAGES = 32
 STEPS = 200
 LEARNING_RATES = (1e-3, 1e-4)  # of Adam; the second for networks that the first throws about
-NEAR_ZERO = 0.02  # of log(K), the loss of a guess
-STUCK = 0.5
+LEARNT_LOSS = 0.02  # of log(K), the loss of a guess
+STUCK_LOSS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,10 @@ def check_overfit(setup: Setup, seconds: float) -> tuple[Finding, Fit]:
     fits = []
     for lr in LEARNING_RATES:
         fit = fit_batch(
-            setup.network(), images, classes, lr=lr, goal=NEAR_ZERO * guess, seconds=seconds
+            setup.network(), images, classes, lr=lr, goal=LEARNT_LOSS * guess, seconds=seconds
         )
         fits.append(fit)
-        if fit.loss < NEAR_ZERO * guess or not fit.in_time:
+        if fit.loss < LEARNT_LOSS * guess or not fit.in_time:
             break
     fit = min(fits, key=lambda f: f.loss if math.isfinite(f.loss) else math.inf)
     return _finding(fit, len(classes), guess), fit
@@ -83,15 +83,15 @@ def _finding(fit: Fit, images: int, guess: float) -> Finding:
         f"loss {fit.losses[0]:.2f} to {fit.loss:.3f} on {images} images in {len(fit.losses)} steps"
     )
     figures = {"losses": fit.losses, "steps": len(fit.losses), "images": images}
-    if fit.loss < NEAR_ZERO * guess:
+    if fit.loss < LEARNT_LOSS * guess:
         return Finding("overfit", Level.OK, seen, figures=figures)
     if not fit.in_time:
         seen += "; there was no time for more"
-        if fit.loss < STUCK * guess:
+        if fit.loss < STUCK_LOSS * guess:
             return Finding("overfit", Level.OK, seen, figures=figures)
         advice = "too slow here to tell: check on the device that will train"
         return Finding("overfit", Level.WARNING, seen, advice, figures)
-    if fit.loss < STUCK * guess:
+    if fit.loss < STUCK_LOSS * guess:
         advice = "a network that learns a few images slowly learns many slowly: train it longer"
         return Finding("overfit", Level.WARNING, f"{seen}: not near zero", advice, figures)
     return Finding(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 # The module's name has an underscore, and its class is what PyTorch documents for this.
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from darkmagic.trainers.models.operators import RECTIFIERS, operator_name
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.overfit import Fit
 from darkmagic.trainers.preflight.setup import Setup
@@ -19,16 +20,15 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["check_rectifiers", "dead_shares"]
 
 IMAGES = 32
-MOSTLY = 0.5  # of a layer's channels
-NARROW = 16  # channels, of which half may well be dead by chance
-RECTIFIERS = {"aten::relu", "aten::relu_", "aten::hardtanh", "aten::hardtanh_"}  # the last: ReLU6
+MAX_DEAD_SHARE = 0.5  # of a layer's channels
+MIN_CHANNELS = 16  # channels, of which half may well be dead by chance
 
 
 @torch.no_grad()
 def dead_shares(network: nn.Module, images: Tensor) -> list[float]:
     """Return, by rectifier in the order in which they run, the share of its channels that are
     zero for all `images` (B, C, H, W) at every place. Calls such as `F.relu` are seen too;
-    layers of fewer than `NARROW` channels, and gates on pooled maps, are left out.
+    layers of fewer than `MIN_CHANNELS` channels, and gates on pooled maps, are left out.
     """
     watch = _Watch()
     with watch:
@@ -46,18 +46,18 @@ class _Watch(TorchDispatchMode):
     ) -> Any:
         del types
         result = func(*args, **(kwargs or {}))
-        if func.name().partition(".")[0] in RECTIFIERS and _is_layer(result):
-            places = (0, *range(2, result.ndim)) if result.ndim == 4 else range(result.ndim - 1)
-            alive = (result > 0).sum(tuple(places)) > 0
+        if operator_name(func) in RECTIFIERS and _is_layer(result):
+            dimensions = (0, *range(2, result.ndim)) if result.ndim == 4 else range(result.ndim - 1)
+            alive = (result > 0).sum(tuple(dimensions)) > 0
             self.shares.append(1 - float(alive.float().mean()))
         return result
 
 
 def _is_layer(result: Tensor) -> bool:
-    """Whether it is (B, C, H, W) of several places, or (B, ..., C), and not narrow."""
+    """Whether it is (B, C, H, W) of several pixels, or (B, ..., C), and not narrow."""
     if result.ndim == 4:
-        return result.shape[1] >= NARROW and result.shape[2] * result.shape[3] > 1
-    return result.ndim > 1 and result.shape[-1] >= NARROW
+        return result.shape[1] >= MIN_CHANNELS and result.shape[2] * result.shape[3] > 1
+    return result.ndim > 1 and result.shape[-1] >= MIN_CHANNELS
 
 
 def check_rectifiers(setup: Setup, fit: Fit) -> Finding:
@@ -73,7 +73,7 @@ def check_rectifiers(setup: Setup, fit: Fit) -> Finding:
     worst = max(range(len(shares)), key=shares.__getitem__)
     seen = f"dead channels: {sum(shares) / len(shares):.0%} on average over {len(shares)} ReLUs"
     figures = {"dead": shares}
-    if shares[worst] > MOSTLY:
+    if shares[worst] > MAX_DEAD_SHARE:
         seen += f", {shares[worst]:.0%} in number {worst + 1}"
         advice = "a smaller rate, He's initial weights, normalisation or leaky ReLU keep them alive"
         return Finding("rectifiers", Level.WARNING, seen, advice, figures)

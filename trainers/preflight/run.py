@@ -22,7 +22,7 @@ from darkmagic.trainers.preflight.rectifiers import check_rectifiers
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.speed import check_speed
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.runtime.device import idle_memory_bytes
+from darkmagic.trainers.runtime.memory import idle_memory_bytes
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
 __all__ = ["run_preflight"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.prepare.network import make_network
@@ -20,9 +21,9 @@ from darkmagic.trainers.runtime.device import pick_device
 from darkmagic.trainers.runtime.memory_format import pick_memory_format
 from darkmagic.trainers.trick import Trick
 
-__all__ = ["Setup", "select", "spread"]
+__all__ = ["Setup"]
 
-LOUD = ("augment", "transform_batch", "crop_training", "resize")
+CHANGING_HOOKS = ("augment", "transform_batch", "crop_training", "resize")
 """Hooks that change what a training image shows, or its one class."""
 
 
@@ -81,7 +82,7 @@ class Setup:
         """Return at most `count` training images (B, C, H, W), normalised but not augmented,
         and their classes (B,), evenly spread over the split.
         """
-        chosen = select(self.data.train, spread(len(self.data.train), count))
+        chosen = read(self.data.train, spread(len(self.data.train), count))
         batches = self.pipeline(data=dataclasses.replace(self.data, val=chosen)).validation()
         images, classes = next(iter(batches))
         return images, classes
@@ -90,20 +91,7 @@ class Setup:
         """Return the tricks that leave batches as they are: images keep their looks and their
         one class.
         """
-        return self.hooks(without=LOUD)
-
-
-def spread(total: int, count: int) -> Tensor:
-    """Return at most `count` different places of `total`, evenly spread, in order."""
-    return torch.linspace(0, total - 1, min(total, count)).long()
-
-
-def select(split: Split, places: Tensor) -> Split:
-    """Return the images of `split` at `places`, read into memory."""
-    if isinstance(split.images, Tensor):
-        return Split(split.images[places], split.targets[places])
-    images = torch.stack([split.images[int(place)] for place in places])
-    return Split(images, split.targets[places])
+        return self.hooks(without=CHANGING_HOOKS)
 
 
 def _asks_for_weights(recipe: Recipe) -> bool:

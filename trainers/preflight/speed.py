@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,19 +13,20 @@ from torch import Tensor, nn
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
-from darkmagic.trainers.runtime.device import (
-    idle_memory_bytes,
-    peak_memory_bytes,
+from darkmagic.trainers.runtime.device import synchronize
+from darkmagic.trainers.runtime.memory import (
     reset_peak_memory,
-    synchronize,
+    total_memory_bytes,
+    used_memory_bytes,
 )
 from darkmagic.trainers.step.eager import training_step
+from darkmagic.trainers.step.timing import time_steps
 
 __all__ = ["Pace", "check_speed", "measure_pace"]
 
-WARM_UP, STEPS = 2, 10
-WAITING = 0.5  # of a step; below it the device is busy most of the time
-FULL = 0.9  # of the memory
+WARM_UP_STEPS, STEPS = 2, 10
+MAX_WAITING = 0.5  # of a step; below it the device is busy most of the time
+MAX_MEMORY = 0.9  # of the device's
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,17 @@ def measure_pace(setup: Setup, seconds: float) -> Pace:
     hooks.schedule(optimizer, 0.0)
     batches = setup.training_batches(hooks)
     reset_peak_memory(setup.device)
-    steps, waited, started = -WARM_UP, 0.0, time.perf_counter()
-    while steps < STEPS:
-        waited += _step(setup, network, hooks, optimizer, batches)
-        steps += 1
-        elapsed = time.perf_counter() - started
-        if elapsed > seconds and steps <= 0:
-            steps += WARM_UP  # there is no time to leave out the first
-        if elapsed > seconds:
-            break
-        if steps == 0:
-            waited, started = 0.0, time.perf_counter()
-    each = (time.perf_counter() - started) / steps
-    used = peak_memory_bytes(setup.device)
-    memory = used if setup.device.type == "cuda" else max(0, used - idle_memory_bytes())
-    return Pace(each, waited / steps, memory)
+    waits: list[float] = []
+
+    def step() -> None:
+        waits.append(_step(setup, network, hooks, optimizer, batches))
+
+    timing = time_steps(step, setup.device, steps=WARM_UP_STEPS, seconds=seconds)
+    if timing.seconds < seconds:  # there is time to leave out the first
+        waits.clear()
+        timing = time_steps(step, setup.device, steps=STEPS, seconds=seconds)
+    waiting = sum(waits) / timing.steps
+    return Pace(timing.step_seconds, waiting, used_memory_bytes(setup.device))
 
 
 def _step(
@@ -83,7 +79,6 @@ def _step(
         device=setup.device,
         amp=setup.recipe.amp,
     )
-    synchronize(setup.device)
     return waited
 
 
@@ -111,11 +106,11 @@ def check_speed(setup: Setup, seconds: float) -> Finding:
         "waiting": share,
         "memory": pace.memory,
     }
-    total = _memory_of(setup.device)
-    if total is not None and pace.memory > FULL * total:
+    total = total_memory_bytes(setup.device)
+    if total is not None and pace.memory > MAX_MEMORY * total:
         advice = "next to no memory is left: other tricks may need more; lower batch_size"
         return Finding("speed", Level.WARNING, seen, advice, figures)
-    if share > WAITING:
+    if share > MAX_WAITING:
         advice = (
             "most of it is augmentation: a lighter one, or a faster device for it"
             if isinstance(setup.data.train.images, Tensor)
@@ -143,13 +138,3 @@ def _what_fits(setup: Setup) -> int | None:
         else:
             return size
     return None
-
-
-def _memory_of(device: torch.device) -> int | None:
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    try:
-        text = Path("/proc/meminfo").read_text()
-    except OSError:
-        return None
-    return int(text.partition("MemTotal:")[2].split(maxsplit=1)[0]) * 1024

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 
 import torch
 
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.step.eager import training_step
+from darkmagic.trainers.step.timing import time_steps
 
 __all__ = ["Steps"]
 
-IMAGES, LEAST = 64, 8  # a step: rates need many steps and not large ones
+MAX_IMAGES, MIN_IMAGES = 64, 8  # a step: rates need many steps and not large ones
 
 
 class Steps:
@@ -28,7 +28,7 @@ class Steps:
         self._hooks = setup.hooks(without=("transform_gradients",))
         self._network = setup.network()
         self._optimizer = self._hooks.build_optimizer(self._network, setup.recipe.lr_scale)
-        size = min(IMAGES, setup.recipe.batch_size)
+        size = min(MAX_IMAGES, setup.recipe.batch_size)
         plain = dataclasses.replace(
             setup,
             recipe=dataclasses.replace(setup.recipe, batch_size=size),
@@ -62,10 +62,8 @@ class Steps:
         fewer images from now on. Takes two steps, which change nothing, to find out.
         """
         self.take(0.0)
-        started = time.perf_counter()
-        self.take(0.0)
-        taken = time.perf_counter() - started
+        taken = time_steps(lambda: self.take(0.0), self._device, steps=1).seconds
         affordable = int(self.images * seconds / fewest / taken)
-        share = max(min(LEAST, self.images), min(self.images, affordable)) / self.images
+        share = max(min(MIN_IMAGES, self.images), min(self.images, affordable)) / self.images
         self.images = round(share * self.images)
         return max(fewest, min(most, int(seconds / (taken * share))))

@@ -23,7 +23,7 @@ def thumbnails(images: Tensor, side: int = SIDE) -> Tensor:
 
 def nearest(queries: Tensor, points: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
     """Return, for each of `queries` (Q, D), the root mean square differences to its `count`
-    nearest `points` (P, D), (Q, count), the smallest first, and their places, int64.
+    nearest `points` (P, D), (Q, count), the smallest first, and their indices, int64.
     """
     found = []
     for part in torch.split(queries, CHUNK):

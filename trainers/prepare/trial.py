@@ -16,7 +16,8 @@ from darkmagic.trainers.prepare.network import example_batch, make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.allocator import keep_freed_memory
-from darkmagic.trainers.runtime.device import idle_memory_bytes, pick_device, reset_peak_memory
+from darkmagic.trainers.runtime.device import pick_device
+from darkmagic.trainers.runtime.memory import idle_memory_bytes, reset_peak_memory
 from darkmagic.trainers.runtime.memory_format import pick_memory_format
 
 __all__ = ["Trial"]

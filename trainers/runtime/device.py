@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import resource
-from pathlib import Path
 
 import torch
 
 __all__ = [
     "autocast",
-    "has_bf16",
-    "idle_memory_bytes",
-    "peak_memory_bytes",
     "pick_device",
-    "reset_peak_memory",
     "synchronize",
 ]
 
@@ -33,53 +27,24 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-@functools.cache
-def has_bf16(device_type: str) -> bool:
-    """Return whether the hardware computes in bf16 (emulation halves the speed)."""
-    if device_type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 def autocast(device: torch.device, amp: str) -> contextlib.AbstractContextManager[object]:
-    """Return the context of a forward pass under `amp`: auto, bf16 or off."""
-    if amp == "bf16" or (amp == "auto" and has_bf16(device.type)):
+    """Return the context of a forward pass under `amp`: auto, bf16 or off.
+
+    `auto` is bf16 on a GPU that computes in it, and off on a CPU: bf16 brings no speed there,
+    and a trial's numbers would depend on the processor's model.
+    """
+    if amp == "bf16" or (amp == "auto" and device.type == "cuda" and _gpu_has_bf16()):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+@functools.cache
+def _gpu_has_bf16() -> bool:
+    """Return whether the GPU itself computes in bf16: emulation halves the speed."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def synchronize(device: torch.device) -> None:
     """Wait for queued work, so that the clock reads what was done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Begin to measure the peak anew."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        with contextlib.suppress(OSError):  # without it the peak of the process so far stands
-            Path("/proc/self/clear_refs").write_text("5")
-
-
-@functools.cache
-def idle_memory_bytes() -> int:
-    """Return the memory of this process before it trained anything, when first asked."""
-    return peak_memory_bytes(torch.device("cpu"))
-
-
-def peak_memory_bytes(device: torch.device) -> int:
-    """Return the peak so far: allocated on a GPU, of the whole process (its RSS) on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    kilobytes = status.partition("VmHWM:")[2].split(maxsplit=1)[0]
-    return int(kilobytes) * 1024

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.step.eager import EagerStep
 from darkmagic.trainers.step.rewind import Rewind
-from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure
+from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure_step
 
 __all__ = ["architecture_key", "compile_if_faster"]
 
@@ -62,8 +62,8 @@ def compile_if_faster(
         return eager, f"not compiled: {format_error(error)}"
     pairs = [
         (
-            measure(eager, images, targets, eager.device),
-            measure(step, images, targets, eager.device),
+            measure_step(eager, images, targets, eager.device),
+            measure_step(step, images, targets, eager.device),
         )
         for _ in range(ROUNDS + 1)
     ][1:]

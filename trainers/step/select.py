@@ -16,7 +16,7 @@ from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import EagerStep, Step
 from darkmagic.trainers.step.rewind import Rewind
 from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedule, prepare_optimizer
-from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure
+from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure_step
 
 __all__ = ["Capture", "Choice", "choose", "choose_step", "decide", "describe", "make_eager"]
 
@@ -155,8 +155,8 @@ def choose_step(
 
 def _refuse_long(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
     """Raise `NotCapturable` for steps beside which launches are nothing."""
-    measure(eager, images, targets, eager.device)  # warms up
-    seconds = measure(eager, images, targets, eager.device)
+    measure_step(eager, images, targets, eager.device)  # warms up
+    seconds = measure_step(eager, images, targets, eager.device)
     if seconds > LONG_STEP_SECONDS:
         raise NotCapturable(
             f"a step takes {1000 * seconds:.0f} ms, of which launches are a small part"
@@ -166,7 +166,7 @@ def _refuse_long(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
 def _race(eager: EagerStep, graph: Step, images: Tensor, targets: Tensor) -> Choice:
     """Measure both in turn, and decide by the best of each."""
     pairs = [
-        [measure(step, images, targets, eager.device) for step in (eager, graph)]
+        [measure_step(step, images, targets, eager.device) for step in (eager, graph)]
         for _ in range(ROUNDS)
     ]
     return decide(min(pair[0] for pair in pairs), min(pair[1] for pair in pairs))

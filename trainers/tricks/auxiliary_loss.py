@@ -27,7 +27,8 @@ from darkmagic.trainers.models.auxiliary import (
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import trace_model
-from darkmagic.trainers.models.places import call_with_result, stage_results
+from darkmagic.trainers.models.places import call_with_result
+from darkmagic.trainers.models.stages import find_stages
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["AuxiliaryLoss", "add_auxiliary_head"]
@@ -40,7 +41,7 @@ def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.M
     up. Raises `NotApplicable` where there is one stage only, or no module gives its map.
     """
     trace = trace_model(model, example)
-    ends = stage_results(trace)  # the last stage's is not among them
+    ends = [stage.result for stage in find_stages(trace) if stage.result is not None]
     if not ends:
         raise NotApplicable("auxiliary_loss goes on a middle stage, and the model has one stage")
     logits = trace.calls[0].output

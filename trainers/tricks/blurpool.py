@@ -32,8 +32,8 @@ from darkmagic.trainers.models.blur import BlurPool
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import Call, Op, Trace, evaluating, trace_model
+from darkmagic.trainers.models.operators import ACTIVATIONS
 from darkmagic.trainers.models.places import call_with_result
-from darkmagic.trainers.models.structure import ACTIVATIONS
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["Blur", "add_blur"]

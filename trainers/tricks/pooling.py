@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import Before
 from darkmagic.trainers.models.graph import Call, Op, Trace, trace_model
+from darkmagic.trainers.models.operators import ACTIVATIONS
 from darkmagic.trainers.models.places import call_with_result, classifier, global_pooling
-from darkmagic.trainers.models.structure import ACTIVATIONS
 from darkmagic.trainers.trick import NotApplicable, Trick
 from darkmagic.trainers.tricks.normalization import Normalization
 

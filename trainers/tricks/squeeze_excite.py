@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
-from darkmagic.trainers.models.structure import find_residuals, gated, last_layer, stage_ends
+from darkmagic.trainers.models.stages import find_stages
+from darkmagic.trainers.models.structure import find_residuals, gated, last_layer
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["SqueezeExcite", "SqueezeExciteBlock", "add_squeeze_excite"]
@@ -75,8 +76,10 @@ def _places(trace: Trace) -> list[Call]:
         raise NotApplicable("squeeze_excite gates feature maps, and the model has no convolution")
     residuals = find_residuals(trace)
     if not residuals:
-        stages = stage_ends(trace)
-        free = [call for call, has_gate in stages if not has_gate]
+        # As they begin, the order in which weights are drawn: parallel branches shift it.
+        stages = sorted(find_stages(trace), key=lambda stage: stage.convolutions[0].index)
+        stages = [stage for stage in stages if stage.end is not None]
+        free = [stage.end for stage in stages if stage.end is not None and not stage.gated]
         if not free:
             why = "every stage has a gate already" if stages else "no stage ends in a module"
             raise NotApplicable(f"squeeze_excite finds no place: {why}")

@@ -23,7 +23,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from darkmagic.trainers.models.graph import trace_model
-from darkmagic.trainers.models.places import classifier, stage_results
+from darkmagic.trainers.models.places import classifier
+from darkmagic.trainers.models.stages import find_stages
 from darkmagic.trainers.models.structure import find_residuals
 from darkmagic.trainers.trick import EditStage, NotApplicable, ParamGroup, Trick
 from darkmagic.trainers.tricks.pretrain import loaded_tensors
@@ -45,7 +46,8 @@ def first_stage(model: nn.Module, example: Tensor) -> list[nn.Module]:
     trace = trace_model(model, example)
     blocks = [block.add.index for block in find_residuals(trace) if block.convolutional]
     begun = blocks[0] if blocks else 0
-    end = next((op for op in stage_results(trace) if op.index >= begun), None)
+    ends = (stage.result for stage in find_stages(trace))
+    end = next((op for op in ends if op is not None and op.index >= begun), None)
     if end is None:
         raise NotApplicable("transfer finds no stage after which the model loses resolution")
     late = {c.module for c in trace.calls if c.output is None or c.output.index > end.index}

@@ -21,17 +21,17 @@ def forest_plot(report: Report) -> str | None:
     ax.set_xlim(-1.03 * reach, 1.03 * reach)
     ax.axvspan(-least, least, color=COLOURS["line"], alpha=0.5, linewidth=0)
     ax.axvline(0, color=COLOURS["faint"], linewidth=0.8)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         colour = colour_of(row.verdict)
         if row.interval:
             ends = [max(row.interval.low, -reach), min(row.interval.high, reach)]
-            ax.plot(ends, [place, place], color=colour, linewidth=1.6, gid=f"interval-{row.name}")
+            ax.plot(ends, [index, index], color=colour, linewidth=1.6, gid=f"interval-{row.name}")
             for end, marker in zip(ends, "<>", strict=True):
                 if abs(end) == reach:
-                    ax.plot(end, place, marker, color=colour, markersize=5)
+                    ax.plot(end, index, marker, color=colour, markersize=5)
         ax.plot(
             row.difference,
-            place,
+            index,
             MARKERS.get(row.verdict, "o"),
             color=colour,
             markersize=5,

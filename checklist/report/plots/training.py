@@ -89,12 +89,12 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
     }
     colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
     styles = ["-", "--", ":", "-."]
-    for place, (row, values) in enumerate(others.items()):
+    for index, (row, values) in enumerate(others.items()):
         ax.plot(
             values.epochs,
             values.mean,
-            linestyle=styles[place % 4],
-            color=colours[place % 10],
+            linestyle=styles[index % 4],
+            color=colours[index % 10],
             linewidth=1.2,
             label=row,
         )

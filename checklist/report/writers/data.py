@@ -84,7 +84,7 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "interval_high": row.interval.high if row.interval else None,
         "standard_error": row.error,
         "p_adjusted": row.p_value,
-        "missable_points": row.missed,
+        "missable_points": row.minimum_detectable,
         "own_spread_points": row.spread,
         "image_error_points": row.image_error,
         **costs,

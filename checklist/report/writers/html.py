@@ -51,14 +51,14 @@ def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
     """Return where each interval stands in a bar 100 wide with 0 in its middle."""
     reach = reach_of(rows)
 
-    def place(value: float) -> float:
+    def position(value: float) -> float:
         return round(50 + 50 * max(-1.0, min(1.0, value / reach)), 2)
 
     return {
         row.name: {
-            "low": place(row.interval.low if row.interval else row.difference),
-            "high": place(row.interval.high if row.interval else row.difference),
-            "dot": place(row.difference),
+            "low": position(row.interval.low if row.interval else row.difference),
+            "high": position(row.interval.high if row.interval else row.difference),
+            "dot": position(row.difference),
         }
         for row in rows
         if row.difference is not None

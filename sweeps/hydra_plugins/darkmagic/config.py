@@ -22,14 +22,14 @@ class ChecklistSweeperConf:
 
 @dataclass
 class LocalLauncherConf:
-    """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: a number, or auto: on
-    a GPU as many as pay, by a calibration of seconds; on a CPU one a core. `threads`: of each
-    trial, its share of the cores if null.
+    """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: a number; null for one
+    a GPU and one a core of a CPU; or auto, which calibrates for seconds how many pay on a GPU.
+    `threads`: of each trial, its share of the cores if null.
     """
 
     _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
     devices: Any = "auto"
-    trials_per_device: Any = "auto"
+    trials_per_device: Any = None
     threads: int | None = None
 
 

@@ -19,7 +19,7 @@ class LocalLauncher(Launcher):
     def __init__(
         self,
         devices: Any = "auto",
-        trials_per_device: Any = "auto",
+        trials_per_device: Any = None,
         threads: int | None = None,
     ) -> None:
         self._devices = devices

@@ -49,6 +49,7 @@ def make_recipe(
         batch_size=batch,
         seed=seed,
         device=device,
+        cuda_graphs="auto",
         **other,
     )
 

@@ -85,6 +85,7 @@ def _recipe(depth: int, count: int, batch: int, epochs: int, seed: int, **tricks
         batch_size=batch,
         seed=seed,
         device=DEVICE.type,
+        cuda_graphs="auto",
     )
 
 

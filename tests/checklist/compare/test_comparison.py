@@ -13,7 +13,7 @@ from darkmagic.checklist.compare.costs import Ratio, pareto_front
 from darkmagic.checklist.compare.rows import Row, Rules
 from darkmagic.checklist.compare.verdicts import Verdict, judge
 from darkmagic.checklist.records import Costs, Status
-from darkmagic.checklist.report.notes import footer
+from darkmagic.checklist.report.notes import table_notes
 from darkmagic.checklist.stats.effects import Effect
 from records import COSTS, SMALL, STEADY, record, swept
 
@@ -34,7 +34,7 @@ def test_verdicts_of_a_clear_sweep() -> None:
         "stem=swish": Verdict.UNDECIDED,
     }
     assert _row(comparison, "lr=cosine").difference == pytest.approx(1.5333, abs=1e-3)
-    assert _row(comparison, "stem=relu").missed is not None
+    assert _row(comparison, "stem=relu").minimum_detectable is not None
 
 
 def test_a_preset_smallest_effect_turns_undecided_into_no_practical_difference() -> None:
@@ -93,7 +93,7 @@ def test_failed_runs_are_counted_with_their_kind() -> None:
     row = _row(comparison, "lr=cosine")
     assert row.verdict_text == "1 of 3 failed: OutOfMemoryError"
     assert row.difference is not None
-    assert any("CUDA is full" in note for note in footer(comparison))
+    assert any("CUDA is full" in note for note in table_notes(comparison))
 
 
 def test_dropping_a_row_buys_nothing() -> None:
@@ -133,7 +133,7 @@ def test_one_run_a_trick_has_no_verdict() -> None:
     comparison = compare(SMALL, swept({name: runs[:1] for name, runs in STEADY.items()}))
     assert {row.verdict for row in comparison.tricks} == {Verdict.NOT_TESTED}
     assert all(row.interval is None and row.p_value is None for row in comparison.tricks)
-    assert any("has no error bar" in note for note in footer(comparison))
+    assert any("has no error bar" in note for note in table_notes(comparison))
 
 
 def test_no_verdict_before_the_last_run_has_ended() -> None:
@@ -143,7 +143,7 @@ def test_no_verdict_before_the_last_run_has_ended() -> None:
     assert comparison.look == 0
     assert {row.verdict for row in comparison.tricks} == {Verdict.NOT_YET}
     assert _row(comparison, "lr=cosine").difference is not None
-    assert any("1 run of this look have not ended" in note for note in footer(comparison))
+    assert any("1 run of this look have not ended" in note for note in table_notes(comparison))
 
 
 def test_verdicts_of_the_last_whole_look_stand_while_seeds_are_added() -> None:
@@ -164,7 +164,7 @@ def test_a_later_look_has_less_to_spend_and_keeps_what_was_found() -> None:
     comparison = compare(SMALL, [*first, *later])
     assert comparison.look == 2
     assert _row(comparison, "lr=cosine").verdict is Verdict.BETTER
-    assert any("10% of the 5% error rate" in note for note in footer(comparison))
+    assert any("10% of the 5% error rate" in note for note in table_notes(comparison))
 
 
 def test_a_failed_baseline_leaves_nothing_to_compare() -> None:
@@ -175,7 +175,7 @@ def test_a_failed_baseline_leaves_nothing_to_compare() -> None:
     ]
     comparison = compare(SMALL, records)
     assert _row(comparison, "lr=cosine").difference is None
-    assert any("OSError: x" in n and "nothing to compare" in n for n in footer(comparison))
+    assert any("OSError: x" in n and "nothing to compare" in n for n in table_notes(comparison))
 
 
 def test_rows_come_in_the_checklists_order_and_strangers_last() -> None:

@@ -8,19 +8,19 @@ import numpy as np
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.report.notes import footer
+from darkmagic.checklist.report.notes import table_notes
 from records import SMALL, STEADY, record, simulated, swept
 
 
 def test_lost_pretrained_tensors_are_said() -> None:
     """With their share."""
     records = [*swept(STEADY), record("own=on", pretrained_share=0.75)]
-    assert any("75%" in note for note in footer(compare(SMALL, records)))
+    assert any("75%" in note for note in table_notes(compare(SMALL, records)))
 
 
 def test_the_footer_says_what_was_estimated_and_by_what() -> None:
     """Estimand, number of tests, split, noise, and the warning of short trainings."""
-    notes = " ".join(footer(compare(SMALL, simulated(SMALL, 3)), epochs=20))
+    notes = " ".join(table_notes(compare(SMALL, simulated(SMALL, 3)), epochs=20))
     for words in (
         "points of validation accuracy of 2,000 images",
         "at baseline settings",
@@ -32,7 +32,7 @@ def test_the_footer_says_what_was_estimated_and_by_what() -> None:
         "20 epochs is a short training",
     ):
         assert words in notes
-    assert "short training" not in " ".join(footer(compare(SMALL, swept(STEADY)), epochs=200))
+    assert "short training" not in " ".join(table_notes(compare(SMALL, swept(STEADY)), epochs=200))
 
 
 def test_the_footer_says_how_trials_trained() -> None:
@@ -43,10 +43,10 @@ def test_the_footer_says_how_trials_trained() -> None:
         dataclasses.replace(r, training_notes=(note,)) if r.name == "mixup=on" else r
         for r in records
     ]
-    assert f"mixup=on: {note} (in 3 of 3 runs)." in footer(compare(SMALL, one))
+    assert f"mixup=on: {note} (in 3 of 3 runs)." in table_notes(compare(SMALL, one))
     every = [dataclasses.replace(r, training_notes=(note,)) for r in records]
     shared = f"5 of 5 trials: overfitting; in one of them, {note}."
-    assert shared in footer(compare(SMALL, every))
+    assert shared in table_notes(compare(SMALL, every))
 
 
 def test_an_unstable_baseline_is_said() -> None:
@@ -57,4 +57,4 @@ def test_an_unstable_baseline_is_said() -> None:
     comparison = compare(SMALL, swept({"baseline": [90, 96, 82, 91], **accuracies}))
     assert comparison.effects.baseline_unstable
     assert not comparison.having(Verdict.BETTER, Verdict.WORSE)
-    assert any("baseline itself is unstable" in note for note in footer(comparison))
+    assert any("baseline itself is unstable" in note for note in table_notes(comparison))

@@ -16,9 +16,10 @@ def _identity(*words: str) -> str:
 
 @pytest.mark.parametrize(
     "word",
-    ["runtime.device=cpu", "runtime.out=elsewhere", "runtime.workers=9", "runtime.cuda_graphs=off",
+    ["runtime.device=cpu", "runtime.out=elsewhere", "runtime.workers=9", "runtime.cuda_graphs=auto",
      "seeds=3",
-     "baseline=vanilla", "hydra.launcher.devices=cpu", "runtime.experiment=x"],
+     "baseline=vanilla", "hydra.launcher.devices=cpu",
+     "hydra.launcher.trials_per_device=auto", "runtime.experiment=x"],
 )  # fmt: skip
 def test_identity_ignores_where_and_beside_what_a_trial_runs(word: str) -> None:
     """Devices, folders and the number of seeds cannot change a result, nor its identity."""

@@ -14,7 +14,6 @@ from darkmagic.trainers.models.structure import (
     find_residuals,
     gated,
     last_layer,
-    stage_ends,
     stem_activations,
 )
 
@@ -174,22 +173,13 @@ def plain(padding: int = 1) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("padding", [1, 0])
-def test_a_plain_network_has_stages(padding: int) -> None:
-    """They end where a stride is, not where an unpadded convolution eats the border."""
+def test_stem_of_a_plain_network_is_its_first_stage(padding: int) -> None:
+    """Without residual blocks the stem ends where a stride is, padded or not."""
     model = plain(padding)
     trace = trace_model(model, torch.zeros(2, 3, 20, 20))
     assert find_residuals(trace) == []
-    assert names(model, [call for call, _ in stage_ends(trace)]) == ["4", "11"]
     assert names(model, stem_activations(trace)) == ["2", "5"]
     assert names(model, downscaling_activations(trace)) == ["5"]
-
-
-def test_the_classifier_ends_no_stage() -> None:
-    """A network that classifies by a convolution has it last."""
-    model = nn.Sequential(conv(3, 4), nn.ReLU(), conv(4, 5, kernel=1), nn.AdaptiveAvgPool2d(1))
-    assert names(
-        model, [call for call, _ in stage_ends(trace_model(model, torch.zeros(2, 3, 8, 8)))]
-    ) == ["0"]
 
 
 def test_activation_of_a_downscaling_layer() -> None:

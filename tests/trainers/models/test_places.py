@@ -17,7 +17,6 @@ from darkmagic.trainers.models.places import (
     gate_ops,
     global_pooling,
     sole_layer,
-    stage_results,
 )
 from darkmagic.trainers.models.resnet import SmallResNet
 
@@ -30,33 +29,6 @@ def build(name: str) -> nn.Module:
     if name.startswith("timm:"):
         return timm_classifier(name.removeprefix("timm:"), 10, 3)
     return torchvision.models.get_model(name, num_classes=10)
-
-
-@pytest.mark.parametrize(
-    ("name", "stages"),
-    [
-        ("small", [(16, 128), (32, 64)]),
-        ("resnet50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),  # not 128 inside a block
-        ("densenet121", [(64, 64), (128, 32), (256, 16), (512, 8)]),
-        ("shufflenet_v2_x0_5", [(24, 64), (24, 32), (48, 16), (96, 8)]),  # parallel branches
-        ("alexnet", [(64, 31), (192, 15)]),
-        ("timm:resnet26d", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
-        ("timm:resnetv2_50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
-    ],
-)
-def test_stage_results(name: str, stages: list[tuple[int, int]]) -> None:
-    """Channels and height of what each stage but the last hands on."""
-    found = stage_results(trace_model(build(name), EXAMPLE))
-    assert [(op.shape[1], op.shape[2]) for op in found] == stages
-
-
-def test_missing_padding_ends_no_stage() -> None:
-    """Only strides do."""
-    model = nn.Sequential(
-        *(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), nn.MaxPool2d(2), nn.Conv2d(5, 6, 3)),
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10)),
-    )
-    assert [op.shape[1] for op in stage_results(trace_model(model, EXAMPLE))] == [5]
 
 
 @pytest.mark.parametrize(

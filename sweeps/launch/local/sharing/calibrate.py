@@ -22,18 +22,19 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     is_worth,
     pays,
 )
+from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.trainers.errors import format_error
 
 if TYPE_CHECKING:
     from darkmagic.trainers.recipe import Recipe
     from darkmagic.trainers.step.throughput import Rate
 
-__all__ = ["MOST", "CalibrationError", "calibrate", "measure_together"]
+__all__ = ["MAX_TRIALS", "CalibrationError", "calibrate", "measure_together"]
 
 SECONDS = 3.0
-PATIENCE = 300.0  # seconds until all are warm; the first may compile
-MOST = 16  # trials at once that are tried; MPS took no more clients for long
-GO = "go"
+WARM_UP_TIMEOUT_SECONDS = 300.0  # seconds until all are warm; the first may compile
+MAX_TRIALS = 16  # trials at once that are tried; MPS took no more clients for long
+START_FILE = "go"
 
 
 class CalibrationError(Exception):
@@ -47,15 +48,15 @@ def calibrate(
     trials: int,
     mps: Mapping[str, str] | str,
     seconds: float = SECONDS,
-    most: int = MOST,
+    most: int = MAX_TRIALS,
     recipe: Callable[[dict[str, Any]], Recipe] | None = None,
 ) -> Packing:
     """Return how to pack `trials` like `resolved` on the device of `lease`.
 
     Doubles the trials at once while that pays and they fit, in plain processes and, where `mps`
-    is its clients' environment, under it; where it is words, they say why it cannot be had.
+    is its clients' environment, under it; where it is a message, it says why it cannot be had.
     Leaves no results. `recipe` makes a trial of `resolved`, in place of what a sweep makes of it.
-    Raises `CalibrationError` where one trial alone cannot be measured.
+    Raises `CalibrationError` if one trial alone cannot be measured.
     """
     (first,) = measure_together(resolved, lease, 1, seconds, recipe)
     alone = Measured(PLAIN, 1, first.steps_per_second)
@@ -106,16 +107,16 @@ def measure_together(
 
 
 def _wait_until_warm(jobs: list[fork_server.Job], folder: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WARM_UP_TIMEOUT_SECONDS
     while len(list(folder.glob("warm-*"))) < len(jobs):
         for job in jobs:
             if wait([job.connection], 0):
                 _rate(job)  # says what ended it
                 raise CalibrationError("a trial ended before it was measured")
         if time.monotonic() > deadline:
-            raise CalibrationError(f"not warm after {PATIENCE:.0f} s")
+            raise CalibrationError(f"not warm after {WARM_UP_TIMEOUT_SECONDS:.0f} s")
         time.sleep(0.01)
-    (folder / GO).touch()
+    (folder / START_FILE).touch()
 
 
 def _rate(job: fork_server.Job) -> Rate:
@@ -130,10 +131,9 @@ def _rate(job: fork_server.Job) -> Rate:
 
 def _sweep_recipe(resolved: dict[str, Any]) -> Recipe:
     """Return a sweep's trial without its pretraining, which changes no step."""
-    from darkmagic.sweeps.trial.run import PRETRAINING, make_recipe
+    from darkmagic.sweeps.trial.run import make_recipe
 
-    tricks = {n: node for n, node in resolved["tricks"].items() if n not in PRETRAINING}
-    return make_recipe({**resolved, "tricks": tricks})
+    return make_recipe(without_pretraining(resolved))
 
 
 def _measure(
@@ -143,15 +143,15 @@ def _measure(
     index: int,
     seconds: float,
 ) -> Rate | str:
-    """Measure one of the trials, in the child; return its rate, or words for why there is none."""
+    """Measure one of the trials, in the child; return its rate, or the error message."""
     from darkmagic.trainers.step.throughput import measure_rate
 
     def ready() -> None:
         (Path(folder) / f"warm-{index}").touch()
-        while not (Path(folder) / GO).exists():
+        while not (Path(folder) / START_FILE).exists():
             time.sleep(0.002)
 
     try:
         return measure_rate(recipe(resolved), seconds, ready)
-    except Exception as error:  # noqa: BLE001 (said to the user, who then trains one by one)
+    except Exception as error:  # noqa: BLE001 (the user reads it, and trials go one by one)
         return format_error(error)

@@ -9,11 +9,11 @@ from typing import Any
 __all__ = ["MPS", "PLAIN", "Measured", "Packing", "choose", "how_many_fit", "is_worth", "pays"]
 
 PLAIN, MPS = "plain processes", "MPS"
-MORE = 1.1  # times the rate, which twice the trials are to bring, or the search ends
-CLOSE = 0.95  # of the highest rate; fewer trials that reach it are taken
-HEADROOM = 0.9  # of the free memory; other trials of a checklist need other amounts
-CONTEXT = 600 * 2**20  # bytes of a process's CUDA context and libraries, on a recent GPU
-WORTH_SECONDS = 120  # of serial training; below it calibrating takes as long
+MIN_GAIN = 1.1  # times the rate, which twice the trials are to bring, or the search ends
+MIN_SHARE_OF_BEST = 0.95  # of the highest rate; fewer trials that reach it are taken
+MAX_MEMORY_SHARE = 0.9  # of the free memory; other trials of a checklist need other amounts
+CONTEXT_BYTES = 600 * 2**20  # bytes of a process's CUDA context and libraries, on a recent GPU
+MIN_SERIAL_SECONDS = 120  # of serial training; below it calibrating takes as long
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def choose(measured: Sequence[Measured], stopped: str = "") -> Packing:
     Among as many trials plain processes come first. `measured` begins with one trial alone.
     """
     alone = measured[0]
-    enough = CLOSE * max(each.rate for each in measured)
+    enough = MIN_SHARE_OF_BEST * max(each.rate for each in measured)
     best = min(
         (each for each in measured if each.rate >= enough),
         key=lambda each: (each.trials, each.way != PLAIN),
@@ -70,14 +70,14 @@ def choose(measured: Sequence[Measured], stopped: str = "") -> Packing:
 
 def how_many_fit(free: int, each: int) -> int:
     """Return how many trials of `each` bytes, contexts left out, fit in `free` bytes; 1 or more."""
-    return max(1, int(HEADROOM * free / (each + CONTEXT)))
+    return max(1, int(MAX_MEMORY_SHARE * free / (each + CONTEXT_BYTES)))
 
 
 def pays(before: Measured, after: Measured) -> bool:
     """Whether the step from `before` to `after`, of more trials, was worth taking."""
-    return after.rate >= MORE * before.rate
+    return after.rate >= MIN_GAIN * before.rate
 
 
 def is_worth(trials: int, steps: int, rate: float) -> bool:
     """Whether `trials` of `steps` each, at `rate` steps a second, are long enough to calibrate."""
-    return trials > 1 and trials * steps / rate >= WORTH_SECONDS
+    return trials > 1 and trials * steps / rate >= MIN_SERIAL_SECONDS

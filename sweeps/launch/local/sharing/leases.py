@@ -42,7 +42,7 @@ def lease_devices(
     what was found for such trials in this experiment on such a GPU is used again.
     """
     names = resolve_devices(devices)
-    automatic = trials_per_device in (None, AUTO) and names != [CPU] and len(configs) > len(names)
+    automatic = trials_per_device == AUTO and names != [CPU] and len(configs) > len(names)
     if not automatic or not all(key in configs[0] for key in WORKLOAD):
         yield make_leases(devices, trials_per_device, threads)
         return

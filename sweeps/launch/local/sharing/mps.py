@@ -1,7 +1,7 @@
 """NVIDIA's Multi-Process Service: processes that share a GPU at the same time, not in turn.
 
 Ours is a control daemon with pipe and log directories of its own, which no one else's clients
-find, and which is told to quit at the end. A daemon that someone else started, and the GPU's
+find, and which quits at the end. A daemon that someone else started, and the GPU's
 own settings, are left alone. Source: NVIDIA, "Multi-Process Service", sections on provisioning
 and on `nvidia-cuda-mps-control`.
 """
@@ -20,8 +20,8 @@ __all__ = ["MpsUnavailable", "mps_server"]
 
 CONTROL = "nvidia-cuda-mps-control"
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
-DEFAULT = Path("/tmp/nvidia-mps/control")  # noqa: S108 (NVIDIA's choice, which is only looked at)
-SECONDS = 30
+DEFAULT_CONTROL = Path("/tmp/nvidia-mps/control")  # noqa: S108 (NVIDIA's choice, which is only looked at)
+TIMEOUT_SECONDS = 30
 
 
 class MpsUnavailable(Exception):  # noqa: N818 (a finding, not an error)
@@ -37,7 +37,7 @@ def mps_server() -> Iterator[Mapping[str, str]]:
     program = shutil.which(CONTROL)
     if program is None:
         raise MpsUnavailable(f"no MPS: {CONTROL} is not installed")
-    if PIPES in os.environ or DEFAULT.exists():
+    if PIPES in os.environ or DEFAULT_CONTROL.exists():
         raise MpsUnavailable("no MPS of our own: another daemon is there, which is left alone")
     with tempfile.TemporaryDirectory(prefix="dm-mps-") as folder:  # sockets need short paths
         env = {PIPES: f"{folder}/pipe", LOGS: f"{folder}/log"}
@@ -63,7 +63,7 @@ def _control(program: str, options: list[str], env: Mapping[str, str], stdin: st
                 stdout=output,
                 stderr=output,
                 text=True,
-                timeout=SECONDS,
+                timeout=TIMEOUT_SECONDS,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:

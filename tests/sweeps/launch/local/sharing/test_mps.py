@@ -31,7 +31,7 @@ test -d "$CUDA_MPS_PIPE_DIRECTORY" || exit 7
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a program in the path that notes its calls; return the notes."""
-    monkeypatch.setattr(mps, "DEFAULT", tmp_path / "nvidia-mps" / "control")
+    monkeypatch.setattr(mps, "DEFAULT_CONTROL", tmp_path / "nvidia-mps" / "control")
     monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")

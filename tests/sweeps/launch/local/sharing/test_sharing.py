@@ -10,6 +10,7 @@ import torch
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.launch import devices
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local.sharing.calibrate import (
     CalibrationError,
@@ -17,7 +18,7 @@ from darkmagic.sweeps.launch.local.sharing.calibrate import (
     measure_together,
 )
 from darkmagic.sweeps.launch.local.sharing.choice import (
-    CONTEXT,
+    CONTEXT_BYTES,
     MPS,
     PLAIN,
     Measured,
@@ -35,6 +36,7 @@ from darkmagic.sweeps.launch.local.sharing.leases import (
 )
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from hydra_plugins.darkmagic.config import LocalLauncherConf
 from sweeping import run
 
 MANY = 10**9  # trials, so that any are worth calibrating
@@ -78,7 +80,7 @@ def test_the_fastest_is_chosen(
 def test_only_what_fits_is_leased(free: int, each: int, fit: int) -> None:
     """With a context a process, and headroom; one trial is always tried."""
     assert how_many_fit(free, each) == fit
-    assert fit == 1 or fit * (each + CONTEXT) <= 0.9 * free
+    assert fit == 1 or fit * (each + CONTEXT_BYTES) <= 0.9 * free
 
 
 def test_more_trials_have_to_pay() -> None:
@@ -145,6 +147,19 @@ def test_on_a_cpu_auto_is_one_trial_a_core() -> None:
     notes: list[str] = []
     with lease_devices("cpu", "auto", [], notes.append) as leases:
         assert leases == make_leases("cpu", None)
+    assert notes == []
+
+
+def test_gpu_is_not_shared_nor_captured_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has met no GPU yet is off: one trial a GPU, uncalibrated, and no CUDA graphs."""
+    monkeypatch.setattr(devices, "_visible_gpus", lambda: ["0", "1"])
+    with hydra_session() as hydra:
+        config = compose(hydra.config_loader, ["dataset=tiny"])
+    assert config.runtime.cuda_graphs == "off"
+    notes: list[str] = []
+    per_device = LocalLauncherConf().trials_per_device
+    with leased("auto", per_device, [config] * 4, notes.append) as leases:
+        assert [lease.device for lease in leases] == ["0", "1"]
     assert notes == []
 
 

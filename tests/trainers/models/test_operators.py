@@ -1,0 +1,176 @@
+"""Names of ATen's operators: every one that the code looks for is what the installed torch runs.
+
+A name that torch changes would be matched by nothing any more, and a trick would edit fewer
+layers in silence. So the names are read from the code itself, and each has a module or function
+here that is traced.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from darkmagic.trainers.models import operators
+from darkmagic.trainers.models.graph import trace_model
+
+TRAINERS = Path(__file__).parents[3] / "trainers"
+
+
+class _Call(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def _on_pixels(layer: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+PRODUCERS: dict[str, nn.Module] = {
+    "relu": nn.ReLU(),
+    "leaky_relu": nn.LeakyReLU(),
+    "_prelu_kernel": nn.PReLU(),
+    "rrelu_with_noise": nn.RReLU(),
+    "clamp": _Call(lambda x: x.clamp(0, 1)),
+    "clamp_min": _Call(lambda x: x.clamp_min(0)),
+    "elu": nn.ELU(),
+    "silu": nn.SiLU(),
+    "mish": nn.Mish(),
+    "gelu": nn.GELU(),
+    "softplus": nn.Softplus(),
+    "hardtanh": nn.ReLU6(),
+    "hardswish": nn.Hardswish(),
+    "tanh": nn.Tanh(),
+    "sigmoid": nn.Sigmoid(),
+    "mean": nn.AdaptiveAvgPool2d(1),
+    "sum": _Call(lambda x: x.sum((2, 3))),
+    "amax": _Call(lambda x: x.amax((2, 3))),
+    "avg_pool2d": nn.AvgPool2d(2),
+    "_adaptive_avg_pool2d": nn.AdaptiveAvgPool2d(2),
+    "max_pool2d_with_indices": nn.MaxPool2d(2),
+    "convolution": nn.Conv2d(4, 4, 3),
+    "addmm": _on_pixels(nn.Linear(256, 3)),
+    "mm": _on_pixels(nn.Linear(256, 3, bias=False)),
+    "bmm": _Call(lambda x: torch.bmm(x[:, 0], x[:, 1])),
+    "add": _Call(lambda x: x + 1),
+    "mul": _Call(lambda x: x * 2),
+    "div": _Call(lambda x: x / 2),
+    "clone": _Call(torch.clone),
+    "view": nn.Flatten(),
+    "permute": _Call(lambda x: x.permute(0, 2, 3, 1)),
+    "transpose": _Call(lambda x: x.transpose(1, 2)),
+}
+NORMS: dict[str, nn.Module] = {
+    "batch_norm": nn.BatchNorm2d(4),
+    "group_norm": nn.GroupNorm(2, 4),
+    "layer_norm": nn.LayerNorm(8),
+    "norm": nn.InstanceNorm2d(4),
+}
+
+
+def _traced(module: nn.Module) -> list[str]:
+    return [op.name for op in trace_model(module, torch.randn(2, 4, 8, 8)).ops]
+
+
+@pytest.mark.parametrize("name", PRODUCERS)
+def test_operator_is_what_its_layer_runs(name: str) -> None:
+    """ATen has an operator of this name, and the layer or function that it stands for runs it."""
+    assert hasattr(torch.ops.aten, name)
+    assert name in _traced(PRODUCERS[name])
+
+
+@pytest.mark.parametrize("part", NORMS)
+def test_norm_is_told_by_a_part_of_its_name(part: str) -> None:
+    """Each norm runs one operator whose name has the part by which norms are told."""
+    assert sum(part in name for name in _traced(NORMS[part])) == 1
+
+
+def test_in_place_operator_has_the_name_of_the_other() -> None:
+    """A trace names `add_` and `relu_` as it names `add` and `relu`."""
+    assert _traced(_Call(lambda x: x.clone().add_(1).relu_()))[1:] == ["clone", "add", "relu"]
+
+
+@pytest.mark.parametrize("name", operators.STRIDE_ARGUMENT)
+def test_stride_is_the_argument_that_it_is_read_from(name: str) -> None:
+    """Torch's own schema has the stride, the kernel and `transposed` where the trace reads them."""
+    arguments = getattr(torch.ops.aten, name).default._schema.arguments
+    assert arguments[operators.STRIDE_ARGUMENT[name]].name == "stride"
+    if name == "convolution":
+        assert arguments[operators.TRANSPOSED_ARGUMENT].name == "transposed"
+    else:
+        assert arguments[1].name == "kernel_size"
+
+
+def test_every_name_that_the_code_looks_for_is_tested_here() -> None:
+    """The names and parts of names that any module of the trainers compares an operator's with."""
+    names, parts = set(), set()
+    for path in sorted(TRAINERS.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        if not _looks_at_operators(tree):
+            continue
+        found_names, found_parts = _matched(tree, _module(path))
+        names |= found_names
+        parts |= found_parts
+    assert names == PRODUCERS.keys()
+    assert parts == NORMS.keys()
+
+
+def _looks_at_operators(tree: ast.Module) -> bool:
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return bool({f"darkmagic.trainers.models.{m}" for m in ("graph", "operators")} & modules)
+
+
+def _module(path: Path) -> ModuleType:
+    parts = path.relative_to(TRAINERS).with_suffix("").parts
+    return importlib.import_module(".".join(("darkmagic", "trainers", *parts)))
+
+
+def _matched(tree: ast.Module, module: ModuleType) -> tuple[set[str], set[str]]:
+    """Return what is compared with an operator's name, and what is looked for inside one."""
+    names: set[str] = set()
+    parts: set[str] = set()
+    generators = {
+        g.target.id: g.iter
+        for node in ast.walk(tree)
+        if isinstance(node, ast.GeneratorExp)
+        for g in node.generators
+        if isinstance(g.target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare) or len(node.comparators) > 1:
+            continue
+        (right,) = node.comparators
+        if _is_name(node.left):
+            names.update(_values(right, module))
+        elif _is_name(right):
+            left = generators.get(node.left.id) if isinstance(node.left, ast.Name) else node.left
+            assert left is not None, ast.unparse(node)
+            parts.update(_values(left, module))
+    return names, parts
+
+
+def _is_name(node: ast.expr) -> bool:
+    """Whether `node` is an operator's name: `op.name`, a variable of it, or what returns it."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "name"
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "operator_name"
+    return isinstance(node, ast.Name) and node.id == "operator"
+
+
+def _values(node: ast.expr, module: ModuleType) -> Iterator[str]:
+    """Yield the strings that `node`, an expression of `module`'s constants, stands for."""
+    value = eval(ast.unparse(node), vars(module))
+    yield from [value] if isinstance(value, str) else value

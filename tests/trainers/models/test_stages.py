@@ -1,0 +1,105 @@
+"""Stages, which one function finds, in networks of many makes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.library import timm_classifier
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.models.stages import find_stages
+from darkmagic.trainers.models.structure import find_residuals
+
+EXAMPLE = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+
+
+def _build(name: str) -> nn.Module:
+    if name == "small":
+        return SmallResNet(20)
+    if name.startswith("timm:"):
+        return timm_classifier(name.removeprefix("timm:"), 10, 3)
+    return torchvision.models.get_model(name, num_classes=10)
+
+
+def _results(model: nn.Module) -> list[tuple[int, int]]:
+    """Return the channels and the height of what each stage but the last hands on."""
+    results = [stage.result for stage in find_stages(trace_model(model, EXAMPLE))]
+    assert results.pop() is None
+    return [(op.shape[1], op.shape[2]) for op in results if op is not None]
+
+
+def _ends(model: nn.Module, size: int) -> list[str]:
+    names = {module: name for name, module in model.named_modules()}
+    stages = find_stages(trace_model(model, torch.zeros(2, 3, size, size)))
+    return [names[stage.end.module] for stage in stages if stage.end is not None]
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [
+        ("small", [(16, 128), (32, 64)]),
+        ("resnet50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),  # not 128 inside a block
+        ("densenet121", [(64, 64), (128, 32), (256, 16), (512, 8)]),
+        ("shufflenet_v2_x0_5", [(24, 64), (24, 32), (48, 16), (96, 8)]),  # parallel branches
+        ("alexnet", [(64, 31), (192, 15)]),
+        ("timm:resnet26d", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
+        ("timm:resnetv2_50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
+    ],
+)
+def test_stages_hand_on_their_last_map(name: str, stages: list[tuple[int, int]]) -> None:
+    """Every stage but the last hands on a map of the known channels and height."""
+    assert _results(_build(name)) == stages
+
+
+def _plain(padding: int) -> nn.Sequential:
+    def layer(inputs: int, outputs: int) -> list[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, 3, 1, padding), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+    return nn.Sequential(
+        *(*layer(3, 4), *layer(4, 4), nn.MaxPool2d(2)),
+        *(*layer(4, 8), *layer(8, 8), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        nn.Linear(8, 5),
+    )
+
+
+@pytest.mark.parametrize("padding", [1, 0])
+def test_missing_padding_ends_no_stage(padding: int) -> None:
+    """Stages end where a stride is, in a norm, and not where a convolution eats the border."""
+    model = _plain(padding)
+    assert find_residuals(trace_model(model, torch.zeros(2, 3, 20, 20))) == []
+    assert _ends(model, 20) == ["4", "11"]
+    assert [channels for channels, _ in _results(model)] == [4]
+
+
+def test_classifying_convolution_ends_no_stage() -> None:
+    """A network that classifies by a convolution has it behind its last stage."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 1, 1), nn.ReLU(), nn.Conv2d(4, 5, 1), nn.AdaptiveAvgPool2d(1)
+    )
+    assert _ends(model, 8) == ["0"]
+
+
+class _Gated(nn.Module):
+    """A convolution and a gate on its maps, pooled by a kernel of their size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps, self.pool = nn.Conv2d(3, 4, 3, 1, 1), nn.AvgPool2d(8)
+        self.gate, self.head = nn.Conv2d(4, 4, 1), nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.maps(x)
+        x = x * self.gate(self.pool(x)).sigmoid()
+        logits: torch.Tensor = self.head(x.mean((2, 3)))
+        return logits
+
+
+def test_gate_is_no_stage_of_its_own() -> None:
+    """A gate's convolution belongs to no stage, and the stage that it gates says so."""
+    (stage,) = find_stages(trace_model(_Gated(), torch.zeros(2, 3, 8, 8)))
+    assert stage.gated
+    assert stage.result is None
+    assert len(stage.convolutions) == 1

@@ -1,0 +1,33 @@
+"""Some images of a split: which, and as a split of their own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from darkmagic.trainers.data.base import Split
+
+__all__ = ["read", "select", "spread"]
+
+
+def spread(total: int, count: int) -> Tensor:
+    """Return at most `count` different indices below `total`, int64, evenly spread, in order."""
+    return torch.linspace(0, total - 1, min(total, count)).long()
+
+
+def select(split: Split, indices: Tensor) -> Split:
+    """Return the images of `split` at `indices` (n,), int64; those of files are not read yet."""
+    if isinstance(split.images, Tensor):
+        return Split(split.images[indices], split.targets[indices])
+    subset: Dataset[Tensor] = Subset(split.images, indices.tolist())
+    return Split(subset, split.targets[indices])
+
+
+def read(split: Split, indices: Tensor) -> Split:
+    """Return the images of `split` at `indices` (n,), int64, read into memory."""
+    images = split.images
+    if isinstance(images, Tensor):
+        return Split(images[indices], split.targets[indices])
+    read_now = torch.stack([images[int(index)] for index in indices])
+    return Split(read_now, split.targets[indices])

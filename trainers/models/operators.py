@@ -1,0 +1,51 @@
+"""ATen's names for the operations that tricks and checks look for in a network.
+
+Names are without the overload and the underscore of in-place variants. A name that torch changes
+would find nothing any more: `tests/trainers/models/test_operators.py` holds every one of them,
+here and wherever else an operation is told by its name, to what the installed torch runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ACTIVATIONS",
+    "AVERAGES",
+    "MATRIX_PRODUCTS",
+    "NORMS",
+    "POOLS",
+    "RECTIFIERS",
+    "SCALINGS",
+    "STRIDE_ARGUMENT",
+    "TRANSPOSED_ARGUMENT",
+    "operator_name",
+]
+
+RECTIFIERS = frozenset(("relu", "hardtanh"))
+"""Activations that are zero over a range, and pass no gradient there; ReLU6 is a hardtanh."""
+
+_KINKED = ("relu", "leaky_relu", "_prelu_kernel", "rrelu_with_noise", "clamp", "clamp_min")
+_SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish", "tanh", "sigmoid")
+ACTIVATIONS = frozenset((*_KINKED, *_SMOOTH))
+
+NORMS = ("batch_norm", "group_norm", "layer_norm")
+"""Parts of the names of norms, which differ by device and mode: `native_batch_norm`."""
+
+AVERAGES = frozenset(("mean", "_adaptive_avg_pool2d", "avg_pool2d"))
+POOLS = AVERAGES | {"sum", "amax"}
+SCALINGS = frozenset(("add", "mul", "div", "clone"))
+"""Operations that keep channels apart where one input is data and the other a constant."""
+
+MATRIX_PRODUCTS = frozenset(("addmm", "mm", "bmm"))
+
+STRIDE_ARGUMENT = {"convolution": 3, "max_pool2d_with_indices": 2, "avg_pool2d": 2}
+"""Index of the argument `stride`; the kernel's size, at index 1, is a pooling's default."""
+TRANSPOSED_ARGUMENT = 6
+"""Index of the argument `transposed` of a convolution."""
+
+
+def operator_name(function: Any) -> str:
+    """Return the name of an ATen overload, such as `add` of `aten::add_.Tensor`."""
+    name: str = function.name().partition("::")[2].partition(".")[0]
+    return name.rstrip("_")

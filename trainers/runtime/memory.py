@@ -1,0 +1,77 @@
+"""How much memory training takes, and how much there is."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import resource
+from pathlib import Path
+
+import torch
+
+__all__ = [
+    "free_memory_bytes",
+    "idle_memory_bytes",
+    "reset_peak_memory",
+    "total_memory_bytes",
+    "used_memory_bytes",
+]
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Begin to measure the peak anew."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        with contextlib.suppress(OSError):  # without it the peak of the process so far stands
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+@functools.cache
+def idle_memory_bytes() -> int:
+    """Return the memory of this process before it trained anything, when first asked."""
+    return _peak_bytes_of_process()
+
+
+def used_memory_bytes(device: torch.device) -> int:
+    """Return the peak of what training took: allocated on a GPU, added to the process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return max(0, _peak_bytes_of_process() - idle_memory_bytes())
+
+
+def total_memory_bytes(device: torch.device) -> int | None:
+    """Return the memory that the device has; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return _meminfo_bytes("MemTotal")
+
+
+def free_memory_bytes(device: torch.device) -> int | None:
+    """Return what others leave of the device's memory; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    available = _meminfo_bytes("MemAvailable")
+    return None if available is None else available + used_memory_bytes(device)
+
+
+def _peak_bytes_of_process() -> int:
+    """Return the largest resident set so far."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return _bytes_of("VmHWM", status)
+
+
+def _meminfo_bytes(field: str) -> int | None:
+    try:
+        text = Path("/proc/meminfo").read_text()
+    except OSError:
+        return None
+    return _bytes_of(field, text)
+
+
+def _bytes_of(field: str, text: str) -> int:
+    """Return the number of `field` in what the kernel writes, in kilobytes."""
+    return int(text.partition(f"{field}:")[2].split(maxsplit=1)[0]) * 1024
