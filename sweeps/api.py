@@ -19,6 +19,7 @@ from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.report.content import Report
 from darkmagic.sweeps.commands.preflight import Finding, check_baseline, is_trained
 from darkmagic.sweeps.commands.train import TrainObserver
+from darkmagic.sweeps.compose.check_options import check_options
 from darkmagic.sweeps.compose.checklist_config import checklist_from
 from darkmagic.sweeps.compose.groups import TrickCard, trick_card, trick_names
 from darkmagic.sweeps.compose.overrides import check_overrides
@@ -205,6 +206,12 @@ def train(
     fork_server.warm_up()
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, words, sweep=multirun)
+        check_options(
+            hydra.config_loader,
+            checked.config,
+            checked.options,
+            [*checked.plain, *checked.tricks],
+        )
         observer = TrainObserver(view)
         try:
             with observed_by(observer):

@@ -29,6 +29,7 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.augment.geometry import random_crop
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
+from darkmagic.trainers.fields import check_fields
 
 if TYPE_CHECKING:  # which has tricks itself
     from darkmagic.trainers.recipe import Recipe
@@ -75,6 +76,12 @@ class Trick:
     """Whether its `lr_factor` stands alone, those of other tricks left out."""
     mixes_targets: ClassVar[bool] = False
     """Whether its `transform_batch` gives an image several classes."""
+    constraints: ClassVar[tuple[str, ...]] = ()
+    """What must hold between its declared fields, e.g. `delay + finish < 1`."""
+
+    def __post_init__(self) -> None:
+        """Hold declared fields to their ranges. Raises `ValueError`, one line."""
+        check_fields(self)
 
     @property
     def edit_stage(self) -> EditStage:

@@ -16,6 +16,7 @@ from darkmagic.checklist.plan import (
     plan_seeds,
     with_baseline,
 )
+from darkmagic.sweeps.compose.check_options import check_options
 from darkmagic.sweeps.compose.checklist_config import checklist_from
 from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.request import Request
@@ -53,12 +54,14 @@ def make_plan(
 
     `plain` overrides go to every trial, but options of tricks among them become the
     baseline's; `tricks` (of a trick's field) go to the trials whose option has the field.
+    Raises `UserError` for a field outside its range, in any option that a trial takes.
     """
     listed = checklist_from(loader, config.checklist)
     choices = config.hydra.runtime.choices
     asked = {_group(word) for word in plain} & set(choices)
     chosen = {g.removeprefix("trick/"): choices[g] for g in asked if g.startswith("trick/")}
     checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
+    check_options(loader, config, {t.name: t.options for t in checklist.tricks}, [*plain, *tricks])
     if seeds_of is None:
         seeds_of = plan_seeds(
             checklist,

@@ -56,9 +56,9 @@ def test_words_that_cannot_be_read_are_named(word: str, message: str) -> None:
     [
         (["only=mixp"], "did you mean mixup"),
         (["seeds=+1", "epochs=7"], "there is none of this recipe yet"),
-        (["min_effect=-1"], "need 0 points or more"),
-        (["floor=5"], "from 0 to 1"),
-        (["baseline_repeats=0"], "give baseline_repeats=1 or more"),
+        (["min_effect=-1"], "min_effect=-1: need 0 or more"),
+        (["floor=5"], "floor=5: need 0 <= floor <= 1, or null"),
+        (["baseline_repeats=0"], "baseline_repeats=0: need 1 or more, or null"),
     ],
 )
 def test_what_cannot_be_asked_is_said_before_anything_starts(

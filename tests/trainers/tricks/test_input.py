@@ -85,14 +85,14 @@ def test_training_crops_leave_all_else_alone() -> None:
     """Order and flips are those of the padded crop; validation stays whole."""
     data = _data()
     whole = dataclasses.replace(data, pad=0)
-    padded, resized = _pipeline(whole), _pipeline(whole, geometry=InputGeometry(min_area=0.999))
+    padded, resized = _pipeline(whole), _pipeline(whole, geometry=InputGeometry(scale=(0.999, 1)))
     for (a, x), (b, y) in zip(padded.training_epoch(0), resized.training_epoch(0), strict=True):
         assert torch.equal(x, y)
         assert torch.allclose(a, b, atol=1e-3)  # nearly the whole image is the whole image
-    trained = _images(_pipeline(data, geometry=InputGeometry(min_area=0.1)).training_epoch(0))
+    trained = _images(_pipeline(data, geometry=InputGeometry(scale=(0.1, 1))).training_epoch(0))
     assert trained.shape == (200, 3, 16, 16)
     plain = _images(_pipeline(data).validation())
-    geometry = _images(_pipeline(data, geometry=InputGeometry(min_area=0.1)).validation())
+    geometry = _images(_pipeline(data, geometry=InputGeometry(scale=(0.1, 1))).validation())
     assert torch.equal(plain, geometry)
 
 
@@ -203,7 +203,7 @@ def test_whitening_refuses_evaluation_at_another_size() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: InputGeometry(min_area=0),
+        lambda: InputGeometry(scale=(0, 1)),
         lambda: InputGeometry(crop=1.5),
         lambda: InputGeometry(test_size=0),
         lambda: ProgressiveResizing(start=1),

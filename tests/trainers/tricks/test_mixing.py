@@ -145,8 +145,8 @@ def test_one_of_both_for_each_batch() -> None:
     [
         lambda: Cutout(pixels=0),
         lambda: RandomErasing(probability=0),
-        lambda: RandomErasing(least=0.5, most=0.2),
-        lambda: RandomErasing(flattest=0),
+        lambda: RandomErasing(scale=(0.5, 0.2)),
+        lambda: RandomErasing(ratio=(0, 3.3)),
         lambda: CutMix(alpha=0),
         lambda: CutMixOrMixup(mixup_alpha=0),
     ],

@@ -129,7 +129,7 @@ def test_average_of_a_short_training_forgets_its_start(tmp_path: Path) -> None:
         _, checkpoint = _train(recipe, tmp_path / str(steps))
         weights.append(checkpoint)
     name = "stem.0.weight"
-    _, start = _train(_recipe(optimizer=Sgd(lr=0.0)), tmp_path / "start")
+    _, start = _train(_recipe(optimizer=Sgd(lr=1e-30)), tmp_path / "start")
     average = start["model"][name]
     for checkpoint, decay in zip(weights, [0.1, 0.15, 0.15], strict=True):
         average = decay * average + (1 - decay) * checkpoint["model"][name]
