@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.select import select
+from darkmagic.trainers.fields import declared_fields
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.prepare.network import example_batch, make_network
@@ -29,8 +30,6 @@ __all__ = ["SAMPLES", "fingerprint"]
 SAMPLES = 101  # places of a schedule; even a one-epoch step of a long one shows in its shape
 STEPS = 3
 BATCH = 32  # images are enough to tell, and a large network stays quick
-NO_NUMBERS = {"dataset", "build", "tricks", "device", "workers", "cuda_graphs", "cache"}
-"""Fields of a recipe whose effect shows, and those that have none on the result."""
 
 
 def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
@@ -85,8 +84,9 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
 
 
 def _numbers(recipe: Recipe) -> list[tuple[str, object]]:
-    fields = (field.name for field in dataclasses.fields(recipe))
-    return [(name, getattr(recipe, name)) for name in fields if name not in NO_NUMBERS]
+    """Return the numbers that can change the result; the effect of the objects shows."""
+    fields = declared_fields(type(recipe)).items()
+    return [(name, getattr(recipe, name)) for name, field in fields if field.changes_result]
 
 
 @torch.no_grad()

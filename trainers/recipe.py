@@ -6,40 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
+
 if TYPE_CHECKING:  # so that numbers can be checked where torch is not imported
     from torch import nn
 
     from darkmagic.trainers.data.base import DataSet
     from darkmagic.trainers.trick import Trick
 
-__all__ = ["Recipe", "check_numbers"]
-
-WORDS = {
-    "amp": ("auto", "bf16", "off"),
-    "cuda_graphs": ("auto", "on", "off"),
-}
-
-
-def check_numbers(
-    *,
-    epochs: int,
-    batch_size: int,
-    max_steps: int | None = None,
-    amp: str = "auto",
-    lr_scale: float = 1.0,
-    cuda_graphs: str = "off",
-) -> None:
-    """Raise `ValueError`, one line, for a number outside its range."""
-    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        if value < 1:
-            raise ValueError(f"{name}={value}: need 1 or more")
-    if max_steps is not None and max_steps < 1:
-        raise ValueError(f"max_steps={max_steps}: need 1 or more, or null")
-    if lr_scale <= 0:
-        raise ValueError(f"lr_scale={lr_scale}: need more than 0")
-    for name, word in {"amp": amp, "cuda_graphs": cuda_graphs}.items():
-        if word not in WORDS[name]:
-            raise ValueError(f"{name}={word!r}: choose from {', '.join(WORDS[name])}")
+__all__ = ["Recipe"]
 
 
 @dataclass(frozen=True)
@@ -47,33 +22,33 @@ class Recipe:
     """One trial, ready to train: objects and numbers, no configuration left.
 
     `build` makes the network from those of the keyword arguments `num_classes`,
-    `in_channels` and `image_size` that it accepts.
+    `in_channels` and `image_size` that it accepts. Each number is declared here and nowhere
+    else. Those with `changes_result=False` say where and how fast a trial runs: they are the
+    configuration's `runtime` and no part of a trial's identity.
     """
 
     dataset: DataSet
     build: Callable[..., nn.Module]
     tricks: Mapping[str, Trick]
-    epochs: int
-    batch_size: int
-    seed: int = 0
-    split_seed: int = 0
-    max_steps: int | None = None  # ends training early, at the schedules' end
-    lr_scale: float = 1.0  # of the optimizer's base lr
-    test_set: bool = False  # evaluate the test set too, once, after training
-    amp: str = "auto"  # auto: bf16 on a GPU that has it, off on a CPU; bf16; off
-    channels_last: bool = True
-    compile: bool = False  # the network's training pass, by inductor, where that is faster
-    device: str = "auto"
-    workers: int = 0  # processes that read images which do not fit in memory
-    cuda_graphs: str = "off"  # on a GPU: auto (where they are measured to be faster), on, off
-    cache: str | None = None  # the folder of compiled code; None: the user's
+    epochs: int = whole(at_least=1)
+    batch_size: int = whole(at_least=1)
+    seed: int = whole(0, at_least=0)
+    split_seed: int = whole(0, at_least=0)
+    max_steps: int | None = whole(None, at_least=1)  # ends training early, at the schedules' end
+    lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
+    test_set: bool = flag(False)  # evaluate the test set too, once, after training
+    amp: str = choice("auto", ("auto", "bf16", "off"))  # auto: bf16 on GPUs that have it
+    channels_last: bool = flag(True)
+    compile: bool = flag(False)  # the network's training pass, by inductor, where that is faster
+    device: str = text(
+        "auto",
+        pattern=r"auto|cpu|cuda(:\d+)?",
+        such_as="auto, cpu, cuda or a GPU such as cuda:0",
+        changes_result=False,
+    )
+    workers: int = whole(2, at_least=0, changes_result=False)  # processes that read images
+    cuda_graphs: str = choice("off", ("auto", "on", "off"), changes_result=False)  # on a GPU
+    cache: str | None = text(None, changes_result=False)  # of compiled code; None: the user's
 
     def __post_init__(self) -> None:
-        check_numbers(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            max_steps=self.max_steps,
-            amp=self.amp,
-            lr_scale=self.lr_scale,
-            cuda_graphs=self.cuda_graphs,
-        )
+        check_fields(self)

@@ -58,6 +58,7 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.augment.geometry import random_crop
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
+from darkmagic.trainers.fields import check_fields
 from darkmagic.trainers.runtime.randomness import generator
 
 if TYPE_CHECKING:  # which has tricks itself
@@ -112,6 +113,12 @@ class Trick:
     they are computed anew at the average before that is evaluated."""
     returns_average: ClassVar[bool] = False
     """Whether the trained weights become the average wherever that moves, as in Lookahead."""
+    constraints: ClassVar[tuple[str, ...]] = ()
+    """What must hold between its declared fields, e.g. `delay + finish < 1`."""
+
+    def __post_init__(self) -> None:
+        """Hold declared fields to their ranges. Raises `ValueError`, one line."""
+        check_fields(self)
 
     @property
     def edit_stage(self) -> EditStage:

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
+from darkmagic.sweeps.compose.check_options import check_options
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
 from darkmagic.sweeps.launch.context import SweepContext, use_context
@@ -46,7 +47,9 @@ def train(
     observer = _TrainObserver(progress)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
-        trial_overrides = [*checked.plain, *checked.tricks, "hydra/sweeper=basic"]
+        chosen = [*checked.plain, *checked.tricks]
+        check_options(hydra.config_loader, checked.config, checked.options, chosen)
+        trial_overrides = [*chosen, "hydra/sweeper=basic"]
         try:
             with use_context(SweepContext(progress=progress, observer=observer)):
                 hydra.multirun(CONFIG_NAME, run_trial, trial_overrides)

@@ -16,6 +16,7 @@ from darkmagic.checklist.plan import (
     plan_seeds,
     with_baseline,
 )
+from darkmagic.sweeps.compose.check_options import check_options
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.session import group_options
@@ -62,6 +63,7 @@ class Planner:
 
         `plain` overrides go to every trial, but options of tricks among them become the
         baseline's; `tricks` (of a trick's field) go to the trials whose option has the field.
+        Raises `UserError` for a field outside its range, in any option that a trial takes.
         """
         self._loader = loader
         self._tricks = tricks
@@ -70,6 +72,8 @@ class Planner:
         chosen = {g.removeprefix("trick/"): choices[g] for g in changed if g.startswith("trick/")}
         listed = read_checklist(loader, config.checklist)
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
+        options = {trick.name: trick.options for trick in self.checklist.tricks}
+        check_options(loader, config, options, [*plain, *tricks])
         self.seeds_of: dict[str, list[int]] = plan_seeds(
             self.checklist,
             seeds=config.seeds,

@@ -40,10 +40,10 @@ def make_leases(
     `devices` is "auto" (every GPU, or the CPU without one), "cpu", an index, or a list of
     indices. `trials_per_device`, if "auto" or None, is the number of cores on a CPU: one
     single-threaded trial a core does 1.5 times the work of one trial on all cores. On a GPU it
-    is 1 here: under "auto" `lease_devices` measures how many pay. `threads` of each trial are its share
-    of the cores if None. Torch splits sums by threads, so on a CPU the same results bit for bit
-    need the same `threads`; how many trials run at once does not matter. `extra` is for their
-    environment.
+    is 1 here: under "auto" `lease_devices` measures how many pay. `threads` of each trial are
+    its share of the cores if None. Torch splits sums by threads, so on a CPU the same results
+    bit for bit need the same `threads`; how many trials run at once does not matter. `extra` is
+    for their environment.
     """
     names = resolve_devices(devices)
     cores = len(os.sched_getaffinity(0))

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, open_dict
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
+from darkmagic.sweeps.compose.check_values import check_resolved
 from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
@@ -117,6 +118,7 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Trial
         job = composed[trial.name]
         job.seed = trial.seed
         resolved = resolve(job)
+        check_resolved(resolved)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
         own = (*own, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.rows import Rules
-from darkmagic.checklist.errors import UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -15,11 +14,7 @@ __all__ = ["parse_rules", "read_rules"]
 
 
 def read_rules(config: DictConfig) -> Rules:
-    """Return the rules that `config` fixes. Raises `UserError` for one out of range."""
-    if config.min_effect < 0:
-        raise UserError(f"min_effect={config.min_effect}: need 0 points or more")
-    if config.floor is not None and not 0 <= config.floor <= 1:
-        raise UserError(f"floor={config.floor}: need an accuracy from 0 to 1, or null")
+    """Return the rules that `config` fixes, whose values are checked when it is composed."""
     floor = None if config.floor is None else float(config.floor)
     return Rules(min_effect=float(config.min_effect), floor=floor)
 

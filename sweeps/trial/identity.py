@@ -9,20 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from darkmagic.sweeps.trial.former_names import former_node
+from darkmagic.sweeps.trial.settings import irrelevant_keys
+
 __all__ = ["FORMER", "IRRELEVANT", "identity", "recipe_identity", "resolve"]
 
-IRRELEVANT = frozenset(
-    {
-        "runtime",
-        "baseline",
-        "seeds",
-        "baseline_repeats",
-        "min_effect",
-        "floor",
-        "checklist",
-        "hydra",
-    }
-)
+IRRELEVANT = irrelevant_keys()
 """Nodes that say where, how often or beside what a trial runs, and cannot change its result."""
 
 FORMER = {
@@ -57,5 +49,7 @@ def identity(resolved: dict[str, Any]) -> str:
     `resolved` is a resolved configuration; the order of its keys does not matter.
     """
     relevant = {key: value for key, value in resolved.items() if key not in IRRELEVANT}
+    if "tricks" in relevant:
+        relevant["tricks"] = {n: former_node(node) for n, node in relevant["tricks"].items()}
     content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

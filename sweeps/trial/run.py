@@ -20,10 +20,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, read_result
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON
+from darkmagic.sweeps.trial.settings import recipe_numbers
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.json_file import write_json
@@ -86,7 +88,8 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
     if upstream:
         pretrain = {**pretrain, "after_edits": True}
         resolved = {**resolved, "tricks": {**resolved["tricks"], "pretrain": pretrain}}
-    tricks = {name: instantiate(node) for name, node in resolved["tricks"].items()}
+    nodes = {name: current_node(node) for name, node in resolved["tricks"].items()}
+    tricks = {name: instantiate(node) for name, node in nodes.items()}
     refuse_conflicts(tricks)  # before weights are trained for nothing
     if upstream:
         weights = _upstream_weights(resolved, directory)
@@ -95,19 +98,7 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         dataset=instantiate(resolved["dataset"]["source"]),
         build=instantiate(resolved["model"]["build"]),
         tricks=tricks,
-        epochs=resolved["epochs"],
-        batch_size=resolved["batch_size"],
-        seed=resolved["seed"],
-        split_seed=resolved["split_seed"],
-        max_steps=resolved["max_steps"],
-        test_set=resolved["test_set"],
-        amp=resolved["amp"],
-        channels_last=resolved["channels_last"],
-        compile=resolved["compile"],
-        device=resolved["runtime"]["device"],
-        workers=resolved["runtime"]["workers"],
-        cuda_graphs=resolved["runtime"]["cuda_graphs"],
-        cache=str(cache_folder(resolved["runtime"]["cache"])),
+        **{**recipe_numbers(resolved), "cache": str(cache_folder(resolved["runtime"]["cache"]))},
     )
 
 

@@ -214,7 +214,7 @@ def test_any_trick_stops_training(tmp_path: Path) -> None:
 def test_extra_loss_is_added_to_what_is_trained(tmp_path: Path) -> None:
     """The training loss has the term and validation's plain loss has not; None adds nothing."""
     histories = [
-        trained_checkpoint(make_recipe(1, sgd=Sgd(lr=0.0), extra=trick), tmp_path / str(place))[1]
+        trained_checkpoint(make_recipe(1, sgd=Sgd(lr=1e-30), extra=trick), tmp_path / str(place))[1]
         for place, trick in enumerate([Trick(), Shrinks(0.0), Shrinks(0.1)])
     ]
     (plain, without, more) = (checkpoint["history"][0] for checkpoint in histories)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-__all__ = ["BlurPool"]
+__all__ = ["BlurPool2d"]
 
 
-class BlurPool(nn.Module):
+class BlurPool2d(nn.Module):
     """Blur maps (B, C, H, W) with a binomial kernel of `size`, at every `stride`-th place.
 
     Borders are reflected: the result is (B, C, ceil(H / stride), ceil(W / stride)) for an odd

@@ -82,7 +82,7 @@ def judge_inputs(train: Tensor, val: Tensor) -> Finding:
 def check_weights_scaling(setup: Setup, weights: str = "") -> Finding | None:
     """Hold the scaling to that which the pretrained weights were made for, where it is known.
 
-    `weights` is what a trial loads, as `Pretrained` names it. None where nothing is known.
+    `weights` is what a trial loads, as `Pretrain` names it. None where nothing is known.
     """
     made_for = _made_for(setup, weights)
     if made_for is None:

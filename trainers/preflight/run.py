@@ -38,7 +38,7 @@ def run_preflight(
 ) -> Iterator[Finding]:
     """Yield what the checks find in the trial that `recipe` trains.
 
-    `weights` are those that other trials of a sweep load, as `Pretrained` names them. Ends
+    `weights` are those that other trials of a sweep load, as `Pretrain` names them. Ends
     early where data or network cannot be had, with a stop that says why.
     """
     idle_memory_bytes()  # the data count as memory of training

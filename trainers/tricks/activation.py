@@ -21,10 +21,11 @@ Goodfellow et al. 2013 (arXiv 1302.4389) maxout.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import choice, number, whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Call, Op, Trace, trace_model
 from darkmagic.trainers.models.places import find_activations
@@ -110,19 +111,9 @@ def _module(kind: type[nn.Module], slope: float, old: nn.Module) -> nn.Module:
 class Activation(Trick):
     """`activation` in the whole network; `slope` of leaky ReLU and PReLU, `pieces` of maxout."""
 
-    activation: ActivationName = "relu"
-    slope: float = 0.01
-    pieces: int = 2
-
-    def __post_init__(self) -> None:
-        if self.activation not in get_args(ActivationName):
-            raise ValueError(
-                f"activation={self.activation!r}: choose from {', '.join(get_args(ActivationName))}"
-            )
-        if not 0 <= self.slope < 1:
-            raise ValueError(f"slope={self.slope}: need 0 <= slope < 1")
-        if self.pieces < 2:
-            raise ValueError(f"pieces={self.pieces}: need 2 or more")
+    activation: ActivationName = choice("relu", ActivationName)
+    slope: float = number(0.01, at_least=0, below=1)
+    pieces: int = whole(2, at_least=2)
 
     @property
     def edit_stage(self) -> EditStage:

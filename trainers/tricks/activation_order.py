@@ -16,10 +16,11 @@ after. That they commute is a line of algebra.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import choice
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
@@ -73,11 +74,7 @@ def activate(model: nn.Module, example: Tensor, order: Order) -> nn.Module:
 class ActivationOrder(Trick):
     """Activate `order` max pooling: before or after."""
 
-    order: Order = "before"
-
-    def __post_init__(self) -> None:
-        if self.order not in get_args(Order):
-            raise ValueError(f"order={self.order!r}: choose from {', '.join(get_args(Order))}")
+    order: Order = choice("before", Order)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return activate(model, example, self.order)

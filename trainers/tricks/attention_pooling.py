@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
@@ -95,11 +96,7 @@ def _pooling_call(trace: Trace) -> Call | None:
 class AttentionPooling(Trick):
     """The global average with learned weights, of `heads` shares of the channels."""
 
-    heads: int = 1
-
-    def __post_init__(self) -> None:
-        if self.heads < 1:
-            raise ValueError(f"heads={self.heads}: need 1 or more")
+    heads: int = whole(1, at_least=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_attention_pooling(model, example, self.heads)

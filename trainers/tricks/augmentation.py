@@ -46,8 +46,9 @@ from darkmagic.trainers.augment.autoaugment import autoaugment
 from darkmagic.trainers.augment.blur import blur
 from darkmagic.trainers.augment.boxes import crop_boxes
 from darkmagic.trainers.augment.color import color_jitter
-from darkmagic.trainers.augment.randaugment import BINS, randaugment, trivialaugment
+from darkmagic.trainers.augment.randaugment import randaugment, trivialaugment
 from darkmagic.trainers.augment.resample import resize_boxes
+from darkmagic.trainers.fields import number, pair, whole
 from darkmagic.trainers.trick import Trick
 
 __all__ = [
@@ -76,15 +77,8 @@ class AutoAugment(Trick):
 class RandAugment(Trick):
     """A number of `operations` in turn, all of one `magnitude` in 0..30."""
 
-    operations: int = 2
-    magnitude: int = 9
-
-    def __post_init__(self) -> None:
-        if self.operations < 1 or not 0 <= self.magnitude < BINS:
-            raise ValueError(
-                f"operations={self.operations}, magnitude={self.magnitude}: "
-                f"need operations >= 1 and 0 <= magnitude < {BINS}"
-            )
+    operations: int = whole(2, at_least=1)
+    magnitude: int = whole(9, at_least=0, at_most=30)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return randaugment(images, rng, self.operations, self.magnitude)
@@ -102,9 +96,9 @@ class TrivialAugment(Trick):
 class Standard(Trick):
     """Colour jitter."""
 
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.4
+    brightness: float = number(0.4, at_least=0)
+    contrast: float = number(0.4, at_least=0)
+    saturation: float = number(0.4, at_least=0)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return color_jitter(
@@ -120,11 +114,7 @@ class Standard(Trick):
 class Noise(Trick):
     """Gaussian noise of `std` grey levels."""
 
-    std: float = 16.0
-
-    def __post_init__(self) -> None:
-        if self.std <= 0:
-            raise ValueError(f"std={self.std}: need std > 0")
+    std: float = number(16.0, above=0)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return noise.add_noise(images, self.std, rng)
@@ -134,11 +124,7 @@ class Noise(Trick):
 class DroppedPixels(Trick):
     """Each pixel black with chance `share`."""
 
-    share: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise ValueError(f"share={self.share}: need 0 < share < 1")
+    share: float = number(0.1, above=0, below=1)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return noise.drop_pixels(images, self.share, rng)
@@ -148,11 +134,7 @@ class DroppedPixels(Trick):
 class Rotation(Trick):
     """Turned about the centre by up to `degrees` either way, black outside."""
 
-    degrees: float = 15.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.degrees <= 180:
-            raise ValueError(f"degrees={self.degrees}: need 0 < degrees <= 180")
+    degrees: float = number(15.0, above=0, at_most=180)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         drawn = torch.rand(len(images), generator=rng, dtype=torch.float64)
@@ -162,44 +144,32 @@ class Rotation(Trick):
 
 @dataclass(frozen=True)
 class ColourShift(Trick):
-    """Up to `most` grey levels more or less, a channel."""
+    """Up to `max_shift` grey levels more or less, a channel."""
 
-    most: float = 25.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.most <= 255:
-            raise ValueError(f"most={self.most}: need 0 < most <= 255")
+    max_shift: float = number(25.0, above=0, at_most=255)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return noise.shift_channels(images, self.most, rng)
+        return noise.shift_channels(images, self.max_shift, rng)
 
 
 @dataclass(frozen=True)
 class Blur(Trick):
-    """Gaussian blur of a width between `least` and `most`, in pixels."""
+    """Gaussian blur whose standard deviation is drawn evenly from `sigma`, in pixels."""
 
-    least: float = 0.1
-    most: float = 2.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.least <= self.most:
-            raise ValueError(f"least={self.least}, most={self.most}: need 0 < least <= most")
+    sigma: tuple[float, float] = pair((0.1, 2.0), above=0)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        sigma = self.least + (self.most - self.least) * torch.rand(len(images), generator=rng)
+        low, high = self.sigma
+        sigma = low + (high - low) * torch.rand(len(images), generator=rng)
         return blur(images, sigma)
 
 
 @dataclass(frozen=True)
 class RandomCrops(Trick):
-    """A part of the image, `area` of it or more, at the size of the whole."""
+    """A part of the image, of a share drawn evenly from `scale`, at the size of the whole."""
 
-    area: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0 < self.area < 1:
-            raise ValueError(f"area={self.area}: need 0 < area < 1")
+    scale: tuple[float, float] = pair((0.5, 1.0), above=0, at_most=1)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         size = (images.shape[2], images.shape[3])
-        return resize_boxes(images, crop_boxes(len(images), size, rng, (self.area, 1)))
+        return resize_boxes(images, crop_boxes(len(images), size, rng, self.scale))

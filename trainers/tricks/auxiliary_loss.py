@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.auxiliary import (
     AuxiliaryHead,
     auxiliary_heads,
@@ -58,13 +59,7 @@ def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.M
 class AuxiliaryLoss(Trick):
     """An auxiliary classifier, whose loss counts `weight`."""
 
-    weight: float = 0.3
-
-    def __post_init__(self) -> None:
-        if self.weight <= 0:
-            raise ValueError(
-                f"weight={self.weight}: need weight > 0 (trick/auxiliary_loss=off for none)"
-            )
+    weight: float = number(0.3, above=0)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_auxiliary_head(model, example, self.weight)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import flag, number
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.lr_warmup import linear_warmup
@@ -32,15 +33,9 @@ __all__ = ["BatchSize"]
 class BatchSize(Trick):
     """Batches `factor` times as large, at a rate that is scaled alike with `scale_lr`."""
 
-    factor: float = 1.0
-    scale_lr: bool = True
-    warmup: float = 5 / 90  # share of training
-
-    def __post_init__(self) -> None:
-        if self.factor <= 0 or not 0 <= self.warmup < 1:
-            raise ValueError(
-                f"factor={self.factor}, warmup={self.warmup}: need factor > 0 and 0 <= warmup < 1"
-            )
+    factor: float = number(1.0, above=0)
+    scale_lr: bool = flag(True)
+    warmup: float = number(5 / 90, at_least=0, below=1)  # share of training
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         size = max(1, round(recipe.batch_size * self.factor))

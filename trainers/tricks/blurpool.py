@@ -28,7 +28,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.models.blur import BlurPool
+from darkmagic.trainers.fields import whole
+from darkmagic.trainers.models.blur import BlurPool2d
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import Call, Op, Trace, evaluating, trace_model
@@ -36,11 +37,11 @@ from darkmagic.trainers.models.operators import ACTIVATIONS
 from darkmagic.trainers.models.places import call_with_result
 from darkmagic.trainers.trick import NotApplicable, Trick
 
-__all__ = ["Blur", "add_blur"]
+__all__ = ["Blur", "BlurPool", "add_blur"]
 
 
 def add_blur(model: nn.Module, example: Tensor, size: int) -> nn.Module:
-    """Return `model`, edited in place, with a `BlurPool` where it subsamples.
+    """Return `model`, edited in place, with a `BlurPool2d` where it subsamples.
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where it has no
     strided layer to blur, or its maps do not fit together any more.
@@ -58,7 +59,7 @@ def add_blur(model: nn.Module, example: Tensor, size: int) -> nn.Module:
     shape = trace.calls[0].output
     replacements: dict[Call, nn.Module] = {}
     for call in strided:
-        blur = BlurPool(size, _stride(call))
+        blur = BlurPool2d(size, _stride(call))
         place, added = _blurred(trace, call, blur)
         call.module.stride = (1, 1)  # type: ignore[assignment]  # of a pooling or convolution
         replacements[place] = added
@@ -79,7 +80,7 @@ def _stride(call: Call) -> int:
     return int(stride if isinstance(stride, int) else max(stride))
 
 
-def _blurred(trace: Trace, call: Call, blur: BlurPool) -> tuple[Call, nn.Module]:
+def _blurred(trace: Trace, call: Call, blur: BlurPool2d) -> tuple[Call, nn.Module]:
     """Return the call to replace, and what to put there."""
     module = call.module
     if isinstance(module, nn.Conv2d) and max(module.kernel_size) == 1:
@@ -105,14 +106,14 @@ def _continues(op: Op) -> bool:
 
 
 @dataclass(frozen=True)
-class Blur(Trick):
+class BlurPool(Trick):
     """A binomial blur of `size` pixels wherever maps are subsampled."""
 
-    size: int = 3
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.size <= 7:
-            raise ValueError(f"size={self.size}: need 2 to 7")
+    size: int = whole(3, at_least=2, at_most=7)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_blur(model, example, self.size)
+
+
+Blur = BlurPool
+"""Its name in configurations that were written before."""

@@ -27,6 +27,7 @@ from darkmagic.trainers.models.graph import Trace, trace_model
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
 __all__ = [
+    "Convolution",
     "DepthwiseSeparable",
     "SeparableConv2d",
     "parameters_saved",
@@ -107,7 +108,7 @@ def _size(module: nn.Conv2d) -> tuple[tuple[int, int], int, int]:
 
 
 @dataclass(frozen=True)
-class DepthwiseSeparable(Trick):
+class Convolution(Trick):
     """Depthwise separable convolutions wherever they make a layer smaller."""
 
     @property
@@ -116,3 +117,7 @@ class DepthwiseSeparable(Trick):
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return separate_convolutions(model, example)
+
+
+DepthwiseSeparable = Convolution
+"""Its name in configurations that were written before."""

@@ -37,6 +37,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.mixup import Mixup
 
@@ -72,13 +73,9 @@ def cut_and_paste(
 class CutMix(Trick):
     """Rectangles of about 1 - lambda of the image, lambda from Beta(alpha, alpha)."""
 
-    alpha: float = 1.0
+    alpha: float = number(1.0, above=0)
 
     mixes_targets: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.alpha <= 0:
-            raise ValueError(f"alpha={self.alpha}: need alpha > 0 (trick/cutmix=off for none)")
 
     def transform_batch(
         self, images: Tensor, targets: Tensor, rng: torch.Generator
@@ -95,16 +92,10 @@ class CutMix(Trick):
 class CutMixOrMixup(Trick):
     """One of both for each batch, with even chances."""
 
-    cutmix_alpha: float = 1.0
-    mixup_alpha: float = 0.2
+    cutmix_alpha: float = number(1.0, above=0)
+    mixup_alpha: float = number(0.2, above=0)
 
     mixes_targets: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.cutmix_alpha <= 0 or self.mixup_alpha <= 0:
-            raise ValueError(
-                f"cutmix_alpha={self.cutmix_alpha}, mixup_alpha={self.mixup_alpha}: need both > 0"
-            )
 
     def transform_batch(
         self, images: Tensor, targets: Tensor, rng: torch.Generator

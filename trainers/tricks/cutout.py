@@ -23,11 +23,13 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from darkmagic.trainers.augment.boxes import inside
+from darkmagic.trainers.fields import whole
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["Cutout", "cutout_boxes"]
@@ -44,19 +46,17 @@ def cutout_boxes(count: int, size: tuple[int, int], side: int, rng: torch.Genera
 
 @dataclass(frozen=True)
 class Cutout(Trick):
-    """Blank a square whose side is `pixels` in an image of `of` pixels."""
+    """Blank a square whose side is `pixels` in an image of `reference_size` pixels."""
 
-    pixels: int = 16
-    of: int = 32
+    pixels: int = whole(16, at_least=1)
+    reference_size: int = whole(32, at_least=1)
 
-    def __post_init__(self) -> None:
-        if not 0 < self.pixels <= 2 * self.of:
-            raise ValueError(f"pixels={self.pixels}, of={self.of}: need 0 < pixels <= 2 * of")
+    constraints: ClassVar[tuple[str, ...]] = ("pixels <= 2 * reference_size",)
 
     def transform_batch(
         self, images: Tensor, targets: Tensor, rng: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         size = (images.shape[2], images.shape[3])
-        side = max(1, round(self.pixels / self.of * min(size)))
+        side = max(1, round(self.pixels / self.reference_size * min(size)))
         boxes = cutout_boxes(len(images), size, side, rng)
         return images.masked_fill(inside(boxes, size, images.device), 0), targets

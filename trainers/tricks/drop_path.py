@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Op, trace_model
@@ -107,11 +108,7 @@ def _end(op: Op) -> Call | None:
 class DropPath(Trick):
     """Drop the branch of the last residual block with `rate`, earlier ones less."""
 
-    rate: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"rate={self.rate}: need 0 <= rate < 1")
+    rate: float = number(0.1, at_least=0, below=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_drop_path(model, example, self.rate)

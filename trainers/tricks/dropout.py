@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import number, whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import Before
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
@@ -76,14 +77,8 @@ def _read_vectors(trace: Trace) -> dict[Call, int]:
 class Dropout(Trick):
     """Dropout of `rate` on vectors of more than `wider_than` units."""
 
-    rate: float = 0.2
-    wider_than: int = 256
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"rate={self.rate}: need 0 <= rate < 1")
-        if self.wider_than < 0:
-            raise ValueError(f"wider_than={self.wider_than}: need 0 or more")
+    rate: float = number(0.2, at_least=0, below=1)
+    wider_than: int = whole(256, at_least=0)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_dropout(model, example, self.rate, self.wider_than)

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darkmagic.trainers.fields import whole
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["EarlyStopping", "has_stalled"]
@@ -39,11 +40,7 @@ def has_stalled(losses: Sequence[float], patience: int) -> bool:
 class EarlyStopping(Trick):
     """Stop after `patience` epochs without a lower validation loss."""
 
-    patience: int = 5
-
-    def __post_init__(self) -> None:
-        if self.patience < 1:
-            raise ValueError(f"patience={self.patience}: need 1 or more")
+    patience: int = whole(5, at_least=1)
 
     def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
         return has_stalled([event["val_loss"] for event in history], self.patience)

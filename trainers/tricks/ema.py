@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import flag, number
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["Ema"]
@@ -31,12 +32,8 @@ __all__ = ["Ema"]
 class Ema(Trick):
     """Average with `decay` a step, which `warmup` lowers at first."""
 
-    decay: float = 0.999
-    warmup: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 < self.decay < 1:
-            raise ValueError(f"decay={self.decay}: need 0 < decay < 1")
+    decay: float = number(0.999, above=0, below=1)
+    warmup: bool = flag(True)
 
     def average(self, step: int, steps: int, epoch_steps: int) -> float:
         del steps, epoch_steps

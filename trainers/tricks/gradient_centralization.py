@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import flag
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["GradientCentralization", "centralize"]
@@ -37,7 +38,7 @@ def centralize(gradient: Tensor) -> Tensor:
 class GradientCentralization(Trick):
     """Centralise gradients of convolutions and, unless told not to, of matrices."""
 
-    convolutions_only: bool = False
+    convolutions_only: bool = flag(False)
 
     def transform_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         least = 3 if self.convolutions_only else 2

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["GradientClipping"]
@@ -27,11 +28,7 @@ __all__ = ["GradientClipping"]
 class GradientClipping(Trick):
     """Clip the norm over all weights to `max_norm`."""
 
-    max_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.max_norm < float("inf"):
-            raise ValueError(f"max_norm={self.max_norm}: need max_norm > 0")
+    max_norm: float = number(1.0, above=0)
 
     def transform_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         nn.utils.clip_grad_norm_(parameters, self.max_norm)

@@ -1,7 +1,7 @@
 """input_geometry: what part of an image is seen, and how large, in training and in evaluation.
 
 What: `pad_crop`, the default, shifts training images by the data set's few pixels and evaluates
-whole ones. `resized_crop` trains on a random part, `min_area` of the image or more, at full
+whole ones. `resized_crop` trains on a random part, a share of the image within `scale`, at full
 size. `test_crop` evaluates the middle, enlarged: the image is resized to 1 / `crop` and cropped
 to full size. `test_size` evaluates at a higher resolution than is trained at. `fixres` is
 random parts and a higher resolution together.
@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.augment.boxes import crop_boxes
 from darkmagic.trainers.augment.resample import crop_middle, resize, resize_boxes
+from darkmagic.trainers.fields import number, pair
 from darkmagic.trainers.models.sizes import require_size
 from darkmagic.trainers.trick import EditStage, Trick
 
@@ -38,22 +39,14 @@ __all__ = ["InputGeometry"]
 
 @dataclass(frozen=True)
 class InputGeometry(Trick):
-    """Train on parts of `min_area` or more (None: on shifted images), and evaluate the middle.
+    """Train on parts of a share within `scale` (None: on shifted images), evaluate the middle.
 
     Evaluated are images `test_size` times as large; the middle `crop` of each side of them.
     """
 
-    min_area: float | None = None
-    crop: float = 1.0
-    test_size: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.min_area is not None and not 0 < self.min_area <= 1:
-            raise ValueError(f"min_area={self.min_area}: need 0 < min_area <= 1, or null")
-        if not 0 < self.crop <= 1 or self.test_size <= 0:
-            raise ValueError(
-                f"crop={self.crop}, test_size={self.test_size}: need 0 < crop <= 1, test_size > 0"
-            )
+    scale: tuple[float, float] | None = pair(None, above=0, at_most=1)
+    crop: float = number(1.0, above=0, at_most=1)
+    test_size: float = number(1.0, above=0)
 
     def _test_size(self, images: Tensor) -> tuple[int, int]:
         return _scaled(images, self.test_size)
@@ -67,10 +60,10 @@ class InputGeometry(Trick):
         return model
 
     def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
-        if self.min_area is None:
+        if self.scale is None:
             return super().crop_training(images, pad, rng)
         size = (images.shape[2], images.shape[3])
-        return resize_boxes(images, crop_boxes(len(images), size, rng, (self.min_area, 1)))
+        return resize_boxes(images, crop_boxes(len(images), size, rng, self.scale))
 
     def crop_validation(self, images: Tensor) -> Tensor:
         larger = resize(images, _scaled(images, self.test_size / self.crop))

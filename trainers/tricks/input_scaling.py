@@ -26,6 +26,7 @@ from torch import Tensor
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
 from darkmagic.trainers.data.stats import sample_images
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import NotApplicable, Trick
 from darkmagic.trainers.tricks.input_geometry import InputGeometry
 
@@ -67,11 +68,7 @@ def whitening_matrix(vectors: Tensor, ridge: float) -> Tensor:
 class PcaWhitening(Trick):
     """Whiten whole images; `ridge` is a share of the mean variance."""
 
-    ridge: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.ridge <= 0:
-            raise ValueError(f"ridge={self.ridge}: need ridge > 0")
+    ridge: float = number(0.1, above=0)
 
     def conflict(self, other: Trick) -> str | None:
         if isinstance(other, InputGeometry) and other.test_size != 1:

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["LabelSmoothing", "smooth_targets"]
@@ -48,11 +49,7 @@ def smooth_targets(targets: Tensor, eps: float) -> Tensor:
 class LabelSmoothing(Trick):
     """Cross-entropy against targets smoothed by `eps`."""
 
-    eps: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.eps < 1:
-            raise ValueError(f"eps={self.eps}: need 0 <= eps < 1")
+    eps: float = number(0.1, at_least=0, below=1)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits, smooth_targets(targets, self.eps))

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["BinaryCrossEntropy", "MulticlassHinge", "multiclass_hinge"]
@@ -60,11 +61,7 @@ class BinaryCrossEntropy(_Loss):
 class MulticlassHinge(_Loss):
     """Weston and Watkins' hinge, for targets that are one class each."""
 
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.margin <= 0:
-            raise ValueError(f"margin={self.margin}: need margin > 0")
+    margin: float = number(1.0, above=0)
 
     def conflict(self, other: Trick) -> str | None:
         if other.mixes_targets:

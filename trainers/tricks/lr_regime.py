@@ -33,6 +33,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import number, numbers, whole
 from darkmagic.trainers.trick import Trick
 
 __all__ = [
@@ -63,18 +64,11 @@ def cosine_power(x: float, power: float) -> float:
 class CosinePowerCycles(Trick):
     """Warm up, then fall `cycles` times, each cycle `amplitude_decay` times as high."""
 
-    cycles: int = 2
-    power: float = 2.0
-    amplitude_decay: float = 0.5
-    warmup: float = 0.05  # share of training
-    warmup_start: float = 0.1  # share of the base lr
-
-    def __post_init__(self) -> None:
-        if self.cycles < 1 or not 0 <= self.warmup < 1 or self.power <= 0:
-            raise ValueError(
-                f"cycles={self.cycles}, warmup={self.warmup}, power={self.power}: "
-                "need cycles >= 1, 0 <= warmup < 1 and power > 0"
-            )
+    cycles: int = whole(2, at_least=1)
+    power: float = number(2.0, above=0)
+    amplitude_decay: float = number(0.5, above=0, at_most=1)
+    warmup: float = number(0.05, at_least=0, below=1)  # share of training
+    warmup_start: float = number(0.1, at_least=0, at_most=1)  # share of the base lr
 
     def lr_factor(self, progress: float) -> float:
         if progress < self.warmup:
@@ -88,7 +82,7 @@ class CosinePowerCycles(Trick):
 class GammaDecay(Trick):
     """Fall exponentially from the base lr to `final` times it."""
 
-    final: float = 0.01
+    final: float = number(0.01, above=0, at_most=1)
 
     def lr_factor(self, progress: float) -> float:
         return float(self.final**progress)
@@ -106,14 +100,8 @@ class Cosine(Trick):
 class Step(Trick):
     """Multiply by `factor` at each of `milestones`, shares of training."""
 
-    milestones: Sequence[float] = (0.5, 0.75)
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not all(0 < place < 1 for place in self.milestones) or not 0 < self.factor < 1:
-            raise ValueError(
-                f"milestones={list(self.milestones)}, factor={self.factor}: need each in (0, 1)"
-            )
+    milestones: Sequence[float] = numbers((0.5, 0.75), above=0, below=1)
+    factor: float = number(0.1, above=0, below=1)
 
     def lr_factor(self, progress: float) -> float:
         return float(self.factor ** sum(progress >= place for place in self.milestones))
@@ -123,14 +111,8 @@ class Step(Trick):
 class Staircase(Trick):
     """Fall from the base lr to `final` times it in `drops` drops by one factor, evenly spaced."""
 
-    drops: int = 10
-    final: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.drops < 1 or not 0 < self.final < 1:
-            raise ValueError(
-                f"drops={self.drops}, final={self.final}: need drops >= 1 and 0 < final < 1"
-            )
+    drops: int = whole(10, at_least=1)
+    final: float = number(0.01, above=0, below=1)
 
     def lr_factor(self, progress: float) -> float:
         done = min(int(progress * (self.drops + 1)), self.drops)
@@ -141,11 +123,7 @@ class Staircase(Trick):
 class InverseTime(Trick):
     """Fall as 1 / (1 + k t), from the base lr to `final` times it."""
 
-    final: float = 0.01
-
-    def __post_init__(self) -> None:
-        if not 0 < self.final < 1:
-            raise ValueError(f"final={self.final}: need 0 < final < 1")
+    final: float = number(0.01, above=0, below=1)
 
     def lr_factor(self, progress: float) -> float:
         return 1 / (1 + (1 / self.final - 1) * progress)
@@ -158,16 +136,9 @@ class OneCycle(Trick):
     `peak` is a share of training; both ways follow half a cosine.
     """
 
-    peak: float = 0.3
-    start: float = 1 / 25
-    final: float = 1 / 250_000
-
-    def __post_init__(self) -> None:
-        if not 0 < self.peak < 1 or not 0 < self.start <= 1 or not 0 <= self.final < 1:
-            raise ValueError(
-                f"peak={self.peak}, start={self.start}, final={self.final}: "
-                "need 0 < peak < 1, 0 < start <= 1 and 0 <= final < 1"
-            )
+    peak: float = number(0.3, above=0, below=1)
+    start: float = number(1 / 25, above=0, at_most=1)
+    final: float = number(1 / 250_000, at_least=0, below=1)
 
     def lr_factor(self, progress: float) -> float:
         if progress < self.peak:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["LrWarmup", "linear_warmup"]
@@ -33,14 +34,8 @@ def linear_warmup(progress: float, share: float, start: float) -> float:
 class LrWarmup(Trick):
     """Rise linearly from `start` times the base lr over the first `share` of training."""
 
-    share: float = 5 / 90
-    start: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1 or not 0 <= self.start < 1:
-            raise ValueError(
-                f"share={self.share}, start={self.start}: need 0 < share < 1 and 0 <= start < 1"
-            )
+    share: float = number(5 / 90, above=0, below=1)
+    start: float = number(0.0, at_least=0, below=1)
 
     def lr_factor(self, progress: float) -> float:
         return linear_warmup(progress, self.share, self.start)

@@ -34,6 +34,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["Mixup", "mix"]
@@ -48,13 +49,9 @@ def mix(images: Tensor, targets: Tensor, lam: float, order: Tensor) -> tuple[Ten
 class Mixup(Trick):
     """Blend each batch with itself, with weights drawn from Beta(alpha, alpha)."""
 
-    alpha: float = 0.2
+    alpha: float = number(0.2, above=0)
 
     mixes_targets: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.alpha <= 0:
-            raise ValueError(f"alpha={self.alpha}: need alpha > 0 (trick/mixup=off for none)")
 
     def transform_batch(
         self, images: Tensor, targets: Tensor, rng: torch.Generator

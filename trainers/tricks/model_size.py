@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.resize import resize_width
 from darkmagic.trainers.trick import EditStage, Trick
-from darkmagic.trainers.tricks.pretrain import Pretrained
+from darkmagic.trainers.tricks.pretrain import Pretrain
 
 __all__ = ["ModelSize"]
 
@@ -29,18 +30,14 @@ __all__ = ["ModelSize"]
 class ModelSize(Trick):
     """`factor` times as many channels in every layer."""
 
-    factor: float = 2.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.factor <= 16:
-            raise ValueError(f"factor={self.factor}: need 0 < factor <= 16")
+    factor: float = number(2.0, above=0, at_most=16)
 
     @property
     def edit_stage(self) -> EditStage:
         return EditStage.SIZE
 
     def conflict(self, other: Trick) -> str | None:
-        if isinstance(other, Pretrained) and not other.after_edits:
+        if isinstance(other, Pretrain) and not other.after_edits:
             return "published weights have the network's own width"
         return None
 

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from darkmagic.trainers.fields import choice, whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.places import sole_layer
@@ -142,17 +143,8 @@ def _fold(norm: nn.Module, layer: nn.Module | None) -> None:
 class Normalization(Trick):
     """`normalization` of all feature maps; `groups` at most, of group norm."""
 
-    normalization: NormalizationName = "batch"
-    groups: int = 32
-
-    def __post_init__(self) -> None:
-        known = get_args(NormalizationName)
-        if self.normalization not in known:
-            raise ValueError(
-                f"normalization={self.normalization!r}: choose from {', '.join(known)}"
-            )
-        if self.groups < 1:
-            raise ValueError(f"groups={self.groups}: need 1 or more")
+    normalization: NormalizationName = choice("batch", NormalizationName)
+    groups: int = whole(32, at_least=1)
 
     @property
     def edit_stage(self) -> EditStage:

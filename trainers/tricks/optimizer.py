@@ -44,6 +44,7 @@ from typing import ClassVar
 
 import torch
 
+from darkmagic.trainers.fields import flag, number
 from darkmagic.trainers.optimizers.lion import Lion as LionOptimizer
 from darkmagic.trainers.optimizers.muon import MuonAndAdamW, split_hidden
 from darkmagic.trainers.optimizers.sam import Sam as SamOptimizer
@@ -77,9 +78,11 @@ def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[P
 class Sgd(Trick):
     """Stochastic gradient descent with momentum, Nesterov's or the classical."""
 
-    lr: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = False
+    lr: float = number(0.1, above=0)
+    momentum: float = number(0.9, at_least=0, below=1)
+    nesterov: bool = flag(False)
+
+    constraints: ClassVar[tuple[str, ...]] = ("not nesterov or momentum > 0",)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
@@ -91,7 +94,7 @@ class Sgd(Trick):
 class Adagrad(Trick):
     """Steps scaled by the root of the sum of squared gradients so far."""
 
-    lr: float = 0.01
+    lr: float = number(0.01, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(groups, lr=self.lr)
@@ -101,9 +104,9 @@ class Adagrad(Trick):
 class RmsProp(Trick):
     """Steps scaled by the root of an average of squared gradients, which forgets by `alpha`."""
 
-    lr: float = 1e-3
-    alpha: float = 0.9
-    eps: float = 1e-8
+    lr: float = number(1e-3, above=0)
+    alpha: float = number(0.9, at_least=0, below=1)
+    eps: float = number(1e-8, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(groups, lr=self.lr, alpha=self.alpha, eps=self.eps)
@@ -113,9 +116,9 @@ class RmsProp(Trick):
 class Adadelta(Trick):
     """RMSprop whose steps also have the size of an average of the steps before."""
 
-    lr: float = 1.0
-    rho: float = 0.95
-    eps: float = 1e-6
+    lr: float = number(1.0, above=0)
+    rho: float = number(0.95, at_least=0, below=1)
+    eps: float = number(1e-6, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.Adadelta(groups, lr=self.lr, rho=self.rho, eps=self.eps)
@@ -125,10 +128,10 @@ class Adadelta(Trick):
 class Adam(Trick):
     """Adam with L2 regularisation in the gradient, as in its paper."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    lr: float = number(1e-3, above=0)
+    beta1: float = number(0.9, at_least=0, below=1)
+    beta2: float = number(0.999, at_least=0, below=1)
+    eps: float = number(1e-8, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.Adam(
@@ -140,11 +143,11 @@ class Adam(Trick):
 class AdamW(Trick):
     """Adam with decoupled weight decay."""
 
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    decay_lr: float = 0.1
+    lr: float = number(1e-3, above=0)
+    beta1: float = number(0.9, at_least=0, below=1)
+    beta2: float = number(0.999, at_least=0, below=1)
+    eps: float = number(1e-8, above=0)
+    decay_lr: float = number(0.1, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -160,10 +163,10 @@ class AdamW(Trick):
 class Lion(Trick):
     """The sign of a momentum; its rate is a third to a tenth of AdamW's."""
 
-    lr: float = 3e-4
-    beta1: float = 0.9
-    beta2: float = 0.99
-    decay_lr: float = 0.1
+    lr: float = number(3e-4, above=0)
+    beta1: float = number(0.9, at_least=0, below=1)
+    beta2: float = number(0.99, at_least=0, below=1)
+    decay_lr: float = number(0.1, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         decoupled = decouple(groups, self.lr, self.decay_lr)
@@ -174,14 +177,12 @@ class Lion(Trick):
 class Sam(Trick):
     """SGD by the gradient at the worst place within `rho`, to first order."""
 
-    lr: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = True
-    rho: float = 0.05
+    lr: float = number(0.1, above=0)
+    momentum: float = number(0.9, at_least=0, below=1)
+    nesterov: bool = flag(True)
+    rho: float = number(0.05, above=0)
 
-    def __post_init__(self) -> None:
-        if self.rho <= 0:
-            raise ValueError(f"rho={self.rho}: need rho > 0 (0 is SGD itself)")
+    constraints: ClassVar[tuple[str, ...]] = ("not nesterov or momentum > 0",)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         base = Sgd(self.lr, self.momentum, self.nesterov).build_optimizer(groups)
@@ -192,12 +193,12 @@ class Sam(Trick):
 class Muon(Trick):
     """Muon on hidden weights, convolutions flattened, and AdamW on the rest."""
 
-    lr: float = 0.02
-    momentum: float = 0.95
-    adamw_lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.95
-    decay_lr: float = 0.1
+    lr: float = number(0.02, above=0)
+    momentum: float = number(0.95, at_least=0, below=1)
+    adamw_lr: float = number(1e-3, above=0)
+    beta1: float = number(0.9, at_least=0, below=1)
+    beta2: float = number(0.95, at_least=0, below=1)
+    decay_lr: float = number(0.1, above=0)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         hidden, others = split_hidden(groups)
@@ -217,17 +218,11 @@ class Muon(Trick):
 class ScheduleFree(Trick):
     """Schedule-free SGD. Its rate is that of SGD without momentum: about ten times as large."""
 
-    lr: float = 1.0
-    beta: float = 0.9
-    warmup: float = 0.05  # share of training
+    lr: float = number(1.0, above=0)
+    beta: float = number(0.9, above=0, at_most=1)
+    warmup: float = number(0.05, above=0, below=1)  # share of training
 
     sole_schedule: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not 0 < self.beta <= 1 or not 0 < self.warmup < 1:
-            raise ValueError(
-                f"beta={self.beta}, warmup={self.warmup}: need 0 < beta <= 1 and 0 < warmup < 1"
-            )
 
     def lr_factor(self, progress: float) -> float:
         return linear_warmup(progress, self.warmup, start=0.0)

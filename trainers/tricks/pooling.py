@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import choice, whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import Before
 from darkmagic.trainers.models.graph import Call, Op, Trace, trace_model
@@ -138,16 +139,8 @@ def _lrn(call: Call, size: int) -> nn.Module:
 class Pooling(Trick):
     """`pooling` between stages; `size` is LRN's, in channels."""
 
-    pooling: PoolingName = "max"
-    size: int = 5
-
-    def __post_init__(self) -> None:
-        if self.pooling not in get_args(PoolingName):
-            raise ValueError(
-                f"pooling={self.pooling!r}: choose from {', '.join(get_args(PoolingName))}"
-            )
-        if self.size < 1:
-            raise ValueError(f"size={self.size}: need 1 or more")
+    pooling: PoolingName = choice("max", PoolingName)
+    size: int = whole(5, at_least=1)
 
     def conflict(self, other: Trick) -> str | None:
         if self.pooling != "lrn" or not isinstance(other, Normalization):

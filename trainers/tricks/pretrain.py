@@ -23,10 +23,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import flag, text
 from darkmagic.trainers.trick import EditStage, TrialSkipped, Trick
 
 __all__ = [
     "LoadedTensors",
+    "Pretrain",
     "Pretrained",
     "load_pretrained",
     "loaded_tensors",
@@ -50,15 +52,15 @@ class LoadedTensors:
 
 
 @dataclass(frozen=True)
-class Pretrained(Trick):
+class Pretrain(Trick):
     """Load `weights`: a file of tensors, or `torchvision:NAME` for ImageNet's.
 
     Published weights go into the network as its author made it, before other tricks edit it.
     Weights of the network as the tricks leave it are loaded `after_edits`.
     """
 
-    weights: str
-    after_edits: bool = False
+    weights: str = text()
+    after_edits: bool = flag(False)
 
     @property
     def edit_stage(self) -> EditStage:
@@ -73,6 +75,10 @@ class Pretrained(Trick):
     def pretrained_share(self, model: nn.Module) -> float | None:
         """Return the share of the source's tensors in use, and forget which were loaded."""
         return take_pretrained_share(model)
+
+
+Pretrained = Pretrain
+"""Its name in configurations that were written before."""
 
 
 @torch.no_grad()
@@ -107,7 +113,7 @@ def pretrained_share(model: nn.Module, loaded: LoadedTensors) -> float:
 
 
 def loaded_tensors(model: nn.Module) -> LoadedTensors | None:
-    """Return what `Pretrained` loaded into `model`; None where nothing was."""
+    """Return what `Pretrain` loaded into `model`; None where nothing was."""
     for module in model.modules():  # an edit may have wrapped the network that was loaded into
         loaded: LoadedTensors | None = module.__dict__.get(RECORD)
         if loaded is not None:
@@ -116,7 +122,7 @@ def loaded_tensors(model: nn.Module) -> LoadedTensors | None:
 
 
 def take_pretrained_share(model: nn.Module) -> float | None:
-    """Return the `pretrained_share` of what `Pretrained` loaded, and forget what that was.
+    """Return the `pretrained_share` of what `Pretrain` loaded, and forget what that was.
 
     None where nothing was loaded.
     """

@@ -19,10 +19,12 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from darkmagic.trainers.augment.resample import resize
+from darkmagic.trainers.fields import number, whole
 from darkmagic.trainers.models.sizes import require_size
 from darkmagic.trainers.trick import EditStage, Trick
 
@@ -33,20 +35,12 @@ __all__ = ["ProgressiveResizing"]
 class ProgressiveResizing(Trick):
     """From `start` of the side to all of it, between `delay` and `1 - finish` of training."""
 
-    start: float = 0.5
-    delay: float = 0.5
-    finish: float = 0.2
-    multiple: int = 4
+    start: float = number(0.5, above=0, below=1)
+    delay: float = number(0.5, at_least=0, below=1)
+    finish: float = number(0.2, at_least=0, below=1)
+    multiple: int = whole(4, at_least=1)
 
-    def __post_init__(self) -> None:
-        if not 0 < self.start < 1 or self.multiple < 1:
-            raise ValueError(
-                f"start={self.start}, multiple={self.multiple}: need 0 < start < 1, multiple >= 1"
-            )
-        if min(self.delay, self.finish) < 0 or self.delay + self.finish >= 1:
-            raise ValueError(
-                f"delay={self.delay}, finish={self.finish}: need both >= 0, with a sum < 1"
-            )
+    constraints: ClassVar[tuple[str, ...]] = ("delay + finish < 1",)
 
     def scale(self, progress: float) -> float:
         """Return what the side is multiplied by at `progress` in [0, 1], before rounding."""

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.augment.boxes import erase_boxes, inside
+from darkmagic.trainers.fields import number, pair
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["RandomErasing"]
@@ -33,34 +34,22 @@ __all__ = ["RandomErasing"]
 
 @dataclass(frozen=True)
 class RandomErasing(Trick):
-    """Blank `least` to `most` of an image, with chance `probability`.
+    """Blank a rectangle of an image, with chance `probability`.
 
-    Height over width is drawn between `flattest` and `tallest`.
+    Its share of the image is drawn from `scale`, its height over its width from `ratio`.
     """
 
-    probability: float = 0.5
-    least: float = 0.02
-    most: float = 0.33
-    flattest: float = 0.3
-    tallest: float = 3.3
-
-    def __post_init__(self) -> None:
-        if not 0 < self.probability <= 1 or not 0 < self.least <= self.most < 1:
-            raise ValueError(
-                f"probability={self.probability}, least={self.least}, most={self.most}: "
-                "need 0 < probability <= 1 and 0 < least <= most < 1"
-            )
-        if not 0 < self.flattest <= self.tallest:
-            raise ValueError(
-                f"flattest={self.flattest}, tallest={self.tallest}: need 0 < flattest <= tallest"
-            )
+    probability: float = number(0.5, above=0, at_most=1)
+    scale: tuple[float, float] = pair((0.02, 0.33), above=0, below=1)
+    ratio: tuple[float, float] = pair((0.3, 3.3), above=0)
 
     def transform_batch(
         self, images: Tensor, targets: Tensor, rng: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         size = (images.shape[2], images.shape[3])
         chosen = torch.rand(len(images), generator=rng) < self.probability
-        ratio = (1 / self.tallest, 1 / self.flattest)  # width over height
-        boxes = erase_boxes(len(images), size, rng, (self.least, self.most), ratio)
+        flattest, tallest = self.ratio
+        ratio = (1 / tallest, 1 / flattest)  # width over height
+        boxes = erase_boxes(len(images), size, rng, self.scale, ratio)
         boxes[~chosen] = 0
         return images.masked_fill(inside(boxes, size, images.device), 0), targets

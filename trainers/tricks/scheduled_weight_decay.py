@@ -16,20 +16,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 
-__all__ = ["LinearWeightDecay"]
+__all__ = ["LinearWeightDecay", "ScheduledWeightDecay"]
 
 
 @dataclass(frozen=True)
-class LinearWeightDecay(Trick):
+class ScheduledWeightDecay(Trick):
     """Raise the weight decay factor linearly from `start` to `2 - start`."""
 
-    start: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start <= 1:
-            raise ValueError(f"start={self.start}: need 0 <= start <= 1, so that decay rises")
+    start: float = number(0.0, at_least=0, at_most=1)
 
     def weight_decay_factor(self, progress: float) -> float:
         return self.start + 2 * (1 - self.start) * progress
+
+
+LinearWeightDecay = ScheduledWeightDecay
+"""Its name in configurations that were written before."""

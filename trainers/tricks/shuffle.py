@@ -17,23 +17,18 @@ from dataclasses import dataclass
 
 import torch
 
+from darkmagic.trainers.fields import choice
 from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.trick import Trick
 
 __all__ = ["Shuffle"]
-
-TIMES = ("every_epoch", "once", "never")
 
 
 @dataclass(frozen=True)
 class Shuffle(Trick):
     """Shuffle `every_epoch`, `once` or `never`."""
 
-    when: str = "every_epoch"
-
-    def __post_init__(self) -> None:
-        if self.when not in TIMES:
-            raise ValueError(f"when={self.when!r}: choose from {', '.join(TIMES)}")
+    when: str = choice("every_epoch", ("every_epoch", "once", "never"))
 
     def epoch_order(self, epoch: int, seed: int) -> torch.Generator | None:
         if self.when == "never":

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
@@ -104,11 +105,7 @@ def _places(trace: Trace) -> list[Call]:
 class SqueezeExcite(Trick):
     """A `SqueezeExciteBlock` of `ratio` at the end of each residual block, or of each stage."""
 
-    ratio: int = 16
-
-    def __post_init__(self) -> None:
-        if self.ratio < 1:
-            raise ValueError(f"ratio={self.ratio}: need 1 or more")
+    ratio: int = whole(16, at_least=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return add_squeeze_excite(model, example, self.ratio)

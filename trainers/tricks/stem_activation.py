@@ -20,10 +20,11 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import choice, number
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import trace_model
 from darkmagic.trainers.models.structure import downscaling_activations, stem_activations
@@ -74,16 +75,8 @@ def _activation(name: Activation, negative_slope: float, old: nn.Module) -> nn.M
 class StemActivation(Trick):
     """`activation` in the stem and the downscaling layers; `negative_slope` is leaky ReLU's."""
 
-    activation: Activation = "leaky_relu"
-    negative_slope: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.activation not in get_args(Activation):
-            raise ValueError(
-                f"activation={self.activation!r}: choose from {', '.join(get_args(Activation))}"
-            )
-        if not 0 <= self.negative_slope < 1:
-            raise ValueError(f"negative_slope={self.negative_slope}: need 0 <= negative_slope < 1")
+    activation: Activation = choice("leaky_relu", Activation)
+    negative_slope: float = number(0.01, at_least=0, below=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         return replace_stem_activations(model, example, self.activation, self.negative_slope)

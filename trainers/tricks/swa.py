@@ -26,6 +26,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.optimizer import ScheduleFree
 
@@ -51,16 +52,10 @@ def swa_weight(step: int, steps: int, first: int, every: int) -> float:
 class Swa(Trick):
     """Average from `start` (a share of training) on, every `period` epochs."""
 
-    start: float = 0.75
-    period: float = 1.0
+    start: float = number(0.75, at_least=0, below=1)
+    period: float = number(1.0, above=0)
 
     averages_statistics: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < 1:
-            raise ValueError(f"start={self.start}: need 0 <= start < 1")
-        if not 0 < self.period < math.inf:
-            raise ValueError(f"period={self.period}: need period > 0")
 
     def conflict(self, other: Trick) -> str | None:
         if isinstance(other, ScheduleFree):

@@ -22,6 +22,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
@@ -32,11 +33,7 @@ __all__ = ["TrainingLength"]
 class TrainingLength(Trick):
     """Train for `factor` times as many epochs."""
 
-    factor: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.factor <= 0:
-            raise ValueError(f"factor={self.factor}: need factor > 0")
+    factor: float = number(2.0, above=0)
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         return dataclasses.replace(recipe, epochs=max(1, round(recipe.epochs * self.factor)))

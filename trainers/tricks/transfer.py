@@ -22,6 +22,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.graph import trace_model
 from darkmagic.trainers.models.places import classifier
 from darkmagic.trainers.models.stages import find_stages
@@ -126,11 +127,7 @@ class FreezeAllButHead(_Transfer):
 class LowerLr(_Transfer):
     """Train pretrained weights at `factor` times the lr."""
 
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0 < self.factor < 1:
-            raise ValueError(f"factor={self.factor}: need 0 < factor < 1 (0: freeze)")
+    factor: float = number(0.1, above=0, below=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         del example

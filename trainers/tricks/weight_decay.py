@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import ParamGroup, Trick
 
 __all__ = ["WeightDecay"]
@@ -30,7 +31,7 @@ __all__ = ["WeightDecay"]
 class WeightDecay(Trick):
     """Decay the first parameter group by `value`."""
 
-    value: float = 5e-5
+    value: float = number(5e-5, at_least=0)
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
         decayed, *rest = groups

@@ -19,12 +19,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.fields import choice, number
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
-from darkmagic.trainers.tricks.pretrain import Pretrained, loaded_tensors
+from darkmagic.trainers.tricks.pretrain import Pretrain, loaded_tensors
 
 __all__ = ["Scheme", "WeightInit", "draw_weights", "initialize"]
 
@@ -65,22 +66,16 @@ def initialize(
 class WeightInit(Trick):
     """Weights by `scheme`; `std` is small_gaussian's, and `value` the constant."""
 
-    scheme: Scheme = "he"
-    std: float = 0.01
-    value: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.scheme not in get_args(Scheme):
-            raise ValueError(f"scheme={self.scheme!r}: choose from {', '.join(get_args(Scheme))}")
-        if self.std <= 0:
-            raise ValueError(f"std={self.std}: need std > 0")
+    scheme: Scheme = choice("he", Scheme)
+    std: float = number(0.01, above=0)
+    value: float = number(0.01)
 
     @property
     def edit_stage(self) -> EditStage:
         return EditStage.INIT
 
     def conflict(self, other: Trick) -> str | None:
-        if isinstance(other, Pretrained) and self.scheme != "he":
+        if isinstance(other, Pretrain) and self.scheme != "he":
             return f"{self.scheme} initialisation and pretrained weights would overwrite each other"
         return None
 

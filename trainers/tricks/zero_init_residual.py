@@ -25,7 +25,7 @@ from darkmagic.trainers.models.graph import Op, trace_model
 from darkmagic.trainers.models.places import gate_ops
 from darkmagic.trainers.models.structure import find_residuals
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
-from darkmagic.trainers.tricks.pretrain import Pretrained
+from darkmagic.trainers.tricks.pretrain import Pretrain
 
 __all__ = ["ZeroInitResidual", "last_of_branches", "zero_last_layers"]
 
@@ -78,7 +78,7 @@ class ZeroInitResidual(Trick):
         return EditStage.INIT_SOME
 
     def conflict(self, other: Trick) -> str | None:
-        if isinstance(other, Pretrained):
+        if isinstance(other, Pretrain):
             return "it would erase the pretrained scales of the last norms, or be overwritten"
         return None
 

@@ -7,15 +7,15 @@ import copy
 import pytest
 import torch
 import torchvision
-from timm.layers import BlurPool2d
+from timm.layers import BlurPool2d as TimmBlurPool2d
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.models.blur import BlurPool
+from darkmagic.trainers.models.blur import BlurPool2d
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
-from darkmagic.trainers.tricks.blurpool import Blur
+from darkmagic.trainers.tricks.blurpool import BlurPool
 
 CONTRACT = {"changes": ["network", "loss", "update"]}
 
@@ -23,7 +23,7 @@ EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
 def blurs(model: nn.Module) -> list[str]:
-    return [n for n, m in model.named_modules() if isinstance(m, BlurPool)]
+    return [n for n, m in model.named_modules() if isinstance(m, BlurPool2d)]
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -32,13 +32,13 @@ def blurs(model: nn.Module) -> list[str]:
 def test_the_filter_is_timms(size: int, stride: int, pixels: int) -> None:
     """Binomial, reflected at the border."""
     x = torch.randn(2, 4, pixels, pixels + 1)
-    expected = BlurPool2d(4, filt_size=size, stride=stride)(x)
-    torch.testing.assert_close(BlurPool(size, stride)(x), expected)
+    expected = TimmBlurPool2d(4, filt_size=size, stride=stride)(x)
+    torch.testing.assert_close(BlurPool2d(size, stride)(x), expected)
 
 
 def test_it_keeps_constants_and_no_state() -> None:
     """The kernel sums to 1, and is no weight."""
-    layer = BlurPool(3)
+    layer = BlurPool2d(3)
     torch.testing.assert_close(layer(torch.ones(1, 2, 6, 6)), torch.ones(1, 2, 3, 3))
     assert list(layer.state_dict()) == []
 
@@ -47,8 +47,8 @@ def test_resnet18_written_out() -> None:
     """Zhang's order: pooling at stride 1 then blur; convolution, norm, activation, then blur."""
     torch.manual_seed(0)
     model = torchvision.models.resnet18(num_classes=10).eval()
-    edited = Blur().edit_model(copy.deepcopy(model), EXAMPLE).eval()
-    blur = BlurPool(3)
+    edited = BlurPool().edit_model(copy.deepcopy(model), EXAMPLE).eval()
+    blur = BlurPool2d(3)
     x = model.bn1(model.conv1(EXAMPLE)).relu()
     x = blur(F.max_pool2d(x, 3, 1, 1))
     for layer in (model.layer1, model.layer2, model.layer3, model.layer4):
@@ -80,7 +80,7 @@ def test_resnet18_written_out() -> None:
 )
 def test_places_in_other_networks(build: type[nn.Module], count: int) -> None:
     """All but the first convolution; they still train."""
-    edited = Blur().edit_model(build(), EXAMPLE)
+    edited = BlurPool().edit_model(build(), EXAMPLE)
     assert len(blurs(edited)) == count
     edited(EXAMPLE).sum().backward()
     strided = [
@@ -101,7 +101,7 @@ def test_shifts_change_the_result_less() -> None:
             one, other = network.eval()(here), network(there)
         return ((one - other).norm() / (one - one.mean(0)).norm()).item()
 
-    edited = Blur().edit_model(copy.deepcopy(model), EXAMPLE)
+    edited = BlurPool().edit_model(copy.deepcopy(model), EXAMPLE)
     assert change(edited) < 0.8 * change(model)
 
 
@@ -109,14 +109,14 @@ def test_where_it_does_not_apply_it_says_why() -> None:
     """Nothing strided but the first convolution; maps that are too small to reflect."""
     one = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.Conv2d(4, 4, 3), nn.Flatten())
     with pytest.raises(NotApplicable, match="no max pooling with a stride"):
-        Blur().edit_model(one, EXAMPLE)
+        BlurPool().edit_model(one, EXAMPLE)
     small = nn.Sequential(nn.Conv2d(3, 4, 63), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4, 10))
     with pytest.raises(NotApplicable, match="another size"):
-        Blur().edit_model(small, EXAMPLE)
+        BlurPool().edit_model(small, EXAMPLE)
 
 
 @pytest.mark.parametrize("size", [1, 8])
 def test_size_has_a_range(size: int) -> None:
     """As the paper's: 2 to 7."""
     with pytest.raises(ValueError, match=f"size={size}"):
-        Blur(size)
+        BlurPool(size)

@@ -24,7 +24,7 @@ def test_average_of_a_short_training_forgets_its_start(tmp_path: Path) -> None:
         _, checkpoint = trained_checkpoint(recipe, tmp_path / str(steps))
         weights.append(checkpoint)
     name = "stem.0.weight"
-    _, start = trained_checkpoint(make_recipe(optimizer=Sgd(lr=0.0)), tmp_path / "start")
+    _, start = trained_checkpoint(make_recipe(optimizer=Sgd(lr=1e-30)), tmp_path / "start")
     average = start["model"][name]
     for checkpoint, decay in zip(weights, [0.1, 0.15, 0.15], strict=True):
         average = decay * average + (1 - decay) * checkpoint["model"][name]
@@ -38,7 +38,7 @@ def test_average_is_of_the_weights(tmp_path: Path) -> None:
     train_in(recipe, tmp_path / "one")
     checkpoint = load_checkpoint(tmp_path / "one")
     assert checkpoint is not None
-    still = dataclasses.replace(recipe, tricks={**RECIPE.tricks, "optimizer": Sgd(lr=0.0)})
+    still = dataclasses.replace(recipe, tricks={**RECIPE.tricks, "optimizer": Sgd(lr=1e-30)})
     _, start = train_in(still, tmp_path / "still")
     name = "stem.0.weight"
     expected = 0.9 * start[name] + 0.1 * checkpoint["model"][name]

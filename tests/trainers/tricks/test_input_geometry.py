@@ -41,17 +41,17 @@ def test_training_crops_leave_all_else_alone() -> None:
     whole = dataclasses.replace(data, pad=0)
     padded, resized = (
         make_pipeline(whole),
-        make_pipeline(whole, geometry=InputGeometry(min_area=0.999)),
+        make_pipeline(whole, geometry=InputGeometry(scale=(0.999, 1))),
     )
     for (a, x), (b, y) in zip(padded.training_epoch(0), resized.training_epoch(0), strict=True):
         assert torch.equal(x, y)
         assert torch.allclose(a, b, atol=1e-3)  # nearly the whole image is the whole image
     trained = all_images(
-        make_pipeline(data, geometry=InputGeometry(min_area=0.1)).training_epoch(0)
+        make_pipeline(data, geometry=InputGeometry(scale=(0.1, 1))).training_epoch(0)
     )
     assert trained.shape == (200, 3, 16, 16)
     plain = all_images(make_pipeline(data).validation())
-    geometry = all_images(make_pipeline(data, geometry=InputGeometry(min_area=0.1)).validation())
+    geometry = all_images(make_pipeline(data, geometry=InputGeometry(scale=(0.1, 1))).validation())
     assert torch.equal(plain, geometry)
 
 
@@ -78,7 +78,7 @@ def test_a_network_of_one_size_is_not_applicable() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: InputGeometry(min_area=0),
+        lambda: InputGeometry(scale=(0, 1)),
         lambda: InputGeometry(crop=1.5),
         lambda: InputGeometry(test_size=0),
     ],

@@ -50,8 +50,8 @@ def test_random_erasing_is_torchvisions() -> None:
     "make",
     [
         lambda: RandomErasing(probability=0),
-        lambda: RandomErasing(least=0.5, most=0.2),
-        lambda: RandomErasing(flattest=0),
+        lambda: RandomErasing(scale=(0.5, 0.2)),
+        lambda: RandomErasing(ratio=(0, 3.3)),
     ],
 )
 def test_bad_fields_are_refused(make: Callable[[], object]) -> None:

@@ -158,7 +158,7 @@ def test_gpu_is_not_shared_nor_captured_by_default(monkeypatch: pytest.MonkeyPat
     assert config.runtime.cuda_graphs == "off"
     notes: list[str] = []
     per_device = LocalLauncherConf().trials_per_device
-    with leased("auto", per_device, [config] * 4, notes.append) as leases:
+    with lease_devices("auto", per_device, [config] * 4, notes.append) as leases:
         assert [lease.device for lease in leases] == ["0", "1"]
     assert notes == []
 

@@ -1,0 +1,116 @@
+"""Overrides of keys, held to the keys that there are and to what they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.compose.check_values import former_field
+from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
+from darkmagic.sweeps.compose.declarations import class_fields
+from darkmagic.sweeps.compose.groups import read_option
+from darkmagic.sweeps.compose.parse_overrides import is_interpolation, values
+from darkmagic.sweeps.compose.session import group_options
+from darkmagic.sweeps.trial.settings import settings
+from darkmagic.trainers.field_types import Declared, show
+
+__all__ = ["check_key", "check_trick_field"]
+
+Problem = Callable[[Any], str | None]
+"""Returns what is wrong with a value; None if nothing is."""
+
+
+def check_key(override: Override, base: DictConfig) -> None:
+    """Hold an override of a key of the configuration to the key's declaration.
+
+    A key without one takes what its value in `base` is of. Raises `UserError` naming the
+    nearest keys where there is no such key.
+    """
+    key = override.key_or_group
+    if not has_key(base, key):
+        raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
+    declared = dict(settings()).get(key)
+    if declared is not None:
+        _check(override, [_declared(key, declared)])
+        return
+    default = OmegaConf.select(base, key, throw_on_missing=False)
+    plain = OmegaConf.to_object(default) if OmegaConf.is_config(default) else default
+    _check(override, [_like(key, plain)])
+
+
+def check_trick_field(loader: ConfigLoader, override: Override) -> None:
+    """Hold an override of a trick's field to the options that have it: one must take its values.
+
+    Raises `UserError` naming the nearest fields where no option has it.
+    """
+    key = override.key_or_group
+    _, trick, name, *deeper = key.split(".")
+    known: set[str] = set()
+    former: str | None = None
+    problems: list[Problem] = []
+    for option in group_options(loader, f"trick/{trick}"):
+        node = OmegaConf.to_container(read_option(loader, trick, option))
+        assert isinstance(node, dict)
+        target = str(node.get("_target_", ""))
+        fields = class_fields(target)
+        declared = fields.declared if fields is not None else {}
+        known.update(f"tricks.{trick}.{each!s}" for each in node if each != "_target_")
+        former = former or former_field(f"tricks.{trick}", target, name)
+        if name in node and not deeper and name in declared:
+            problems.append(_declared(name, declared[name]))
+        elif name in node:
+            problems.append(_like(key, node[name]) if not deeper else lambda _: None)
+    if not problems:
+        missing = f"no option of trick {trick!r} has {key!r}; " + nearest(key, known)
+        raise UserError(former or missing)
+    _check(override, problems)
+
+
+def _check(override: Override, problems: list[Problem]) -> None:
+    """Raise `UserError` for the first value that none of `problems` lets pass."""
+    for value in values(override):
+        found = [problem(value) for problem in problems]
+        if None not in found and not is_interpolation(value):
+            raise UserError(f"{override.key_or_group}={show(value)}: {found[0]}")
+
+
+def _declared(key: str, declared: Declared) -> Problem:
+    return lambda value: declared.problem(key.rpartition(".")[2], value)
+
+
+NAMES: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a name",
+    dict: "a mapping",
+    list: "a list",
+}
+
+
+def _like(key: str, default: Any) -> Problem:
+    """Return the check that a value is of the type of `default`."""
+
+    def problem(value: Any) -> str | None:
+        if _fits(value, type(default)):
+            return None
+        return f"{key} takes {NAMES.get(type(default), type(default).__name__)}, as in {default}"
+
+    return problem
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if kind is bool or isinstance(value, bool):
+        return isinstance(value, bool) and kind in (bool, type(None))
+    if kind is int:
+        return isinstance(value, int)
+    if kind is float:
+        return isinstance(value, int | float)
+    if kind in (dict, list):
+        return isinstance(value, kind)
+    return kind is type(None) or not (value is None or isinstance(value, list | dict))

@@ -1,0 +1,90 @@
+"""The options that trials take, with the overrides of their fields, held to the declarations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.compose.check_values import check_node, resolve_part
+from darkmagic.sweeps.compose.groups import read_option
+from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_word, values
+from darkmagic.sweeps.compose.session import compose, group_options
+
+__all__ = ["check_options"]
+
+
+def check_options(
+    loader: ConfigLoader,
+    config: DictConfig,
+    options: Mapping[str, Sequence[str]],
+    overrides: Sequence[str],
+) -> None:
+    """Hold each of the `options` of each trick, with `overrides`, to the class that it names.
+
+    `config` is what the trials have in common: what interpolations stand for. An override of a
+    field applies to the options that have the field. To compose each trial takes a tenth of a
+    second; this reads the files of options alone. Raises `UserError` naming key and option.
+    """
+    parsed = [parse_word(word) for word in overrides]
+    fields = [override for override in parsed if is_trick_field(override)]
+    probe = OmegaConf.create(
+        {
+            str(key): value
+            for key, value in OmegaConf.to_container(_without_hydra(config)).items()  # type: ignore[union-attr]
+        }
+    )
+    for trick, names in options.items():
+        ours = [o for o in fields if o.key_or_group.split(".")[1] == trick]
+        known = group_options(loader, f"trick/{trick}")
+        for option in names:
+            if option not in known:  # `off` needs no file
+                continue
+            note = f" (trick/{trick}={option})"
+            for content in _contents(loader, config, trick, option, ours):
+                probe.tricks[trick] = content
+                check_node(f"tricks.{trick}", resolve_part(probe.tricks, trick), note)
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def _contents(
+    loader: ConfigLoader,
+    config: DictConfig,
+    trick: str,
+    option: str,
+    overrides: Sequence[Override],
+) -> Iterator[Any]:
+    """Yield what an option comes to with each combination of the values of `overrides`."""
+    plain = OmegaConf.to_container(read_option(loader, trick, option))
+    if not isinstance(plain, dict) or "defaults" in plain or "_target_" not in plain:
+        # Another file goes into it, or it goes elsewhere: only a composition tells.
+        group = f"trick/{trick}"
+        plus = "" if group in config.hydra.runtime.choices else "+"
+        composed = compose(loader, [f"{plus}{group}='{option}'"])
+        plain = OmegaConf.to_container(composed.tricks)[trick]  # type: ignore[call-overload,index]
+    applied = []
+    for override in overrides:
+        path = override.key_or_group.split(".", 2)[2]
+        has_field = path.partition(".")[0] in plain
+        if override.is_delete() and not has_field:
+            raise UserError(
+                f"{override.input_line!r}: trick/{trick}={option} has no {path!r} to leave out"
+            )
+        if has_field or override.is_add():
+            applied.append((path, [None] if override.is_delete() else values(override)))
+    deleted = [o.key_or_group.split(".", 2)[2] for o in overrides if o.is_delete()]
+    for combination in itertools.product(*(several for _, several in applied)):
+        node = DictConfig(plain)
+        for (path, _), value in zip(applied, combination, strict=True):
+            OmegaConf.update(node, path, value, force_add=True)
+        for path in deleted:
+            node.pop(path.partition(".")[0], None)
+        yield node

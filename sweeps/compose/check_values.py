@@ -1,0 +1,128 @@
+"""Values of a composed configuration, held to the declarations of what takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.compose.declarations import ClassFields, class_fields
+from darkmagic.sweeps.trial.former_names import current_field
+from darkmagic.sweeps.trial.settings import settings
+from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.field_types import show
+from darkmagic.trainers.fields import broken_constraint
+
+__all__ = ["check_config", "check_node", "check_resolved", "former_field", "resolve_part"]
+
+MISSING = "???"
+
+
+def check_config(config: DictConfig) -> None:
+    """Hold every declared value of a composed `config` to its declaration.
+
+    Raises `UserError`, one line naming the key, for the first that is not of its type, out of
+    its range, or cannot be resolved.
+    """
+    content = {
+        str(key): resolve_part(config, str(key))
+        for key in config
+        if key != "hydra" and not OmegaConf.is_missing(config, key)
+    }
+    launcher = {"launcher": resolve_part(config.hydra, "launcher")} if "hydra" in config else {}
+    check_resolved({**content, "hydra": launcher})
+
+
+def resolve_part(config: DictConfig, key: str) -> Any:
+    """Return what `config` has at `key` as plain values. Raises `UserError` where it cannot."""
+    try:
+        value = config[key]
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key or key}: {short_message(error)}") from error
+
+
+def check_resolved(resolved: Mapping[str, Any]) -> None:
+    """Hold a configuration of plain values to the declarations; see `check_config`."""
+    for key, declared in settings():
+        node: Any = resolved
+        *path, name = key.split(".")
+        for part in path:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or name not in node:
+            if not key.startswith("hydra."):  # another launcher has other keys
+                raise UserError(f"{key} is not set, and it cannot be left out")
+            continue
+        problem = declared.problem(name, node[name])
+        if problem is not None and node[name] != MISSING:
+            raise UserError(f"{key}={show(node[name])}: {problem}")
+    tricks = resolved.get("tricks")
+    if not isinstance(tricks, Mapping):
+        raise UserError("tricks is not set, and it cannot be left out")
+    for key, content in _targets(resolved):
+        check_node(key, content)
+
+
+def _targets(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the nodes that a trial makes objects of, by dotted key."""
+    for name, content in resolved["tricks"].items():
+        yield f"tricks.{name}", content
+    for key in ("dataset.source", "dataset.upstream.source", "model.build"):
+        node: Any = resolved
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if node is not None:
+            yield key, node
+
+
+def check_node(key: str, content: Any, note: str = "") -> None:
+    """Hold the fields in `content`, a resolved node with a `_target_`, to that class's.
+
+    Raises `UserError` naming `key`, with `note` after it.
+    """
+    target = content.get("_target_") if isinstance(content, Mapping) else None
+    if not isinstance(target, str):
+        raise UserError(f"{key}={show(content)}{note}: it takes a mapping with a _target_")
+    fields = class_fields(target)
+    if fields is None:
+        return
+    given = {n: v for n, v in content.items() if not str(n).startswith("_") and v != MISSING}
+    for name, value in given.items():
+        declared = fields.declared.get(name)
+        if declared is not None:
+            problem = declared.problem(name, value)
+            if problem is not None:
+                raise UserError(f"{key}.{name}={show(value)}{note}: {problem}")
+        elif fields.closed and name not in fields.names:
+            raise UserError(_unknown_field(key, target, str(name), fields) + note)
+    for name, declared in fields.declared.items():
+        if declared.required and name not in content:
+            raise UserError(f"{key}.{name} is not set{note}; it takes {declared.range(name)}")
+    defaults = {n: d.default for n, d in fields.declared.items() if not d.required}
+    problem = broken_constraint(fields.constraints, {**defaults, **given})
+    if problem is not None:
+        raise UserError(f"{key}{note}: {problem}")
+
+
+def _unknown_field(key: str, target: str, name: str, fields: ClassFields) -> str:
+    former = former_field(key, target, name)
+    if former is not None:
+        return former
+    known = [f"{key}.{each}" for each in fields.names]
+    return f"{key}.{name}: {fields.name} has no field {name!r}; " + nearest(f"{key}.{name}", known)
+
+
+def former_field(key: str, target: str, name: str) -> str | None:
+    """Return a line that says what the field `name` is called today; None if it is no former one.
+
+    `key` is that of the trick, `target` its class.
+    """
+    today = current_field(target, name)
+    fields = class_fields(target)
+    if today is None or fields is None:
+        return None
+    example = show(fields.declared[today].default).replace(" ", "")
+    return f"{key}.{name} is {key}.{today} now; write, for example, {key}.{today}={example}"

@@ -1,0 +1,84 @@
+"""Overrides of the command line, parsed by Hydra's grammar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import HydraException
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.compose.session import compose
+
+__all__ = ["is_interpolation", "is_trick_field", "parse_overrides", "parse_word", "values"]
+
+
+def parse_overrides(
+    loader: ConfigLoader, words: Sequence[str], groups: Sequence[str]
+) -> list[Override]:
+    """Return `words` as overrides; an option of one of `groups` need not be quoted, and a trick
+    that the configuration is without need not have a plus.
+
+    Raises `UserError` for one that cannot be read.
+    """
+    quoted = [_quote_option(word, groups) for word in words]
+    return [parse_word(word) for word in _add_tricks(loader, quoted, groups)]
+
+
+def parse_word(word: str) -> Override:
+    """Return one override. Raises `UserError` where it cannot be read."""
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise UserError(
+            f"cannot read {word!r} as an override; write key=value, such as epochs=20, "
+            "dataset=cifar10 or trick/optimizer=adam"
+        ) from None
+
+
+def values(override: Override) -> list[Any]:
+    """Return the value of an override, or the several that it sweeps over.
+
+    Raises `UserError` for a sweep whose values cannot be listed.
+    """
+    if not override.is_sweep_override():
+        return [override.value()]
+    try:
+        return [v.text if isinstance(v, QuotedString) else v for v in override.sweep_iterator()]
+    except HydraException:
+        raise UserError(
+            f"{override.input_line!r}: write each value, separated by commas, or range(...)"
+        ) from None
+
+
+def is_interpolation(value: Any) -> bool:
+    """Return whether `value` depends on other keys, so that it is known when composed."""
+    return isinstance(value, str) and "${" in value
+
+
+def is_trick_field(override: Override) -> bool:
+    """Return whether an override is of a trick's own field, such as `tricks.mixup.alpha`."""
+    parts = override.key_or_group.split(".")
+    return parts[0] == "tricks" and len(parts) > 2
+
+
+def _quote_option(word: str, groups: Sequence[str]) -> str:
+    """Quote options that look like numbers, which Hydra would not take as names of files."""
+    key, equals, value = word.partition("=")
+    if key.lstrip("+") not in groups or not equals:
+        return word
+    quoted = [f"'{v}'" if re.fullmatch(r"[\d.eE+-]+", v) else v for v in value.split(",")]
+    return f"{key}={','.join(quoted)}"
+
+
+def _add_tricks(loader: ConfigLoader, words: Sequence[str], groups: Sequence[str]) -> Sequence[str]:
+    """Write `trick/NAME=...` as an addition where the configuration is without that trick."""
+    tricks = {word.partition("=")[0] for word in words if word.startswith("trick/")}
+    if not tricks & set(groups):
+        return words
+    absent = tricks & set(groups) - set(compose(loader, []).hydra.runtime.choices)
+    return [f"+{word}" if word.partition("=")[0] in absent else word for word in words]

@@ -1,0 +1,85 @@
+"""The numbers of a configuration that are no part of a recipe, declared in one place.
+
+Those of the recipe itself are declared by `darkmagic.trainers.recipe.Recipe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from darkmagic.checklist.plan import Baseline
+from darkmagic.trainers.field_types import Declared
+from darkmagic.trainers.fields import choice, declared_fields, number, text, whole
+from darkmagic.trainers.recipe import Recipe
+
+__all__ = ["Launcher", "Rates", "Runtime", "Sweep", "irrelevant_keys", "recipe_numbers", "settings"]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates at the schedule's peak, which the options of `trick/optimizer` take."""
+
+    lr: float = number(0.1, above=0)  # of SGD
+    adam_lr: float = number(0.001, above=0)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How often and beside what a trial runs. None of it can change a trial's result."""
+
+    baseline: str = choice("article", tuple(Baseline), changes_result=False)
+    seeds: int = whole(1, at_least=1, changes_result=False)
+    baseline_repeats: int | None = whole(None, at_least=1, changes_result=False)
+    min_effect: float = number(0.1, at_least=0, changes_result=False)  # in points
+    floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a trial runs, beside what the recipe has of it. None of it can change a result."""
+
+    experiment: str = text(numeric=True, changes_result=False)
+    out: str = text("runs", changes_result=False)
+    tracking_uri: str | None = text(None, changes_result=False)
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """The local launcher's (`hydra.launcher`), where that is the one that is chosen."""
+
+    trials_per_device: int | str | None = whole(
+        None, at_least=1, words=("auto",), changes_result=False
+    )
+    threads: int | None = whole(None, at_least=1, changes_result=False)
+
+
+def settings() -> Iterator[tuple[str, Declared]]:
+    """Yield each key of the configuration that is declared, dotted, and its declaration."""
+    for cls in (Recipe, Rates, Sweep, Runtime):
+        for name, declared in declared_fields(cls).items():
+            if declared.configured:
+                inside = cls is Runtime or (cls is Recipe and not declared.changes_result)
+                yield f"runtime.{name}" if inside else name, declared
+    for name, declared in declared_fields(Launcher).items():
+        yield f"hydra.launcher.{name}", declared
+
+
+def recipe_numbers(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe's numbers by field from `resolved`, the configuration of one trial.
+
+    A trial that was configured before a number was declared has its default.
+    """
+    found = {}
+    for name, declared in declared_fields(Recipe).items():
+        node = resolved if declared.changes_result else resolved["runtime"]
+        if declared.configured and name in node:
+            found[name] = node[name]
+    return found
+
+
+def irrelevant_keys() -> frozenset[str]:
+    """Return the keys at a configuration's root whose content cannot change a trial's result."""
+    keys = {key.partition(".")[0] for key, declared in settings() if not declared.changes_result}
+    return frozenset(keys | {"checklist"})

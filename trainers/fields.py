@@ -1,0 +1,129 @@
+"""Fields that are declared once: type, range, default, and whether they can change a result.
+
+    @dataclass(frozen=True)
+    class Cutout(Trick):
+        pixels: int = whole(16, at_least=1)
+        reference_size: int = whole(32, at_least=1)
+        constraints: ClassVar[tuple[str, ...]] = ("pixels <= 2 * reference_size",)
+
+The checks of the command line and of YAML, the recipe, a trial's identity and the help are all
+derived from these declarations. Torch is not imported here, and the arguments are constants, so
+that a declaration can also be read from a class's source where torch is not imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from darkmagic.trainers.expressions import holds, names_in
+from darkmagic.trainers.field_types import Declared, Kind, show
+
+__all__ = [
+    "DECLARERS",
+    "broken_constraint",
+    "check_fields",
+    "choice",
+    "declared_fields",
+    "flag",
+    "number",
+    "numbers",
+    "pair",
+    "text",
+    "whole",
+]
+
+REQUIRED = dataclasses.MISSING
+
+
+def number(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare a finite number: `number(0.1, above=0, below=1)`.
+
+    Options of every declaration: `above`, `at_least`, `below`, `at_most` (the range), `null`
+    (None is allowed, as it is where the default is None), `words` (strings that are allowed
+    beside numbers), `changes_result=False` (not part of a trial's identity) and
+    `configured=False` (no key of the configuration).
+    """
+    return _field(Kind.NUMBER, default, options)
+
+
+def whole(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare a whole number: `whole(20, at_least=1)`; see `number`."""
+    return _field(Kind.WHOLE, default, options)
+
+
+def flag(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare true or false; see `number`."""
+    return _field(Kind.FLAG, default, options)
+
+
+def text(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare text that is not empty; `pattern` is a regular expression for all of it, `such_as`
+    describes that, and with `numeric` a number will do; see `number`.
+    """
+    return _field(Kind.TEXT, default, options)
+
+
+def choice(default: Any, choices: Any, **options: Any) -> Any:
+    """Declare one of `choices`: a tuple of strings, or a `Literal` of them; see `number`."""
+    words = choices if isinstance(choices, tuple) else get_args(choices)
+    return _field(Kind.CHOICE, default, {**options, "words": tuple(map(str, words))})
+
+
+def pair(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare two numbers in ascending order: `pair((0.1, 2.0), above=0)`; see `number`."""
+    return _field(Kind.PAIR, default, options)
+
+
+def numbers(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare a list of numbers, each within the range; see `number`."""
+    return _field(Kind.NUMBERS, default, options)
+
+
+DECLARERS = {each.__name__: each for each in (number, whole, flag, text, choice, pair, numbers)}
+"""The functions above by name."""
+
+
+def _field(kind: Kind, default: Any, options: dict[str, Any]) -> Any:
+    declared = Declared(kind, default, **{"null": default is None, **options})
+    metadata = {"declared": declared}
+    if default is REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    problem = declared.problem("the default", default)
+    if problem is not None:
+        raise ValueError(f"default {show(default)}: {problem}")
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def declared_fields(cls: type) -> dict[str, Declared]:
+    """Return the declared fields of the dataclass `cls` by name; none if it is no dataclass."""
+    found = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    return {f.name: f.metadata["declared"] for f in found if "declared" in f.metadata}
+
+
+def check_fields(instance: object) -> None:
+    """Hold the declared fields of `instance`, a dataclass, to their types and ranges.
+
+    Lists become tuples. Raises `ValueError`, one line, for the first field outside its range
+    and for the first of the class's `constraints` that does not hold.
+    """
+    for name, declared in declared_fields(type(instance)).items():
+        value = getattr(instance, name)
+        problem = declared.problem(name, value)
+        if problem is not None:
+            raise ValueError(f"{name}={show(value)}: {problem}")
+        if declared.kind in (Kind.PAIR, Kind.NUMBERS) and isinstance(value, Sequence):
+            object.__setattr__(instance, name, tuple(value))  # a frozen dataclass's own way
+    problem = broken_constraint(getattr(type(instance), "constraints", ()), vars(instance))
+    if problem is not None:
+        raise ValueError(problem)
+
+
+def broken_constraint(constraints: Sequence[str], values: Mapping[str, Any]) -> str | None:
+    """Return a line about the first of `constraints` that `values` break; None if none."""
+    for constraint in constraints:
+        if not holds(constraint, values):
+            given = ", ".join(f"{name}={show(values[name])}" for name in names_in(constraint))
+            return f"{given}: need {constraint}"
+    return None
