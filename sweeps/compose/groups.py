@@ -12,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.compose.declarations import class_fields
 from darkmagic.sweeps.compose.session import group_options, subgroups
 
 OFF = "off"
@@ -29,6 +30,7 @@ class TrickCard:
     summary: str  # the card's first line
     card: str  # the trick's module docstring
     fields: dict[str, dict[str, object]]  # option -> its hyper-parameters
+    ranges: dict[str, dict[str, str]]  # option -> what each of them takes, where that is declared
 
 
 def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
@@ -67,16 +69,24 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
         raise UserError(f"no trick {name!r}; " + nearest(name, trick_names(loader)))
     options = tuple(group_options(loader, f"trick/{name}"))
     fields: dict[str, dict[str, object]] = {}
+    ranges: dict[str, dict[str, str]] = {}
     modules: list[str] = []
     for option in options:
         node = read_option(loader, name, option)
         raw = {str(key): node._get_node(key) for key in node}  # noqa: SLF001 (uninterpolated)
         target = str(raw.pop("_target_"))
         fields[option] = {key: value._value() for key, value in raw.items()}  # type: ignore[union-attr]  # noqa: SLF001
+        ranges[option] = _ranges(target)
         modules.append(target.rpartition(".")[0])
     module = _most_telling(modules)
     card = _docstring(module)
-    return TrickCard(name, options, card.partition("\n")[0], card, fields)
+    return TrickCard(name, options, card.partition("\n")[0], card, fields, ranges)
+
+
+def _ranges(target: str) -> dict[str, str]:
+    fields = class_fields(target)
+    declared = fields.declared if fields is not None else {}
+    return {name: each.range(name) for name, each in declared.items()}
 
 
 def _most_telling(modules: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import whole
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
@@ -40,11 +41,7 @@ def has_stalled(losses: Sequence[float], patience: int | None) -> bool:
 class EarlyStopping(Trick):
     """Stop after `patience` epochs without a lower validation loss."""
 
-    patience: int = 5
-
-    def __post_init__(self) -> None:
-        if self.patience < 1:
-            raise ValueError(f"patience={self.patience}: need 1 or more")
+    patience: int = whole(5, at_least=1)
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         return dataclasses.replace(recipe, patience=self.patience)

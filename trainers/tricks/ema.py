@@ -22,6 +22,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import flag, number
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
@@ -32,12 +33,8 @@ __all__ = ["Ema"]
 class Ema(Trick):
     """Average with `decay` a step, which `warmup` lowers at first."""
 
-    decay: float = 0.999
-    warmup: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 < self.decay < 1:
-            raise ValueError(f"decay={self.decay}: need 0 < decay < 1")
+    decay: float = number(0.999, above=0, below=1)
+    warmup: bool = flag(True)
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         return dataclasses.replace(recipe, ema_decay=self.decay, ema_warmup=self.warmup)

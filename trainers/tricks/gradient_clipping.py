@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import number
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
@@ -26,11 +27,7 @@ __all__ = ["GradientClipping"]
 class GradientClipping(Trick):
     """Clip the norm over all weights to `max_norm`."""
 
-    max_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.max_norm <= 0:
-            raise ValueError(f"max_norm={self.max_norm}: need max_norm > 0")
+    max_norm: float = number(1.0, above=0)
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         return dataclasses.replace(recipe, clip_grad_norm=self.max_norm)

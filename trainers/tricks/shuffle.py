@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from darkmagic.trainers.fields import choice
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
 
@@ -26,7 +27,7 @@ __all__ = ["Shuffle"]
 class Shuffle(Trick):
     """Shuffle `every_epoch`, `once` or `never`."""
 
-    when: str = "every_epoch"
+    when: str = choice("every_epoch", ("every_epoch", "once", "never"))
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         return dataclasses.replace(recipe, shuffle=self.when)
