@@ -64,7 +64,12 @@ class Declared:
             return f"{name} takes {self._or_null(', '.join([str(self.kind), *self.words]))}"
         if self.kind is Kind.FLAG or self._within(value):
             return None
-        return f"need {self.range(name)}"
+        finite = all(map(_is_finite, value if self._is_list else [value]))
+        return f"need {self.range(name)}" + ("" if finite else ", and finite")
+
+    @property
+    def _is_list(self) -> bool:
+        return self.kind in (Kind.PAIR, Kind.NUMBERS)
 
     def range(self, name: str) -> str:
         """Return the values that the field `name` takes, e.g. `0 < eps < 1, or null`."""
@@ -82,7 +87,7 @@ class Declared:
             case Kind.WHOLE:
                 text = self._bounds(name, "a whole number")
             case Kind.NUMBER:
-                text = self._bounds(name, "a finite number")
+                text = self._bounds(name, "a number")
         words = "" if self.kind is Kind.CHOICE else "".join(f", {word}" for word in self.words)
         return self._or_null(text + words)
 
@@ -130,12 +135,8 @@ class Declared:
 
     def _inside(self, value: Any) -> bool:
         """Whether a number is finite and within the bounds."""
-        try:
-            finite = math.isfinite(value)
-        except OverflowError:  # a whole number that no float can hold
-            return False
         return (
-            finite
+            _is_finite(value)
             and (self.above is None or value > self.above)
             and (self.at_least is None or value >= self.at_least)
             and (self.below is None or value < self.below)
@@ -145,6 +146,13 @@ class Declared:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isinstance(value, str) or math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def show(value: Any) -> str:

@@ -36,3 +36,6 @@ def tricks(
         for option in card.options:
             fields = ", ".join(f"{key}={value}" for key, value in card.fields[option].items())
             console.print(Text(f"  trick/{card.name}={option}" + (f"  ({fields})" * bool(fields))))
+            for field, takes in card.ranges[option].items():
+                if field in card.fields[option]:
+                    console.print(Text(f"      {field}: {takes}"))

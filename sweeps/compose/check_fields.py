@@ -99,7 +99,8 @@ def _like(key: str, default: Any) -> Problem:
     def problem(value: Any) -> str | None:
         if _fits(value, type(default)):
             return None
-        return f"{key} takes {NAMES.get(type(default), type(default).__name__)}, as in {default}"
+        example = "" if isinstance(default, dict) else f", as in {show(default)}"
+        return f"{key} takes {NAMES.get(type(default), type(default).__name__)}{example}"
 
     return problem
 

@@ -33,12 +33,8 @@ def check_options(
     """
     parsed = [parse_word(word) for word in overrides]
     fields = [override for override in parsed if is_trick_field(override)]
-    probe = OmegaConf.create(
-        {
-            str(key): value
-            for key, value in OmegaConf.to_container(_without_hydra(config)).items()  # type: ignore[union-attr]
-        }
-    )
+    probe = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    OmegaConf.set_struct(probe, False)
     for trick, names in options.items():
         ours = [o for o in fields if o.key_or_group.split(".")[1] == trick]
         known = group_options(loader, f"trick/{trick}")
@@ -49,10 +45,6 @@ def check_options(
             for content in _contents(loader, config, trick, option, ours):
                 probe.tricks[trick] = content
                 check_node(f"tricks.{trick}", resolve_part(probe.tricks, trick), note)
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 def _contents(

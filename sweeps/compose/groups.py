@@ -12,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.sweeps.compose.declarations import class_fields
 from darkmagic.sweeps.compose.session import group_options, subgroups
 
 OFF = "off"
@@ -29,6 +30,7 @@ class TrickCard:
     summary: str  # the card's first line
     card: str  # the trick's module docstring
     fields: dict[str, dict[str, object]]  # option -> its hyper-parameters
+    ranges: dict[str, dict[str, str]]  # option -> what each of them takes, where that is declared
 
 
 def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
@@ -70,6 +72,7 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
         raise UserError(f"no trick {name!r}; " + nearest(name, trick_names(loader)))
     options = tuple(group_options(loader, f"trick/{name}"))
     fields: dict[str, dict[str, object]] = {}
+    ranges: dict[str, dict[str, str]] = {}
     modules: list[str] = []
     for option in options:
         node = read_option(loader, name, option)
@@ -77,10 +80,17 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
         assert isinstance(raw, dict)
         target = str(raw.pop("_target_"))
         fields[option] = {str(key): value for key, value in raw.items()}
+        ranges[option] = _ranges(target)
         modules.append(target.rpartition(".")[0])
     module = _card_module(modules)
     card = _docstring(module)
-    return TrickCard(name, options, card.partition("\n")[0], card, fields)
+    return TrickCard(name, options, card.partition("\n")[0], card, fields, ranges)
+
+
+def _ranges(target: str) -> dict[str, str]:
+    fields = class_fields(target)
+    declared = fields.declared if fields is not None else {}
+    return {name: each.range(name) for name, each in declared.items()}
 
 
 def _card_module(modules: Sequence[str]) -> str:

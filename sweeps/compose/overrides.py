@@ -77,9 +77,8 @@ def check_overrides(
     config = _compose(loader, [o for o in plain if not o.is_sweep_override()])
     refuse_moved_values(config)
     swept = {o.key_or_group for o in plain if o.is_sweep_override()}
-    for key in sorted(OmegaConf.missing_keys(config) - swept):
-        if not key.startswith("hydra."):
-            raise UserError(f"{key} is not set; give it as {key}=...")
+    for key in sorted(_missing_keys(config) - swept):
+        raise UserError(f"{key} is not set; give it as {key}=...")
     check_config(config)
     return CheckedOverrides(
         plain=tuple(str(o.input_line) for o in plain),
@@ -97,6 +96,14 @@ def _options(config: DictConfig, choices: Sequence[Override]) -> dict[str, tuple
     chosen |= {o.key_or_group: tuple(chosen_options(o)) for o in choices}
     tricks = {group: options for group, options in chosen.items() if group.startswith("trick/")}
     return {group.removeprefix("trick/"): options for group, options in tricks.items()}
+
+
+def _missing_keys(config: DictConfig) -> set[str]:
+    ours = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    try:
+        return OmegaConf.missing_keys(ours)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {short_message(error)}") from error
 
 
 def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.trial.former_names import current_node, former_node
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import trial_folder_name
 
@@ -41,19 +42,54 @@ def test_identity_ignores_the_order_of_keys() -> None:
     assert identity({"a": 1, "b": {"c": 2, "d": 3}}) == identity({"b": {"d": 3, "c": 2}, "a": 1})
 
 
+BEFORE = {
+    (): "310d1387cb2f90aa",
+    ("seed=3", "trick/mixup=on"): "9666f1a6b3827808",
+    ("trick/augmentation=colour_shift",): "b70a262bead8402d",
+    ("trick/augmentation=blur",): "5334c189e8f776f7",
+    ("trick/augmentation=random_crops_scales",): "c87cb9fef6e27e8a",
+    ("+trick/random_erasing=on",): "9dee5b3f218b0003",
+    ("+trick/cutout='8'",): "ef5e1f4d0de307d0",
+    ("+trick/cutout='16'",): "d64bbb952bf6c2ee",
+    ("+trick/input_geometry=fixres",): "445a9451d2062886",
+    ("+trick/input_geometry=test_crop_0.75",): "ffa8bbead5e8d00a",
+    ("+trick/input_geometry=resized_crop_0.08",): "11637bfd3c66006c",
+    ("+trick/convolution=depthwise_separable",): "b9edabaa779ac73b",
+    ("+trick/blurpool=on",): "91eb341557209f43",
+    ("trick/scheduled_weight_decay=linear",): "d84aa062df732ebb",
+    ("trick/pretrain=pretrained",): "f27f67ea1066871a",
+    ("trick/pretrain=pretrained", "model=resnet18"): "f6295badea22b753",
+    ("trick/lr_regime=step",): "02ed8dfabb88cae0",
+    ("dataset=cifar10", "model=resnet18", "epochs=3", "amp=off"): "56c7b3ddd287448b",
+    ("+trick/ema=on", "+trick/gradient_clipping=on", "seed=3"): "d69b716c78239d7c",
+    ("dataset=cifar10", "model=resnet18"): "97902da12dfc5260",
+}
+"""Computed with the names that classes and fields had first."""
+
+
+@pytest.mark.parametrize("words", BEFORE)
+def test_identity_is_what_it_was_before_fields_were_renamed(words: tuple[str, ...]) -> None:
+    """An experiment begun under former names goes on: its trials have the same identities."""
+    assert _identity(*words) == BEFORE[words]
+
+
 @pytest.mark.parametrize(
-    ("words", "digits"),
+    ("target", "former", "today"),
     [
-        ([], "310d1387cb2f90aa"),
-        (["+trick/ema=on", "+trick/gradient_clipping=on", "seed=3"], "d69b716c78239d7c"),
-        (["dataset=cifar10", "model=resnet18"], "97902da12dfc5260"),
+        ("cutout.Cutout", {"of": 16}, {"reference_size": 16}),
+        ("augmentation.Blur", {"least": 0.2, "most": 1.0}, {"sigma": [0.2, 1.0]}),
+        ("augmentation.RandomCrops", {"area": 0.3}, {"scale": [0.3, 1.0]}),
+        ("input_geometry.InputGeometry", {"min_area": None}, {"scale": None}),
+        ("input_geometry.InputGeometry", {"min_area": 0.1}, {"scale": [0.1, 1.0]}),
     ],
 )
-def test_trial_of_an_experiment_begun_before_keeps_its_identity(
-    words: list[str], digits: str
+def test_former_and_current_names_map_to_each_other(
+    target: str, former: dict[str, object], today: dict[str, object]
 ) -> None:
-    """Digits are those of when clipping and averaging were keys of the root."""
-    assert _identity(*words) == digits
+    """Configurations that finished trials left are read, and hashed, as they were written."""
+    head = {"_target_": f"darkmagic.trainers.tricks.{target}"}
+    assert current_node({**head, **former}) == {**head, **today}
+    assert former_node({**head, **today}) == {**head, **former}
 
 
 def test_former_keys_count_as_null_where_they_are_absent() -> None:

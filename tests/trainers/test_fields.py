@@ -1,0 +1,98 @@
+"""Fields that are declared once, where objects are made of them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import pkgutil
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from darkmagic.sweeps.compose.declarations import class_fields
+from darkmagic.trainers import tricks
+from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.fields import declared_fields
+from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks import blurpool, convolution, pretrain, scheduled_weight_decay
+from darkmagic.trainers.tricks.augmentation import Blur
+from darkmagic.trainers.tricks.cutout import Cutout
+from darkmagic.trainers.tricks.lr_regime import GammaDecay
+from darkmagic.trainers.tricks.optimizer import Sgd
+from darkmagic.trainers.tricks.progressive_resizing import ProgressiveResizing
+from darkmagic.trainers.tricks.shuffle import Shuffle
+
+MODULES = [
+    importlib.import_module(f"darkmagic.trainers.tricks.{module.name}")
+    for module in pkgutil.iter_modules(tricks.__path__)
+]
+CLASSES = [
+    found
+    for module in MODULES
+    for name, found in inspect.getmembers(module, inspect.isclass)
+    if issubclass(found, Trick) and found.__module__ == module.__name__ == found.__module__
+    if name == found.__name__ and not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GammaDecay(final=-1), "final=-1: need 0 < final <= 1"),
+        (lambda: Sgd(lr=math.nan), "lr=nan: need lr > 0, and finite"),
+        (lambda: Sgd(momentum=0.0, nesterov=True), "need not nesterov or momentum > 0"),
+        (lambda: Cutout(pixels=65), "pixels=65, reference_size=32: need pixels <= 2"),
+        (lambda: Cutout(pixels=True), "pixels=true: pixels takes a whole number"),
+        (lambda: ProgressiveResizing(delay=0.8), "delay=0.8, finish=0.2: need delay"),
+        (lambda: Blur(sigma=(2, 1)), r"sigma=.2, 1.: need .low, high. with 0 < low <= high"),
+        (lambda: Shuffle("sometimes"), "when=sometimes: choose from every_epoch, once, never"),
+    ],
+)
+def test_object_out_of_range_is_refused_in_one_line(make: Any, message: str) -> None:
+    """Who builds a trick in Python reads the same line as who configures it."""
+    with pytest.raises(ValueError, match=message) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+def test_recipe_holds_its_numbers_to_their_ranges() -> None:
+    """A recipe cannot be made of a number outside its range."""
+    with pytest.raises(ValueError, match="epochs=0: need 1 or more"):
+        Recipe(Shapes(), SmallResNet, {}, epochs=0, batch_size=1)
+    with pytest.raises(ValueError, match="device=gpu: need auto, cpu, cuda or a GPU"):
+        Recipe(Shapes(), SmallResNet, {}, epochs=1, batch_size=1, device="gpu")
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_source_declares_what_the_class_does(cls: type[Trick]) -> None:
+    """Declarations read from source, without an import, are those of the imported class."""
+    fields = class_fields(f"{cls.__module__}.{cls.__name__}")
+    assert fields is not None
+    assert fields.declared == declared_fields(cls)
+    assert fields.constraints == cls.constraints
+
+
+def test_no_two_tricks_share_a_class_name() -> None:
+    """A class's name says which trick it is."""
+    counts = Counter(cls.__name__.lower() for cls in CLASSES)
+    assert max(counts.values()) == 1
+
+
+def test_class_of_a_trick_has_the_name_of_its_file() -> None:
+    """A file with one class has its name, in capitals."""
+    for module in MODULES:
+        names = [cls.__name__ for cls in CLASSES if cls.__module__ == module.__name__]
+        if len(names) == 1:
+            assert names[0].lower() == module.__name__.rpartition(".")[2].replace("_", "")
+
+
+def test_former_class_names_keep_working() -> None:
+    """A configuration that names a class as it was called before gets the class of today."""
+    assert blurpool.Blur is blurpool.BlurPool
+    assert convolution.DepthwiseSeparable is convolution.Convolution
+    assert pretrain.Pretrained is pretrain.Pretrain
+    assert scheduled_weight_decay.LinearWeightDecay.__name__ == "ScheduledWeightDecay"
