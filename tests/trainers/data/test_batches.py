@@ -1,0 +1,53 @@
+"""Batches of images in memory and in files."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.batches import Batches
+from darkmagic.trainers.runtime.randomness import generator
+
+CPU = torch.device("cpu")
+
+
+class _Lazy(Dataset[Tensor]):
+    def __init__(self, images: Tensor) -> None:
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, place: int) -> Tensor:
+        return self._images[place]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_have_one_order_whatever_the_path(workers: int) -> None:
+    """In memory and read as needed, each image once an epoch, another order each epoch."""
+    images = torch.arange(23, dtype=torch.uint8).view(-1, 1, 1, 1)
+    split, lazy = Split(images, torch.arange(23)), Split(_Lazy(images), torch.arange(23))
+    fast = Batches(split, 5, CPU)
+    slow = Batches(lazy, 5, CPU, workers=workers)
+    orders = []
+    for epoch in range(2):
+        ours = [(i.flatten().tolist(), t.tolist()) for i, t in fast.epoch(generator(0, epoch))]
+        theirs = [(i.flatten().tolist(), t.tolist()) for i, t in slow.epoch(generator(0, epoch))]
+        assert ours == theirs
+        assert all(i == t for i, t in ours)
+        orders.append([t for _, batch in ours for t in batch])
+        assert sorted(orders[-1]) == list(range(23))
+    assert orders[0] != orders[1]
+    assert len(fast) == 5
+
+
+def test_training_drops_the_last_short_batch() -> None:
+    """Unless it is the only one; without a generator the order is the split's."""
+    split = Split(torch.zeros(23, 1, 1, 1, dtype=torch.uint8), torch.arange(23))
+    assert len(Batches(split, 5, CPU, drop_last=True)) == 4
+    assert len(list(Batches(split, 5, CPU, drop_last=True).epoch(None))) == 4
+    assert len(Batches(split, 100, CPU, drop_last=True)) == 1
+    assert torch.cat([t for _, t in Batches(split, 5, CPU).epoch(None)]).tolist() == list(range(23))

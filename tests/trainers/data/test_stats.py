@@ -1,0 +1,15 @@
+"""Statistics of a training split."""
+
+from __future__ import annotations
+
+import pytest
+
+from darkmagic.trainers.data.digits import Digits
+
+
+def test_statistics_are_the_training_splits() -> None:
+    """Per channel, in [0, 1]."""
+    data = Digits().load(0)
+    pixels = data.train.images.double() / 255
+    assert data.mean[0] == pytest.approx(pixels.mean().item())
+    assert data.std[0] == pytest.approx(pixels.std(unbiased=False).item())
