@@ -59,6 +59,14 @@ class Recipe:
 
     `build` makes the network from those of the keyword arguments `num_classes`,
     `in_channels` and `image_size` that it accepts.
+
+    >>> from darkmagic.trainers.data import Digits
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> from darkmagic.trainers.tricks import Mixup
+    >>> tricks = {"mixup": Mixup(alpha=0.2)}
+    >>> recipe = Recipe(Digits(), SmallResNet, tricks, epochs=20, batch_size=128, seed=1)
+    >>> recipe.seed
+    1
     """
 
     dataset: DataSet

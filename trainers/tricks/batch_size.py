@@ -30,7 +30,15 @@ __all__ = ["BatchSize"]
 
 @dataclass(frozen=True)
 class BatchSize(Trick):
-    """Batches `factor` times as large, at a rate that is scaled alike with `scale_lr`."""
+    """Batches `factor` times as large, at a rate that is scaled alike with `scale_lr`.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> BatchSize(factor=4).edit_recipe(recipe).batch_size
+    32
+    """
 
     factor: float = 1.0
     scale_lr: bool = True

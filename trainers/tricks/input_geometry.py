@@ -41,6 +41,10 @@ class InputGeometry(Trick):
     """Train on parts of `min_area` or more (None: on shifted images), and evaluate the middle.
 
     Evaluated are images `test_size` times as large; the middle `crop` of each side of them.
+
+    >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> InputGeometry(crop=0.75).crop_validation(images).shape
+    torch.Size([2, 3, 32, 32])
     """
 
     min_area: float | None = None

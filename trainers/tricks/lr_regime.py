@@ -52,6 +52,9 @@ def cosine_power(x: float, power: float) -> float:
 
     `power` is above 0. As it nears 1 the curve nears cosine annealing, which is returned at
     1, where the closed form is 0/0. Source: XNAS, equation 11.
+
+    >>> [round(cosine_power(x, power=2), 3) for x in (0, 0.5, 1)]
+    [1.0, 0.414, 0.0]
     """
     c = (1 + math.cos(math.pi * x)) / 2
     if abs(power - 1) < 1e-6:
@@ -61,7 +64,12 @@ def cosine_power(x: float, power: float) -> float:
 
 @dataclass(frozen=True)
 class CosinePowerCycles(Trick):
-    """Warm up, then fall `cycles` times, each cycle `amplitude_decay` times as high."""
+    """Warm up, then fall `cycles` times, each cycle `amplitude_decay` times as high.
+
+    >>> regime = CosinePowerCycles(cycles=2)
+    >>> [round(regime.lr_factor(x), 3) for x in (0, 0.05, 0.3, 0.525, 0.75, 1)]
+    [0.1, 1.0, 0.374, 0.5, 0.228, 0.0]
+    """
 
     cycles: int = 2
     power: float = 2.0
@@ -86,7 +94,11 @@ class CosinePowerCycles(Trick):
 
 @dataclass(frozen=True)
 class GammaDecay(Trick):
-    """Fall exponentially from the base lr to `final` times it."""
+    """Fall exponentially from the base lr to `final` times it.
+
+    >>> [round(GammaDecay(final=0.01).lr_factor(x), 3) for x in (0, 0.5, 1)]
+    [1.0, 0.1, 0.01]
+    """
 
     final: float = 0.01
 
@@ -96,7 +108,11 @@ class GammaDecay(Trick):
 
 @dataclass(frozen=True)
 class Cosine(Trick):
-    """Fall once along half a cosine, from the base lr to 0."""
+    """Fall once along half a cosine, from the base lr to 0.
+
+    >>> [round(Cosine().lr_factor(x), 3) for x in (0, 0.25, 0.5, 0.75, 1)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+    """
 
     def lr_factor(self, progress: float) -> float:
         return cosine_power(progress, power=1)
@@ -104,7 +120,11 @@ class Cosine(Trick):
 
 @dataclass(frozen=True)
 class Step(Trick):
-    """Multiply by `factor` at each of `milestones`, shares of training."""
+    """Multiply by `factor` at each of `milestones`, shares of training.
+
+    >>> [round(Step().lr_factor(x), 3) for x in (0, 0.5, 0.8)]
+    [1.0, 0.1, 0.01]
+    """
 
     milestones: Sequence[float] = (0.5, 0.75)
     factor: float = 0.1
@@ -121,7 +141,11 @@ class Step(Trick):
 
 @dataclass(frozen=True)
 class Staircase(Trick):
-    """Fall from the base lr to `final` times it in `drops` drops by one factor, evenly spaced."""
+    """Fall from the base lr to `final` times it in `drops` drops by one factor, evenly spaced.
+
+    >>> [round(Staircase(drops=2).lr_factor(x), 3) for x in (0, 0.3, 0.5, 0.9)]
+    [1.0, 1.0, 0.1, 0.01]
+    """
 
     drops: int = 10
     final: float = 0.01
@@ -139,7 +163,11 @@ class Staircase(Trick):
 
 @dataclass(frozen=True)
 class InverseTime(Trick):
-    """Fall as 1 / (1 + k t), from the base lr to `final` times it."""
+    """Fall as 1 / (1 + k t), from the base lr to `final` times it.
+
+    >>> [round(InverseTime(final=0.01).lr_factor(x), 3) for x in (0, 0.5, 1)]
+    [1.0, 0.02, 0.01]
+    """
 
     final: float = 0.01
 
@@ -156,6 +184,9 @@ class OneCycle(Trick):
     """Rise from `start` times the base lr until `peak`, then fall to `final` times it.
 
     `peak` is a share of training; both ways follow half a cosine.
+
+    >>> [round(OneCycle().lr_factor(x), 3) for x in (0, 0.15, 0.3, 0.65, 1)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
     """
 
     peak: float = 0.3

@@ -67,7 +67,11 @@ __all__ = [
 
 
 def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[ParamGroup]:
-    """Return `groups` with a decay that makes up for a rate of `lr` in place of `decay_lr`."""
+    """Return `groups` with a decay that makes up for a rate of `lr` in place of `decay_lr`.
+
+    >>> decouple([{"params": [], "weight_decay": 1e-4}], lr=0.001, decay_lr=0.1)
+    [{'params': [], 'weight_decay': 0.01}]
+    """
     if lr <= 0:
         raise ValueError(f"lr={lr}: need lr > 0")
     return [{**group, "weight_decay": group["weight_decay"] * decay_lr / lr} for group in groups]
@@ -75,7 +79,12 @@ def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[P
 
 @dataclass(frozen=True)
 class Sgd(Trick):
-    """Stochastic gradient descent with momentum, Nesterov's or the classical."""
+    """Stochastic gradient descent with momentum, Nesterov's or the classical.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Sgd(nesterov=True).build_optimizer(groups).defaults["nesterov"]
+    True
+    """
 
     lr: float = 0.1
     momentum: float = 0.9
@@ -89,7 +98,12 @@ class Sgd(Trick):
 
 @dataclass(frozen=True)
 class Adagrad(Trick):
-    """Steps scaled by the root of the sum of squared gradients so far."""
+    """Steps scaled by the root of the sum of squared gradients so far.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Adagrad(lr=0.02).build_optimizer(groups).defaults["lr"]
+    0.02
+    """
 
     lr: float = 0.01
 
@@ -99,7 +113,12 @@ class Adagrad(Trick):
 
 @dataclass(frozen=True)
 class RmsProp(Trick):
-    """Steps scaled by the root of an average of squared gradients, which forgets by `alpha`."""
+    """Steps scaled by the root of an average of squared gradients, which forgets by `alpha`.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> RmsProp(alpha=0.99).build_optimizer(groups).defaults["alpha"]
+    0.99
+    """
 
     lr: float = 1e-3
     alpha: float = 0.9
@@ -111,7 +130,12 @@ class RmsProp(Trick):
 
 @dataclass(frozen=True)
 class Adadelta(Trick):
-    """RMSprop whose steps also have the size of an average of the steps before."""
+    """RMSprop whose steps also have the size of an average of the steps before.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Adadelta(rho=0.9).build_optimizer(groups).defaults["rho"]
+    0.9
+    """
 
     lr: float = 1.0
     rho: float = 0.95
@@ -123,7 +147,12 @@ class Adadelta(Trick):
 
 @dataclass(frozen=True)
 class Adam(Trick):
-    """Adam with L2 regularisation in the gradient, as in its paper."""
+    """Adam with L2 regularisation in the gradient, as in its paper.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Adam(beta1=0.8).build_optimizer(groups).defaults["betas"]
+    (0.8, 0.999)
+    """
 
     lr: float = 1e-3
     beta1: float = 0.9
@@ -138,7 +167,12 @@ class Adam(Trick):
 
 @dataclass(frozen=True)
 class AdamW(Trick):
-    """Adam with decoupled weight decay."""
+    """Adam with decoupled weight decay.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> AdamW(lr=1e-3).build_optimizer(groups).param_groups[0]["weight_decay"]
+    0.01
+    """
 
     lr: float = 1e-3
     beta1: float = 0.9
@@ -158,7 +192,12 @@ class AdamW(Trick):
 
 @dataclass(frozen=True)
 class Lion(Trick):
-    """The sign of a momentum; its rate is a third to a tenth of AdamW's."""
+    """The sign of a momentum; its rate is a third to a tenth of AdamW's.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Lion(lr=1e-4).build_optimizer(groups).param_groups[0]["weight_decay"]
+    0.1
+    """
 
     lr: float = 3e-4
     beta1: float = 0.9
@@ -172,7 +211,12 @@ class Lion(Trick):
 
 @dataclass(frozen=True)
 class Sam(Trick):
-    """SGD by the gradient at the worst place within `rho`, to first order."""
+    """SGD by the gradient at the worst place within `rho`, to first order.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> type(Sam(rho=0.1).build_optimizer(groups)).__name__
+    'Sam'
+    """
 
     lr: float = 0.1
     momentum: float = 0.9
@@ -190,7 +234,13 @@ class Sam(Trick):
 
 @dataclass(frozen=True)
 class Muon(Trick):
-    """Muon on hidden weights, convolutions flattened, and AdamW on the rest."""
+    """Muon on hidden weights, convolutions flattened, and AdamW on the rest.
+
+    >>> net = nn.Sequential(*(nn.Linear(4, 4, bias=False) for _ in range(3)))
+    >>> groups = [{"params": list(net.parameters()), "weight_decay": 0.0}]
+    >>> [group["lr"] for group in Muon().build_optimizer(groups).param_groups]
+    [0.02, 0.001]
+    """
 
     lr: float = 0.02
     momentum: float = 0.95
@@ -215,7 +265,11 @@ class Muon(Trick):
 
 @dataclass(frozen=True)
 class ScheduleFree(Trick):
-    """Schedule-free SGD. Its rate is that of SGD without momentum: about ten times as large."""
+    """Schedule-free SGD. Its rate is that of SGD without momentum: about ten times as large.
+
+    >>> [ScheduleFree(warmup=0.1).lr_factor(x) for x in (0, 0.05, 0.1, 1)]
+    [0.0, 0.5, 1.0, 1.0]
+    """
 
     lr: float = 1.0
     beta: float = 0.9

@@ -36,6 +36,16 @@ class RandomErasing(Trick):
     """Blank `least` to `most` of an image, with chance `probability`.
 
     Height over width is drawn between `flattest` and `tallest`.
+
+    >>> images = torch.ones(1, 1, 4, 4)
+    >>> erased, _ = RandomErasing(probability=1.0).transform_batch(
+    ...     images, torch.eye(1), torch.Generator().manual_seed(0)
+    ... )
+    >>> erased[0, 0]
+    tensor([[1., 1., 1., 1.],
+            [1., 1., 1., 1.],
+            [1., 0., 0., 1.],
+            [1., 0., 0., 1.]])
     """
 
     probability: float = 0.5

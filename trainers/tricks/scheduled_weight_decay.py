@@ -23,7 +23,11 @@ __all__ = ["LinearWeightDecay"]
 
 @dataclass(frozen=True)
 class LinearWeightDecay(Trick):
-    """Raise the weight decay factor linearly from `start` to `2 - start`."""
+    """Raise the weight decay factor linearly from `start` to `2 - start`.
+
+    >>> [LinearWeightDecay(start=0.5).weight_decay_factor(x) for x in (0, 0.5, 1)]
+    [0.5, 1.0, 1.5]
+    """
 
     start: float = 0.0
 
