@@ -1,12 +1,9 @@
 from darkmagic.checklist.compare.comparison import Comparison as Comparison
 from darkmagic.checklist.compare.comparison import compare as compare
-from darkmagic.checklist.compare.confirmation import Confirmation as Confirmation
-from darkmagic.checklist.compare.confirmation import confirm as confirm
 from darkmagic.checklist.compare.contrast import Contrast as Contrast
 from darkmagic.checklist.compare.contrast import contrast as contrast
 from darkmagic.checklist.compare.power import Setting as Setting
 from darkmagic.checklist.compare.power import detectable as detectable
-from darkmagic.checklist.compare.power import seeds_to_settle as seeds_to_settle
 from darkmagic.checklist.compare.rows import Interval as Interval
 from darkmagic.checklist.compare.rows import Row as Row
 from darkmagic.checklist.compare.rows import Rules as Rules

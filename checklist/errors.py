@@ -9,7 +9,14 @@ __all__ = ["UserError", "nearest"]
 
 
 class UserError(Exception):
-    """Bad input. The message is one line: what, where, and the nearest valid choice."""
+    """Bad input. The message is one line: what, where, and the nearest valid choice.
+
+    >>> try:
+    ...     raise UserError("no trick mixpu; " + nearest("mixpu", ["mixup", "cutmix"]))
+    ... except UserError as error:
+    ...     print(error)
+    no trick mixpu; did you mean mixup or cutmix?
+    """
 
 
 def nearest(word: str, choices: Iterable[str], *, most: int = 3) -> str:

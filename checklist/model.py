@@ -19,6 +19,9 @@ class Trick:
 
     `options` are names of config files, the baseline's first. `vanilla` is the option
     of the plain recipe (off or generic), the baseline's where not given.
+
+    >>> Trick("mixup", section="regularisation", options=("off", "on")).options[0]
+    'off'
     """
 
     name: str
@@ -40,7 +43,12 @@ class Trick:
 
 @dataclass(frozen=True)
 class Checklist:
-    """Tricks in the order in which they are reported."""
+    """Tricks in the order in which they are reported.
+
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> mine.trick("mixup").options
+    ('off', 'on')
+    """
 
     name: str
     tricks: tuple[Trick, ...]
@@ -67,6 +75,9 @@ class Trial:
 
     `choices` maps every trick of the checklist to an option; `trick` and `option` say
     which one was changed (None for the baseline itself).
+
+    >>> Trial("mixup", "on", "regularisation", seed=0).name, Trial(None, None, "", seed=0).name
+    ('mixup=on', 'baseline')
     """
 
     trick: str | None

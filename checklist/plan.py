@@ -24,7 +24,11 @@ COMBINATION = "combination"
 
 
 class Baseline(StrEnum):
-    """What every trial is compared with."""
+    """What every trial is compared with.
+
+    >>> Baseline.parse("vanilla") is Baseline.VANILLA
+    True
+    """
 
     ARTICLE = "article"
     """Each trick's first option: take one trick away or replace it."""
@@ -47,6 +51,10 @@ def with_baseline(
 
     `chosen` maps tricks to the option that the user set for the baseline; one that the
     checklist does not list is added in front.
+
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> trial_names(with_baseline(mine, Baseline.ARTICLE, {"mixup": "on"}))
+    ['baseline', 'mixup=off']
     """
     return dataclasses.replace(
         checklist,
@@ -69,7 +77,12 @@ def baseline_choices(checklist: Checklist) -> dict[str, str]:
 
 
 def trial_names(checklist: Checklist) -> list[str]:
-    """Return `baseline` and `trick=option` of every other option, in the checklist's order."""
+    """Return `baseline` and `trick=option` of every other option, in the checklist's order.
+
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> trial_names(mine)
+    ['baseline', 'mixup=on']
+    """
     options = [f"{trick.name}={o}" for trick in checklist.tricks for o in trick.options[1:]]
     return [BASELINE, *options]
 
@@ -84,6 +97,10 @@ def plan_seeds(
     """Return the seeds of every trial: `seeds` each, the baseline `baseline_repeats` if more.
 
     Raises `UserError` for fewer than one seed.
+
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> plan_seeds(mine, seeds=2, baseline_repeats=3)
+    {'baseline': [0, 1, 2], 'mixup=on': [0, 1]}
     """
     for name, count in {"seeds": seeds, "baseline_repeats": baseline_repeats}.items():
         if count is not None and count < 1:
@@ -98,6 +115,10 @@ def expand(checklist: Checklist, seeds_of: Mapping[str, Sequence[int]]) -> list[
 
     `seeds_of` maps names, `baseline` and `trick=option`, to seeds. The order is seed by seed,
     the baseline first in each, so that an interrupted sweep has whole comparisons.
+
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> [(trial.name, trial.seed) for trial in expand(mine, plan_seeds(mine, seeds=2))]
+    [('baseline', 0), ('mixup=on', 0), ('baseline', 1), ('mixup=on', 1)]
     """
     choices = baseline_choices(checklist)
     changed = [(t.name, option, t.section) for t in checklist.tricks for option in t.options[1:]]

@@ -16,7 +16,11 @@ __all__ = ["ENDED", "Costs", "Status", "TrialRecord"]
 
 
 class Status(StrEnum):
-    """How a trial stands."""
+    """How a trial stands.
+
+    >>> Status("diverged") in ENDED, Status.RUNNING in ENDED
+    (True, False)
+    """
 
     FINISHED = "finished"
     DIVERGED = "diverged"  # a non-finite loss
@@ -34,7 +38,11 @@ ENDED = frozenset(Status) - {Status.RUNNING, Status.PENDING}
 
 @dataclass(frozen=True)
 class Costs:
-    """What a trial cost; None where it was not measured."""
+    """What a trial cost; None where it was not measured.
+
+    >>> Costs(step_seconds=0.02, parameters=270_000).flops is None
+    True
+    """
 
     step_seconds: float | None = None  # median over epochs after the first
     wall_seconds: float | None = None  # from the first step's set-up to the result
@@ -47,6 +55,9 @@ class Costs:
 class TrialRecord:
     """One trial of one seed. `look` counts the times that seeds were added after a look at the
     verdicts, from 1; `correct` (N,) is which validation images were right.
+
+    >>> TrialRecord("mixup", "on", "regularisation", 0, Status.FINISHED, accuracy=0.91).name
+    'mixup=on'
     """
 
     trick: str | None  # None for the baseline

@@ -1,15 +1,9 @@
 from darkmagic.sweeps.api import PlannedSweep as PlannedSweep
 from darkmagic.sweeps.api import checklists as checklists
 from darkmagic.sweeps.api import dry_run_overrides as dry_run_overrides
-from darkmagic.sweeps.api import estimate as estimate
 from darkmagic.sweeps.api import plan as plan
-from darkmagic.sweeps.api import preflight as preflight
 from darkmagic.sweeps.api import run_checklist as run_checklist
-from darkmagic.sweeps.api import sweep as sweep
-from darkmagic.sweeps.api import train as train
 from darkmagic.sweeps.api import trick_cards as trick_cards
 from darkmagic.sweeps.launch.progress import Progress as Progress
 from darkmagic.sweeps.launch.progress import SilentProgress as SilentProgress
 from darkmagic.sweeps.orchestrate.report import load_report as load_report
-from darkmagic.sweeps.orchestrate.report import write_files as write_files
-from darkmagic.sweeps.orchestrate.sweep import SweepOutcome as SweepOutcome

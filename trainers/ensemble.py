@@ -28,7 +28,11 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Quality:
-    """Accuracy in [0, 1], cross-entropy in nats, expected calibration error in [0, 1]."""
+    """Accuracy in [0, 1], cross-entropy in nats, expected calibration error in [0, 1].
+
+    >>> Quality(accuracy=0.9, cross_entropy=0.3, calibration_error=0.02).accuracy
+    0.9
+    """
 
     accuracy: float
     cross_entropy: float
@@ -37,7 +41,13 @@ class Quality:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """`agreement` is the share of images on which two members say the same, over all pairs."""
+    """`agreement` is the share of images on which two members say the same, over all pairs.
+
+    >>> members = [torch.tensor([[0.9, 0.1]]), torch.tensor([[0.4, 0.6]])]
+    >>> ensemble = evaluate_ensemble(members, torch.tensor([0]))
+    >>> [member.accuracy for member in ensemble.members], ensemble.together.accuracy
+    ([1.0, 0.0], 1.0)
+    """
 
     members: tuple[Quality, ...]
     together: Quality
@@ -48,6 +58,10 @@ def evaluate_ensemble(probabilities: Sequence[Tensor], classes: Tensor) -> Ensem
     """Compare members with their mean. `probabilities` are (N, K) each, `classes` (N,).
 
     Lakshminarayanan et al. 2017, "Deep ensembles" (arXiv 1612.01474): the mean of probabilities.
+
+    >>> members = [torch.tensor([[0.9, 0.1]]), torch.tensor([[0.4, 0.6]])]
+    >>> evaluate_ensemble(members, torch.tensor([0])).agreement
+    0.0
     """
     predicted = [p.argmax(1) for p in probabilities]
     pairs = [float((a == b).double().mean()) for a, b in combinations(predicted, 2)]
@@ -59,7 +73,12 @@ def evaluate_ensemble(probabilities: Sequence[Tensor], classes: Tensor) -> Ensem
 
 
 def assess(probabilities: Tensor, classes: Tensor) -> Quality:
-    """Return how good `probabilities` (N, K), rows summing to 1, are for `classes` (N,)."""
+    """Return how good `probabilities` (N, K), rows summing to 1, are for `classes` (N,).
+
+    >>> quality = assess(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
+    >>> quality.accuracy, quality.calibration_error
+    (0.5, 0.25)
+    """
     right = probabilities.argmax(1) == classes
     tiny = torch.finfo(probabilities.dtype).tiny
     return Quality(

@@ -25,6 +25,14 @@ class Recipe:
     `in_channels` and `image_size` that it accepts. Each number is declared here and nowhere
     else. Those with `changes_result=False` say where and how fast a trial runs: they are the
     configuration's `runtime` and no part of a trial's identity.
+
+    >>> from darkmagic.trainers.data import Digits
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> from darkmagic.trainers.tricks import Mixup
+    >>> tricks = {"mixup": Mixup(alpha=0.2)}
+    >>> recipe = Recipe(Digits(), SmallResNet, tricks, epochs=20, batch_size=128, seed=1)
+    >>> recipe.seed
+    1
     """
 
     dataset: DataSet

@@ -90,6 +90,15 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `on_event` gets each event too.
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
+
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> from darkmagic.trainers.tricks import Cosine
+    >>> tricks = {"lr_regime": Cosine()}
+    >>> recipe = Recipe(Shapes(count=40), SmallResNet, tricks, epochs=2, batch_size=8, device="cpu")
+    >>> result = train(recipe, Path())
+    >>> result.status, result.epochs
+    ('finished', 2)
     """
     started = time.perf_counter()
     trial = Trial.prepare(recipe)

@@ -74,7 +74,11 @@ ParamGroup = dict[str, Any]
 
 
 class EditStage(IntEnum):
-    """When a trick edits the network; within a stage, in the order of the configuration."""
+    """When a trick edits the network; within a stage, in the order of the configuration.
+
+    >>> EditStage.SIZE < EditStage.PRETRAINED < EditStage.KINDS
+    True
+    """
 
     SIZE = 0
     PRETRAINED = 1  # published weights go into the network as its author made it
@@ -88,19 +92,48 @@ class EditStage(IntEnum):
 
 
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
-    """The trick finds nothing to work on in this model; the message says why."""
+    """The trick finds nothing to work on in this model; the message says why.
+
+    >>> from darkmagic.trainers.tricks import DropPath
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    >>> try:
+    ...     DropPath(0.1).edit_model(net, torch.zeros(2, 3, 8, 8))
+    ... except NotApplicable as reason:
+    ...     print(reason)
+    drop_path drops residual branches, and the model has no sum of two
+    """
 
 
 class Conflict(NotApplicable):
-    """Two tricks of the recipe cannot be had together; the message says why."""
+    """Two tricks of the recipe cannot be had together; the message says why.
+
+    >>> from darkmagic.trainers.tricks import MulticlassHinge, Mixup
+    >>> MulticlassHinge().conflict(Mixup())  # a reason: a recipe with both raises `Conflict`
+    'it mixes targets, and a hinge needs one class an image'
+    """
 
 
 class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
-    """Something the trial needs is not to be had here; the message says what."""
+    """Something the trial needs is not to be had here; the message says what.
+
+    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> try:
+    ...     Pretrained("nowhere.pt").edit_model(nn.Linear(2, 2), torch.zeros(2, 2))
+    ... except TrialSkipped as reason:
+    ...     print(reason)
+    no file of weights at nowhere.pt
+    """
 
 
 class Trick:
-    """Do nothing. Options named `off` and `none` are this class itself."""
+    """Do nothing. Options named `off` and `none` are this class itself.
+
+    >>> class Brighter(Trick):
+    ...     def augment(self, images, rng):
+    ...         return images.clamp(max=245) + 10
+    >>> Brighter().augment(torch.tensor([[[[0, 250]]]], dtype=torch.uint8), torch.Generator())
+    tensor([[[[ 10, 255]]]], dtype=torch.uint8)
+    """
 
     sole_schedule: ClassVar[bool] = False
     """Whether its `lr_factor` stands alone, those of other tricks left out."""

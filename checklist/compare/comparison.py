@@ -27,6 +27,18 @@ class Comparison:
     """The rows, baseline first, and what they were judged by.
 
     `look` is the last whose runs have all ended; 0 while the first one's have not.
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> comparison = compare(mine, records)
+    >>> comparison.baseline.name, comparison.seeds, len(comparison.having(Verdict.BETTER))
+    ('baseline', 3, 1)
     """
 
     rows: tuple[Row, ...]
@@ -61,6 +73,18 @@ def compare(
 
     One row a trial in the checklist's order; records of tricks that it does not name come
     last. Trials that did not finish are rows with their verdict, never left out.
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> baseline, mixup = compare(mine, records).rows
+    >>> round(mixup.difference, 2), mixup.verdict.value
+    (2.33, 'better')
     """
     rules = rules or Rules()
     records = with_floor(records, rules.floor)

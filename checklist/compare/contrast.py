@@ -17,6 +17,9 @@ class Contrast:
     """The differences of one trial in two experiments, in points, and how far they are apart.
 
     `p_value` is adjusted over the trials that both have, by Holm's method.
+
+    >>> Contrast("mixup=on", "regularisation", first=0.4, second=1.1, change=0.7).change
+    0.7
     """
 
     name: str
@@ -32,6 +35,18 @@ def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
     """Compare every trial's effect in `first` and `second`; one that has none is None there.
 
     The experiments share no runs, so their errors add up (Welch 1947).
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> comparison = compare(mine, records)
+    >>> [(found.name, found.change) for found in contrast(comparison, comparison)]
+    [('mixup=on', 0.0)]
     """
     indices = [{row.name: index for index, row in enumerate(c.rows)} for c in (first, second)]
     rows = {row.name: row for comparison in (second, first) for row in comparison.tricks}

@@ -24,7 +24,12 @@ MAX_SEEDS = 100
 
 @dataclass(frozen=True)
 class Setting:
-    """How many runs: `seeds` of each of `trials` tricks, `baseline_runs` of the baseline."""
+    """How many runs: `seeds` of each of `trials` tricks, `baseline_runs` of the baseline.
+
+    >>> setting = Setting(trials=15, seeds=3, baseline_runs=6)
+    >>> setting.runs, setting.df
+    (51, 35)
+    """
 
     trials: int
     seeds: int
@@ -59,6 +64,9 @@ def detectable(setting: Setting, spread: float, look: int = 1) -> float | None:
 
     `spread` is the standard deviation of a run within its seed, in points. None without
     degrees of freedom.
+
+    >>> round(detectable(Setting(trials=15, seeds=3, baseline_runs=3), spread=0.2), 2)
+    0.67
     """
     if setting.df < 1:
         return None

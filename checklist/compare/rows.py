@@ -28,6 +28,9 @@ class Rules:
 
     `min_effect` is the smallest difference, in points, that would matter. A run whose accuracy
     (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance.
+
+    >>> Rules(min_effect=0.5).floor is None
+    True
     """
 
     min_effect: float = 0.1
@@ -36,7 +39,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % confidence interval, in points."""
+    """A 95 % confidence interval, in points.
+
+    >>> interval = Interval(low=-0.1, high=0.9)
+    >>> interval.low < 0 < interval.high
+    True
+    """
 
     low: float
     high: float
@@ -49,6 +57,18 @@ class Row:
     `p_value` is adjusted for rows and looks; `minimum_detectable` is the effect that the test
     would miss once in five; `image_error` is what another sample of images would add to the
     standard error; `on_pareto_front` says that no other row gains as much at no more time.
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> row = compare(mine, records).tricks[0]
+    >>> row.name, row.accuracies
+    ('mixup=on', {0: 93.0, 1: 93.0, 2: 92.0})
     """
 
     trick: str | None

@@ -18,7 +18,11 @@ POWER = 0.8
 
 
 class Verdict(StrEnum):
-    """In the order in which they are tried: the first that fits is said."""
+    """In the order in which they are tried: the first that fits is said.
+
+    >>> Verdict("better") is Verdict.BETTER, Verdict.UNDECIDED.value
+    (True, 'no difference detected')
+    """
 
     BASELINE = "baseline"
     NOT_YET = "not yet"  # runs of this look have not ended

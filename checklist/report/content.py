@@ -18,7 +18,11 @@ __all__ = ["Report", "Sort"]
 
 
 class Sort(StrEnum):
-    """The order of rows within a section."""
+    """The order of rows within a section.
+
+    >>> Sort("best"), list(Sort)
+    (<Sort.BEST: 'best'>, [<Sort.BEST: 'best'>, <Sort.CHECKLIST: 'checklist'>])
+    """
 
     BEST = "best"
     CHECKLIST = "checklist"
@@ -32,6 +36,18 @@ class Report:
     for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
     alone, by its name. `curves` has for each quantity, by row name, how it went; it is empty
     where no plots are wanted.
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> report = Report("mine", compare(mine, records), facts={"machine": "a laptop"})
+    >>> [row.name for row in report.rows]
+    ['baseline', 'mixup=on']
     """
 
     title: str

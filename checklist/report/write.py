@@ -17,6 +17,18 @@ def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = No
     """Return `report` in one of `FORMATS`. Raises `UserError` for another.
 
     `drawn` are its plots, where they have been drawn before.
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> report = Report("mine", compare(mine, records), facts={})
+    >>> write_report(report, "csv").splitlines()[0].split(",")[:3]
+    ['trial', 'section', 'trick']
     """
     from darkmagic.checklist.report.writers import data, html, latex, markdown
 

@@ -17,6 +17,10 @@ def dry_run_overrides(overrides: Sequence[str]) -> Iterator[list[str]]:
 
     The user's data set is replaced, and what depends on earlier runs (`seeds=+2`, `only=`) is
     left out; all else that they set stays.
+
+    >>> with dry_run_overrides(["dataset=cifar10", "model=resnet18"]) as overrides:
+    ...     print(overrides[:3])
+    ['model=resnet18', 'dataset=tiny', 'max_steps=2']
     """
     plain, _ = split_request(overrides)
     kept = [o for o in plain if not o.lstrip("+").startswith(("dataset=", "dataset."))]

@@ -31,7 +31,7 @@ def trick_cards(config_dirs: Sequence[Path] = (), name: str | None = None) -> li
 
     Raises `UserError` if there is no such trick.
 
-    >>> [card] = trick_cards(name='mixup')
+    >>> [card] = trick_cards(name="mixup")
     >>> card.name
     'mixup'
     """

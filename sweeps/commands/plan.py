@@ -24,6 +24,10 @@ class PlannedSweep:
     """A plan, and all that it was made from.
 
     `checked` overrides compose its configuration, in which `config_dirs` go first.
+
+    >>> planned = plan(["checklist=article", "epochs=5"])
+    >>> planned.config.epochs, planned.plan.checklist.name
+    (5, 'article')
     """
 
     plan: Plan
@@ -45,7 +49,7 @@ def plan(
     Writes nothing. `will_train` starts the process that trials are forked from, which imports
     torch meanwhile. Raises `UserError` for an override that cannot be used.
 
-    >>> planned = plan(['checklist=article', 'seeds=2'])
+    >>> planned = plan(["checklist=article", "seeds=2"])
     >>> len(planned.plan.trials), planned.plan.trials[1].name
     (32, 'lr_regime=gamma_decay')
     """

@@ -20,7 +20,18 @@ def run_checklist(
 ) -> SweepOutcome:
     """Train the checklist's trials that are not trained yet, and report to `progress`.
 
-    Raises `UserError` for an override that cannot be used, before anything starts.
+    `overrides` are words of the command line, such as `seeds=3`; `config_dirs` go before our
+    configuration. A script calls this under `if __name__ == "__main__":`, as the process that
+    trials are forked from imports the script. Raises `UserError` for an override that cannot be
+    used, before anything starts.
+
+    >>> from darkmagic.sweeps import SilentProgress, dry_run_overrides, load_report
+    >>> mixup = "checklist.tricks=[{name: mixup, section: mine, options: ['off', 'on']}]"
+    >>> with dry_run_overrides([mixup]) as overrides:
+    ...     outcome = run_checklist(overrides, SilentProgress())
+    ...     report = load_report(outcome.uri, outcome.experiment)
+    >>> [(row.name, row.verdict.value) for row in report.rows]
+    [('baseline', 'baseline'), ('mixup=on', 'not tested')]
     """
     return sweep(plan(overrides, config_dirs, will_train=True), progress)
 

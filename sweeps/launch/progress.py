@@ -11,7 +11,15 @@ __all__ = ["Progress", "SilentProgress"]
 
 
 class Progress(Protocol):
-    """Receives the events of a sweep, from one thread at a time. The command line shows them."""
+    """Receives the events of a sweep, from one thread at a time. The command line shows them.
+
+    >>> class Notes(SilentProgress):  # one of its calls is of interest
+    ...     def note(self, message: str) -> None:
+    ...         print(message)
+    >>> progress: Progress = Notes()
+    >>> progress.note("MLflow is away")
+    MLflow is away
+    """
 
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
         """Receive name and seed of each trial to be trained, and how many were finished before."""
@@ -29,8 +37,11 @@ class Progress(Protocol):
         """No more calls follow."""
 
 
-class SilentProgress:
-    """A `Progress` that shows nothing."""
+class SilentProgress(Progress):
+    """A `Progress` that shows nothing.
+
+    >>> SilentProgress().note("nobody reads this")
+    """
 
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None: ...
     def status(self, index: int, status: Status, reason: str) -> None: ...

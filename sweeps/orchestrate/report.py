@@ -32,6 +32,13 @@ def load_report(
 
     Reads MLflow and nothing else; `curves`, for plots, take longest. Raises `UserError` if there
     is no such sweep.
+
+    >>> from darkmagic.checklist import UserError
+    >>> try:
+    ...     load_report("sqlite:///mlflow.db", experiment="mine")
+    ... except UserError as error:
+    ...     print(error)
+    no experiment 'mine' at sqlite:///mlflow.db; choose from: Default
     """
     client = open_client(uri)
     parent = newest_sweep(client, uri, experiment)

@@ -81,5 +81,10 @@ def draw_policy(count: int, rng: torch.Generator) -> Policy:
 
 
 def autoaugment(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Return `images` (n, C, H, W), uint8, C being 1 or 3, each changed by its own draw."""
+    """Return `images` (n, C, H, W), uint8, C being 1 or 3, each changed by its own draw.
+
+    >>> images = torch.randint(256, (2, 3, 32, 32), dtype=torch.uint8)
+    >>> autoaugment(images, torch.Generator().manual_seed(0)).dtype
+    torch.uint8
+    """
     return apply_policy(images, draw_policy(len(images), rng), magnitudes)

@@ -21,6 +21,11 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Blur each of `images` (n, C, H, W), uint8, by its own `sigma` (n,), in pixels.
 
     Edges are mirrored.
+
+    >>> images = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
+    >>> images[0, 0, 2, 2] = 250
+    >>> blur(images, sigma=torch.tensor([0.5]))[0, 0, 2]
+    tensor([  0,  21, 155,  21,   0], dtype=torch.uint8)
     """
     count, channels, height, width = images.shape
     half = kernel_side((height, width)) // 2

@@ -21,6 +21,13 @@ def color_jitter(
 ) -> Tensor:
     """Change `images` (n, C, H, W), uint8, by factors drawn from [1 - s, 1 + s], s each of the
     strengths, in the order of the arguments. Grey images have no saturation to change.
+
+    >>> images = torch.full((4, 1, 1, 1), 100, dtype=torch.uint8)
+    >>> jittered = color_jitter(
+    ...     images, torch.Generator().manual_seed(0), brightness=0.4, contrast=0.0, saturation=0.0
+    ... )
+    >>> jittered.flatten()
+    tensor([137, 116,  96, 133], dtype=torch.uint8)
     """
 
     def draw(strength: float) -> Tensor:

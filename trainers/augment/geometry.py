@@ -13,6 +13,13 @@ def random_crop(images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
     """Shift each of `images` (B, C, H, W) by up to `pad` pixels each way, filling with 0.
 
     The same as padding and cropping back to size. Shifts are drawn on the CPU from `rng`.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> random_crop(images, pad=1, rng=torch.Generator().manual_seed(0))[0, 0]
+    tensor([[  0,  60,  75,  90],
+            [  0, 120, 135, 150],
+            [  0, 180, 195, 210],
+            [  0,   0,   0,   0]], dtype=torch.uint8)
     """
     count, channels, height, width = images.shape
     shifts = torch.randint(0, 2 * pad + 1, (2, count), generator=rng)
@@ -29,7 +36,13 @@ def random_crop(images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
 
 
 def random_flip(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Mirror each of `images` (B, C, H, W), uint8, left to right with probability 1/2."""
+    """Mirror each of `images` (B, C, H, W), uint8, left to right with probability 1/2.
+
+    >>> images = torch.tensor([[1, 2], [1, 2]], dtype=torch.uint8).reshape(2, 1, 1, 2)
+    >>> random_flip(images, torch.Generator().manual_seed(0)).flatten(1)
+    tensor([[2, 1],
+            [1, 2]], dtype=torch.uint8)
+    """
     mirrored = torch.rand(len(images), generator=rng) < 0.5
     mirrored = mirrored.to(images.device, non_blocking=True)[:, None, None, None]
     # What differs, where it is wanted: on a CPU, choosing by `where` takes several times as long.

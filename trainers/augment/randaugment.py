@@ -65,11 +65,27 @@ def draw_trivialaugment(count: int, rng: torch.Generator) -> Policy:
 def randaugment(
     images: Tensor, rng: torch.Generator, operations: int = 2, magnitude: int = 9
 ) -> Tensor:
-    """Return `images` (n, C, H, W), uint8, each changed by `operations` operations in turn."""
+    """Return `images` (n, C, H, W), uint8, each changed by `operations` operations in turn.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> randaugment(images, torch.Generator().manual_seed(1), operations=1)[0, 0]
+    tensor([[ 30,  41,  52,  63],
+            [ 74,  85,  96, 107],
+            [117, 128, 139, 150],
+            [161, 172, 183, 194]], dtype=torch.uint8)
+    """
     policy = draw_randaugment(len(images), rng, operations, magnitude)
     return apply_policy(images, policy, _in_31)
 
 
 def trivialaugment(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Return `images` (n, C, H, W), uint8, each changed by one operation of any strength."""
+    """Return `images` (n, C, H, W), uint8, each changed by one operation of any strength.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> trivialaugment(images, torch.Generator().manual_seed(3))[0, 0]
+    tensor([[  0,  15,  30,  45],
+            [ 60,  75,  90, 105],
+            [120, 135, 150, 165],
+            [180, 195, 210, 225]], dtype=torch.uint8)
+    """
     return apply_policy(images, draw_trivialaugment(len(images), rng), wide_magnitudes)

@@ -10,7 +10,13 @@ __all__ = ["crop_middle", "resize", "resize_boxes"]
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize `images` (n, C, H, W), uint8 or float, to `size`, bilinear, smoothed to shrink."""
+    """Resize `images` (n, C, H, W), uint8 or float, to `size`, bilinear, smoothed to shrink.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> resize(images, (2, 2))[0, 0]
+    tensor([[ 54,  77],
+            [148, 171]], dtype=torch.uint8)
+    """
     if tuple(images.shape[2:]) == size:
         return images
     resized = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
@@ -18,7 +24,13 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def crop_middle(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut `size` out of the middle of `images` (n, C, H, W)."""
+    """Cut `size` out of the middle of `images` (n, C, H, W).
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> crop_middle(images, (2, 2))[0, 0]
+    tensor([[ 75,  90],
+            [135, 150]], dtype=torch.uint8)
+    """
     height, width = size
     top, left = (round((a - b) / 2) for a, b in zip(images.shape[2:], size, strict=True))
     return images[:, :, top : top + height, left : left + width]

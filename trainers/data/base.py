@@ -17,6 +17,10 @@ class Split:
 
     `targets` is int64 (N,). `images` is a uint8 tensor (N, C, H, W), or a torch `Dataset`
     whose items are uint8 tensors (C, H, W), all of one size.
+
+    >>> split = Split(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]))
+    >>> len(split)
+    2
     """
 
     images: Tensor | Dataset[Tensor]
@@ -32,6 +36,11 @@ class Data:
 
     `flip` and `pad` are the geometry that suits the images: whether a mirrored image keeps
     its class, and how many pixels a random crop may shift.
+
+    >>> from darkmagic.trainers.data import Shapes
+    >>> data = Shapes(count=100).load(split_seed=0)
+    >>> len(data.train), len(data.val), len(data.test), data.channels, data.size
+    (60, 20, 20, 1, (8, 8))
     """
 
     train: Split
@@ -47,7 +56,13 @@ class Data:
 
 
 class DataSet(Protocol):
-    """A named source of `Data`. Fields are hyper-parameters; `load` reads or makes the images."""
+    """A named source of `Data`. Fields are hyper-parameters; `load` reads or makes the images.
+
+    >>> from darkmagic.trainers.data import Digits
+    >>> source: DataSet = Digits()  # a class with `load` is one: there is nothing to inherit
+    >>> source.load(split_seed=0).size
+    (8, 8)
+    """
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` alone.

@@ -27,6 +27,16 @@ class Folder:
     width); None takes them as they are, which needs all of one size. Up to
     `memory_budget` bytes are decoded at once into memory and kept under `cache`; more are
     read as they are needed.
+
+    >>> from PIL import Image
+    >>> for name in ("cat", "dog"):
+    ...     folder = Path("photos", "train", name)
+    ...     folder.mkdir(parents=True)
+    ...     for place in range(10):
+    ...         Image.new("RGB", (16, 16), (place, 0, 0)).save(folder / f"{place}.png")
+    >>> data = Folder("photos", size=8, cache="cache").load(split_seed=0)
+    >>> data.classes, data.size
+    (('cat', 'dog'), (8, 8))
     """
 
     root: str
@@ -40,6 +50,10 @@ class Folder:
     cache: str | None = None
 
     def load(self, split_seed: int) -> Data:
+        """Return the three splits, which depend on `split_seed`, the fields and the files.
+
+        Raises `ValueError`, one line, where `root` is no folder.
+        """
         root = Path(self.root).expanduser()
         if not root.is_dir():
             raise ValueError(f"no folder {root} (dataset.source.root)")

@@ -17,6 +17,10 @@ class Scaling:
 
     `mean` and `std` are float64, (C, 1, 1) or (C, H, W); `matrix` is float64 (D, D) with
     D = C * H * W, or None for the identity.
+
+    >>> scaling = by_channel(mean=[0.5], std=[0.25])
+    >>> scaling.mean.shape, scaling.matrix is None
+    (torch.Size([1, 1, 1]), True)
     """
 
     mean: Tensor
@@ -25,7 +29,12 @@ class Scaling:
 
 
 def by_channel(mean: Sequence[float], std: Sequence[float]) -> Scaling:
-    """Return the scaling that subtracts `mean` and divides by `std`, both a channel."""
+    """Return the scaling that subtracts `mean` and divides by `std`, both a channel.
+
+    >>> scaling = by_channel(mean=[0.5, 0.4, 0.3], std=[0.2, 0.2, 0.2])
+    >>> scaling.std.shape
+    torch.Size([3, 1, 1])
+    """
     as_tensors = (torch.tensor(list(v), dtype=torch.float64).view(-1, 1, 1) for v in (mean, std))
     return Scaling(*as_tensors)
 

@@ -25,6 +25,10 @@ class TorchvisionSet:
     """The set that torchvision calls `name`, kept under `root`, decoded into memory.
 
     Validation is `val_fraction` of its training split; its test split is ours.
+
+    >>> source = TorchvisionSet("CIFAR10", root="data", val_fraction=0.1)
+    >>> source.name, source.flip
+    ('CIFAR10', True)
     """
 
     name: str
@@ -38,6 +42,10 @@ class TorchvisionSet:
             raise ValueError(f"name={self.name!r}: choose from {', '.join(CLASSES)}")
 
     def load(self, split_seed: int) -> Data:
+        """Return the three splits, which depend on `split_seed` and the fields alone.
+
+        Raises `TrialSkipped` where the set is not under `root` and cannot be downloaded.
+        """
         train, val = split_off(self._read(train=True), self.val_fraction, split_seed)
         names = [str(cls) for cls in range(CLASSES[self.name])]
         return assemble(train, val, self._read(train=False), names, flip=self.flip, pad=self.pad)

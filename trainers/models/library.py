@@ -26,6 +26,10 @@ def torchvision_classifier(
     It takes images of 3 channels. `image_size` is (height, width) in pixels: below
     `SMALL_IMAGE` the stem keeps the resolution. `kwargs` go to torchvision's builder. Raises
     `ValueError` for an unknown name.
+
+    >>> net = torchvision_classifier("squeezenet1_1", num_classes=2, image_size=(32, 32))
+    >>> net(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 2])
     """
     from torchvision import models  # noqa: PLC0415 (seconds, which other networks need not pay)
 
@@ -54,6 +58,10 @@ def timm_classifier(
     `image_size` is (height, width) in pixels: below `SMALL_IMAGE` the stem keeps the
     resolution. `kwargs` go to `timm.create_model`. Raises `ValueError` for an unknown name,
     and where timm is not installed.
+
+    >>> net = timm_classifier("resnet10t", num_classes=2, in_channels=1, image_size=(32, 32))
+    >>> net(torch.zeros(2, 1, 32, 32)).shape
+    torch.Size([2, 2])
     """
     try:
         import timm  # noqa: PLC0415 (an optional dependency)

@@ -8,7 +8,11 @@ __all__ = ["BasicBlock", "SmallResNet"]
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, projected where the shape changes (option B)."""
+    """Two 3x3 convolutions and a shortcut, projected where the shape changes (option B).
+
+    >>> BasicBlock(in_channels=16, channels=32, stride=2)(torch.zeros(2, 16, 8, 8)).shape
+    torch.Size([2, 32, 4, 4])
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -40,6 +44,9 @@ class SmallResNet(nn.Module):
 
     The stages are `width`, 2 `width` and 4 `width` channels wide, each half as large as the
     one before. Takes images of 8x8 pixels and up. Raises `ValueError` for another depth.
+
+    >>> SmallResNet(depth=8, width=4)(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 10])
     """
 
     def __init__(

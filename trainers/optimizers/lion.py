@@ -28,6 +28,13 @@ class Lion(torch.optim.Optimizer):
     """`beta1` weighs the momentum in a step, `beta2` in what is kept of it; decay is decoupled.
 
     Rate and decay of a group may be tensors (0-d), which are read on the device.
+
+    >>> weight = nn.Parameter(torch.tensor([1.0, -1.0]))
+    >>> optimizer = Lion([{"params": [weight]}], lr=0.1)
+    >>> weight.square().sum().backward()
+    >>> optimizer.step()
+    >>> weight.data  # a step by the sign of the gradient
+    tensor([ 0.9000, -0.9000])
     """
 
     def __init__(

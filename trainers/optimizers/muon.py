@@ -43,6 +43,15 @@ class MuonAndAdamW(torch.optim.Optimizer):
 
     A group's `weight_decay` is decoupled in both. Muon's part sees views (rows, columns) of the
     kernels, which are the parameters themselves under another shape.
+
+    >>> hidden, bias = nn.Parameter(torch.eye(2)), nn.Parameter(torch.zeros(2))
+    >>> optimizer = MuonAndAdamW(
+    ...     [{"params": [hidden], "weight_decay": 0.0}],
+    ...     [{"params": [bias], "weight_decay": 0.0}],
+    ...     lr=0.02, momentum=0.95, adamw_lr=0.001, betas=(0.9, 0.95),
+    ... )
+    >>> [group["lr"] for group in optimizer.param_groups]
+    [0.02, 0.001]
     """
 
     def __init__(

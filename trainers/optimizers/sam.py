@@ -21,6 +21,17 @@ class Sam(torch.optim.Optimizer):
 
     Needs the closure of `step`, which it calls twice: gradients come at double the cost. The
     norm is over all parameters; groups and state are those of `base`.
+
+    >>> weight = nn.Parameter(torch.tensor([1.0, -1.0]))
+    >>> optimizer = Sam(torch.optim.SGD([weight], lr=0.1), rho=0.05)
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = weight.square().sum()
+    ...     loss.backward()
+    ...     return loss
+    >>> _ = optimizer.step(closure)
+    >>> weight.data
+    tensor([ 0.7929, -0.7929])
     """
 
     def __init__(self, base: torch.optim.Optimizer, rho: float) -> None:

@@ -28,6 +28,14 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
     """Parameters are y in training and x after `eval`, until `train`; z is the state.
 
     Keeping y and z, x is what follows from them, so that memory is that of SGD with momentum.
+
+    >>> weight = nn.Parameter(torch.tensor([1.0, -1.0]))
+    >>> optimizer = ScheduleFreeSgd([{"params": [weight]}], lr=0.1)
+    >>> weight.square().sum().backward()
+    >>> _ = optimizer.step()
+    >>> optimizer.eval()  # the weights are the average until `train`
+    >>> weight.data
+    tensor([ 0.8000, -0.8000])
     """
 
     def __init__(

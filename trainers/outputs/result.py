@@ -18,6 +18,9 @@ __all__ = ["Result", "count_flops", "count_parameters", "median_step_seconds"]
 class Result:
     """The content of `result.json`. `status` is finished, diverged, failed, skipped or
     not_applicable; figures are None where the trial did not get to them.
+
+    >>> Result("skipped", "no file of weights").as_dict()["val_accuracy"] is None
+    True
     """
 
     status: str

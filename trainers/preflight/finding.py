@@ -11,7 +11,11 @@ __all__ = ["Finding", "Level"]
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How bad it is.
+
+    >>> list(Level)
+    [<Level.OK: 'ok'>, <Level.WARNING: 'warning'>, <Level.STOP: 'stop'>]
+    """
 
     OK = "ok"
     WARNING = "warning"  # training may well work; look at it
@@ -23,6 +27,9 @@ class Finding:
     """One line of the screen: `check` looked, `message` is what it saw, `advice` what to do.
 
     `figures` are plain numbers, strings and lists, for whoever wants to plot or keep them.
+
+    >>> Finding("labels", Level.OK, "labels agree with images").level is Level.STOP
+    False
     """
 
     check: str

@@ -40,6 +40,12 @@ def run_preflight(
 
     `weights` are those that other trials of a sweep load, as `Pretrain` names them. Ends
     early where data or network cannot be had, with a stop that says why.
+
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(20), SmallResNet, tricks={}, epochs=1, batch_size=8, device="cpu")
+    >>> next(run_preflight(recipe)).check
+    'classes'
     """
     idle_memory_bytes()  # the data count as memory of training
     try:

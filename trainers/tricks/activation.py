@@ -56,6 +56,10 @@ def replace_activations(
 
     `example` (B, C, H, W) is what the model takes. What is the right module already stays.
     Raises `NotApplicable` where not every activation is a module, or maxout finds no layer.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> replace_activations(net, torch.zeros(2, 3, 8, 8), "prelu", slope=0.25, pieces=2)[1]
+    PReLU(num_parameters=1)
     """
     trace = trace_model(model, example)
     if activation == "relu" and all(op.name == "relu" for op in find_activations(trace)):
@@ -81,7 +85,12 @@ def replace_activations(
 
 
 def activation_calls(trace: Trace) -> list[Call]:
-    """Return the module calls of all activations; raises `NotApplicable` where some have none."""
+    """Return the module calls of all activations; raises `NotApplicable` where some have none.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> [call.module for call in activation_calls(trace_model(net, torch.zeros(2, 3, 8, 8)))]
+    [ReLU()]
+    """
     ops = find_activations(trace)
     calls = [op.call for op in ops if op.call is not None and _is_whole_work(op.call, op)]
     if not ops:
@@ -109,7 +118,12 @@ def _module(kind: type[nn.Module], slope: float, old: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class Activation(Trick):
-    """`activation` in the whole network; `slope` of leaky ReLU and PReLU, `pieces` of maxout."""
+    """`activation` in the whole network; `slope` of leaky ReLU and PReLU, `pieces` of maxout.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> Activation("swish").edit_model(net, torch.zeros(2, 3, 8, 8))[1]
+    SiLU()
+    """
 
     activation: ActivationName = choice("relu", ActivationName)
     slope: float = number(0.01, at_least=0, below=1)

@@ -33,7 +33,14 @@ Order = Literal["before", "after"]
 
 
 def neighbours(trace: Trace) -> list[tuple[Call, Call]]:
-    """Return pairs of an activation and a max pooling, in the order in which they run."""
+    """Return pairs of an activation and a max pooling, in the order in which they run.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> [(a.module, b.module) for a, b in neighbours(trace_model(net, torch.zeros(2, 3, 8, 8)))]
+    [(ReLU(), MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False))]
+    """
     found = {op.call: op for op in find_activations(trace) if op.call and op.call.output is op}
     activations = [call for call, op in found.items() if call.input is op.inputs[0]]
     pools = [call for call in trace.calls if isinstance(call.module, nn.MaxPool2d)]
@@ -51,6 +58,18 @@ def activate(model: nn.Module, example: Tensor, order: Order) -> nn.Module:
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where none has
     anything to do with a max pooling (but for before, the default).
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> activate(net, torch.zeros(2, 3, 8, 8), "after")[1:3]
+    Sequential(
+      (1): Identity()
+      (2): After(
+        (layer): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+        (activation): ReLU()
+      )
+    )
     """
     trace = trace_model(model, example)
     pairs = neighbours(trace)
@@ -72,7 +91,20 @@ def activate(model: nn.Module, example: Tensor, order: Order) -> nn.Module:
 
 @dataclass(frozen=True)
 class ActivationOrder(Trick):
-    """Activate `order` max pooling: before or after."""
+    """Activate `order` max pooling: before or after.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> ActivationOrder("after").edit_model(net, torch.zeros(2, 3, 8, 8))[1:3]
+    Sequential(
+      (1): Identity()
+      (2): After(
+        (layer): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+        (activation): ReLU()
+      )
+    )
+    """
 
     order: Order = choice("before", Order)
 

@@ -31,7 +31,12 @@ __all__ = ["AttentionPooling", "PositionWeights", "add_attention_pooling"]
 
 
 class PositionWeights(nn.Module):
-    """Weigh the positions of maps (B, C, H, W), so that their plain average is the weighted."""
+    """Weigh the positions of maps (B, C, H, W), so that their plain average is the weighted.
+
+    >>> weigh = PositionWeights(channels=4)
+    >>> weigh(torch.ones(1, 4, 2, 2)).mean((2, 3))
+    tensor([[1., 1., 1., 1.]], grad_fn=<MeanBackward1>)
+    """
 
     def __init__(self, channels: int, heads: int = 1) -> None:
         super().__init__()
@@ -54,6 +59,12 @@ def add_attention_pooling(model: nn.Module, example: Tensor, heads: int) -> nn.M
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where it does not
     average over all positions of a map, or where no module is there to put them to.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = add_attention_pooling(net, torch.zeros(2, 3, 8, 8), heads=1)
+    >>> [name for name, part in edited.named_modules() if isinstance(part, PositionWeights)]
+    ['blocks.2.act2.attention']
     """
     trace = trace_model(model, example)
     pooling = global_pooling(trace)
@@ -94,7 +105,14 @@ def _pooling_call(trace: Trace) -> Call | None:
 
 @dataclass(frozen=True)
 class AttentionPooling(Trick):
-    """The global average with learned weights, of `heads` shares of the channels."""
+    """The global average with learned weights, of `heads` shares of the channels.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = AttentionPooling(heads=2).edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> edited(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 10])
+    """
 
     heads: int = whole(1, at_least=1)
 

@@ -67,7 +67,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class AutoAugment(Trick):
-    """AutoAugment's ImageNet policy."""
+    """AutoAugment's ImageNet policy.
+
+    >>> images = torch.full((2, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> AutoAugment().augment(images, torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3, 8, 8])
+    """
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return autoaugment(images, rng)
@@ -75,7 +80,15 @@ class AutoAugment(Trick):
 
 @dataclass(frozen=True)
 class RandAugment(Trick):
-    """A number of `operations` in turn, all of one `magnitude` in 0..30."""
+    """A number of `operations` in turn, all of one `magnitude` in 0..30.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> RandAugment(2, magnitude=9).augment(images, torch.Generator().manual_seed(1))[0, 0]
+    tensor([[ 30,  41,  52,  63],
+            [ 74,  85,  96, 107],
+            [117, 128, 139, 150],
+            [161, 172, 183, 194]], dtype=torch.uint8)
+    """
 
     operations: int = whole(2, at_least=1)
     magnitude: int = whole(9, at_least=0, at_most=30)
@@ -86,7 +99,15 @@ class RandAugment(Trick):
 
 @dataclass(frozen=True)
 class TrivialAugment(Trick):
-    """One operation of any strength, from a wide range."""
+    """One operation of any strength, from a wide range.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> TrivialAugment().augment(images, torch.Generator().manual_seed(3))[0, 0]
+    tensor([[  0,  15,  30,  45],
+            [ 60,  75,  90, 105],
+            [120, 135, 150, 165],
+            [180, 195, 210, 225]], dtype=torch.uint8)
+    """
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return trivialaugment(images, rng)
@@ -94,7 +115,12 @@ class TrivialAugment(Trick):
 
 @dataclass(frozen=True)
 class Standard(Trick):
-    """Colour jitter."""
+    """Colour jitter.
+
+    >>> images = torch.full((4, 1, 1, 1), 100, dtype=torch.uint8)
+    >>> Standard().augment(images, torch.Generator().manual_seed(0)).flatten()
+    tensor([137, 116,  96, 133], dtype=torch.uint8)
+    """
 
     brightness: float = number(0.4, at_least=0)
     contrast: float = number(0.4, at_least=0)
@@ -112,7 +138,13 @@ class Standard(Trick):
 
 @dataclass(frozen=True)
 class Noise(Trick):
-    """Gaussian noise of `std` grey levels."""
+    """Gaussian noise of `std` grey levels.
+
+    >>> images = torch.full((1, 1, 2, 4), 100, dtype=torch.uint8)
+    >>> Noise(std=16).augment(images, torch.Generator().manual_seed(0))[0, 0]
+    tensor([[125,  95,  65, 109],
+            [ 83,  78, 106, 113]], dtype=torch.uint8)
+    """
 
     std: float = number(16.0, above=0)
 
@@ -122,7 +154,13 @@ class Noise(Trick):
 
 @dataclass(frozen=True)
 class DroppedPixels(Trick):
-    """Each pixel black with chance `share`."""
+    """Each pixel black with chance `share`.
+
+    >>> images = torch.full((1, 1, 2, 4), 100, dtype=torch.uint8)
+    >>> DroppedPixels(share=0.5).augment(images, torch.Generator().manual_seed(0))[0, 0]
+    tensor([[  0, 100,   0,   0],
+            [  0, 100,   0, 100]], dtype=torch.uint8)
+    """
 
     share: float = number(0.1, above=0, below=1)
 
@@ -132,7 +170,15 @@ class DroppedPixels(Trick):
 
 @dataclass(frozen=True)
 class Rotation(Trick):
-    """Turned about the centre by up to `degrees` either way, black outside."""
+    """Turned about the centre by up to `degrees` either way, black outside.
+
+    >>> images = torch.full((1, 1, 4, 4), 100, dtype=torch.uint8)
+    >>> Rotation(45).augment(images, torch.Generator().manual_seed(0))[0, 0]
+    tensor([[  0, 100, 100,   0],
+            [100, 100, 100, 100],
+            [100, 100, 100, 100],
+            [  0, 100, 100,   0]], dtype=torch.uint8)
+    """
 
     degrees: float = number(15.0, above=0, at_most=180)
 
@@ -144,7 +190,12 @@ class Rotation(Trick):
 
 @dataclass(frozen=True)
 class ColourShift(Trick):
-    """Up to `max_shift` grey levels more or less, a channel."""
+    """Up to `max_shift` grey levels more or less, a channel.
+
+    >>> images = torch.full((1, 3, 1, 1), 100, dtype=torch.uint8)
+    >>> ColourShift().augment(images, torch.Generator().manual_seed(0)).flatten()
+    tensor([100, 113,  79], dtype=torch.uint8)
+    """
 
     max_shift: float = number(25.0, above=0, at_most=255)
 
@@ -154,7 +205,13 @@ class ColourShift(Trick):
 
 @dataclass(frozen=True)
 class Blur(Trick):
-    """Gaussian blur whose standard deviation is drawn evenly from `sigma`, in pixels."""
+    """Gaussian blur whose standard deviation is drawn evenly from `sigma`, in pixels.
+
+    >>> images = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
+    >>> images[0, 0, 2, 2] = 250
+    >>> Blur().augment(images, torch.Generator().manual_seed(0))[0, 0, 2]
+    tensor([ 0, 31, 49, 31,  0], dtype=torch.uint8)
+    """
 
     sigma: tuple[float, float] = pair((0.1, 2.0), above=0)
 
@@ -166,7 +223,15 @@ class Blur(Trick):
 
 @dataclass(frozen=True)
 class RandomCrops(Trick):
-    """A part of the image, of a share drawn evenly from `scale`, at the size of the whole."""
+    """A part of the image, of a share drawn evenly from `scale`, at the size of the whole.
+
+    >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    >>> RandomCrops(scale=(0.5, 1.0)).augment(images, torch.Generator().manual_seed(0))[0, 0]
+    tensor([[ 15,  24,  36,  45],
+            [ 75,  84,  96, 105],
+            [135, 144, 156, 165],
+            [195, 204, 216, 225]], dtype=torch.uint8)
+    """
 
     scale: tuple[float, float] = pair((0.5, 1.0), above=0, at_most=1)
 

@@ -40,6 +40,12 @@ def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.M
 
     `example` (B, C, H, W) is what the model takes. Of n stages it is number n / 2, rounded
     up. Raises `NotApplicable` where there is one stage only, or no module gives its map.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = add_auxiliary_head(net, torch.zeros(2, 3, 8, 8), weight=0.3)
+    >>> [name for name, part in edited.named_modules() if isinstance(part, AuxiliaryHead)]
+    ['blocks.1.act2.auxiliary']
     """
     trace = trace_model(model, example)
     ends = [stage.result for stage in find_stages(trace) if stage.result is not None]
@@ -57,7 +63,14 @@ def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.M
 
 @dataclass(frozen=True)
 class AuxiliaryLoss(Trick):
-    """An auxiliary classifier, whose loss counts `weight`."""
+    """An auxiliary classifier, whose loss counts `weight`.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = AuxiliaryLoss(weight=0.3).edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> [part.weight for part in edited.modules() if isinstance(part, AuxiliaryHead)]
+    [0.3]
+    """
 
     weight: float = number(0.3, above=0)
 

@@ -31,7 +31,15 @@ __all__ = ["BatchSize"]
 
 @dataclass(frozen=True)
 class BatchSize(Trick):
-    """Batches `factor` times as large, at a rate that is scaled alike with `scale_lr`."""
+    """Batches `factor` times as large, at a rate that is scaled alike with `scale_lr`.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> BatchSize(factor=4).edit_recipe(recipe).batch_size
+    32
+    """
 
     factor: float = number(1.0, above=0)
     scale_lr: bool = flag(True)

@@ -45,6 +45,15 @@ def add_blur(model: nn.Module, example: Tensor, size: int) -> nn.Module:
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where it has no
     strided layer to blur, or its maps do not fit together any more.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, stride=2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> add_blur(net, torch.zeros(2, 3, 8, 8), size=3)[1]
+    After(
+      (layer): MaxPool2d(kernel_size=2, stride=(1, 1), padding=0, dilation=1, ceil_mode=False)
+      (blur): BlurPool(size=3, stride=2)
+    )
     """
     trace = trace_model(model, example)
     convolutions = [c for c in trace.calls if isinstance(c.module, nn.Conv2d)][1:]

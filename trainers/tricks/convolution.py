@@ -37,13 +37,22 @@ __all__ = [
 
 
 def parameters_saved(kernel: tuple[int, int], inputs: int, outputs: int) -> int:
-    """Return how many weights separating a convolution saves; negative where it costs some."""
+    """Return how many weights separating a convolution saves; negative where it costs some.
+
+    >>> parameters_saved((3, 3), inputs=64, outputs=64)
+    32192
+    """
     place = kernel[0] * kernel[1]
     return place * inputs * outputs - (place * inputs + inputs * outputs)
 
 
 class SeparableConv2d(nn.Sequential):
-    """A convolution of each channel for itself, then a 1 x 1 one, in the form of a plain one."""
+    """A convolution of each channel for itself, then a 1 x 1 one, in the form of a plain one.
+
+    >>> layer = SeparableConv2d(nn.Conv2d(8, 16, 3, padding=1, bias=False))
+    >>> sum(p.numel() for p in layer.parameters()), 16 * 8 * 3 * 3
+    (200, 1152)
+    """
 
     def __init__(self, plain: nn.Conv2d) -> None:
         depthwise = nn.Conv2d(
@@ -67,7 +76,14 @@ class SeparableConv2d(nn.Sequential):
 
 
 def savings(model: nn.Module, example: Tensor) -> dict[str, int]:
-    """Return the weights that separating saves by name of the layers that would be replaced."""
+    """Return the weights that separating saves by name of the layers that would be replaced.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3), nn.Flatten(), nn.Linear(256, 2)
+    ... )
+    >>> savings(net, torch.zeros(2, 3, 8, 8))
+    {'1': 952}
+    """
     found = _separable(trace_model(model, example))
     return {
         name: parameters_saved(*_size(module))
@@ -80,6 +96,15 @@ def separate_convolutions(model: nn.Module, example: Tensor) -> nn.Module:
     """Return `model`, edited in place, with `SeparableConv2d` wherever that is smaller.
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where it is nowhere.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3), nn.Flatten(), nn.Linear(256, 2)
+    ... )
+    >>> separate_convolutions(net, torch.zeros(2, 3, 8, 8))[1]
+    SeparableConv2d(
+      (0): Conv2d(8, 8, kernel_size=(3, 3), stride=(1, 1), groups=8, bias=False)
+      (1): Conv2d(8, 16, kernel_size=(1, 1), stride=(1, 1))
+    )
     """
     trace = trace_model(model, example)
     found = _separable(trace)
@@ -109,7 +134,17 @@ def _size(module: nn.Conv2d) -> tuple[tuple[int, int], int, int]:
 
 @dataclass(frozen=True)
 class Convolution(Trick):
-    """Depthwise separable convolutions wherever they make a layer smaller."""
+    """Depthwise separable convolutions wherever they make a layer smaller.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3), nn.Flatten(), nn.Linear(256, 2)
+    ... )
+    >>> Convolution().edit_model(net, torch.zeros(2, 3, 8, 8))[1]
+    SeparableConv2d(
+      (0): Conv2d(8, 8, kernel_size=(3, 3), stride=(1, 1), groups=8, bias=False)
+      (1): Conv2d(8, 16, kernel_size=(1, 1), stride=(1, 1))
+    )
+    """
 
     @property
     def edit_stage(self) -> EditStage:

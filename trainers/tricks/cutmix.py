@@ -48,7 +48,11 @@ Edges = tuple[int, int, int, int]
 
 
 def edges_around(y: int, x: int, size: tuple[int, int], lam: float) -> Edges:
-    """Return the rectangle of about `1 - lam` of an image of `size` (H, W), centred at (y, x)."""
+    """Return the rectangle of about `1 - lam` of an image of `size` (H, W), centred at (y, x).
+
+    >>> edges_around(16, 16, (32, 32), lam=0.75)
+    (8, 24, 8, 24)
+    """
     half_height, half_width = (int(side * math.sqrt(1 - lam) / 2) for side in size)
     return (
         max(y - half_height, 0),
@@ -61,7 +65,17 @@ def edges_around(y: int, x: int, size: tuple[int, int], lam: float) -> Edges:
 def cut_and_paste(
     images: Tensor, targets: Tensor, order: Tensor, edges: Edges
 ) -> tuple[Tensor, Tensor]:
-    """Paste what is within `edges` of `images[order]` (B, C, H, W), and mix `targets` (B, K)."""
+    """Paste what is within `edges` of `images[order]` (B, C, H, W), and mix `targets` (B, K).
+
+    >>> images = torch.stack([torch.zeros(1, 4, 4), torch.ones(1, 4, 4)])
+    >>> edges = edges_around(1, 2, (4, 4), lam=0.75)
+    >>> mixed, targets = cut_and_paste(images, torch.eye(2), torch.tensor([1, 0]), edges)
+    >>> mixed[0, 0], targets[0]
+    (tensor([[0., 1., 1., 0.],
+            [0., 1., 1., 0.],
+            [0., 0., 0., 0.],
+            [0., 0., 0., 0.]]), tensor([0.7500, 0.2500]))
+    """
     top, bottom, left, right = edges
     mixed = images.clone()
     mixed[:, :, top:bottom, left:right] = images[order, :, top:bottom, left:right]
@@ -71,7 +85,18 @@ def cut_and_paste(
 
 @dataclass(frozen=True)
 class CutMix(Trick):
-    """Rectangles of about 1 - lambda of the image, lambda from Beta(alpha, alpha)."""
+    """Rectangles of about 1 - lambda of the image, lambda from Beta(alpha, alpha).
+
+    >>> images = torch.stack([torch.zeros(1, 4, 4), torch.ones(1, 4, 4)])
+    >>> mixed, targets = CutMix().transform_batch(
+    ...     images, torch.eye(2), torch.Generator().manual_seed(2)
+    ... )
+    >>> mixed[0, 0], targets[0]
+    (tensor([[0., 0., 0., 0.],
+            [0., 0., 0., 0.],
+            [0., 0., 0., 0.],
+            [0., 0., 0., 0.]]), tensor([1., 0.]))
+    """
 
     alpha: float = number(1.0, above=0)
 
@@ -90,7 +115,15 @@ class CutMix(Trick):
 
 @dataclass(frozen=True)
 class CutMixOrMixup(Trick):
-    """One of both for each batch, with even chances."""
+    """One of both for each batch, with even chances.
+
+    >>> images = torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)])
+    >>> mixed, targets = CutMixOrMixup().transform_batch(
+    ...     images, torch.eye(2), torch.Generator().manual_seed(0)
+    ... )
+    >>> targets.sum(1)
+    tensor([1., 1.])
+    """
 
     cutmix_alpha: float = number(1.0, above=0)
     mixup_alpha: float = number(0.2, above=0)

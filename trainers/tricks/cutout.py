@@ -39,6 +39,10 @@ def cutout_boxes(count: int, size: tuple[int, int], side: int, rng: torch.Genera
     """Draw `count` squares of `side` pixels about centres in images of `size` (H, W).
 
     Return int64 (count, 4): top, left, height, width; the first two may be below 0.
+
+    >>> cutout_boxes(2, (32, 32), side=16, rng=torch.Generator().manual_seed(0))
+    tensor([[ 7, 16, 16, 16],
+            [-6, -4, 16, 16]])
     """
     centres = (torch.rand(count, 2, generator=rng) * torch.tensor(size)).long()
     return torch.cat([centres - side // 2, torch.full((count, 2), side)], 1)
@@ -46,7 +50,18 @@ def cutout_boxes(count: int, size: tuple[int, int], side: int, rng: torch.Genera
 
 @dataclass(frozen=True)
 class Cutout(Trick):
-    """Blank a square whose side is `pixels` in an image of `reference_size` pixels."""
+    """Blank a square whose side is `pixels` in an image of `reference_size` pixels.
+
+    >>> images = torch.ones(1, 1, 4, 4)
+    >>> blanked, _ = Cutout().transform_batch(
+    ...     images, torch.eye(1), torch.Generator().manual_seed(0)
+    ... )
+    >>> blanked[0, 0]
+    tensor([[1., 1., 0., 0.],
+            [1., 1., 0., 0.],
+            [1., 1., 1., 1.],
+            [1., 1., 1., 1.]])
+    """
 
     pixels: int = whole(16, at_least=1)
     reference_size: int = whole(32, at_least=1)

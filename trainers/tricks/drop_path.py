@@ -40,12 +40,21 @@ _OWN = ("DropPath", "StochasticDepth")  # timm's and torchvision's
 
 
 def drop_rates(blocks: int, rate: float) -> list[float]:
-    """Return the probability to drop each of `blocks`: from rate / blocks up to `rate`."""
+    """Return the probability to drop each of `blocks`: from rate / blocks up to `rate`.
+
+    >>> drop_rates(2, rate=0.2)
+    [0.1, 0.2]
+    """
     return [rate * place / blocks for place in range(1, blocks + 1)]
 
 
 class DropPathLayer(nn.Module):
-    """Zero for an image with probability `rate`, while training: maps (B, ...) in and out."""
+    """Zero for an image with probability `rate`, while training: maps (B, ...) in and out.
+
+    >>> _ = torch.manual_seed(0)
+    >>> DropPathLayer(rate=0.5)(torch.ones(4, 1, 1, 1)).flatten()
+    tensor([0., 0., 2., 0.])
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -68,6 +77,12 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where the model has
     no residual block, or a branch ends in no module.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = add_drop_path(net, torch.zeros(2, 3, 8, 8), rate=0.3)
+    >>> [name for name, part in edited.named_modules() if isinstance(part, DropPathLayer)]
+    ['blocks.0.bn2.drop_path', 'blocks.1.bn2.drop_path', 'blocks.2.bn2.drop_path']
     """
     for parent in list(model.modules()):
         for name, child in parent.named_children():
@@ -106,7 +121,14 @@ def _end(op: Op) -> Call | None:
 
 @dataclass(frozen=True)
 class DropPath(Trick):
-    """Drop the branch of the last residual block with `rate`, earlier ones less."""
+    """Drop the branch of the last residual block with `rate`, earlier ones less.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = DropPath(rate=0.3).edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> [part for part in edited.modules() if isinstance(part, DropPathLayer)]
+    [DropPathLayer(0.1), DropPathLayer(0.2), DropPathLayer(0.3)]
+    """
 
     rate: float = number(0.1, at_least=0, below=1)
 

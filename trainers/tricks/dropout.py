@@ -40,6 +40,13 @@ def add_dropout(model: nn.Module, example: Tensor, rate: float, wider_than: int)
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where no linear
     layer reads a vector of more than `wider_than` units.
+
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 300), nn.ReLU(), nn.Linear(300, 2))
+    >>> add_dropout(net, torch.zeros(2, 3, 8, 8), rate=0.5, wider_than=256)[3]
+    Before(
+      (layer): Linear(in_features=300, out_features=2, bias=True)
+      (dropout): Dropout(p=0.5, inplace=False)
+    )
     """
     for parent in list(model.modules()):
         for name, child in parent.named_children():
@@ -75,7 +82,15 @@ def _read_vectors(trace: Trace) -> dict[Call, int]:
 
 @dataclass(frozen=True)
 class Dropout(Trick):
-    """Dropout of `rate` on vectors of more than `wider_than` units."""
+    """Dropout of `rate` on vectors of more than `wider_than` units.
+
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 300), nn.ReLU(), nn.Linear(300, 2))
+    >>> Dropout(rate=0.5).edit_model(net, torch.zeros(2, 3, 8, 8))[3]
+    Before(
+      (layer): Linear(in_features=300, out_features=2, bias=True)
+      (dropout): Dropout(p=0.5, inplace=False)
+    )
+    """
 
     rate: float = number(0.2, at_least=0, below=1)
     wider_than: int = whole(256, at_least=0)

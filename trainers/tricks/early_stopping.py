@@ -30,6 +30,9 @@ def has_stalled(losses: Sequence[float], patience: int) -> bool:
     """Whether the last `patience` of `losses`, one an epoch, are no lower than the best before.
 
     Depends on the losses alone, so that a resumed training agrees.
+
+    >>> has_stalled([0.9, 0.6, 0.61, 0.6], patience=2), has_stalled([0.9, 0.6, 0.5], patience=2)
+    (True, False)
     """
     if len(losses) <= patience:
         return False
@@ -38,7 +41,15 @@ def has_stalled(losses: Sequence[float], patience: int) -> bool:
 
 @dataclass(frozen=True)
 class EarlyStopping(Trick):
-    """Stop after `patience` epochs without a lower validation loss."""
+    """Stop after `patience` epochs without a lower validation loss.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> EarlyStopping(patience=2).edit_recipe(recipe).patience
+    2
+    """
 
     patience: int = whole(5, at_least=1)
 

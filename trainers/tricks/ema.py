@@ -30,7 +30,15 @@ __all__ = ["Ema"]
 
 @dataclass(frozen=True)
 class Ema(Trick):
-    """Average with `decay` a step, which `warmup` lowers at first."""
+    """Average with `decay` a step, which `warmup` lowers at first.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> Ema(decay=0.9).edit_recipe(recipe).ema_decay
+    0.9
+    """
 
     decay: float = number(0.999, above=0, below=1)
     warmup: bool = flag(True)

@@ -26,7 +26,15 @@ __all__ = ["GradientClipping"]
 
 @dataclass(frozen=True)
 class GradientClipping(Trick):
-    """Clip the norm over all weights to `max_norm`."""
+    """Clip the norm over all weights to `max_norm`.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> GradientClipping(max_norm=1.0).edit_recipe(recipe).clip_grad_norm
+    1.0
+    """
 
     max_norm: float = number(1.0, above=0)
 

@@ -42,6 +42,10 @@ class InputGeometry(Trick):
     """Train on parts of a share within `scale` (None: on shifted images), evaluate the middle.
 
     Evaluated are images `test_size` times as large; the middle `crop` of each side of them.
+
+    >>> images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> InputGeometry(crop=0.75).crop_validation(images).shape
+    torch.Size([2, 3, 32, 32])
     """
 
     scale: tuple[float, float] | None = pair(None, above=0, at_most=1)

@@ -38,7 +38,14 @@ SAMPLE = 20_000  # images give the covariance of 3 x 32 x 32 pixels
 
 @dataclass(frozen=True)
 class ZeroCentre(Trick):
-    """Pixels in [0, 1] less the mean of their channel."""
+    """Pixels in [0, 1] less the mean of their channel.
+
+    >>> from darkmagic.trainers.data import Shapes
+    >>> data = Shapes(count=20).load(split_seed=0)
+    >>> scaling = ZeroCentre().fit_scaling(data)
+    >>> float(scaling.mean) == data.mean[0], float(scaling.std)
+    (True, 1.0)
+    """
 
     def fit_scaling(self, data: Data) -> Scaling:
         return by_channel(data.mean, [1.0] * data.channels)
@@ -46,7 +53,14 @@ class ZeroCentre(Trick):
 
 @dataclass(frozen=True)
 class Squeeze(Trick):
-    """Pixels from -1 to 1."""
+    """Pixels from -1 to 1.
+
+    >>> from darkmagic.trainers.data import Shapes
+    >>> data = Shapes(count=20).load(split_seed=0)
+    >>> scaling = Squeeze().fit_scaling(data)
+    >>> ((torch.tensor([0.0, 0.5, 1.0]) - scaling.mean) / scaling.std).flatten()
+    tensor([-1.,  0.,  1.], dtype=torch.float64)
+    """
 
     def fit_scaling(self, data: Data) -> Scaling:
         return by_channel([0.5] * data.channels, [0.5] * data.channels)
@@ -56,6 +70,12 @@ def whitening_matrix(vectors: Tensor, ridge: float) -> Tensor:
     """Return the symmetric (D, D) that whitens `vectors` (N, D), float64, of mean 0.
 
     Each variance is raised by `ridge` times the mean of all before it is divided by.
+
+    >>> vectors = torch.tensor([[2.0, 0], [-2, 0], [0, 1], [0, -1]], dtype=torch.float64)
+    >>> white = vectors @ whitening_matrix(vectors, ridge=0.0)
+    >>> (white.T @ white / len(white)).round(decimals=3)
+    tensor([[1., 0.],
+            [0., 1.]], dtype=torch.float64)
     """
     variances, directions = torch.linalg.eigh(vectors.T @ vectors / len(vectors))
     variances = variances.clamp_min(0)
@@ -66,7 +86,14 @@ def whitening_matrix(vectors: Tensor, ridge: float) -> Tensor:
 
 @dataclass(frozen=True)
 class PcaWhitening(Trick):
-    """Whiten whole images; `ridge` is a share of the mean variance."""
+    """Whiten whole images; `ridge` is a share of the mean variance.
+
+    >>> from darkmagic.trainers.data import Shapes
+    >>> data = Shapes(count=20).load(split_seed=0)
+    >>> scaling = PcaWhitening(ridge=0.1).fit_scaling(data)
+    >>> scaling.matrix.shape
+    torch.Size([64, 64])
+    """
 
     ridge: float = number(0.1, above=0)
 

@@ -40,6 +40,9 @@ def smooth_targets(targets: Tensor, eps: float) -> Tensor:
     """Return `targets` (B, K), rows summing to 1, smoothed by `eps` in [0, 1).
 
     Linear in `targets`, so that smoothing a mixture is mixing the smoothed.
+
+    >>> smooth_targets(torch.eye(3)[:1], eps=0.1)
+    tensor([[0.9000, 0.0500, 0.0500]])
     """
     classes = targets.shape[1]
     return targets * (1 - eps) + (1 - targets) * (eps / (classes - 1))
@@ -47,7 +50,12 @@ def smooth_targets(targets: Tensor, eps: float) -> Tensor:
 
 @dataclass(frozen=True)
 class LabelSmoothing(Trick):
-    """Cross-entropy against targets smoothed by `eps`."""
+    """Cross-entropy against targets smoothed by `eps`.
+
+    >>> logits, targets = torch.zeros(1, 4), torch.eye(4)[:1]
+    >>> LabelSmoothing(eps=0.1).loss(logits, targets)
+    tensor(1.3863)
+    """
 
     eps: float = number(0.1, at_least=0, below=1)
 

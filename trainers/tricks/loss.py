@@ -35,6 +35,9 @@ def multiclass_hinge(logits: Tensor, classes: Tensor, margin: float) -> Tensor:
     """Return the mean over `logits` (B, K) of `sum(max(0, margin + logit - true logit))`.
 
     `classes` (B,) are the true ones; the sum is over the others.
+
+    >>> multiclass_hinge(torch.tensor([[2.0, 1.5, 0.0]]), torch.tensor([0]), margin=1.0)
+    tensor(0.5000)
     """
     true = logits.gather(1, classes[:, None])
     short = (margin + logits - true).clamp_min(0)
@@ -50,7 +53,11 @@ class _Loss(Trick):
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(_Loss):
-    """The sum over the classes of each one's logistic loss, for targets in [0, 1]."""
+    """The sum over the classes of each one's logistic loss, for targets in [0, 1].
+
+    >>> BinaryCrossEntropy().loss(torch.zeros(1, 4), torch.eye(4)[:1])
+    tensor(2.7726)
+    """
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         summed = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
@@ -59,7 +66,11 @@ class BinaryCrossEntropy(_Loss):
 
 @dataclass(frozen=True)
 class MulticlassHinge(_Loss):
-    """Weston and Watkins' hinge, for targets that are one class each."""
+    """Weston and Watkins' hinge, for targets that are one class each.
+
+    >>> MulticlassHinge().loss(torch.tensor([[2.0, 1.5, 0.0]]), torch.eye(3)[:1])
+    tensor(0.5000)
+    """
 
     margin: float = number(1.0, above=0)
 

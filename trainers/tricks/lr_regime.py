@@ -53,6 +53,9 @@ def cosine_power(x: float, power: float) -> float:
 
     `power` is above 0. As it nears 1 the curve nears cosine annealing, which is returned at
     1, where the closed form is 0/0. Source: XNAS, equation 11.
+
+    >>> [round(cosine_power(x, power=2), 3) for x in (0, 0.5, 1)]
+    [1.0, 0.414, 0.0]
     """
     c = (1 + math.cos(math.pi * x)) / 2
     if abs(power - 1) < 1e-6:
@@ -62,7 +65,12 @@ def cosine_power(x: float, power: float) -> float:
 
 @dataclass(frozen=True)
 class CosinePowerCycles(Trick):
-    """Warm up, then fall `cycles` times, each cycle `amplitude_decay` times as high."""
+    """Warm up, then fall `cycles` times, each cycle `amplitude_decay` times as high.
+
+    >>> regime = CosinePowerCycles(cycles=2)
+    >>> [round(regime.lr_factor(x), 3) for x in (0, 0.05, 0.3, 0.525, 0.75, 1)]
+    [0.1, 1.0, 0.374, 0.5, 0.228, 0.0]
+    """
 
     cycles: int = whole(2, at_least=1)
     power: float = number(2.0, above=0)
@@ -80,7 +88,11 @@ class CosinePowerCycles(Trick):
 
 @dataclass(frozen=True)
 class GammaDecay(Trick):
-    """Fall exponentially from the base lr to `final` times it."""
+    """Fall exponentially from the base lr to `final` times it.
+
+    >>> [round(GammaDecay(final=0.01).lr_factor(x), 3) for x in (0, 0.5, 1)]
+    [1.0, 0.1, 0.01]
+    """
 
     final: float = number(0.01, above=0, at_most=1)
 
@@ -90,7 +102,11 @@ class GammaDecay(Trick):
 
 @dataclass(frozen=True)
 class Cosine(Trick):
-    """Fall once along half a cosine, from the base lr to 0."""
+    """Fall once along half a cosine, from the base lr to 0.
+
+    >>> [round(Cosine().lr_factor(x), 3) for x in (0, 0.25, 0.5, 0.75, 1)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+    """
 
     def lr_factor(self, progress: float) -> float:
         return cosine_power(progress, power=1)
@@ -98,7 +114,11 @@ class Cosine(Trick):
 
 @dataclass(frozen=True)
 class Step(Trick):
-    """Multiply by `factor` at each of `milestones`, shares of training."""
+    """Multiply by `factor` at each of `milestones`, shares of training.
+
+    >>> [round(Step().lr_factor(x), 3) for x in (0, 0.5, 0.8)]
+    [1.0, 0.1, 0.01]
+    """
 
     milestones: Sequence[float] = numbers((0.5, 0.75), above=0, below=1)
     factor: float = number(0.1, above=0, below=1)
@@ -109,7 +129,11 @@ class Step(Trick):
 
 @dataclass(frozen=True)
 class Staircase(Trick):
-    """Fall from the base lr to `final` times it in `drops` drops by one factor, evenly spaced."""
+    """Fall from the base lr to `final` times it in `drops` drops by one factor, evenly spaced.
+
+    >>> [round(Staircase(drops=2).lr_factor(x), 3) for x in (0, 0.3, 0.5, 0.9)]
+    [1.0, 1.0, 0.1, 0.01]
+    """
 
     drops: int = whole(10, at_least=1)
     final: float = number(0.01, above=0, below=1)
@@ -121,7 +145,11 @@ class Staircase(Trick):
 
 @dataclass(frozen=True)
 class InverseTime(Trick):
-    """Fall as 1 / (1 + k t), from the base lr to `final` times it."""
+    """Fall as 1 / (1 + k t), from the base lr to `final` times it.
+
+    >>> [round(InverseTime(final=0.01).lr_factor(x), 3) for x in (0, 0.5, 1)]
+    [1.0, 0.02, 0.01]
+    """
 
     final: float = number(0.01, above=0, below=1)
 
@@ -134,6 +162,9 @@ class OneCycle(Trick):
     """Rise from `start` times the base lr until `peak`, then fall to `final` times it.
 
     `peak` is a share of training; both ways follow half a cosine.
+
+    >>> [round(OneCycle().lr_factor(x), 3) for x in (0, 0.15, 0.3, 0.65, 1)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
     """
 
     peak: float = number(0.3, above=0, below=1)

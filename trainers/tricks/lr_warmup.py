@@ -24,7 +24,11 @@ __all__ = ["LrWarmup", "linear_warmup"]
 
 
 def linear_warmup(progress: float, share: float, start: float) -> float:
-    """Return a factor that rises from `start` at `progress` 0 to 1 at `share`, and stays."""
+    """Return a factor that rises from `start` at `progress` 0 to 1 at `share`, and stays.
+
+    >>> [linear_warmup(x, share=0.2, start=0.5) for x in (0, 0.1, 0.2, 1)]
+    [0.5, 0.75, 1.0, 1.0]
+    """
     if progress >= share:
         return 1.0
     return start + (1 - start) * progress / share
@@ -32,7 +36,11 @@ def linear_warmup(progress: float, share: float, start: float) -> float:
 
 @dataclass(frozen=True)
 class LrWarmup(Trick):
-    """Rise linearly from `start` times the base lr over the first `share` of training."""
+    """Rise linearly from `start` times the base lr over the first `share` of training.
+
+    >>> [round(LrWarmup(share=0.1).lr_factor(x), 3) for x in (0, 0.05, 0.1, 1)]
+    [0.0, 0.5, 1.0, 1.0]
+    """
 
     share: float = number(5 / 90, above=0, below=1)
     start: float = number(0.0, at_least=0, below=1)

@@ -41,13 +41,30 @@ __all__ = ["Mixup", "mix"]
 
 
 def mix(images: Tensor, targets: Tensor, lam: float, order: Tensor) -> tuple[Tensor, Tensor]:
-    """Blend `images` (B, C, H, W) and `targets` (B, K) with themselves in `order` (B,)."""
+    """Blend `images` (B, C, H, W) and `targets` (B, K) with themselves in `order` (B,).
+
+    >>> images, targets = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1), torch.eye(2)
+    >>> mixed, blended = mix(images, targets, lam=0.75, order=torch.tensor([1, 0]))
+    >>> mixed.flatten(), blended
+    (tensor([0.2500, 0.7500]), tensor([[0.7500, 0.2500],
+            [0.2500, 0.7500]]))
+    """
     return torch.lerp(images[order], images, lam), torch.lerp(targets[order], targets, lam)
 
 
 @dataclass(frozen=True)
 class Mixup(Trick):
-    """Blend each batch with itself, with weights drawn from Beta(alpha, alpha)."""
+    """Blend each batch with itself, with weights drawn from Beta(alpha, alpha).
+
+    >>> images = torch.stack([torch.zeros(1, 1, 2), torch.ones(1, 1, 2)])
+    >>> mixed, targets = Mixup(alpha=1.0).transform_batch(
+    ...     images, torch.eye(2), torch.Generator().manual_seed(0)
+    ... )
+    >>> mixed.flatten(1), targets
+    (tensor([[0., 0.],
+            [1., 1.]]), tensor([[1., 0.],
+            [0., 1.]]))
+    """
 
     alpha: float = number(0.2, above=0)
 

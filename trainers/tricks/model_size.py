@@ -28,7 +28,13 @@ __all__ = ["ModelSize"]
 
 @dataclass(frozen=True)
 class ModelSize(Trick):
-    """`factor` times as many channels in every layer."""
+    """`factor` times as many channels in every layer.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> ModelSize(factor=2).edit_model(net, torch.zeros(2, 3, 8, 8)).head
+    Linear(in_features=32, out_features=10, bias=True)
+    """
 
     factor: float = number(2.0, above=0, at_most=16)
 

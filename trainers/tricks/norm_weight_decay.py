@@ -25,7 +25,12 @@ __all__ = ["NormWeightDecay"]
 
 @dataclass(frozen=True)
 class NormWeightDecay(Trick):
-    """Move the parameters of the second group, which never decays, to the first."""
+    """Move the parameters of the second group, which never decays, to the first.
+
+    >>> groups = [{"params": ["weight"], "weight_decay": 1e-4}, {"params": ["scale", "bias"]}]
+    >>> NormWeightDecay().edit_param_groups(groups)[0]["params"]
+    ['weight', 'scale', 'bias']
+    """
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
         decayed, spared, *rest = groups

@@ -43,7 +43,11 @@ _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def count_groups(channels: int, most: int) -> int:
-    """Return the largest number of groups up to `most` that divides `channels` in twos or more."""
+    """Return the largest number of groups up to `most` that divides `channels` in twos or more.
+
+    >>> count_groups(64, 32), count_groups(20, 32), count_groups(7, 32)
+    (32, 10, 1)
+    """
     fitting = (n for n in range(min(most, channels // 2), 1, -1) if channels % n == 0)
     return next(fitting, 1)
 
@@ -56,6 +60,10 @@ def replace_norms(
     `example` (B, C, H, W) is what the model takes. What is the right norm already stays.
     Raises `NotApplicable` where there is a norm that cannot be replaced, or none (but for
     batch, the default).
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    >>> replace_norms(net, torch.zeros(2, 3, 8, 8), "instance", groups=32)[1]
+    InstanceNorm2d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=False)
     """
     trace = trace_model(model, example)
     calls = [call for call in trace.calls if isinstance(call.module, _NORMS)]
@@ -141,7 +149,12 @@ def _fold(norm: nn.Module, layer: nn.Module | None) -> None:
 
 @dataclass(frozen=True)
 class Normalization(Trick):
-    """`normalization` of all feature maps; `groups` at most, of group norm."""
+    """`normalization` of all feature maps; `groups` at most, of group norm.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    >>> Normalization("group", groups=2).edit_model(net, torch.zeros(2, 3, 8, 8))[1]
+    GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)
+    """
 
     normalization: NormalizationName = choice("batch", NormalizationName)
     groups: int = whole(32, at_least=1)

@@ -68,7 +68,11 @@ __all__ = [
 
 
 def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[ParamGroup]:
-    """Return `groups` with a decay that makes up for a rate of `lr` in place of `decay_lr`."""
+    """Return `groups` with a decay that makes up for a rate of `lr` in place of `decay_lr`.
+
+    >>> decouple([{"params": [], "weight_decay": 1e-4}], lr=0.001, decay_lr=0.1)
+    [{'params': [], 'weight_decay': 0.01}]
+    """
     if lr <= 0:
         raise ValueError(f"lr={lr}: need lr > 0")
     return [{**group, "weight_decay": group["weight_decay"] * decay_lr / lr} for group in groups]
@@ -76,7 +80,12 @@ def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[P
 
 @dataclass(frozen=True)
 class Sgd(Trick):
-    """Stochastic gradient descent with momentum, Nesterov's or the classical."""
+    """Stochastic gradient descent with momentum, Nesterov's or the classical.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Sgd(nesterov=True).build_optimizer(groups).defaults["nesterov"]
+    True
+    """
 
     lr: float = number(0.1, above=0)
     momentum: float = number(0.9, at_least=0, below=1)
@@ -92,7 +101,12 @@ class Sgd(Trick):
 
 @dataclass(frozen=True)
 class Adagrad(Trick):
-    """Steps scaled by the root of the sum of squared gradients so far."""
+    """Steps scaled by the root of the sum of squared gradients so far.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Adagrad(lr=0.02).build_optimizer(groups).defaults["lr"]
+    0.02
+    """
 
     lr: float = number(0.01, above=0)
 
@@ -102,7 +116,12 @@ class Adagrad(Trick):
 
 @dataclass(frozen=True)
 class RmsProp(Trick):
-    """Steps scaled by the root of an average of squared gradients, which forgets by `alpha`."""
+    """Steps scaled by the root of an average of squared gradients, which forgets by `alpha`.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> RmsProp(alpha=0.99).build_optimizer(groups).defaults["alpha"]
+    0.99
+    """
 
     lr: float = number(1e-3, above=0)
     alpha: float = number(0.9, at_least=0, below=1)
@@ -114,7 +133,12 @@ class RmsProp(Trick):
 
 @dataclass(frozen=True)
 class Adadelta(Trick):
-    """RMSprop whose steps also have the size of an average of the steps before."""
+    """RMSprop whose steps also have the size of an average of the steps before.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Adadelta(rho=0.9).build_optimizer(groups).defaults["rho"]
+    0.9
+    """
 
     lr: float = number(1.0, above=0)
     rho: float = number(0.95, at_least=0, below=1)
@@ -126,7 +150,12 @@ class Adadelta(Trick):
 
 @dataclass(frozen=True)
 class Adam(Trick):
-    """Adam with L2 regularisation in the gradient, as in its paper."""
+    """Adam with L2 regularisation in the gradient, as in its paper.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Adam(beta1=0.8).build_optimizer(groups).defaults["betas"]
+    (0.8, 0.999)
+    """
 
     lr: float = number(1e-3, above=0)
     beta1: float = number(0.9, at_least=0, below=1)
@@ -141,7 +170,12 @@ class Adam(Trick):
 
 @dataclass(frozen=True)
 class AdamW(Trick):
-    """Adam with decoupled weight decay."""
+    """Adam with decoupled weight decay.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> AdamW(lr=1e-3).build_optimizer(groups).param_groups[0]["weight_decay"]
+    0.01
+    """
 
     lr: float = number(1e-3, above=0)
     beta1: float = number(0.9, at_least=0, below=1)
@@ -161,7 +195,12 @@ class AdamW(Trick):
 
 @dataclass(frozen=True)
 class Lion(Trick):
-    """The sign of a momentum; its rate is a third to a tenth of AdamW's."""
+    """The sign of a momentum; its rate is a third to a tenth of AdamW's.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> Lion(lr=1e-4).build_optimizer(groups).param_groups[0]["weight_decay"]
+    0.1
+    """
 
     lr: float = number(3e-4, above=0)
     beta1: float = number(0.9, at_least=0, below=1)
@@ -175,7 +214,12 @@ class Lion(Trick):
 
 @dataclass(frozen=True)
 class Sam(Trick):
-    """SGD by the gradient at the worst place within `rho`, to first order."""
+    """SGD by the gradient at the worst place within `rho`, to first order.
+
+    >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
+    >>> type(Sam(rho=0.1).build_optimizer(groups)).__name__
+    'Sam'
+    """
 
     lr: float = number(0.1, above=0)
     momentum: float = number(0.9, at_least=0, below=1)
@@ -191,7 +235,13 @@ class Sam(Trick):
 
 @dataclass(frozen=True)
 class Muon(Trick):
-    """Muon on hidden weights, convolutions flattened, and AdamW on the rest."""
+    """Muon on hidden weights, convolutions flattened, and AdamW on the rest.
+
+    >>> net = nn.Sequential(*(nn.Linear(4, 4, bias=False) for _ in range(3)))
+    >>> groups = [{"params": list(net.parameters()), "weight_decay": 0.0}]
+    >>> [group["lr"] for group in Muon().build_optimizer(groups).param_groups]
+    [0.02, 0.001]
+    """
 
     lr: float = number(0.02, above=0)
     momentum: float = number(0.95, at_least=0, below=1)
@@ -216,7 +266,11 @@ class Muon(Trick):
 
 @dataclass(frozen=True)
 class ScheduleFree(Trick):
-    """Schedule-free SGD. Its rate is that of SGD without momentum: about ten times as large."""
+    """Schedule-free SGD. Its rate is that of SGD without momentum: about ten times as large.
+
+    >>> [ScheduleFree(warmup=0.1).lr_factor(x) for x in (0, 0.05, 0.1, 1)]
+    [0.0, 0.5, 1.0, 1.0]
+    """
 
     lr: float = number(1.0, above=0)
     beta: float = number(0.9, above=0, at_most=1)

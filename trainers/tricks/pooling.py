@@ -39,7 +39,11 @@ _POOLINGS = ("max_pool2d_with_indices", "avg_pool2d")
 
 
 def response_norm(size: int) -> nn.LocalResponseNorm:
-    """Return AlexNet's normalisation: x / (2 + 1e-4 * sum of squares of `size` channels)^0.75."""
+    """Return AlexNet's normalisation: x / (2 + 1e-4 * sum of squares of `size` channels)^0.75.
+
+    >>> response_norm(size=5)(torch.ones(1, 5, 1, 1)).flatten()
+    tensor([0.5945, 0.5945, 0.5945, 0.5945, 0.5945])
+    """
     return nn.LocalResponseNorm(size, alpha=1e-4 * size, beta=0.75, k=2)  # it takes the mean
 
 
@@ -50,6 +54,15 @@ def replace_poolings(
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where there is no
     pooling (but for max, the default) or one that cannot be replaced.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> replace_poolings(net, torch.zeros(2, 3, 8, 8), "strided_convolution", size=5)[2]
+    Sequential(
+      (0): Conv2d(4, 4, kernel_size=(2, 2), stride=(2, 2))
+      (1): ReLU()
+    )
     """
     trace = trace_model(model, example)
     ops = _pooling_ops(trace)
@@ -137,7 +150,14 @@ def _lrn(call: Call, size: int) -> nn.Module:
 
 @dataclass(frozen=True)
 class Pooling(Trick):
-    """`pooling` between stages; `size` is LRN's, in channels."""
+    """`pooling` between stages; `size` is LRN's, in channels.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> Pooling("average").edit_model(net, torch.zeros(2, 3, 8, 8))[2]
+    AvgPool2d(kernel_size=2, stride=2, padding=0)
+    """
 
     pooling: PoolingName = choice("max", PoolingName)
     size: int = whole(5, at_least=1)

@@ -45,6 +45,13 @@ class LoadedTensors:
     """The network's own weights that got pretrained values, of `total` in the source.
 
     Both count floating-point tensors: batch norm's step counters are no weights.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> loaded = loaded_tensors(net)
+    >>> len(loaded.tensors), loaded.total
+    (4, 4)
     """
 
     tensors: tuple[Tensor, ...]
@@ -57,6 +64,12 @@ class Pretrain(Trick):
 
     Published weights go into the network as its author made it, before other tricks edit it.
     Weights of the network as the tricks leave it are loaded `after_edits`.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> take_pretrained_share(net)
+    1.0
     """
 
     weights: str = text()
@@ -86,6 +99,11 @@ def load_pretrained(model: nn.Module, source: Mapping[str, Tensor], name: str) -
     """Copy into `model` the tensors of `source` that fit; return which of its own they are.
 
     Raises `ValueError` where none fits. `name` is for the message.
+
+    >>> net, source = nn.Linear(2, 3), {"weight": torch.ones(3, 2), "bias": torch.ones(10)}
+    >>> loaded = load_pretrained(net, source, "source")
+    >>> len(loaded.tensors), loaded.total
+    (1, 2)
     """
     own = model.state_dict(keep_vars=True)  # the objects, not copies
     fitting = {
@@ -107,13 +125,26 @@ def pretrained_share(model: nn.Module, loaded: LoadedTensors) -> float:
 
     A tensor is used while it is, as an object, one of the model's parameters or buffers: so
     ask after all edits, and before the model moves to a device, which makes new buffers.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> loaded = load_pretrained(net, net.state_dict(), "itself")
+    >>> net[3] = nn.Linear(144, 10)  # a new head
+    >>> pretrained_share(net, loaded)
+    0.5
     """
     used = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
     return sum(id(tensor) in used for tensor in loaded.tensors) / loaded.total
 
 
 def loaded_tensors(model: nn.Module) -> LoadedTensors | None:
-    """Return what `Pretrain` loaded into `model`; None where nothing was."""
+    """Return what `Pretrain` loaded into `model`; None where nothing was.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrain("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> len(loaded_tensors(net).tensors)
+    4
+    """
     for module in model.modules():  # an edit may have wrapped the network that was loaded into
         loaded: LoadedTensors | None = module.__dict__.get(RECORD)
         if loaded is not None:
@@ -125,6 +156,12 @@ def take_pretrained_share(model: nn.Module) -> float | None:
     """Return the `pretrained_share` of what `Pretrain` loaded, and forget what that was.
 
     None where nothing was loaded.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> take_pretrained_share(net), take_pretrained_share(net)
+    (1.0, None)
     """
     loaded = loaded_tensors(model)
     for module in model.modules():

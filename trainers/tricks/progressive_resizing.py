@@ -33,7 +33,12 @@ __all__ = ["ProgressiveResizing"]
 
 @dataclass(frozen=True)
 class ProgressiveResizing(Trick):
-    """From `start` of the side to all of it, between `delay` and `1 - finish` of training."""
+    """From `start` of the side to all of it, between `delay` and `1 - finish` of training.
+
+    >>> images, trick = torch.zeros(2, 3, 32, 32), ProgressiveResizing(start=0.5)
+    >>> [trick.resize(images, progress).shape[-1] for progress in (0, 0.6, 0.7, 1)]
+    [16, 20, 28, 32]
+    """
 
     start: float = number(0.5, above=0, below=1)
     delay: float = number(0.5, at_least=0, below=1)

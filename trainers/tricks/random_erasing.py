@@ -37,6 +37,16 @@ class RandomErasing(Trick):
     """Blank a rectangle of an image, with chance `probability`.
 
     Its share of the image is drawn from `scale`, its height over its width from `ratio`.
+
+    >>> images = torch.ones(1, 1, 4, 4)
+    >>> erased, _ = RandomErasing(probability=1.0).transform_batch(
+    ...     images, torch.eye(1), torch.Generator().manual_seed(0)
+    ... )
+    >>> erased[0, 0]
+    tensor([[1., 1., 1., 1.],
+            [1., 1., 1., 1.],
+            [1., 0., 0., 1.],
+            [1., 0., 0., 1.]])
     """
 
     probability: float = number(0.5, above=0, at_most=1)

@@ -24,7 +24,11 @@ __all__ = ["LinearWeightDecay", "ScheduledWeightDecay"]
 
 @dataclass(frozen=True)
 class ScheduledWeightDecay(Trick):
-    """Raise the weight decay factor linearly from `start` to `2 - start`."""
+    """Raise the weight decay factor linearly from `start` to `2 - start`.
+
+    >>> [ScheduledWeightDecay(start=0.5).weight_decay_factor(x) for x in (0, 0.5, 1)]
+    [0.5, 1.0, 1.5]
+    """
 
     start: float = number(0.0, at_least=0, at_most=1)
 

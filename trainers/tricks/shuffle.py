@@ -26,7 +26,15 @@ __all__ = ["Shuffle"]
 
 @dataclass(frozen=True)
 class Shuffle(Trick):
-    """Shuffle `every_epoch`, `once` or `never`."""
+    """Shuffle `every_epoch`, `once` or `never`.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> Shuffle("once").edit_recipe(recipe).shuffle
+    'once'
+    """
 
     when: str = choice("every_epoch", ("every_epoch", "once", "never"))
 

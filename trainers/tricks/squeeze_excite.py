@@ -40,7 +40,11 @@ __all__ = ["SqueezeExcite", "SqueezeExciteBlock", "add_squeeze_excite"]
 
 
 class SqueezeExciteBlock(nn.Module):
-    """Squeeze, excite, scale: feature maps (B, C, H, W) in and out."""
+    """Squeeze, excite, scale: feature maps (B, C, H, W) in and out.
+
+    >>> SqueezeExciteBlock(channels=32, ratio=16)(torch.zeros(2, 32, 8, 8)).shape
+    torch.Size([2, 32, 8, 8])
+    """
 
     def __init__(self, channels: int, ratio: int = 16) -> None:
         super().__init__()
@@ -59,6 +63,12 @@ def add_squeeze_excite(model: nn.Module, example: Tensor, ratio: int) -> nn.Modu
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` with the reason
     where there is no place for one.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = add_squeeze_excite(net, torch.zeros(2, 3, 8, 8), ratio=4)
+    >>> [name for name, part in edited.named_modules() if isinstance(part, SqueezeExciteBlock)]
+    ['blocks.0.bn2.se', 'blocks.1.bn2.se', 'blocks.2.bn2.se']
     """
     trace = trace_model(model, example)
     return replace_calls(
@@ -103,7 +113,14 @@ def _places(trace: Trace) -> list[Call]:
 
 @dataclass(frozen=True)
 class SqueezeExcite(Trick):
-    """A `SqueezeExciteBlock` of `ratio` at the end of each residual block, or of each stage."""
+    """A `SqueezeExciteBlock` of `ratio` at the end of each residual block, or of each stage.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> edited = SqueezeExcite(ratio=4).edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> sum(isinstance(part, SqueezeExciteBlock) for part in edited.modules())
+    3
+    """
 
     ratio: int = whole(16, at_least=1)
 

@@ -44,6 +44,11 @@ def replace_stem_activations(
     `example` (B, C, H, W) is what the model takes; `negative_slope` is leaky ReLU's. What is
     ReLU already stays the module it is under `relu`. A module that also serves other places
     keeps serving those. Raises `NotApplicable` where no activation there is a module.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> replace_stem_activations(net, torch.zeros(2, 3, 8, 8), "leaky_relu").stem[2]
+    LeakyReLU(negative_slope=0.01, inplace=True)
     """
     trace = trace_model(model, example)
     calls = dict.fromkeys([*stem_activations(trace), *downscaling_activations(trace)])
@@ -73,7 +78,13 @@ def _activation(name: Activation, negative_slope: float, old: nn.Module) -> nn.M
 
 @dataclass(frozen=True)
 class StemActivation(Trick):
-    """`activation` in the stem and the downscaling layers; `negative_slope` is leaky ReLU's."""
+    """`activation` in the stem and the downscaling layers; `negative_slope` is leaky ReLU's.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> StemActivation("swish").edit_model(net, torch.zeros(2, 3, 8, 8)).stem[2]
+    SiLU(inplace=True)
+    """
 
     activation: Activation = choice("leaky_relu", Activation)
     negative_slope: float = number(0.01, at_least=0, below=1)

@@ -31,7 +31,15 @@ __all__ = ["TrainingLength"]
 
 @dataclass(frozen=True)
 class TrainingLength(Trick):
-    """Train for `factor` times as many epochs."""
+    """Train for `factor` times as many epochs.
+
+    >>> from darkmagic.trainers import Recipe
+    >>> from darkmagic.trainers.data import Shapes
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
+    >>> TrainingLength(factor=2).edit_recipe(recipe).epochs
+    8
+    """
 
     factor: float = number(2.0, above=0)
 

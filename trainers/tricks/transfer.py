@@ -43,7 +43,14 @@ _SLOWER = "darkmagic_pretrained"  # an attribute of parameters
 
 
 def first_stage(model: nn.Module, example: Tensor) -> list[nn.Module]:
-    """Return the modules that have done all their work by the end of the first stage."""
+    """Return the modules that have done all their work by the end of the first stage.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> early = first_stage(net, torch.zeros(2, 3, 8, 8))
+    >>> net.stem[0] in early, net.head in early
+    (True, False)
+    """
     trace = trace_model(model, example)
     blocks = [block.add.index for block in find_residuals(trace) if block.convolutional]
     begun = blocks[0] if blocks else 0
@@ -56,7 +63,12 @@ def first_stage(model: nn.Module, example: Tensor) -> list[nn.Module]:
 
 
 def all_but_head(model: nn.Module, example: Tensor) -> list[nn.Module]:
-    """Return every module but the one that computes the last convolution or matrix product."""
+    """Return every module but the one that computes the last convolution or matrix product.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> [type(part).__name__ for part in all_but_head(net, torch.zeros(2, 3, 8, 8))]
+    ['Sequential', 'Conv2d', 'ReLU', 'Flatten']
+    """
     last = classifier(trace_model(model, example))
     head = last.call.module if last is not None and last.call is not None else None
     return [module for module in model.modules() if module is not head]
@@ -67,6 +79,10 @@ def freeze(modules: list[nn.Module], tensors: Collection[int]) -> int:
 
     Norms whose statistics are among them use those, and leave them as they are. Returns how
     many parameters that were.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> freeze([net[0]], {id(p) for p in net.parameters()})
+    2
     """
     frozen = 0
     for module in modules:
@@ -103,7 +119,17 @@ class _Transfer(Trick):
 
 @dataclass(frozen=True)
 class FreezeFirstStage(_Transfer):
-    """Train no pretrained weights up to the end of the first stage."""
+    """Train no pretrained weights up to the end of the first stage.
+
+    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net = FreezeFirstStage().edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net.stem[0].weight.requires_grad, net.head.weight.requires_grad
+    (False, True)
+    """
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         tensors = _pretrained(model)
@@ -114,7 +140,16 @@ class FreezeFirstStage(_Transfer):
 
 @dataclass(frozen=True)
 class FreezeAllButHead(_Transfer):
-    """Train the last layer, and what was not pretrained."""
+    """Train the last layer, and what was not pretrained.
+
+    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net = FreezeAllButHead().edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> [name for name, p in net.named_parameters() if p.requires_grad]
+    ['3.weight', '3.bias']
+    """
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         tensors = _pretrained(model)
@@ -125,7 +160,18 @@ class FreezeAllButHead(_Transfer):
 
 @dataclass(frozen=True)
 class LowerLr(_Transfer):
-    """Train pretrained weights at `factor` times the lr."""
+    """Train pretrained weights at `factor` times the lr.
+
+    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> torch.save(net.state_dict(), "weights.pt")
+    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> trick = LowerLr(factor=0.1)
+    >>> net = trick.edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> groups = trick.edit_param_groups([{"params": list(net.parameters())}])
+    >>> [(len(group["params"]), group.get("lr_scale", 1.0)) for group in groups]
+    [(0, 1.0), (4, 0.1)]
+    """
 
     factor: float = number(0.1, above=0, below=1)
 

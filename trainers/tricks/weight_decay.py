@@ -29,7 +29,12 @@ __all__ = ["WeightDecay"]
 
 @dataclass(frozen=True)
 class WeightDecay(Trick):
-    """Decay the first parameter group by `value`."""
+    """Decay the first parameter group by `value`.
+
+    >>> groups = [{"params": [], "weight_decay": 0.0}, {"params": [], "weight_decay": 0.0}]
+    >>> [group["weight_decay"] for group in WeightDecay(5e-4).edit_param_groups(groups)]
+    [0.0005, 0.0]
+    """
 
     value: float = number(5e-5, at_least=0)
 

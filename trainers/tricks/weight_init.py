@@ -33,7 +33,13 @@ Scheme = Literal["he", "xavier", "orthogonal", "small_gaussian", "constant"]
 
 
 def draw_weights(weight: Tensor, scheme: Scheme, std: float = 0.01, value: float = 0.01) -> None:
-    """Fill `weight` (outputs, inputs, ...) in place, by the global generator."""
+    """Fill `weight` (outputs, inputs, ...) in place, by the global generator.
+
+    >>> weight = torch.empty(4, 4)
+    >>> draw_weights(weight, "orthogonal")
+    >>> torch.allclose(weight @ weight.T, 2 * torch.eye(4), atol=1e-5)  # He"s gain
+    True
+    """
     if scheme == "he":
         nn.init.kaiming_normal_(weight, nonlinearity="relu")
     elif scheme == "xavier":
@@ -52,6 +58,10 @@ def initialize(
     """Draw the weights of `model` in place; return how many layers that were.
 
     Tensors whose `id` is among `keep` stay as they are.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> initialize(net, "he", std=0.01, value=0.01)
+    2
     """
     layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     for layer in layers:
@@ -64,7 +74,13 @@ def initialize(
 
 @dataclass(frozen=True)
 class WeightInit(Trick):
-    """Weights by `scheme`; `std` is small_gaussian's, and `value` the constant."""
+    """Weights by `scheme`; `std` is small_gaussian's, and `value` the constant.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> net = WeightInit("constant", value=0.01).edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net[0].weight.unique()
+    tensor([0.0100], grad_fn=<Unique2Backward0>)
+    """
 
     scheme: Scheme = choice("he", Scheme)
     std: float = number(0.01, above=0)

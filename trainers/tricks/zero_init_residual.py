@@ -31,7 +31,13 @@ __all__ = ["ZeroInitResidual", "last_of_branches", "zero_last_layers"]
 
 
 def last_of_branches(model: nn.Module, example: Tensor) -> list[nn.Module]:
-    """Return the last norm or layer of each convolutional residual branch of `model`."""
+    """Return the last norm or layer of each convolutional residual branch of `model`.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> last_of_branches(net, torch.zeros(2, 3, 8, 8)) == [block.bn2 for block in net.blocks]
+    True
+    """
     trace = trace_model(model, example)
     gates = gate_ops(trace)
     found: dict[nn.Module, None] = {}
@@ -57,6 +63,12 @@ def zero_last_layers(model: nn.Module, example: Tensor) -> nn.Module:
     """Return `model`, edited in place, whose residual branches give zero.
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` without any.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> zero_last_layers(net, torch.zeros(2, 3, 8, 8)).blocks[0].bn2.weight
+    Parameter containing:
+    tensor([0., 0., 0., 0.], requires_grad=True)
     """
     found = last_of_branches(model, example)
     if not found:
@@ -71,7 +83,15 @@ def zero_last_layers(model: nn.Module, example: Tensor) -> nn.Module:
 
 @dataclass(frozen=True)
 class ZeroInitResidual(Trick):
-    """Every residual branch starts at zero."""
+    """Every residual branch starts at zero.
+
+    >>> from darkmagic.trainers.models import SmallResNet
+    >>> net = SmallResNet(depth=8, width=4)
+    >>> net = ZeroInitResidual().edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net.blocks[0].bn2.weight
+    Parameter containing:
+    tensor([0., 0., 0., 0.], requires_grad=True)
+    """
 
     @property
     def edit_stage(self) -> EditStage:
