@@ -92,7 +92,7 @@ def _check(uri: str, epochs: int) -> None:
 
 
 class Watch:
-    """A sweep's view that keeps when its first trial started and its last ended."""
+    """A sweep's progress that records when its first trial starts and its last ends."""
 
     def __init__(self) -> None:
         self.began = self.ended = 0.0
