@@ -59,7 +59,7 @@ class Pretrain(Trick):
     Weights of the network as the tricks leave it are loaded `after_edits`.
     """
 
-    weights: str = text()
+    weights: str | None = text(null=True)  # None, of a model without any: the trial is skipped
     after_edits: bool = flag(False)
 
     @property
@@ -69,6 +69,8 @@ class Pretrain(Trick):
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         del example
+        if self.weights is None:
+            raise TrialSkipped("the model names no pretrained weights (model.pretrained is null)")
         setattr(model, RECORD, load_pretrained(model, _read(self.weights), self.weights))
         return model
 
