@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import torch
 
 from darkmagic.sweeps.compose.declarations import class_fields
 from darkmagic.trainers import tricks
@@ -17,7 +18,7 @@ from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fields import declared_fields
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.trick import TrialSkipped, Trick
 from darkmagic.trainers.tricks import blurpool, convolution, pretrain, scheduled_weight_decay
 from darkmagic.trainers.tricks.augmentation import Blur
 from darkmagic.trainers.tricks.cutout import Cutout
@@ -96,3 +97,9 @@ def test_former_class_names_keep_working() -> None:
     assert convolution.DepthwiseSeparable is convolution.Convolution
     assert pretrain.Pretrained is pretrain.Pretrain
     assert scheduled_weight_decay.LinearWeightDecay.__name__ == "ScheduledWeightDecay"
+
+
+def test_model_without_weights_skips_the_trial() -> None:
+    """A model that names no pretrained weights costs one row, not the checklist."""
+    with pytest.raises(TrialSkipped, match=r"model\.pretrained is null"):
+        pretrain.Pretrain(None).edit_model(SmallResNet(8, 4, 10, 1), torch.zeros(2, 1, 8, 8))

@@ -15,6 +15,7 @@ import torch
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_in_three
+from darkmagic.trainers.fields import check_fields, number
 
 __all__ = ["Digits"]
 
@@ -29,8 +30,11 @@ class Digits:
     (1079, 1, (8, 8), False)
     """
 
-    val_fraction: float = 0.2
-    test_fraction: float = 0.2
+    val_fraction: float = number(0.2, above=0, below=1)
+    test_fraction: float = number(0.2, above=0, below=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` and the fields alone."""

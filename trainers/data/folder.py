@@ -13,6 +13,7 @@ from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
 from darkmagic.trainers.data.split import split_in_three, split_off
+from darkmagic.trainers.fields import check_fields, flag, number, whole
 
 __all__ = ["Folder"]
 
@@ -41,13 +42,16 @@ class Folder:
 
     root: str
     size: int | Sequence[int] | None = None
-    channels: int = 3
-    flip: bool = True
-    pad: int = 4
-    val_fraction: float = 0.1
-    test_fraction: float = 0.2
-    memory_budget: int = 2**31
+    channels: int = whole(3, at_least=1)
+    flip: bool = flag(True)
+    pad: int = whole(4, at_least=0)
+    val_fraction: float = number(0.1, above=0, below=1)
+    test_fraction: float = number(0.2, above=0, below=1)
+    memory_budget: int = whole(2**31, at_least=0)
     cache: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the files.

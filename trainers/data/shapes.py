@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_in_three
+from darkmagic.trainers.fields import check_fields, number, whole
 
 __all__ = ["CLASSES", "Shapes"]
 
@@ -31,13 +32,16 @@ class Shapes:
     (torch.Size([60, 1, 8, 8]), ('disc', 'ring', 'square'))
     """
 
-    count: int = 2000
-    size: int = 8
-    channels: int = 1
-    seed: int = 0
-    noise: float = 0.05  # standard deviation, as a share of the full range
-    val_fraction: float = 0.2
-    test_fraction: float = 0.2
+    count: int = whole(2000, at_least=1)
+    size: int = whole(8, at_least=1)
+    channels: int = whole(1, at_least=1)
+    seed: int = whole(0, at_least=0)
+    noise: float = number(0.05, at_least=0)  # standard deviation, as a share of the full range
+    val_fraction: float = number(0.2, above=0, below=1)
+    test_fraction: float = number(0.2, above=0, below=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` and the fields alone."""

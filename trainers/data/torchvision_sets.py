@@ -13,6 +13,7 @@ from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_off
 from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.fields import check_fields, flag, number, whole
 from darkmagic.trainers.trick import TrialSkipped
 
 __all__ = ["TorchvisionSet"]
@@ -33,11 +34,12 @@ class TorchvisionSet:
 
     name: str
     root: str
-    flip: bool = True
-    pad: int = 4
-    val_fraction: float = 0.1
+    flip: bool = flag(True)
+    pad: int = whole(4, at_least=0)
+    val_fraction: float = number(0.1, above=0, below=1)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.name not in CLASSES:
             raise ValueError(f"name={self.name!r}: choose from {', '.join(CLASSES)}")
 

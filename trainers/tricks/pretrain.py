@@ -72,7 +72,7 @@ class Pretrain(Trick):
     1.0
     """
 
-    weights: str = text()
+    weights: str | None = text(null=True)  # None, of a model without any: the trial is skipped
     after_edits: bool = flag(False)
 
     @property
@@ -82,6 +82,8 @@ class Pretrain(Trick):
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         del example
+        if self.weights is None:
+            raise TrialSkipped("the model names no pretrained weights (model.pretrained is null)")
         setattr(model, RECORD, load_pretrained(model, _read(self.weights), self.weights))
         return model
 

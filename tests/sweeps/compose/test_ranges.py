@@ -197,6 +197,7 @@ WORDS = {
     "~runtime": "runtime.device is not set",
     "~tricks.lr_regime.cycles": "has no 'cycles' to leave out",
     "dataset.epochs=0": "epochs=0: need 1 or more",
+    "dataset.source.val_fraction=1": "dataset.source.val_fraction=1: need 0 < val_fraction < 1",
     "hydra.launcher.threads=0": "hydra.launcher.threads=0: need 1 or more",
     "tricks.cutout.of=8": "tricks.cutout.of is tricks.cutout.reference_size now",
     "tricks.random_erasing.flattest=1": "write, for example, tricks.random_erasing.ratio=",
