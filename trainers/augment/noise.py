@@ -9,7 +9,9 @@ __all__ = ["add_noise", "drop_pixels", "shift_channels"]
 
 
 def add_noise(images: Tensor, std: float, rng: torch.Generator) -> Tensor:
-    """Add Gaussian noise of `std` grey levels to `images` (n, C, H, W), uint8.
+    """Add Gaussian noise of `std` grey levels to `images` (n, C, H, W), uint8 in and out.
+
+    Draws come from `rng`, one a pixel and channel; levels stay in 0..255.
 
     >>> images = torch.full((1, 1, 2, 4), 100, dtype=torch.uint8)
     >>> add_noise(images, std=16, rng=torch.Generator().manual_seed(0))[0, 0]

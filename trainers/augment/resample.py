@@ -24,7 +24,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def crop_middle(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut `size` out of the middle of `images` (n, C, H, W).
+    """Cut `size` (height, width) out of the middle of `images` (n, C, H, W), of any dtype.
 
     >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
     >>> crop_middle(images, (2, 2))[0, 0]

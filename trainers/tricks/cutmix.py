@@ -50,6 +50,8 @@ Edges = tuple[int, int, int, int]
 def edges_around(y: int, x: int, size: tuple[int, int], lam: float) -> Edges:
     """Return the rectangle of about `1 - lam` of an image of `size` (H, W), centred at (y, x).
 
+    `lam` is in [0, 1]; what is beyond the image is cut off.
+
     >>> edges_around(16, 16, (32, 32), lam=0.75)
     (8, 24, 8, 24)
     """

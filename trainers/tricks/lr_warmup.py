@@ -26,6 +26,8 @@ __all__ = ["LrWarmup", "linear_warmup"]
 def linear_warmup(progress: float, share: float, start: float) -> float:
     """Return a factor that rises from `start` at `progress` 0 to 1 at `share`, and stays.
 
+    `progress` and `start` are in [0, 1], `share` is in (0, 1).
+
     >>> [linear_warmup(x, share=0.2, start=0.5) for x in (0, 0.1, 0.2, 1)]
     [0.5, 0.75, 1.0, 1.0]
     """

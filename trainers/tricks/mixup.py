@@ -43,6 +43,8 @@ __all__ = ["Mixup", "mix"]
 def mix(images: Tensor, targets: Tensor, lam: float, order: Tensor) -> tuple[Tensor, Tensor]:
     """Blend `images` (B, C, H, W) and `targets` (B, K) with themselves in `order` (B,).
 
+    `lam` in [0, 1] is the share of the image itself. Returns new tensors of the same shapes.
+
     >>> images, targets = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1), torch.eye(2)
     >>> mixed, blended = mix(images, targets, lam=0.75, order=torch.tensor([1, 0]))
     >>> mixed.flatten(), blended

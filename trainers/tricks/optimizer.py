@@ -70,6 +70,8 @@ __all__ = [
 def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[ParamGroup]:
     """Return `groups` with a decay that makes up for a rate of `lr` in place of `decay_lr`.
 
+    Raises `ValueError` unless `lr` is above 0.
+
     >>> decouple([{"params": [], "weight_decay": 1e-4}], lr=0.001, decay_lr=0.1)
     [{'params': [], 'weight_decay': 0.01}]
     """
