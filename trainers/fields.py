@@ -17,8 +17,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from darkmagic.trainers.expressions import holds, names_in
-from darkmagic.trainers.field_types import Declared, Kind, show
+from darkmagic.trainers.declare.expressions import holds, names_in
+from darkmagic.trainers.declare.kinds import Declared, Kind, show
 
 __all__ = [
     "DECLARERS",

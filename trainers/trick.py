@@ -116,9 +116,9 @@ class Conflict(NotApplicable):
 class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
     """Something the trial needs is not to be had here; the message says what.
 
-    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> from darkmagic.trainers.tricks import Pretrain
     >>> try:
-    ...     Pretrained("nowhere.pt").edit_model(nn.Linear(2, 2), torch.zeros(2, 2))
+    ...     Pretrain("nowhere.pt").edit_model(nn.Linear(2, 2), torch.zeros(2, 2))
     ... except TrialSkipped as reason:
     ...     print(reason)
     no file of weights at nowhere.pt

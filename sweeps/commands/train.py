@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
-from darkmagic.sweeps.compose.check_options import check_options
+from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
 from darkmagic.sweeps.launch.context import SweepContext, use_context

@@ -12,7 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import class_fields
 from darkmagic.sweeps.compose.session import group_options, subgroups
 
 OFF = "off"

@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.compose.check_choices import check_choice, chosen_options, is_choice
-from darkmagic.sweeps.compose.check_fields import check_key, check_trick_field
-from darkmagic.sweeps.compose.check_values import check_config
+from darkmagic.sweeps.compose.checks.choices import check_choice, chosen_options, is_choice
+from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field
+from darkmagic.sweeps.compose.checks.values import check_config
 from darkmagic.sweeps.compose.groups import all_groups
 from darkmagic.sweeps.compose.moved_keys import refuse_moved_keys, refuse_moved_values
 from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_overrides

@@ -16,8 +16,8 @@ from darkmagic.checklist.plan import (
     plan_seeds,
     with_baseline,
 )
-from darkmagic.sweeps.compose.check_options import check_options
 from darkmagic.sweeps.compose.checklist_config import read_checklist
+from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.session import group_options
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, open_dict
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
-from darkmagic.sweeps.compose.check_values import check_resolved
+from darkmagic.sweeps.compose.checks.values import check_resolved
 from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context

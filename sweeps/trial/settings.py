@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkmagic.checklist.plan import Baseline
-from darkmagic.trainers.field_types import Declared
+from darkmagic.trainers.declare.kinds import Declared
 from darkmagic.trainers.fields import choice, declared_fields, number, text, whole
 from darkmagic.trainers.recipe import Recipe
 

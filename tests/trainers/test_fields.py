@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from darkmagic.sweeps.compose.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import class_fields
 from darkmagic.trainers import tricks
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fields import declared_fields

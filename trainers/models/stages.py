@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkmagic.trainers.models.graph import Call, Op, Trace
@@ -57,29 +57,32 @@ def _end(trace: Trace, convolution: Op) -> Call | None:
     return last_layer(after[0] if len(after) == 1 and is_norm(after[0]) else convolution)
 
 
-def _results(trace: Trace, convolutions: Iterable[Op], gates: frozenset[Op]) -> dict[int, Op]:
+def _results(trace: Trace, convolutions: Sequence[Op], gates: frozenset[Op]) -> dict[int, Op]:
     """Return, by scale, the map that leaves it.
 
-    Parallel branches leave a stage once, and a map that was made larger again is the stage of
-    its size: once an area, too.
+    Once an area: parallel branches leave a stage once, and a map that was made larger again is of
+    the stage of its size. The scale is the largest of an area, since a shortcut that subsamples by
+    a slice has the scale of the stage before.
     """
     forks = {op: block.fork for block in find_residuals(trace) for op in block.branch}
+    scales: dict[int, int] = {}
+    for op in convolutions:
+        scales[_area(op)] = max(op.scale, scales.get(_area(op), 0))
     found: dict[int, Op] = {}
     areas: set[int] = set()
     for before, after in itertools.pairwise(convolutions):
-        area = math.prod(before.shape[2:])
-        if before.scale in found or area in areas or not _is_smaller(after, before):
+        if _area(before) in areas or not _is_smaller(after, before):
             continue
-        areas.add(area)
+        areas.add(_area(before))
         way = [op for op in trace.ops_of(after.ancestors) if _is_smaller(op, before)]
         left = next(op for op in way if op not in gates)
-        found[before.scale] = forks.get(left, left.inputs[0])
+        found.setdefault(scales[_area(before)], forks.get(left, left.inputs[0]))
     return found
 
 
+def _area(op: Op) -> int:
+    return math.prod(op.shape[2:])
+
+
 def _is_smaller(op: Op, than: Op) -> bool:
-    return (
-        len(op.shape) == 4
-        and math.prod(op.shape[2:]) < math.prod(than.shape[2:])
-        and op.scale > than.scale
-    )
+    return len(op.shape) == 4 and _area(op) < _area(than) and op.scale > than.scale

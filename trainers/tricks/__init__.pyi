@@ -24,8 +24,9 @@ from darkmagic.trainers.tricks.augmentation import TrivialAugment as TrivialAugm
 from darkmagic.trainers.tricks.auxiliary_loss import AuxiliaryLoss as AuxiliaryLoss
 from darkmagic.trainers.tricks.auxiliary_loss import add_auxiliary_head as add_auxiliary_head
 from darkmagic.trainers.tricks.batch_size import BatchSize as BatchSize
+from darkmagic.trainers.tricks.blurpool import BlurPool as BlurPool
 from darkmagic.trainers.tricks.blurpool import add_blur as add_blur
-from darkmagic.trainers.tricks.convolution import DepthwiseSeparable as DepthwiseSeparable
+from darkmagic.trainers.tricks.convolution import Convolution as Convolution
 from darkmagic.trainers.tricks.convolution import SeparableConv2d as SeparableConv2d
 from darkmagic.trainers.tricks.convolution import parameters_saved as parameters_saved
 from darkmagic.trainers.tricks.convolution import savings as savings
@@ -45,6 +46,10 @@ from darkmagic.trainers.tricks.dropout import add_dropout as add_dropout
 from darkmagic.trainers.tricks.early_stopping import EarlyStopping as EarlyStopping
 from darkmagic.trainers.tricks.early_stopping import has_stalled as has_stalled
 from darkmagic.trainers.tricks.ema import Ema as Ema
+from darkmagic.trainers.tricks.gradient_centralization import (
+    GradientCentralization as GradientCentralization,
+)
+from darkmagic.trainers.tricks.gradient_centralization import centralize as centralize
 from darkmagic.trainers.tricks.gradient_clipping import GradientClipping as GradientClipping
 from darkmagic.trainers.tricks.input_geometry import InputGeometry as InputGeometry
 from darkmagic.trainers.tricks.input_scaling import PcaWhitening as PcaWhitening
@@ -88,7 +93,7 @@ from darkmagic.trainers.tricks.pooling import Pooling as Pooling
 from darkmagic.trainers.tricks.pooling import replace_poolings as replace_poolings
 from darkmagic.trainers.tricks.pooling import response_norm as response_norm
 from darkmagic.trainers.tricks.pretrain import LoadedTensors as LoadedTensors
-from darkmagic.trainers.tricks.pretrain import Pretrained as Pretrained
+from darkmagic.trainers.tricks.pretrain import Pretrain as Pretrain
 from darkmagic.trainers.tricks.pretrain import load_pretrained as load_pretrained
 from darkmagic.trainers.tricks.pretrain import loaded_tensors as loaded_tensors
 from darkmagic.trainers.tricks.pretrain import pretrained_share as pretrained_share
@@ -97,7 +102,9 @@ from darkmagic.trainers.tricks.progressive_resizing import (
     ProgressiveResizing as ProgressiveResizing,
 )
 from darkmagic.trainers.tricks.random_erasing import RandomErasing as RandomErasing
-from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay as LinearWeightDecay
+from darkmagic.trainers.tricks.scheduled_weight_decay import (
+    ScheduledWeightDecay as ScheduledWeightDecay,
+)
 from darkmagic.trainers.tricks.shuffle import Shuffle as Shuffle
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite as SqueezeExcite
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExciteBlock as SqueezeExciteBlock
@@ -106,6 +113,8 @@ from darkmagic.trainers.tricks.stem_activation import StemActivation as StemActi
 from darkmagic.trainers.tricks.stem_activation import (
     replace_stem_activations as replace_stem_activations,
 )
+from darkmagic.trainers.tricks.swa import Swa as Swa
+from darkmagic.trainers.tricks.swa import swa_weight as swa_weight
 from darkmagic.trainers.tricks.training_length import TrainingLength as TrainingLength
 from darkmagic.trainers.tricks.transfer import FreezeAllButHead as FreezeAllButHead
 from darkmagic.trainers.tricks.transfer import FreezeFirstStage as FreezeFirstStage

@@ -52,7 +52,7 @@ def add_blur(model: nn.Module, example: Tensor, size: int) -> nn.Module:
     >>> add_blur(net, torch.zeros(2, 3, 8, 8), size=3)[1]
     After(
       (layer): MaxPool2d(kernel_size=2, stride=(1, 1), padding=0, dilation=1, ceil_mode=False)
-      (blur): BlurPool(size=3, stride=2)
+      (blur): BlurPool2d(size=3, stride=2)
     )
     """
     trace = trace_model(model, example)
@@ -116,7 +116,17 @@ def _continues(op: Op) -> bool:
 
 @dataclass(frozen=True)
 class BlurPool(Trick):
-    """A binomial blur of `size` pixels wherever maps are subsampled."""
+    """A binomial blur of `size` pixels wherever maps are subsampled.
+
+    >>> net = nn.Sequential(
+    ...     nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, stride=2), nn.Flatten(), nn.Linear(36, 2)
+    ... )
+    >>> BlurPool().edit_model(net, torch.zeros(2, 3, 8, 8))[1]
+    After(
+      (layer): MaxPool2d(kernel_size=2, stride=(1, 1), padding=0, dilation=1, ceil_mode=False)
+      (blur): BlurPool2d(size=3, stride=2)
+    )
+    """
 
     size: int = whole(3, at_least=2, at_most=7)
 

@@ -43,12 +43,9 @@ def has_stalled(losses: Sequence[float], patience: int) -> bool:
 class EarlyStopping(Trick):
     """Stop after `patience` epochs without a lower validation loss.
 
-    >>> from darkmagic.trainers import Recipe
-    >>> from darkmagic.trainers.data import Shapes
-    >>> from darkmagic.trainers.models import SmallResNet
-    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
-    >>> EarlyStopping(patience=2).edit_recipe(recipe).patience
-    2
+    >>> losses = [0.9, 0.6, 0.61, 0.6]
+    >>> EarlyStopping(patience=2).should_stop([{"val_loss": loss} for loss in losses])
+    True
     """
 
     patience: int = whole(5, at_least=1)

@@ -32,12 +32,8 @@ __all__ = ["Ema"]
 class Ema(Trick):
     """Average with `decay` a step, which `warmup` lowers at first.
 
-    >>> from darkmagic.trainers import Recipe
-    >>> from darkmagic.trainers.data import Shapes
-    >>> from darkmagic.trainers.models import SmallResNet
-    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
-    >>> Ema(decay=0.9).edit_recipe(recipe).ema_decay
-    0.9
+    >>> [round(Ema(decay=0.9).average(step, 100, 10), 3) for step in (0, 10, 90)]
+    [0.9, 0.45, 0.1]
     """
 
     decay: float = number(0.999, above=0, below=1)

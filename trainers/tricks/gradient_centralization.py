@@ -30,13 +30,24 @@ __all__ = ["GradientCentralization", "centralize"]
 
 
 def centralize(gradient: Tensor) -> Tensor:
-    """Return `gradient` (out, ...) less the mean of each of its outputs: those become 0."""
+    """Return `gradient` (out, ...) less the mean of each of its outputs: those become 0.
+
+    >>> centralize(torch.tensor([[1.0, 2.0, 6.0]]))
+    tensor([[-2., -1.,  3.]])
+    """
     return gradient - gradient.mean(dim=tuple(range(1, gradient.ndim)), keepdim=True)
 
 
 @dataclass(frozen=True)
 class GradientCentralization(Trick):
-    """Centralise gradients of convolutions and, unless told not to, of matrices."""
+    """Centralise gradients of convolutions and, unless told not to, of matrices.
+
+    >>> weight = nn.Parameter(torch.zeros(1, 3))
+    >>> weight.grad = torch.tensor([[1.0, 2.0, 6.0]])
+    >>> GradientCentralization().transform_gradients([weight])
+    >>> weight.grad
+    tensor([[-2., -1.,  3.]])
+    """
 
     convolutions_only: bool = flag(False)
 

@@ -28,12 +28,11 @@ __all__ = ["GradientClipping"]
 class GradientClipping(Trick):
     """Clip the norm over all weights to `max_norm`.
 
-    >>> from darkmagic.trainers import Recipe
-    >>> from darkmagic.trainers.data import Shapes
-    >>> from darkmagic.trainers.models import SmallResNet
-    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
-    >>> GradientClipping(max_norm=1.0).edit_recipe(recipe).clip_grad_norm
-    1.0
+    >>> weight = nn.Parameter(torch.zeros(2))
+    >>> weight.grad = torch.tensor([3.0, 4.0])
+    >>> GradientClipping(max_norm=1.0).transform_gradients([weight])
+    >>> weight.grad
+    tensor([0.6000, 0.8000])
     """
 
     max_norm: float = number(1.0, above=0)

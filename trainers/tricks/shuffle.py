@@ -28,12 +28,9 @@ __all__ = ["Shuffle"]
 class Shuffle(Trick):
     """Shuffle `every_epoch`, `once` or `never`.
 
-    >>> from darkmagic.trainers import Recipe
-    >>> from darkmagic.trainers.data import Shapes
-    >>> from darkmagic.trainers.models import SmallResNet
-    >>> recipe = Recipe(Shapes(count=20), SmallResNet, tricks={}, epochs=4, batch_size=8)
-    >>> Shuffle("once").edit_recipe(recipe).shuffle
-    'once'
+    >>> once = Shuffle("once")
+    >>> [torch.randperm(4, generator=once.epoch_order(epoch, seed=0)).tolist() for epoch in (0, 1)]
+    [[1, 2, 3, 0], [1, 2, 3, 0]]
     """
 
     when: str = choice("every_epoch", ("every_epoch", "once", "never"))

@@ -39,6 +39,9 @@ def swa_weight(step: int, steps: int, first: int, every: int) -> float:
     Weights are taken after `every` steps, from the end of step number `first` (from 1) on, and
     after the last of `steps`: the n-th counts 1 / n. Before the first of them the average is to
     be the network (1); between them it stays (0).
+
+    >>> [swa_weight(step, steps=6, first=2, every=2) for step in range(6)]
+    [1.0, 1.0, 0.0, 0.5, 0.0, 0.3333333333333333]
     """
     done = step + 1
     last = done == steps and done % every > 0
@@ -50,7 +53,11 @@ def swa_weight(step: int, steps: int, first: int, every: int) -> float:
 
 @dataclass(frozen=True)
 class Swa(Trick):
-    """Average from `start` (a share of training) on, every `period` epochs."""
+    """Average from `start` (a share of training) on, every `period` epochs.
+
+    >>> [round(Swa().average(step, steps=100, epoch_steps=10), 3) for step in (0, 79, 89, 99)]
+    [1.0, 1.0, 0.5, 0.333]
+    """
 
     start: float = number(0.75, at_least=0, below=1)
     period: float = number(1.0, above=0)

@@ -121,11 +121,11 @@ class _Transfer(Trick):
 class FreezeFirstStage(_Transfer):
     """Train no pretrained weights up to the end of the first stage.
 
-    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> from darkmagic.trainers.tricks import Pretrain
     >>> from darkmagic.trainers.models import SmallResNet
     >>> net = SmallResNet(depth=8, width=4)
     >>> torch.save(net.state_dict(), "weights.pt")
-    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net = Pretrain("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
     >>> net = FreezeFirstStage().edit_model(net, torch.zeros(2, 3, 8, 8))
     >>> net.stem[0].weight.requires_grad, net.head.weight.requires_grad
     (False, True)
@@ -142,10 +142,10 @@ class FreezeFirstStage(_Transfer):
 class FreezeAllButHead(_Transfer):
     """Train the last layer, and what was not pretrained.
 
-    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> from darkmagic.trainers.tricks import Pretrain
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
     >>> torch.save(net.state_dict(), "weights.pt")
-    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net = Pretrain("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
     >>> net = FreezeAllButHead().edit_model(net, torch.zeros(2, 3, 8, 8))
     >>> [name for name, p in net.named_parameters() if p.requires_grad]
     ['3.weight', '3.bias']
@@ -162,10 +162,10 @@ class FreezeAllButHead(_Transfer):
 class LowerLr(_Transfer):
     """Train pretrained weights at `factor` times the lr.
 
-    >>> from darkmagic.trainers.tricks import Pretrained
+    >>> from darkmagic.trainers.tricks import Pretrain
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
     >>> torch.save(net.state_dict(), "weights.pt")
-    >>> net = Pretrained("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
+    >>> net = Pretrain("weights.pt").edit_model(net, torch.zeros(2, 3, 8, 8))
     >>> trick = LowerLr(factor=0.1)
     >>> net = trick.edit_model(net, torch.zeros(2, 3, 8, 8))
     >>> groups = trick.edit_param_groups([{"params": list(net.parameters())}])

@@ -15,14 +15,14 @@ from hydra.core.config_loader import ConfigLoader
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api, conf
-from darkmagic.sweeps.compose.check_options import check_options
-from darkmagic.sweeps.compose.check_values import check_node, check_resolved
-from darkmagic.sweeps.compose.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.options import check_options
+from darkmagic.sweeps.compose.checks.values import check_node, check_resolved
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.settings import settings
-from darkmagic.trainers.field_types import Declared, Kind
+from darkmagic.trainers.declare.kinds import Declared, Kind
 
 CONF = Path(str(conf.__file__)).parent
 OPTIONS = sorted(CONF.glob("trick/*/*.yaml"))

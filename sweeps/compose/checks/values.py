@@ -9,11 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.declarations import ClassFields, class_fields
+from darkmagic.sweeps.compose.checks.declarations import ClassFields, class_fields
 from darkmagic.sweeps.trial.former_names import current_field
 from darkmagic.sweeps.trial.settings import settings
+from darkmagic.trainers.declare.kinds import show
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.field_types import show
 from darkmagic.trainers.fields import broken_constraint
 
 __all__ = ["check_config", "check_node", "check_resolved", "former_field", "resolve_part"]

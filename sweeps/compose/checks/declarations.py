@@ -14,8 +14,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-from darkmagic.trainers.expressions import evaluate
-from darkmagic.trainers.field_types import Declared
+from darkmagic.trainers.declare.expressions import evaluate
+from darkmagic.trainers.declare.kinds import Declared
 from darkmagic.trainers.fields import DECLARERS
 
 __all__ = ["ClassFields", "class_fields"]

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.compose.check_values import check_node, resolve_part
+from darkmagic.sweeps.compose.checks.values import check_node, resolve_part
 from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_word, values
 from darkmagic.sweeps.compose.session import compose, group_options

@@ -10,14 +10,14 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.check_values import former_field
+from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.values import former_field
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
-from darkmagic.sweeps.compose.declarations import class_fields
 from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_interpolation, values
 from darkmagic.sweeps.compose.session import group_options
 from darkmagic.sweeps.trial.settings import settings
-from darkmagic.trainers.field_types import Declared, show
+from darkmagic.trainers.declare.kinds import Declared, show
 
 __all__ = ["check_key", "check_trick_field"]
 
