@@ -17,8 +17,8 @@ EXAMPLE = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)
 
 
 def _build(name: str) -> nn.Module:
-    if name == "small":
-        return SmallResNet(20)
+    if name.startswith("small"):
+        return SmallResNet(int(name.removeprefix("small")))
     if name.startswith("timm:"):
         return timm_classifier(name.removeprefix("timm:"), 10, 3)
     return torchvision.models.get_model(name, num_classes=10)
@@ -40,7 +40,8 @@ def _ends(model: nn.Module, size: int) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "stages"),
     [
-        ("small", [(16, 128), (32, 64)]),
+        ("small20", [(16, 128), (32, 64)]),
+        ("small8", [(16, 128), (32, 64)]),  # its only shortcut at a stage's end is a slice
         ("resnet50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),  # not 128 inside a block
         ("densenet121", [(64, 64), (128, 32), (256, 16), (512, 8)]),
         ("shufflenet_v2_x0_5", [(24, 64), (24, 32), (48, 16), (96, 8)]),  # parallel branches
