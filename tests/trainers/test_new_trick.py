@@ -49,6 +49,8 @@ def test_planted_trick_is_contract_tested_with_no_other_edit(tmp_path: Path, rep
     for package in ("checklist", "trainers", "sweeps"):
         leave = shutil.ignore_patterns("__pycache__")
         shutil.copytree(repo / package, source / package, ignore=leave)
+    for path in (repo / "cli" / "package").glob("*.py"):  # which is installed as `darkmagic`
+        shutil.copy(path, source)
     _plant(source, "negative", NEGATIVE)
     _plant(source, "cardless", CARDLESS)
     tests = tmp_path / "tests" / "trainers"
@@ -65,8 +67,8 @@ def test_planted_trick_is_contract_tested_with_no_other_edit(tmp_path: Path, rep
         text=True,
         check=False,
     )
-    said = [line for line in done.stdout.splitlines() if line.startswith("tests/")]
-    outcomes = dict(line.partition("::")[2].split()[:2] for line in said if "::" in line)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("tests/")]
+    outcomes = dict(line.partition("::")[2].split()[:2] for line in lines if "::" in line)
     passed = {
         "test_option_trains_two_steps[negative=on-cpu]",
         "test_option_does_something[negative=on]",

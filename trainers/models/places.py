@@ -55,7 +55,7 @@ def gate_ops(trace: Trace) -> frozenset[Op]:
     """Return the operations that make gates: from a pooling to the product with its input."""
     return frozenset(
         op
-        for pool, gate in find_gates(trace, trace.ops)
+        for _, pool, gate in find_gates(trace, trace.ops)
         for op in trace.ops_of(gate.ancestors)
         if op.follows(pool)
     )

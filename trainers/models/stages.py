@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from darkmagic.trainers.models.graph import Call, Op, Trace
 from darkmagic.trainers.models.places import classifier, gate_ops
-from darkmagic.trainers.models.structure import find_residuals, gated, is_norm, last_layer
+from darkmagic.trainers.models.structure import find_gates, find_residuals, is_norm, last_layer
 
 __all__ = ["Stage", "find_stages"]
 
@@ -41,12 +41,13 @@ def find_stages(trace: Trace) -> list[Stage]:
     for op in convolutions:
         by_scale.setdefault(op.scale, []).append(op)
     results = _results(trace, convolutions, gates)
+    gated_scales = {maps.scale for maps, _, _ in find_gates(trace, trace.ops)}
     return [
         Stage(
             tuple(members),
             _end(trace, members[-1]),
             results.get(scale),
-            gated(trace, tuple(op for op in trace.ops if op.scale == scale)),
+            scale in gated_scales,
         )
         for scale, members in sorted(by_scale.items())
     ]

@@ -88,8 +88,8 @@ def gated(trace: Trace, ops: tuple[Op, ...]) -> bool:
     return any(True for _ in find_gates(trace, ops))
 
 
-def find_gates(trace: Trace, ops: Iterable[Op]) -> Iterator[tuple[Op, Op]]:
-    """Yield the pooling and the end of each gate: `ops` multiply by it what was pooled."""
+def find_gates(trace: Trace, ops: Iterable[Op]) -> Iterator[tuple[Op, Op, Op]]:
+    """Yield maps, their pooling and the end of each gate: `ops` multiply the maps by it."""
     pools = [op for op in trace.ops if op.name in POOLS]
     for product in ops:
         if product.name != "mul" or len(product.inputs) != 2:
@@ -97,7 +97,7 @@ def find_gates(trace: Trace, ops: Iterable[Op]) -> Iterator[tuple[Op, Op]]:
         for maps, gate in (product.inputs, product.inputs[::-1]):
             for pool in pools:
                 if gate.follows(pool) and pool.follows(maps):
-                    yield pool, gate
+                    yield maps, pool, gate
 
 
 def stem_activations(trace: Trace) -> list[Call]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from darkmagic.trainers.models.graph import evaluating
+from darkmagic.trainers.models.separable import parameters_saved
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
-from darkmagic.trainers.tricks.convolution import parameters_saved
 
 __all__ = ["Layer", "check_layers", "list_layers", "separable_weights"]
 

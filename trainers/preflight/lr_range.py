@@ -30,10 +30,9 @@ SMOOTHING = 0.8  # of an exponential average of the losses
 MAX_FALLEN_LOSS = 0.95  # of the first loss; above it the loss is flat
 MIN_EXPLODED_LOSS = 1.5  # of the first loss
 HIGH_RATIO, FATAL_RATIO, LOW_RATIO = 5, 30, 1 / 50  # times the suggested rate
-RISKY_SHARE_OF_EXPLODING, FATAL_SHARE_OF_EXPLODING = (
-    1 / 3,
-    10,
-)  # times the rate at which it explodes
+ROUNDING = 1e-6
+RISKY_SHARE_OF_EXPLODING = 1 / 3  # of the rate at which the loss explodes
+FATAL_SHARE_OF_EXPLODING = 10
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,11 @@ class Curve:
         worse = (index for index, loss in enumerate(self.losses) if _explodes(loss, self.start))
         index = next(worse, None)
         return None if index is None else self.rates[index]
+
+    @property
+    def step(self) -> float:
+        """How many times the rate before each rate is: no rate is known more closely than that."""
+        return self.rates[1] / self.rates[0] if len(self.rates) > 1 else 1.0
 
     @property
     def suggested(self) -> float | None:
@@ -162,7 +166,8 @@ def read_curve(curve: Curve) -> Finding:
     rate = f"about {_short(curve.suggested)}"
     end = f"; the loss explodes from {_short(curve.exploding)}" if curve.exploding else ""
     seen = f"peak {curve.peak:.3g}; suggested {rate}{end}"
-    if ratio >= FATAL_RATIO:
+    # Also if the loss was lowest at the next higher rate, which a rounding error decides.
+    if ratio / curve.step >= FATAL_RATIO - ROUNDING:
         advice = f"the rate is {ratio:.0f} times too high: lower it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.STOP, seen, advice, figures)
     if ratio >= HIGH_RATIO:

@@ -28,7 +28,6 @@ from darkmagic.trainers.tricks.blurpool import BlurPool as BlurPool
 from darkmagic.trainers.tricks.blurpool import add_blur as add_blur
 from darkmagic.trainers.tricks.convolution import Convolution as Convolution
 from darkmagic.trainers.tricks.convolution import SeparableConv2d as SeparableConv2d
-from darkmagic.trainers.tricks.convolution import parameters_saved as parameters_saved
 from darkmagic.trainers.tricks.convolution import savings as savings
 from darkmagic.trainers.tricks.convolution import separate_convolutions as separate_convolutions
 from darkmagic.trainers.tricks.cutmix import CutMix as CutMix

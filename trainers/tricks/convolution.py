@@ -24,26 +24,16 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Trace, trace_model
+from darkmagic.trainers.models.separable import parameters_saved
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
 __all__ = [
     "Convolution",
     "DepthwiseSeparable",
     "SeparableConv2d",
-    "parameters_saved",
     "savings",
     "separate_convolutions",
 ]
-
-
-def parameters_saved(kernel: tuple[int, int], inputs: int, outputs: int) -> int:
-    """Return how many weights separating a convolution saves; negative where it costs some.
-
-    >>> parameters_saved((3, 3), inputs=64, outputs=64)
-    32192
-    """
-    place = kernel[0] * kernel[1]
-    return place * inputs * outputs - (place * inputs + inputs * outputs)
 
 
 class SeparableConv2d(nn.Sequential):

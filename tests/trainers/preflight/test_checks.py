@@ -138,6 +138,8 @@ def test_frozen_norms_are_found_by_what_they_do() -> None:
         ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 0.01, Level.OK, "suggested about 0.03"),
         ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 0.3, Level.WARNING, "may be too high"),
         ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, math.inf], 10.0, Level.STOP, "300 times too high"),
+        # Thirty times too high, or three: the rates beside the best are a decade off.
+        ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 2.0, Level.WARNING, "may be too high"),
         ([2.3, 2.3, 2.2, 2.0, 1.5, 1.0, 1.2, 9.0], 1e-4, Level.WARNING, "raise it to about 0.03"),
         ([2.3] * 8, 0.1, Level.WARNING, "flat from"),
         ([2.3] * 7 + [9.0], 0.1, Level.OK, "falls slowly"),

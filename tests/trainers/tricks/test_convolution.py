@@ -8,11 +8,11 @@ import torchvision
 from torch import nn
 
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.models.separable import parameters_saved
 from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.convolution import (
     DepthwiseSeparable,
     SeparableConv2d,
-    parameters_saved,
     savings,
 )
 
