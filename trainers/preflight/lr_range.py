@@ -23,14 +23,14 @@ __all__ = ["Curve", "check_learning_rate", "range_test", "read_curve"]
 
 LOWEST, HIGHEST = 1e-3, 100.0  # of the trial's peak rate
 STEPS, MIN_STEPS = 60, 20
+FULL_STEP = (HIGHEST / LOWEST) ** (1 / (STEPS - 1))  # from a rate to the next in a whole test
 MAX_OVERTIME = 3  # times the seconds that it may take at most
 EXTRA_DECADES, END_STEPS = 3, 3  # decades, where the curve is flat or falls to its end; steps
 MAX_LOSS_RATIO = 4.0  # times the first loss: nothing is to be seen beyond
 SMOOTHING = 0.8  # of an exponential average of the losses
 MAX_FALLEN_LOSS = 0.95  # of the first loss; above it the loss is flat
 MIN_EXPLODED_LOSS = 1.5  # of the first loss
-HIGH_RATIO, FATAL_RATIO, LOW_RATIO = 5, 30, 1 / 50  # times the suggested rate
-ROUNDING = 1e-6
+HIGH_RATIO, FATAL_RATIO, LOW_RATIO = 5, 30, 1 / 50  # times the suggested rate of a whole test
 RISKY_SHARE_OF_EXPLODING = 1 / 3  # of the rate at which the loss explodes
 FATAL_SHARE_OF_EXPLODING = 10
 
@@ -75,7 +75,7 @@ class Curve:
 
     @property
     def step(self) -> float:
-        """How many times the rate before each rate is: no rate is known more closely than that."""
+        """How many times the rate before it a rate is: the best is known no more closely."""
         return self.rates[1] / self.rates[0] if len(self.rates) > 1 else 1.0
 
     @property
@@ -166,8 +166,7 @@ def read_curve(curve: Curve) -> Finding:
     rate = f"about {_short(curve.suggested)}"
     end = f"; the loss explodes from {_short(curve.exploding)}" if curve.exploding else ""
     seen = f"peak {curve.peak:.3g}; suggested {rate}{end}"
-    # Also if the loss was lowest at the next higher rate, which a rounding error decides.
-    if ratio / curve.step >= FATAL_RATIO - ROUNDING:
+    if ratio >= FATAL_RATIO * max(1.0, curve.step / FULL_STEP):
         advice = f"the rate is {ratio:.0f} times too high: lower it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.STOP, seen, advice, figures)
     if ratio >= HIGH_RATIO:
