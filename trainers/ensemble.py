@@ -96,8 +96,8 @@ def calibration_error(probabilities: Tensor, classes: Tensor) -> float:
     """
     confidence, predicted = probabilities.double().max(1)
     right = (predicted == classes).double()
-    places = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
-    gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, places, right - confidence)
+    bins = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
+    gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, bins, right - confidence)
     return float(gaps.abs().sum() / len(classes))
 
 

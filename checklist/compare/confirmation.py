@@ -130,8 +130,8 @@ def _independence(shortfall: Effect | None, parts: Effect | None) -> str:
             f"{together}, and it is {shortfall.difference:+.2f} {span} from that: they add up, as "
             "far as can be seen."
         )
-    words = "less" if shortfall.difference < 0 else "more"
+    relation = "less" if shortfall.difference < 0 else "more"
     return (
-        f"{together}: together they gain {abs(shortfall.difference):.2f} points {words} {span}. "
+        f"{together}: together they gain {abs(shortfall.difference):.2f} points {relation} {span}. "
         "Their effects are not independent."
     )

@@ -102,8 +102,8 @@ class Row:
         failed = failures(self.statuses)
         if failed and self.verdict in (Verdict.FAILED, Verdict.BASELINE):
             kind = self.reason.partition(":")[0]
-            words = f"{failed} of {sum(self.statuses.values())} failed: {kind}"
-            return words if self.verdict is Verdict.FAILED else f"baseline, {words}"
+            text = f"{failed} of {sum(self.statuses.values())} failed: {kind}"
+            return text if self.verdict is Verdict.FAILED else f"baseline, {text}"
         return self.verdict.value
 
 

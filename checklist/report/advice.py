@@ -37,18 +37,18 @@ def winners(comparison: Comparison) -> dict[str, str]:
 
 
 def advise(
-    comparison: Comparison, words: Sequence[str], run_seconds: float | None = None
+    comparison: Comparison, overrides: Sequence[str], run_seconds: float | None = None
 ) -> Advice:
     """Return what to do with `comparison`.
 
-    `words` are the overrides of the sweep without its number of seeds; `run_seconds` is what
+    `overrides` are the overrides of the sweep without its number of seeds; `run_seconds` is what
     a run takes, for the cost of more of them.
     """
     sentences: list[str] = []
     steps: list[tuple[str, str]] = []
     if not comparison.look:
         if comparison.waiting:
-            steps.append(("Go on with", _command("run", words)))
+            steps.append(("Go on with", _command("run", overrides)))
         return Advice(tuple(sentences), tuple(steps))
     better = comparison.having(Verdict.BETTER)
     worse = comparison.having(Verdict.WORSE)
@@ -65,14 +65,14 @@ def advise(
     if comparison.effects.spread is None and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
         steps.append(
-            ("To get error bars", _command("run", [*words, "seeds=3", "baseline_repeats=6"]))
+            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=6"]))
         )
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         sentences.append(_undecided(undecided, better + worse))
-        sentences += _to_settle(comparison, undecided, words, run_seconds, steps)
+        sentences += _to_settle(comparison, undecided, overrides, run_seconds, steps)
     if better:
-        steps.append(("To confirm on the test set", _command("confirm", words)))
+        steps.append(("To confirm on the test set", _command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
 
 
@@ -86,7 +86,7 @@ def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
 def _to_settle(
     comparison: Comparison,
     rows: Sequence[Row],
-    words: Sequence[str],
+    overrides: Sequence[str],
     run_seconds: float | None,
     steps: list[tuple[str, str]],
 ) -> list[str]:
@@ -97,7 +97,9 @@ def _to_settle(
         return ["Not even 100 seeds would settle them: their differences are too small to matter."]
     more = max(1, needed[0][0] - comparison.seeds)
     settled = [name for seeds, name in needed if seeds <= comparison.seeds + more]
-    steps.append(("To settle more", _command("run", [*words, f"seeds=+{more}", "only=undecided"])))
+    steps.append(
+        ("To settle more", _command("run", [*overrides, f"seeds=+{more}", "only=undecided"]))
+    )
     runs = more * (len(rows) + 1)
     cost = f"{runs} runs" + (f", about {duration(runs * run_seconds)}" if run_seconds else "")
     what = settled[0] if len(settled) == 1 else f"{len(settled)} of them"
@@ -117,5 +119,5 @@ def _list_rows(rows: Iterable[Row]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def _command(name: str, words: Sequence[str]) -> str:
-    return shlex.join(["darkmagic", "checklist", name, *words])
+def _command(name: str, overrides: Sequence[str]) -> str:
+    return shlex.join(["darkmagic", "checklist", name, *overrides])

@@ -32,7 +32,7 @@ class Sort(StrEnum):
 class Report:
     """Everything that a report says.
 
-    `facts` are label and value: versions, machine, commit. `words` are the overrides that ask
+    `facts` are label and value: versions, machine, commit. `overrides` are the overrides that ask
     for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
     alone, by its name. `curves` has for each quantity, by row name, how it went; it is empty
     where no plots are wanted.
@@ -53,7 +53,7 @@ class Report:
     title: str
     comparison: Comparison
     facts: Mapping[str, str]
-    words: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     epochs: int | None = None
     run_seconds: float | None = None
     cards: Mapping[str, str] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Report:
     @cached_property
     def advice(self) -> Advice:
         """What to do now."""
-        return advise(self.comparison, self.words, self.run_seconds)
+        return advise(self.comparison, self.overrides, self.run_seconds)
 
     @cached_property
     def rows(self) -> list[Row]:

@@ -92,15 +92,15 @@ def _noise(comparison: Comparison) -> Iterator[str]:
     effects = comparison.effects
     if effects.spread is None:
         return
-    words = f"Runs spread by {effects.spread:.2f} points ({effects.df} degrees of freedom)"
+    text = f"Runs spread by {effects.spread:.2f} points ({effects.df} degrees of freedom)"
     if effects.seed_correlation is not None:
-        words += f"; runs of one seed correlate by {effects.seed_correlation:.2f}"
+        text += f"; runs of one seed correlate by {effects.seed_correlation:.2f}"
     if effects.prior_df != float("inf"):
-        words += (
+        text += (
             "; the trials spread differently, so each is judged by its own spread too "
             f"(worth {effects.prior_df:.0f} degrees of freedom from the others)"
         )
-    yield words + "."
+    yield text + "."
     if comparison.seeds == 1 and comparison.baseline_runs > 1:
         setting = Setting(max(len(comparison.tricks), 1), 1, comparison.baseline_runs)
         width = half_width(setting, effects.spread)
@@ -117,9 +117,9 @@ def _noise(comparison: Comparison) -> Iterator[str]:
 
 def _rows(comparison: Comparison) -> Iterator[str]:
     for row in comparison.tricks:
-        words = _about(row)
-        if words:
-            yield words
+        text = _about(row)
+        if text:
+            yield text
         if row.pretrained_share is not None and row.pretrained_share < 1:
             yield (
                 f"{row.name} uses {row.pretrained_share:.0%} of the pretrained tensors; the rest "

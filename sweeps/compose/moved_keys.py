@@ -17,17 +17,17 @@ MOVED = {
 """The overrides that do the same now, to be pasted."""
 
 
-def refuse_moved_keys(words: Sequence[str]) -> None:
-    """Raise `UserError`, one line, for an override among `words` of a key that is a trick's now."""
-    for word in words:
-        key, _, value = word.partition("=")
+def refuse_moved_keys(overrides: Sequence[str]) -> None:
+    """Raise `UserError`, one line, for one of `overrides` whose key is a trick's now."""
+    for override in overrides:
+        key, _, value = override.partition("=")
         name = key.lstrip("+~")
         if name not in MOVED:
             continue
         if value in ("", "null", "None"):
-            raise UserError(f"{word!r}: {name} is a trick's now, off by default; leave it out")
+            raise UserError(f"{override!r}: {name} is a trick's now, off by default; leave it out")
         instead = MOVED[name].format(value=value)
-        raise UserError(f"{word!r}: {name} is a trick's now; write {instead}")
+        raise UserError(f"{override!r}: {name} is a trick's now; write {instead}")
 
 
 def refuse_moved_values(config: DictConfig) -> None:

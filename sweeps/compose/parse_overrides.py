@@ -14,28 +14,28 @@ from hydra.errors import HydraException
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.session import compose
 
-__all__ = ["is_interpolation", "is_trick_field", "parse_overrides", "parse_word", "values"]
+__all__ = ["is_interpolation", "is_trick_field", "parse_override", "parse_overrides", "values"]
 
 
 def parse_overrides(
-    loader: ConfigLoader, words: Sequence[str], groups: Sequence[str]
+    loader: ConfigLoader, overrides: Sequence[str], groups: Sequence[str]
 ) -> list[Override]:
-    """Return `words` as overrides; an option of one of `groups` need not be quoted, and a trick
-    that the configuration is without need not have a plus.
+    """Return `overrides` parsed; an option of one of `groups` need not be quoted, and a trick that
+    the configuration is without need not have a plus.
 
     Raises `UserError` for one that cannot be read.
     """
-    quoted = [_quote_option(word, groups) for word in words]
-    return [parse_word(word) for word in _add_tricks(loader, quoted, groups)]
+    quoted = [_quote_option(override, groups) for override in overrides]
+    return [parse_override(override) for override in _add_tricks(loader, quoted, groups)]
 
 
-def parse_word(word: str) -> Override:
+def parse_override(text: str) -> Override:
     """Return one override. Raises `UserError` where it cannot be read."""
     try:
-        return OverridesParser.create().parse_override(word)
+        return OverridesParser.create().parse_override(text)
     except HydraException:
         raise UserError(
-            f"cannot read {word!r} as an override; write key=value, such as epochs=20, "
+            f"cannot read {text!r} as an override; write key=value, such as epochs=20, "
             "dataset=cifar10 or trick/optimizer=adam"
         ) from None
 
@@ -66,19 +66,24 @@ def is_trick_field(override: Override) -> bool:
     return parts[0] == "tricks" and len(parts) > 2
 
 
-def _quote_option(word: str, groups: Sequence[str]) -> str:
+def _quote_option(override: str, groups: Sequence[str]) -> str:
     """Quote options that look like numbers, which Hydra would not take as names of files."""
-    key, equals, value = word.partition("=")
+    key, equals, value = override.partition("=")
     if key.lstrip("+") not in groups or not equals:
-        return word
+        return override
     quoted = [f"'{v}'" if re.fullmatch(r"[\d.eE+-]+", v) else v for v in value.split(",")]
     return f"{key}={','.join(quoted)}"
 
 
-def _add_tricks(loader: ConfigLoader, words: Sequence[str], groups: Sequence[str]) -> Sequence[str]:
+def _add_tricks(
+    loader: ConfigLoader, overrides: Sequence[str], groups: Sequence[str]
+) -> Sequence[str]:
     """Write `trick/NAME=...` as an addition where the configuration is without that trick."""
-    tricks = {word.partition("=")[0] for word in words if word.startswith("trick/")}
+    tricks = {override.partition("=")[0] for override in overrides if override.startswith("trick/")}
     if not tricks & set(groups):
-        return words
+        return overrides
     absent = tricks & set(groups) - set(compose(loader, []).hydra.runtime.choices)
-    return [f"+{word}" if word.partition("=")[0] in absent else word for word in words]
+    return [
+        f"+{override}" if override.partition("=")[0] in absent else override
+        for override in overrides
+    ]

@@ -125,7 +125,7 @@ def report_of(
         "title": "digits: what each trick does",
         "comparison": comparison,
         "facts": {"machine": "a machine", "versions": "darkmagic 0.1"},
-        "words": ("dataset=digits",),
+        "overrides": ("dataset=digits",),
         "epochs": 20,
         "run_seconds": 30.0,
         "cards": {"mixup": "mixup: blends\n\nPublished:\n- on against off: +0.97; M; D; S; Source"},

@@ -44,7 +44,7 @@ def find_sources(matrices: Tensor, images: Tensor) -> Tensor:
     (height, width), device = images.shape[2:], images.device
     x = torch.arange(width, device=device) - (width - 1) / 2
     y = torch.arange(height, device=device) - (height - 1) / 2
-    places = torch.stack(
+    positions = torch.stack(
         [
             x.expand(height, width),
             y[:, None].expand(height, width),
@@ -54,7 +54,7 @@ def find_sources(matrices: Tensor, images: Tensor) -> Tensor:
     )
     half = torch.tensor([width / 2, height / 2])
     to_source = (matrices.float().transpose(1, 2) / half).to(device, non_blocking=True)
-    grid = (places.view(1, -1, 3) @ to_source).view(-1, height, width, 2)
+    grid = (positions.view(1, -1, 3) @ to_source).view(-1, height, width, 2)
     pixels = torch.arange(1, height * width + 1, dtype=torch.float32, device=device)
     pixels = pixels.view(1, 1, height, width).expand(len(grid), -1, -1, -1)
     sampled = F.grid_sample(pixels, grid, mode="nearest", padding_mode="zeros", align_corners=False)

@@ -29,9 +29,9 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """
     count, channels, height, width = images.shape
     half = kernel_side((height, width)) // 2
-    places = torch.arange(-half, half + 1, device=images.device)
+    offsets = torch.arange(-half, half + 1, device=images.device)
     deviation = sigma.to(images.device, torch.float32, non_blocking=True)[:, None]
-    weights = torch.exp(-0.5 * (places / deviation) ** 2)
+    weights = torch.exp(-0.5 * (offsets / deviation) ** 2)
     weights = (weights / weights.sum(1, keepdim=True)).repeat_interleave(channels, 0)
     planes = F.pad(images.float(), (half,) * 4, mode="reflect").flatten(0, 1)[None]
     rows = F.conv2d(planes, weights[:, None, None, :], groups=count * channels)

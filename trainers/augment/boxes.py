@@ -84,5 +84,5 @@ def _draw_sides(
 
 def _draw_corners(sides: Tensor, size: tuple[int, int], rng: torch.Generator) -> Tensor:
     """Return tops and lefts (n, 2), evenly among those that keep the box inside."""
-    places = torch.tensor(size) - sides + 1
-    return (torch.rand(len(sides), 2, generator=rng) * places).long()
+    positions = torch.tensor(size) - sides + 1
+    return (torch.rand(len(sides), 2, generator=rng) * positions).long()

@@ -88,21 +88,21 @@ def equalize(images: Tensor, magnitude: Tensor) -> Tensor:
     del magnitude
     planes = images.shape[0] * images.shape[1]
     first = torch.arange(0, planes * LEVELS, LEVELS, dtype=torch.int32, device=images.device)
-    places = images.int().view(planes, -1).add_(first[:, None]).view(-1)
+    indices = images.int().view(planes, -1).add_(first[:, None]).view(-1)
     # Whole numbers below 2**24, and their quotients rounded down, are exact in float32.
-    counts = _histogram(places, planes * LEVELS).view(planes, LEVELS).float()
+    counts = _histogram(indices, planes * LEVELS).view(planes, LEVELS).float()
     darker = counts.cumsum(1) - counts
     brightest = images.amax((2, 3)).view(planes, 1)
     step = (darker.gather(1, brightest.long()) / (LEVELS - 1)).floor_()
     spread = ((darker + (step / 2).floor_()) / step.clamp_min(1)).floor_()
     levels = torch.arange(LEVELS, dtype=torch.float32, device=images.device)
     tables = _cut(torch.where(step == 0, levels, spread))
-    return tables.view(-1).index_select(0, places).view_as(images)
+    return tables.view(-1).index_select(0, indices).view_as(images)
 
 
-def _histogram(places: Tensor, bins: int) -> Tensor:
-    """Count each of `places` (m,), int32; a GPU's `bincount` would wait for its largest."""
-    if places.device.type == "cpu":
-        return torch.bincount(places, minlength=bins)
-    counts = torch.zeros(bins, dtype=torch.int64, device=places.device)
-    return counts.index_add_(0, places, torch.ones_like(places, dtype=torch.int64))
+def _histogram(indices: Tensor, bins: int) -> Tensor:
+    """Count each of `indices` (m,), int32; a GPU's `bincount` would wait for its largest."""
+    if indices.device.type == "cpu":
+        return torch.bincount(indices, minlength=bins)
+    counts = torch.zeros(bins, dtype=torch.int64, device=indices.device)
+    return counts.index_add_(0, indices, torch.ones_like(indices, dtype=torch.int64))

@@ -72,17 +72,17 @@ def apply_policy(images: Tensor, policy: Policy, magnitudes: Magnitudes) -> Tens
     magnitude = by_bin[drawn.operation, drawn.bin] * drawn.sign
     sources, which = _affine_sources(images, drawn, by_bin)
     back = order.argsort(0)
-    places = order[:, 0]  # of the samples of this stage, as they lie after the one before
+    indices = order[:, 0]  # of the samples of this stage, as they lie after the one before
     for stage, ends in enumerate(_ends(drawn.operation)):
         if stage > 0:
-            places = back[:, stage - 1][order[:, stage]]
-        images = images.index_select(0, places.to(images.device, non_blocking=True))
+            indices = back[:, stage - 1][order[:, stage]]
+        images = images.index_select(0, indices.to(images.device, non_blocking=True))
         moved = slice(ends[0], ends[len(AFFINE)])
         if moved.start < moved.stop:
             own = sources.index_select(0, which[moved, stage].to(images.device, non_blocking=True))
             images[moved] = affine.take_sources(images[moved], own)
-        for place, change in enumerate(PIXELWISE.values(), len(AFFINE)):
-            part = slice(ends[place], ends[place + 1])
+        for index, change in enumerate(PIXELWISE.values(), len(AFFINE)):
+            part = slice(ends[index], ends[index + 1])
             if part.start < part.stop:
                 images[part] = change(images[part], magnitude[part, stage])
     return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))

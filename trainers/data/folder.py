@@ -33,8 +33,8 @@ class Folder:
     >>> for name in ("cat", "dog"):
     ...     folder = Path("photos", "train", name)
     ...     folder.mkdir(parents=True)
-    ...     for place in range(10):
-    ...         Image.new("RGB", (16, 16), (place, 0, 0)).save(folder / f"{place}.png")
+    ...     for index in range(10):
+    ...         Image.new("RGB", (16, 16), (index, 0, 0)).save(folder / f"{index}.png")
     >>> data = Folder("photos", size=8, cache="cache").load(split_seed=0)
     >>> data.classes, data.size
     (('cat', 'dog'), (8, 8))

@@ -101,10 +101,10 @@ def _resize(trace: Trace, call: Call, factor: float) -> None:
     if depthwise:
         module.groups = module.in_channels
     fan_in = module.weight[0].numel()
-    place = module.weight.shape[2:]
+    kernel = module.weight.shape[2:]
     per_group = getattr(module, inputs) // getattr(module, "groups", 1)
-    shape = (getattr(module, outputs), per_group, *place)
-    gain = math.sqrt(fan_in / (per_group * math.prod(place)))
+    shape = (getattr(module, outputs), per_group, *kernel)
+    gain = math.sqrt(fan_in / (per_group * math.prod(kernel)))
     module.weight = nn.Parameter(resample_init(module.weight, shape) * gain)
     if module.bias is not None:
         module.bias = nn.Parameter(resample_init(module.bias, shape[:1]) * gain)

@@ -11,5 +11,5 @@ def parameters_saved(kernel: tuple[int, int], inputs: int, outputs: int) -> int:
     >>> parameters_saved((3, 3), inputs=64, outputs=64)
     32192
     """
-    place = kernel[0] * kernel[1]
-    return place * inputs * outputs - (place * inputs + inputs * outputs)
+    area = kernel[0] * kernel[1]
+    return area * inputs * outputs - (area * inputs + inputs * outputs)

@@ -104,14 +104,14 @@ def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) ->
         steps=steps,
         capture=GraphedStep,
     )
-    words = f"{choice}; {found['compile']}" if recipe.compile else str(choice)
+    reason = f"{choice}; {found['compile']}" if recipe.compile else str(choice)
     if log is not None:
         seconds = {
             "eager_seconds": choice.eager_seconds,
             "graph_seconds": choice.graph_seconds,
         }
         log.append({**found, "used": choice.used, "why": choice.why, **seconds})
-    return step, words
+    return step, reason
 
 
 def choose_step(
@@ -172,10 +172,10 @@ def _race(eager: EagerStep, graph: Step, images: Tensor, targets: Tensor) -> Cho
     return decide(min(pair[0] for pair in pairs), min(pair[1] for pair in pairs))
 
 
-def describe(step: Step, words: str) -> str:
-    """Return `words`, with the batches that did not fit the graph."""
+def describe(step: Step, reason: str) -> str:
+    """Return `reason`, with the batches that did not fit the graph."""
     odd = step.odd_batches if isinstance(step, GraphedStep) else 0
-    return f"{words}; {odd} batches of another shape eagerly" if odd else words
+    return f"{reason}; {odd} batches of another shape eagerly" if odd else reason
 
 
 def _first_batch(trial: Trial, epoch: int) -> tuple[Tensor, Tensor]:

@@ -45,7 +45,7 @@ def drop_rates(blocks: int, rate: float) -> list[float]:
     >>> drop_rates(2, rate=0.2)
     [0.1, 0.2]
     """
-    return [rate * place / blocks for place in range(1, blocks + 1)]
+    return [rate * index / blocks for index in range(1, blocks + 1)]
 
 
 class DropPathLayer(nn.Module):

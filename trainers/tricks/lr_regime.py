@@ -81,9 +81,9 @@ class CosinePowerCycles(Trick):
     def lr_factor(self, progress: float) -> float:
         if progress < self.warmup:
             return self.warmup_start + (1 - self.warmup_start) * progress / self.warmup
-        place = (progress - self.warmup) / (1 - self.warmup) * self.cycles
-        cycle = min(int(place), self.cycles - 1)
-        return self.amplitude_decay**cycle * cosine_power(place - cycle, self.power)
+        position = (progress - self.warmup) / (1 - self.warmup) * self.cycles
+        cycle = min(int(position), self.cycles - 1)
+        return self.amplitude_decay**cycle * cosine_power(position - cycle, self.power)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Step(Trick):
     factor: float = number(0.1, above=0, below=1)
 
     def lr_factor(self, progress: float) -> float:
-        return float(self.factor ** sum(progress >= place for place in self.milestones))
+        return float(self.factor ** sum(progress >= position for position in self.milestones))
 
 
 @dataclass(frozen=True)

@@ -63,13 +63,13 @@ def _limits(curves: list[Curve]) -> tuple[float, float]:
 def schedules_plot(report: Report) -> str | None:
     """Return lr and weight decay as they were at the end of each epoch, where trials differ."""
     parts = [("lr", "learning rate"), ("weight_decay", "weight decay")]
-    shown = [(name, words) for name, words in parts if report.curves.get(name, {}).get(BASELINE)]
+    shown = [(name, title) for name, title in parts if report.curves.get(name, {}).get(BASELINE)]
     if not shown:
         return None
     figure, axes = new_figure(9.6, 2.8, ncols=len(shown), squeeze=False)
-    for ax, (name, words) in zip(axes.flat, shown, strict=True):
+    for ax, (name, title) in zip(axes.flat, shown, strict=True):
         _schedule(ax, report, name)
-        ax.set_title(words, fontsize=9, loc="left", color=COLOURS["ink"])
+        ax.set_title(title, fontsize=9, loc="left", color=COLOURS["ink"])
         ax.set_xlabel("epoch", fontsize=8)
     return to_svg(figure, "schedules")
 

@@ -89,9 +89,9 @@ class _Module:
     def value(self, node: ast.expr) -> Any:
         """Return the value of an expression of constants; a `Literal` is a tuple of its words."""
         match node:
-            case ast.Subscript(value=ast.Name(id="Literal"), slice=words):
-                words = words if isinstance(words, ast.Tuple) else ast.Tuple([words])
-                return evaluate(words, self._named)
+            case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+                choices = choices if isinstance(choices, ast.Tuple) else ast.Tuple([choices])
+                return evaluate(choices, self._named)
             case ast.Name(id=name):
                 return self._named(name)
         return evaluate(node, self._named)
@@ -176,18 +176,18 @@ def _find_module(module: str) -> ModuleSpec | None:
 
     Users' own modules are found in the current folder first.
     """
-    places: list[str] = [str(Path.cwd()), *sys.path]
+    folders: list[str] = [str(Path.cwd()), *sys.path]
     spec = None
     prefix = ""
     for part in module.split("."):
         prefix = f"{prefix}.{part}" if prefix else part
-        spec = PathFinder.find_spec(prefix, places)
+        spec = PathFinder.find_spec(prefix, folders)
         for finder in sys.meta_path:
-            spec = spec or finder.find_spec(prefix, places if "." in prefix else None)
+            spec = spec or finder.find_spec(prefix, folders if "." in prefix else None)
         if spec is None:
             return None
         if spec.loader is not None:
-            places = list(spec.submodule_search_locations or [])
+            folders = list(spec.submodule_search_locations or [])
         else:  # a folder without `__init__.py`, whose own list of places needs its parent imported
-            places = [folder for place in places if Path(folder := f"{place}/{part}").is_dir()]
+            folders = [folder for place in folders if Path(folder := f"{place}/{part}").is_dir()]
     return spec

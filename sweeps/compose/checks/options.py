@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.checks.values import check_node, resolve_part
 from darkmagic.sweeps.compose.groups import read_option
-from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_word, values
+from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_override, values
 from darkmagic.sweeps.compose.session import compose, group_options
 
 __all__ = ["check_options"]
@@ -31,7 +31,7 @@ def check_options(
     field applies to the options that have the field. To compose each trial takes a tenth of a
     second; this reads the files of options alone. Raises `UserError` naming key and option.
     """
-    parsed = [parse_word(word) for word in overrides]
+    parsed = [parse_override(word) for word in overrides]
     fields = [override for override in parsed if is_trick_field(override)]
     probe = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.set_struct(probe, False)

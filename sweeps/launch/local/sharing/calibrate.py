@@ -68,9 +68,9 @@ def calibrate(
     for way, env in _ways(mps):
         before, count = alone, 2
         while count <= limit:
-            place = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
+            share = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
             try:
-                rates = measure_together(resolved, place, count, seconds, recipe)
+                rates = measure_together(resolved, share, count, seconds, recipe)
             except CalibrationError as error:
                 stopped = f"{count} at once in {way}: {error}"
                 break
