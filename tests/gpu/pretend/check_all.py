@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 import test_contract
+from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.evaluate import evaluate
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.prepare.trial import Trial
@@ -36,6 +37,9 @@ from findings import report
 from graph_recipes import CAPTURABLE, graph_recipe
 from pretend_gpu import pretended_gpu
 from pretend_tensor import PretendMode
+
+COUNT = 1200
+"""Images, 800 of them to train on: two of the largest batches an epoch."""
 
 
 class Lookahead(Trick):
@@ -133,6 +137,7 @@ def _option_finding(trick: str, option: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         tricks = test_contract._tricks(Path(folder), **changed)
         recipe = test_contract._recipe(tricks, "cuda", trick)
+        recipe = dataclasses.replace(recipe, dataset=Shapes(count=COUNT))
         with pretended_gpu() as mode:
             trial = Trial.prepare(recipe)
             waits, words = _waits(trial, mode)

@@ -53,16 +53,17 @@ class Pretend(Tensor):
 
     @staticmethod
     def __new__(cls: type[Self], host: Tensor) -> Self:
-        return torch.Tensor._make_wrapper_subclass(
-            cls,
-            host.shape,
-            strides=host.stride(),
-            storage_offset=host.storage_offset(),
-            dtype=host.dtype,
-            layout=host.layout,
-            device=GPU,
-            requires_grad=False,
-        )
+        with torch.inference_mode(mode=False):  # a view of a weight is none of inference either
+            return torch.Tensor._make_wrapper_subclass(
+                cls,
+                host.shape,
+                strides=host.stride(),
+                storage_offset=host.storage_offset(),
+                dtype=host.dtype,
+                layout=host.layout,
+                device=GPU,
+                requires_grad=False,
+            )
 
     def __init__(self, host: Tensor) -> None:
         self.host = host
