@@ -27,14 +27,10 @@ from darkmagic.trainers.step.select import make_eager
 from darkmagic.trainers.step.tensor_schedule import NotCapturable
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
-from darkmagic.trainers.tricks.auxiliary_loss import AuxiliaryLoss
-from darkmagic.trainers.tricks.gradient_centralization import GradientCentralization
-from darkmagic.trainers.tricks.gradient_clipping import GradientClipping
 from darkmagic.trainers.tricks.optimizer import Adadelta, RmsProp, Sam, Sgd
-from darkmagic.trainers.tricks.swa import Swa
 from every_option import OPTIONS, contract
 from findings import report
-from graph_recipes import CAPTURABLE, graph_recipe
+from graph_recipes import CAPTURABLE, HOOKS, graph_recipe
 from pretend_gpu import pretended_gpu
 from pretend_tensor import PretendMode
 
@@ -66,20 +62,7 @@ class ByHost(Trick):
 def check_graphs() -> list[str]:
     """Train as a graph and by single launches; return where the weights differ."""
     failed = []
-    hooks: dict[str, dict[str, Trick]] = {
-        "clipping": {"gradient_clipping": GradientClipping(0.5)},
-        "centralization": {"gradient_centralization": GradientCentralization()},
-        "SWA": {"ema": Trick(), "swa": Swa(start=0.2, period=0.4)},
-        "no average": {"ema": Trick()},
-        "Lookahead": {"ema": Trick(), "lookahead": Lookahead()},
-        "auxiliary loss": {"auxiliary_loss": AuxiliaryLoss()},
-        "clipping, SWA, auxiliary loss": {
-            "gradient_clipping": GradientClipping(0.5),
-            "ema": Trick(),
-            "swa": Swa(start=0.2, period=0.4),
-            "auxiliary_loss": AuxiliaryLoss(),
-        },
-    }
+    hooks = {**HOOKS, "Lookahead": {"ema": Trick(), "lookahead": Lookahead()}}
     cases: dict[str, tuple[Recipe, str]] = {}
     for optimizer in [*CAPTURABLE, RmsProp(), Adadelta()]:
         for moves in (False, True):
