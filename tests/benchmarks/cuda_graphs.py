@@ -73,7 +73,7 @@ def _measure(workload: str, options: argparse.Namespace, device: str) -> list[Ro
         trial.hooks.schedule(trial.optimizer, 0.0)
         images, targets = next(iter(trial.pipeline.training_epoch(0)))
         eager, problem = make_eager(trial)
-        compilation.PAYS = 0.0  # measured here, so it is to be kept
+        compilation.MIN_SPEEDUP = 0.0  # measured here, so it is to be kept
         compiled, words = compilation.compile_if_faster(eager, images, targets, Path(cache))
         steps: dict[str, Step] = {"eager": eager, COMPILED: compiled}
         if device == "cuda":

@@ -9,14 +9,18 @@ from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import Trick
+from darkmagic.trainers.tricks.auxiliary_loss import AuxiliaryLoss
 from darkmagic.trainers.tricks.ema import Ema
+from darkmagic.trainers.tricks.gradient_centralization import GradientCentralization
+from darkmagic.trainers.tricks.gradient_clipping import GradientClipping
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import Adam, AdamW, Lion, Sam, Sgd
 from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
+from darkmagic.trainers.tricks.swa import Swa
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 from training import AMP
 
-__all__ = ["CAPTURABLE", "RECIPE", "graph_recipe"]
+__all__ = ["CAPTURABLE", "HOOKS", "RECIPE", "graph_recipe"]
 
 RECIPE = Recipe(
     dataset=Shapes(count=160),
@@ -27,6 +31,20 @@ RECIPE = Recipe(
     device="cpu",
     amp=AMP,
 )
+HOOKS: dict[str, dict[str, Trick]] = {
+    "clipping": {"gradient_clipping": GradientClipping(0.5)},
+    "centralization": {"gradient_centralization": GradientCentralization()},
+    "SWA": {"ema": Trick(), "swa": Swa(start=0.2, period=0.4)},
+    "no average": {"ema": Trick()},
+    "auxiliary loss": {"auxiliary_loss": AuxiliaryLoss()},
+    "clipping, SWA, auxiliary loss": {
+        "gradient_clipping": GradientClipping(0.5),
+        "ema": Trick(),
+        "swa": Swa(start=0.2, period=0.4),
+        "auxiliary_loss": AuxiliaryLoss(),
+    },
+}
+"""Tricks with hooks inside a step, all of which can be captured."""
 CAPTURABLE = [Sgd(0.05, nesterov=True), Adam(), AdamW(), Lion(), Sam(0.05)]
 
 

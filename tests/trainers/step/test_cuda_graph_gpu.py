@@ -14,7 +14,7 @@ from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.dropout import Dropout
 from darkmagic.trainers.tricks.optimizer import Adadelta, Muon, RmsProp, Sam, Sgd
 from darkmagic.trainers.tricks.progressive_resizing import ProgressiveResizing
-from graph_recipes import CAPTURABLE, graph_recipe
+from graph_recipes import CAPTURABLE, HOOKS, graph_recipe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -41,6 +41,24 @@ def test_a_graph_trains_as_single_launches_do(
     assert results["off"].stepping.startswith("eager: runtime.cuda_graphs=off")
     for name, value in weights["on"].items():
         assert torch.allclose(value, weights["off"][name], rtol=1e-2, atol=1e-3), name
+
+
+@pytest.mark.parametrize("hooks", HOOKS)
+def test_hooks_inside_a_step_are_captured(tmp_path: Path, hooks: str) -> None:
+    """Gradients, averages and extra losses are in a graph what they are in single launches."""
+    recipe = graph_recipe(Sgd(0.05, nesterov=True), device="cuda")
+    recipe = dataclasses.replace(recipe, tricks={**recipe.tricks, **HOOKS[hooks]}, amp="off")
+    weights = []
+    for mode in ("on", "off"):
+        directory = tmp_path / mode
+        directory.mkdir()
+        result = train(dataclasses.replace(recipe, cuda_graphs=mode), directory)
+        assert result.stepping.startswith("graph" if mode == "on" else "eager")
+        checkpoint = load_checkpoint(directory)
+        assert checkpoint is not None
+        weights.append(checkpoint["average"] or checkpoint["model"])
+    for name, value in weights[0].items():
+        assert torch.allclose(value, weights[1][name], rtol=1e-2, atol=1e-3), name
 
 
 def test_dropout_draws_anew_at_every_replay(tmp_path: Path) -> None:
