@@ -45,7 +45,7 @@ def main() -> None:
         options.turns, options.workers = 1, [0]
     env = {"PYTHONPATH": os.pathsep.join(filter(None, [str(FOLDER), os.getenv("PYTHONPATH")]))}
     if options.device == "cpu":
-        env["CUDA_VISIBLE_DEVICES"] = ""
+        env |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     for augmentation in options.augmentations:
         with ExitStack() as stack:
             rates = measure(calls(options, augmentation, env, stack), options.turns, augmentation)
@@ -82,11 +82,12 @@ def measure(
     """Return images/s of each side by turn, after a first turn that warms up."""
     rates: dict[str, list[float]] = {}
     for turn in range(turns + 1):
-        for label, call in sides.items():
+        for label, call in list(sides.items()):
             try:
                 found = call(augmentation=augmentation)
             except RuntimeError as error:
                 print(f"{label}: {str(error).strip().splitlines()[-1]}", flush=True)
+                del sides[label]
                 continue
             if turn:
                 rates.setdefault(label, []).append(found["rate"])

@@ -105,6 +105,8 @@ def main() -> None:
     if options.quick:
         options.trials, options.batch = 2, 8
     device = "cuda" if options.device == "auto" and torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(1)
     for benchmark in (False, True) if device == "cuda" else (False,):
         torch.backends.cudnn.benchmark = benchmark
         for channels, side in SHAPES:

@@ -214,6 +214,7 @@ def main() -> None:
     )
     if device.type == "cpu":
         print("no GPU: the path alone is tried")
+        torch.set_num_threads(1)
     seconds = options.seconds / (10 if options.quick else 1)
     for index in options.workloads:
         workload = Workload(list(WORKLOADS)[index], device, quick=options.quick, seconds=seconds)

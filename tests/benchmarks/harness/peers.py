@@ -7,6 +7,7 @@ so that its imports are paid once and its turns can be taken in between ours.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -66,7 +67,8 @@ class Peer:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # what it did not live to read
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
@@ -74,7 +76,8 @@ class Peer:
         """Return what `function` of the script returned. Raises `RuntimeError` with its error."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([function, arguments]), file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # it ended, as no line of it will show
+            print(json.dumps([function, arguments]), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{function} ended its process, code {self._process.wait()}")

@@ -8,5 +8,5 @@ built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 gcc -shared -fPIC -w -Wl,-soname,libcuda.so.1 -o "$built/libcuda.so.1" "$folder/fakecuda.c"
 export LD_LIBRARY_PATH="$built${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" LD_PRELOAD="$built/libcuda.so.1"
-export PYTHONPATH="$folder:tests/gpu:tests/trainers:tests/trainers/step${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONPATH="$folder:tests/gpu:tests/trainers${PYTHONPATH:+:$PYTHONPATH}"
 "${PYTHON:-python3}" -W ignore "$folder/$1" "${@:2}"
