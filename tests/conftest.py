@@ -8,7 +8,21 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Before torch is imported: pytest's workers share the cores, and threads that wait spin."""
+
 REPO = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that share a fixture's files to one worker, so that they are made once."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        for name, fixtures in item._fixtureinfo.name2fixturedefs.items():
+            shared = fixtures[-1].scope in ("module", "session")
+            if shared and "tmp_path_factory" in fixtures[-1].argnames:
+                item.add_marker(pytest.mark.xdist_group(f"{fixtures[-1].baseid}:{name}"))
 
 
 @pytest.fixture(autouse=True)

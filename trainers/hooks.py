@@ -115,7 +115,7 @@ class Hooks:
 
     def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether any trick ends training after the epochs of `history`."""
-        return any(trick.should_stop(history) for trick in self._stops.values())
+        return bool(history) and any(trick.should_stop(history) for trick in self._stops.values())
 
     def fit_scaling(self, data: Data) -> Scaling:
         """Return the one scaling."""

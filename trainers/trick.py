@@ -261,7 +261,7 @@ class Trick:
         return 1.0
 
     def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
-        """Return whether training ends here. `history` has an event an epoch (see `train`)."""
+        """Return whether training ends here. `history` has an event an epoch, one or more."""
         del history
         return False
 

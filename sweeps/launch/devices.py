@@ -69,8 +69,10 @@ def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
     wanted = [devices] if isinstance(devices, int | str) else list(devices)
     if wanted == [CPU]:
         return [CPU]
+    if not wanted:
+        raise UserError("hydra.launcher.devices names none; choose auto, cpu or a list such as [0,1]")
     for index in wanted:
-        if not (isinstance(index, int) or index.isdigit()) or int(index) >= len(visible):
+        if not str(index).isdecimal() or int(index) >= len(visible):
             have = ", ".join(map(str, range(len(visible)))) or "none"
             raise UserError(
                 f"hydra.launcher.devices names {index!r}, but the GPUs here are: {have}; "

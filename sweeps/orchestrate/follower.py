@@ -127,6 +127,7 @@ class Follower:
         state.status, state.reason = Status.RUNNING, ""
         if state.run is not None:
             state.run.mark_running()
+            state.run.status = state.status  # it may have ended before, as it will again
             state.run.tags.update(state.tags)
         self._progress.status(index, Status.RUNNING, "")
 

@@ -1,13 +1,15 @@
 """The ratios that need no GPU, at half their goal: what `.ci/run` holds every change to.
 
-    python tests/benchmarks/gate.py [NAME ...]
+    python tests/benchmarks/gate.py [--full] [NAME ...]
 
-Runs each benchmark small (`--quick`) and fails when a figure is not within twice its goal: a
-machine may be noisy, and small runs flatter nobody.
+Runs each benchmark small (`--quick`: one side or peer of each) and fails when a figure is not
+within twice its goal: a machine may be noisy, and small runs flatter nobody. With `--full`, which
+takes an hour and installs the peers, each runs whole: the weekly workflow.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -37,11 +39,16 @@ MISSED = {
 
 def main() -> int:
     """Run them; return how many rows are worse than half their goal."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", default=GATED, metavar="NAME", help="all, if none")
+    parser.add_argument("--full", action="store_true", help="whole benchmarks, with every peer")
+    options = parser.parse_args()
+    quick = [] if options.full else ["--quick"]
     worse = 0
-    for name in sys.argv[1:] or GATED:
+    for name in options.names:
         started = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, str(FOLDER / f"{name}.py"), "--quick", "--json"],
+            [sys.executable, str(FOLDER / f"{name}.py"), *quick, "--json"],
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -173,7 +173,7 @@ def measure(sides: Sides, peers: list[str], options: argparse.Namespace) -> list
         for name in sides.work
         if not name.endswith(LAST)
     }
-    for augmentation in AUGMENTATIONS:
+    for augmentation in AUGMENTATIONS[:1] if options.quick else AUGMENTATIONS:
         here = [OURS, *peers, *[AIRBENCH] * (GPU and augmentation == "standard")]
         for name in here:
             sides.choose(name, augmentation)

@@ -158,6 +158,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the rate alone, of few epochs")
     options = parser.parse_args()
     epochs = 20 if options.quick else options.epochs
+    if options.quick:
+        options.repeats = min(options.repeats, 3)
     few = min(epochs, 3)  # a loop's rate does not depend on how long it goes on
     rates = take_turns(
         {"ours": partial(by_tracker, epochs), "loop": partial(by_log_metric, few)},

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from commanding import TINY, run_command, start_command
+from commanding import FIVE, TINY, run_command, start_command
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Run the article's checklist on tiny data; return its folder and what was printed."""
     folder = tmp_path_factory.mktemp("run")
-    words = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
+    words = ["checklist", "run", "--skip-preflight", *TINY, "epochs=2", "seeds=2"]
     return folder, start_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
 
 
@@ -187,19 +187,19 @@ def test_plan_shows_each_trial_and_estimates_its_time(tmp_path: Path) -> None:
 
 def test_dry_run_trains_every_trial_and_keeps_nothing(tmp_path: Path) -> None:
     """A dry run trains all trials on tiny data in place of the user's, and leaves no folder."""
-    arguments = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept"]
+    arguments = ["dataset=cifar10", "epochs=90", "trick/mixup=on", "-o", "kept", FIVE]
     done = run_command("checklist", "run", "--dry-run", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "dry run: 16 of 16 trials work" in done.stdout
+    assert "dry run: 5 of 5 trials work" in done.stdout
     assert not (tmp_path / "kept").exists()
 
 
 def test_dry_run_with_failing_trials_exits_with_one(tmp_path: Path) -> None:
-    """A network that cannot take the images fails all sixteen trials of a dry run."""
-    arguments = ["model=own", "model.build._target_=torch.nn.Flatten"]
+    """A network that cannot take the images fails all five trials of a dry run."""
+    arguments = ["model=own", "model.build._target_=torch.nn.Flatten", FIVE]
     done = run_command("checklist", "run", "--dry-run", *arguments, folder=tmp_path)
     assert done.returncode == 1
-    assert "dry run: 0 of 16 trials work" in done.stdout
+    assert "dry run: 0 of 5 trials work" in done.stdout
     assert "the data have 10 classes" in done.stdout
 
 

@@ -23,7 +23,15 @@ def _children(pid: int) -> set[int]:
 
 def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None:
     """Ctrl-C ends the children and prints the command to continue, which finishes the rest."""
-    arguments = ["checklist", "run", *TINY, "epochs=40", "dataset.source.count=600", FIVE]
+    arguments = [
+        "checklist",
+        "run",
+        *TINY,
+        "--skip-preflight",
+        "epochs=15",
+        "dataset.source.count=600",
+        FIVE,
+    ]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
     pid, terminal = pty.fork()
     if pid == 0:
@@ -60,7 +68,8 @@ def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None
 
 def test_children_of_a_killed_run_end(tmp_path: Path) -> None:
     """The children of a run that is killed end by themselves."""
-    arguments = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
+    arguments = ["checklist", "run", *TINY, "--skip-preflight", "epochs=200"]
+    arguments += ["dataset.source.count=600"]
     process = subprocess.Popen(
         command(*arguments), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

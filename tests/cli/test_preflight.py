@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from commanding import run_command
 from darkmagic.cli.views.findings import findings_table, sparkline, summary
 from darkmagic.sweeps import api
 from darkmagic.sweeps.api import Finding, Level
@@ -20,21 +18,9 @@ TINY = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu", FEW]
 TOO_HIGH = "lr=1000"
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "darkmagic.cli", *arguments],
-        cwd=folder,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
 def test_preflight_of_a_clean_setup_prints_a_line_for_each_check(tmp_path: Path) -> None:
     """Every check has a line on stdout, the loss curve among them, and nothing is written."""
-    done = _run(tmp_path, "preflight", *TINY)
+    done = run_command("preflight", *TINY, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     for check in ("classes", "leaks", "labels", "overfit", "learning rate", "speed", "layers"):
         assert any(line.split("  ")[1:2] == [check] for line in done.stdout.splitlines()), check
@@ -46,14 +32,14 @@ def test_preflight_of_a_clean_setup_prints_a_line_for_each_check(tmp_path: Path)
 
 def test_stop_ends_a_run_before_training(tmp_path: Path) -> None:
     """A run whose preflight says stop shows only the problems, exits with 2 and trains nothing."""
-    done = _run(tmp_path, "checklist", "run", *TINY, TOO_HIGH)
+    done = run_command("checklist", "run", *TINY, TOO_HIGH, folder=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "times too high" in done.stderr
     assert "--skip-preflight" in done.stderr
     assert not any(line.startswith("ok ") for line in done.stderr.splitlines())
     assert not list(tmp_path.rglob("result.json"))
-    again = _run(tmp_path, "checklist", "run", *TINY, TOO_HIGH, "--skip-preflight")
+    again = run_command("checklist", "run", *TINY, TOO_HIGH, "--skip-preflight", folder=tmp_path)
     assert again.returncode == 0
     assert "preflight" not in again.stderr
     assert list(tmp_path.rglob("result.json"))
@@ -62,7 +48,7 @@ def test_stop_ends_a_run_before_training(tmp_path: Path) -> None:
 def test_trained_baseline_is_not_checked_again(tmp_path: Path) -> None:
     """A run whose baseline has a result makes no checks."""
     arguments = [*TINY, f"runtime.out='{tmp_path}'"]
-    done = _run(tmp_path, "checklist", "run", *arguments)
+    done = run_command("checklist", "run", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "preflight: " in done.stderr
     assert api.preflight(api.plan(arguments), unless_trained=True) == []
@@ -91,7 +77,7 @@ def test_killed_checks_are_a_stop(tmp_path: Path) -> None:
     """Checks whose process is killed, as for want of memory, are one finding that says so."""
     (tmp_path / "deadly.py").write_text(DEADLY)
     arguments = [*TINY, "model=own", "model.build._target_=deadly.Net"]
-    done = _run(tmp_path, "preflight", *arguments)
+    done = run_command("preflight", *arguments, folder=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "was killed (exit code -9)" in done.stdout
     assert "lower batch_size" in done.stdout

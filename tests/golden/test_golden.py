@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commanding import run_command
 from record import machine, read_trials
 
 RECORDED = json.loads((Path(__file__).parent / "article_digits.json").read_text())
@@ -20,15 +18,8 @@ OVERRIDES = ["amp=off", "epochs=2", "hydra.launcher.threads=1", "hydra.launcher.
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[float]]]:
     """Train the checklist's sixteen trials as they were recorded."""
     folder = tmp_path_factory.mktemp("golden")
-    command = [sys.executable, "-m", "darkmagic.cli", "checklist", "run", "--skip-preflight"]
-    done = subprocess.run(
-        [*command, *OVERRIDES, "runtime.device=cpu"],
-        cwd=folder,
-        env={**os.environ, "DARKMAGIC_CACHE": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["checklist", "run", "--skip-preflight", *OVERRIDES, "runtime.device=cpu"]
+    done = run_command(*command, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
     assert done.returncode == 0, done.stderr
     return read_trials(folder / "runs" / "article-digits-resnet8")
 

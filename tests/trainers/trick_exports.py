@@ -34,8 +34,11 @@ def tricks_stub(folder: Path = FOLDER) -> str:
     """Return the text of the stub; raise `ValueError` where two modules define one name."""
     modules: dict[str, list[str]] = defaultdict(list)
     lines = ["# Written by tests/trainers/trick_exports.py from the modules' __all__.\n\n"]
-    for path in sorted(folder.glob("[!_]*.py")):
-        names = exported_names(path)
+    paths = sorted(folder.glob("[!_]*.py"))
+    files = {path.stem for path in paths}
+    for path in paths:
+        # A function with the name of a file would hide that module, which YAML names.
+        names = [name for name in exported_names(path) if name not in files]
         for name in names:
             modules[name].append(path.stem)
         lines += [_line(path.stem, name) for name in names]

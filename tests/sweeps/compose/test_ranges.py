@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hydra.core.config_loader import ConfigLoader
 
+from commanding import run_command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api, conf
 from darkmagic.sweeps.compose.checks.declarations import class_fields
@@ -293,12 +294,7 @@ def test_command_with_a_bad_value_exits_with_2(
     tmp_path: Path, command: list[str], words: list[str]
 ) -> None:
     """The command line prints one line, starts nothing, writes nothing and exits with 2."""
-    done = subprocess.run(
-        [sys.executable, "-m", "darkmagic.cli", *command, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_command(*command, *words, folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {words[0]}")
     assert len(done.stderr.splitlines()) == 1
