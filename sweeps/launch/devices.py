@@ -70,7 +70,9 @@ def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
     if wanted == [CPU]:
         return [CPU]
     if not wanted:
-        raise UserError("hydra.launcher.devices names none; choose auto, cpu or a list such as [0,1]")
+        raise UserError(
+            "hydra.launcher.devices names none; choose auto, cpu or a list such as [0,1]"
+        )
     for index in wanted:
         if not str(index).isdecimal() or int(index) >= len(visible):
             have = ", ".join(map(str, range(len(visible)))) or "none"
