@@ -78,6 +78,17 @@ def test_stub_of_tricks_is_what_their_modules_say() -> None:
     assert STUB.read_text() == tricks_stub(), "run python tests/trainers/trick_exports.py"
 
 
+def test_function_with_the_name_of_a_file_leaves_the_module_in_its_place(tmp_path: Path) -> None:
+    """YAML names a trick's class by its module, which such a function would hide."""
+    code = '__all__ = ["Sharpen", "sharpen"]\ndef sharpen(): ...\nclass Sharpen: ...\n'
+    (tmp_path / "sharpen.py").write_text(code)
+    module = "darkmagic.trainers.tricks.sharpen"
+    assert tricks_stub(tmp_path).splitlines()[1:] == [
+        "",
+        f"from {module} import Sharpen as Sharpen",
+    ]
+
+
 @EACH
 def test_public_name_is_typed_and_documented(package: str, name: str) -> None:
     """Its own docstring, and a type for every parameter and result of what it can do."""

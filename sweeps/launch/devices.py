@@ -66,7 +66,9 @@ def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
     visible = _visible_gpus()
     if devices == "auto":
         return visible or [CPU]
-    wanted = [devices] if isinstance(devices, int | str) else list(devices)
+    if isinstance(devices, str) or not isinstance(devices, Sequence):
+        devices = [devices]
+    wanted = [str(device) for device in devices]
     if wanted == [CPU]:
         return [CPU]
     if not wanted:
@@ -74,10 +76,10 @@ def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
             "hydra.launcher.devices names none; choose auto, cpu or a list such as [0,1]"
         )
     for index in wanted:
-        if not str(index).isdecimal() or int(index) >= len(visible):
+        if not index.isdecimal() or int(index) >= len(visible):
             have = ", ".join(map(str, range(len(visible)))) or "none"
             raise UserError(
-                f"hydra.launcher.devices names {index!r}, but the GPUs here are: {have}; "
+                f"hydra.launcher.devices names {index}, but the GPUs here are: {have}; "
                 "choose auto, cpu or a list such as [0,1]"
             )
     return [visible[int(index)] for index in wanted]

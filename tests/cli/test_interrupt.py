@@ -67,9 +67,8 @@ def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None
 
 
 def test_children_of_a_killed_run_end(tmp_path: Path) -> None:
-    """The children of a run that is killed end by themselves."""
-    arguments = ["checklist", "run", *TINY, "--skip-preflight", "epochs=200"]
-    arguments += ["dataset.source.count=600"]
+    """The children of a run that is killed end by themselves, those of its preflight too."""
+    arguments = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]
     process = subprocess.Popen(
         command(*arguments), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -237,6 +237,18 @@ def test_order_of_an_epoch_is_the_tricks() -> None:
     assert torch.equal(seen[1], trial.data.train.targets[order][: len(seen[1])])
 
 
+def test_training_never_stops_before_its_first_epoch() -> None:
+    """A trick that would always stop is asked once there is an epoch to judge."""
+
+    class Always(Trick):
+        def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
+            return True
+
+    hooks = Hooks({"always": Always()}, 0)
+    assert not hooks.should_stop([])
+    assert hooks.should_stop([{"val_loss": 1.0}])
+
+
 def test_two_orders_are_refused() -> None:
     """As two losses are."""
     with pytest.raises(ValueError, match="a and b both give epoch_order"):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from darkmagic.sweeps.launch.devices import make_leases
+import pytest
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.devices import make_leases, resolve_devices
 from sweeping import run
 
 FEW = """
@@ -41,3 +45,10 @@ def test_trials_at_once_equal_trials_one_by_one(tmp_path: Path) -> None:
 def test_given_threads_replace_the_share_of_the_cores() -> None:
     """A number of threads that is given replaces the share of the cores."""
     assert [lease.threads for lease in make_leases("cpu", 1, 3)] == [3]
+
+
+@pytest.mark.parametrize("devices", [-1, [], [-1], "-1", 1.5, ["cuda:x"], 99, "upc", True])
+def test_absent_devices_are_refused(devices: Any) -> None:
+    """An index that no GPU has, or no index at all, is refused with what there is."""
+    with pytest.raises(UserError, match=r"hydra.launcher.devices names .*choose auto, cpu"):
+        resolve_devices(devices)

@@ -37,6 +37,22 @@ def test_request_is_split_from_the_overrides() -> None:
     assert split_request(["seeds=3", "baseline_repeats=6"])[1].overrides == ()
 
 
+def test_trial_trained_again_has_ended_in_mlflow(tmp_path: Path) -> None:
+    """A trial whose result was lost is trained again, and its run is finished again."""
+    one = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
+    overrides = [one, "epochs=1", "floor=0"]
+    swept = run(tmp_path, overrides)
+    (lost,) = swept.outcome.folder.glob("mixup=on-*/result.json")
+    lost.unlink()
+    again = run(tmp_path, overrides)
+    assert [name for name, _ in again.progress.trials] == ["mixup=on"]
+    report = load_report(again.uri, None)
+    assert report.comparison.waiting == 0
+    assert {status for row in report.comparison.rows for status in row.statuses} == {
+        Status.FINISHED
+    }
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
