@@ -14,6 +14,8 @@ from darkmagic.sweeps.compose.session import compose, group_options
 
 __all__ = ["read_checklist"]
 
+EXAMPLE = "{name: mixup, section: regularisation, options: ['off', 'on']}"
+
 
 def read_checklist(loader: ConfigLoader, node: DictConfig) -> Checklist:
     """Return the checklist that `node` describes, each option checked to have a file.
@@ -21,13 +23,14 @@ def read_checklist(loader: ConfigLoader, node: DictConfig) -> Checklist:
     `off` needs no file: a trick without a file of that name is left out of the trial. The tricks
     of the checklist that it `extends`, if any, come first.
 
-    Raises `UserError` for a trick or an option that has no file.
+    Raises `UserError` for a row that cannot be read, and for a trick or an option without a file.
     """
     content = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(content, dict)
+    if not isinstance(content, dict) or "name" not in content:
+        raise UserError("checklist has no name; give it as checklist.name=mine")
     name = str(content["name"])
     tricks = list(_extended(loader, name, content.get("extends")))
-    for line in content["tricks"]:
+    for line in _rows(name, content.get("tricks")):
         trick = str(line["name"])
         if trick not in trick_names(loader):
             raise UserError(
@@ -47,6 +50,15 @@ def read_checklist(loader: ConfigLoader, node: DictConfig) -> Checklist:
             Trick(trick, str(line["section"]), options, None if vanilla is None else str(vanilla))
         )
     return Checklist(name, tuple(tricks))
+
+
+def _rows(name: str, rows: Any) -> list[dict[str, Any]]:
+    """Return the rows of a checklist, each of which has its keys."""
+    for row in rows if isinstance(rows, list) else [rows]:
+        is_mapping = isinstance(row, dict) and row.keys() >= {"name", "section", "options"}
+        if not is_mapping or not isinstance(row["options"], list):
+            raise UserError(f"checklist {name!r}: cannot read the row {row!r}; write {EXAMPLE}")
+    return list(rows) if isinstance(rows, list) else [rows]
 
 
 def _extended(loader: ConfigLoader, name: str, other: Any) -> tuple[Trick, ...]:
