@@ -63,7 +63,23 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
     # The spread of a handful of images may be 0 by luck; that of one image is its least.
     deviation = max(float(by_chance.std()), 0.5 / len(classes))
     chance = float(by_chance.mean())
+    deviation = max(deviation, _spread_by_class(guesses, classes, rng))
     return Agreement(rate, chance, (rate - chance) / deviation, len(classes))
+
+
+def _spread_by_class(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> float:
+    """Return the standard deviation of hits where every class goes by another's name.
+
+    A network that has learnt nonsense still guesses alike for images that are alike: it hits or
+    misses a class as a whole, which varies far more than image by image.
+    """
+    count = int(max(classes.max(), guesses.max())) + 1
+    pairs = (classes[:, None] * count + guesses).flatten()
+    table = torch.bincount(pairs, minlength=count**2).view(count, count) / len(pairs)
+    own = torch.arange(count)
+    orders = (torch.randperm(count, generator=rng) for _ in range(ORDERS))
+    rates = [float(table[own, order].sum()) for order in orders if not (order == own).any()]
+    return float(torch.tensor(rates).std()) if len(rates) > 1 else 0.0
 
 
 def check_labels(setup: Setup, seconds: float) -> Finding:
