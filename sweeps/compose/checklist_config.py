@@ -54,11 +54,12 @@ def read_checklist(loader: ConfigLoader, node: DictConfig) -> Checklist:
 
 def _rows(name: str, rows: Any) -> list[dict[str, Any]]:
     """Return the rows of a checklist, each of which has its keys."""
-    for row in rows if isinstance(rows, list) else [rows]:
+    listed = rows if isinstance(rows, list) else [rows]
+    for row in listed:
         is_mapping = isinstance(row, dict) and row.keys() >= {"name", "section", "options"}
         if not is_mapping or not isinstance(row["options"], list):
             raise UserError(f"checklist {name!r}: cannot read the row {row!r}; write {EXAMPLE}")
-    return list(rows) if isinstance(rows, list) else [rows]
+    return listed
 
 
 def _extended(loader: ConfigLoader, name: str, other: Any) -> tuple[Trick, ...]:
