@@ -12,6 +12,7 @@ from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, sweep_key
 from darkmagic.sweeps.track.rules import read_rules
@@ -72,6 +73,8 @@ def plan_request(
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)
         config = checked.config
+        if will_train:
+            check_devices(config)
         rules = read_rules(config)
         planner = Planner(loader, config, checked.plain, checked.tricks)
         if request.combination:

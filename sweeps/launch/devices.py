@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from omegaconf import DictConfig
+
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.local import fork_server
 
-__all__ = ["AUTO", "CPU", "Lease", "make_leases", "resolve_devices"]
+__all__ = ["AUTO", "CPU", "Lease", "check_devices", "make_leases", "resolve_devices"]
 
 CPU = "cpu"
 AUTO = "auto"
@@ -57,6 +59,28 @@ def make_leases(
         raise UserError(f"threads={threads}: need 1 or more")
     share = threads or max(1, cores // (each * len(names)))
     return [Lease(name, share, extra or {}) for _ in range(each) for name in names]
+
+
+def check_devices(config: DictConfig) -> None:
+    """Raise `UserError` where this machine has not the devices that trials of `config` ask for.
+
+    A trial sees the GPU of its lease alone. Torch is asked only where a GPU is named. Another
+    launcher than ours has devices of its own.
+    """
+    device, launcher = str(config.runtime.device), config.hydra.launcher
+    kind, _, index = device.partition(":")
+    if "devices" not in launcher or (kind != "cuda" and launcher.devices in (AUTO, CPU)):
+        return
+    if kind == "cuda" and int(index or 0) > 0:
+        raise UserError(
+            f"runtime.device={device}: a trial sees the one GPU it is given, as cuda:0; choose which "
+            f"with hydra.launcher.devices=[{index}]"
+        )
+    names = resolve_devices(launcher.devices)
+    if kind == "cuda" and names == [CPU]:
+        raise UserError(
+            f"runtime.device={device}: trials are given the CPU here; choose runtime.device=auto"
+        )
 
 
 def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.runtime.device import forbid_waiting
 from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.select import make_eager
 from darkmagic.trainers.train import train
@@ -33,7 +33,7 @@ from workloads import make_recipe
 
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"),
-    # torch itself warns: capturable=True without a capture, a prototype of a debug mode.
+    # torch itself warns: capturable=True without a capture.
     pytest.mark.filterwarnings("default::UserWarning"),
 ]
 AVERAGE: dict[str, Trick] = {"ema": Ema(0.9, warmup=False)}
@@ -52,15 +52,6 @@ def _recipe(device: str, **other: object) -> Recipe:
     return make_recipe(**{**SMALL, "device": device, "epochs": 3, "amp": "off", **other})  # type: ignore[arg-type]
 
 
-@contextlib.contextmanager
-def _no_waiting() -> Iterator[None]:
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 @pytest.mark.parametrize("name", CHANGES)
 def test_batches_are_those_of_a_cpu(name: str) -> None:
     """To a grey level, as both round; and making one does not wait."""
@@ -69,7 +60,7 @@ def test_batches_are_those_of_a_cpu(name: str) -> None:
         trial = Trial.prepare(_recipe(device, tricks=CHANGES[name]))
         batches = trial.pipeline.training_epoch(1)
         first = next(batches)
-        with _no_waiting() if device == "cuda" else contextlib.nullcontext():
+        with forbid_waiting() if device == "cuda" else contextlib.nullcontext():
             second = next(batches)
         made[device] = [tensor.cpu() for pair in (first, second) for tensor in pair]
     for ours, theirs in zip(made["cpu"], made["cuda"], strict=True):
@@ -106,7 +97,7 @@ def test_a_step_and_its_batches_do_not_wait() -> None:
     eager(*next(batches), 0.1)
     graph = GraphedStep(eager, *next(trial.pipeline.training_epoch(1)))
     total = torch.zeros((), device="cuda")
-    with _no_waiting():
+    with forbid_waiting():
         for index, step in enumerate((eager, graph, graph), 1):
             trial.hooks.schedule(trial.optimizer, index / 10)
             total += step(*next(batches), index / 10)

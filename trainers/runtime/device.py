@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
+from collections.abc import Iterator
 
 import torch
 
 __all__ = [
     "autocast",
+    "forbid_waiting",
     "pick_device",
     "synchronize",
 ]
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device called `name`; `auto` is the first GPU, or the CPU without one."""
+    """Return the device called `name`; `auto` is the first GPU, or the CPU without one.
+
+    A GPU becomes this process's own, where streams, captures and generators go by default.
+    Raises `ValueError`, one line, for a device that is not here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -24,7 +31,30 @@ def pick_device(name: str) -> torch.device:
         raise ValueError(f"device={name!r}: choose from auto, cpu, cuda, cuda:0, ...") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={name!r}: torch sees no GPU here; use device=auto or device=cpu")
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if (device.index or 0) >= count:
+            seen = ", ".join(f"cuda:{index}" for index in range(count))
+            raise ValueError(f"device={name!r}: the GPUs that torch sees here are {seen}")
+        torch.cuda.set_device(device.index or 0)
     return device
+
+
+@contextlib.contextmanager
+def forbid_waiting() -> Iterator[None]:
+    """Raise `RuntimeError` where anything within waits for the GPU."""
+
+    def set_mode(mode: int | str) -> None:
+        with warnings.catch_warnings():  # torch's: that this mode is a prototype
+            warnings.simplefilter("ignore")
+            torch.cuda.set_sync_debug_mode(mode)
+
+    before = torch.cuda.get_sync_debug_mode()
+    set_mode("error")
+    try:
+        yield
+    finally:
+        set_mode(before)
 
 
 def autocast(device: torch.device, amp: str) -> contextlib.AbstractContextManager[object]:

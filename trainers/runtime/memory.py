@@ -19,8 +19,9 @@ __all__ = [
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Begin to measure the peak anew."""
+    """Begin to measure the peak anew, from what is in use now."""
     if device.type == "cuda":
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with contextlib.suppress(OSError):  # without it the peak of the process so far stands

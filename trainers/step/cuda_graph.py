@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.runtime.device import forbid_waiting
+from darkmagic.trainers.runtime.memory import reset_peak_memory
 from darkmagic.trainers.step.eager import EagerStep
 from darkmagic.trainers.step.tensor_schedule import NotCapturable
 
@@ -40,6 +42,7 @@ class GraphedStep:
         with torch.cuda.stream(stream):
             _warm_up(eager, self._images, self._targets)
         torch.cuda.current_stream(eager.device).wait_stream(stream)
+        reset_peak_memory(eager.device)  # what a replay takes is taken here, and never again
         try:
             # Of this thread alone: a loader's threads may pin memory meanwhile.
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
@@ -69,12 +72,9 @@ def _warm_up(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
     assert eager.schedule is not None
     eager.schedule.write(0.0)
     eager.run(images, targets)  # libraries set themselves up, which may wait
-    before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
     try:
-        for _ in range(WARM_UP - 1):
-            eager.run(images, targets)
+        with forbid_waiting():
+            for _ in range(WARM_UP - 1):
+                eager.run(images, targets)
     except RuntimeError as error:
         raise NotCapturable(f"a step waits for the device: {short_message(error)}") from error
-    finally:
-        torch.cuda.set_sync_debug_mode(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ __all__ = ["Rewind"]
 class Rewind:
     """Keeps a network's weights and statistics, an average's and an optimizer's state, and the
     global generators of the CPU and of `device`.
+
+    What is kept of tensors lies on the CPU, so that it is no part of a GPU's peak memory.
     """
 
     def __init__(
@@ -26,12 +29,12 @@ class Rewind:
         self._optimizer = optimizer
         self._device = device
         self._kept = [
-            {name: value.clone() for name, value in module.state_dict().items()}
+            {name: _to_cpu(value) for name, value in module.state_dict().items()}
             for module in self._modules
         ]
-        self._optimizer_kept = copy.deepcopy(optimizer.state_dict())
+        self._optimizer_kept = _to_cpu(optimizer.state_dict())
         self._state = {
-            parameter: {k: v.clone() for k, v in state.items() if isinstance(v, Tensor)}
+            parameter: {k: _to_cpu(v) for k, v in state.items() if isinstance(v, Tensor)}
             for parameter, state in optimizer.state.items()
         }
         self._cpu_rng = torch.get_rng_state()
@@ -64,3 +67,12 @@ class Rewind:
         torch.set_rng_state(self._cpu_rng)
         if self._device_rng is not None:
             torch.cuda.set_rng_state(self._device_rng, self._device)
+
+
+def _to_cpu(value: Any) -> Any:
+    """Return a copy of `value`, of the tensors in it on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _to_cpu(each) for key, each in value.items()}
+    return [_to_cpu(each) for each in value] if isinstance(value, list) else copy.deepcopy(value)

@@ -11,6 +11,7 @@ from torch import Tensor
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.runtime.cache import cache_folder
+from darkmagic.trainers.runtime.memory import reset_peak_memory
 from darkmagic.trainers.step.compile import compile_if_faster
 from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import EagerStep, Step
@@ -104,6 +105,8 @@ def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) ->
         steps=steps,
         capture=GraphedStep,
     )
+    if choice.used != "graph":
+        reset_peak_memory(trial.device)  # a graph's begins with its capture
     reason = f"{choice}; {found['compile']}" if recipe.compile else str(choice)
     if log is not None:
         seconds = {

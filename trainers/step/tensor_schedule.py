@@ -37,17 +37,21 @@ class NotCapturable(Exception):  # noqa: N818 (a finding, not an error)
 
 
 def prepare_optimizer(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-    """Have step counters where `device` wants them: on a GPU beside the weights.
+    """Have step counters where `device` wants them: beside the weights on a GPU that counts there.
 
-    The flag is part of a checkpoint, which may come from another device.
+    Optimizers that can be neither captured nor fused (Adagrad) read theirs on the host in every
+    step, and wait for it if it is on the GPU. The flag and the counters are part of a checkpoint,
+    which may come from another device.
     """
-    on_gpu = device.type == "cuda"
     for group in optimizer.param_groups:
         if "capturable" in group:
-            group["capturable"] = on_gpu
-    for state in optimizer.state.values():
-        if on_gpu and isinstance(state.get("step"), Tensor):
-            state["step"] = state["step"].to(device=device, dtype=torch.float32)
+            group["capturable"] = device.type == "cuda"
+        counts_there = bool(group.get("capturable") or group.get("fused"))
+        for parameter in group["params"]:
+            count = optimizer.state[parameter].get("step") if parameter in optimizer.state else None
+            if isinstance(count, Tensor):
+                place = device if counts_there else "cpu"
+                optimizer.state[parameter]["step"] = count.to(device=place, dtype=torch.float32)
 
 
 class TensorSchedule:

@@ -16,10 +16,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["MpsUnavailable", "mps_server"]
+__all__ = ["MpsUnavailable", "find_control", "mps_server"]
 
 CONTROL = "nvidia-cuda-mps-control"
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
+FOLDERS = ("/usr/bin", "/usr/local/nvidia/bin", "/opt/nvidia/bin")
+"""Where containers have NVIDIA's programs, on the path or not."""
 DEFAULT_CONTROL = Path("/tmp/nvidia-mps/control")  # noqa: S108 (NVIDIA's choice, which is only looked at)
 TIMEOUT_SECONDS = 30
 
@@ -28,13 +30,19 @@ class MpsUnavailable(Exception):  # noqa: N818 (a finding, not an error)
     """There is no MPS of our own to be had here; the message says why."""
 
 
+def find_control() -> str | None:
+    """Return the path of NVIDIA's control program; None where it is not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *FOLDERS])
+    return shutil.which(CONTROL, path=path)
+
+
 @contextlib.contextmanager
 def mps_server() -> Iterator[Mapping[str, str]]:
     """Run a daemon of our own; give the environment of its clients.
 
     Raises `MpsUnavailable`. Clients have to be gone when this ends.
     """
-    program = shutil.which(CONTROL)
+    program = find_control()
     if program is None:
         raise MpsUnavailable(f"no MPS: {CONTROL} is not installed")
     if PIPES in os.environ or DEFAULT_CONTROL.exists():

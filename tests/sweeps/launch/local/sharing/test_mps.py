@@ -92,12 +92,24 @@ def test_a_daemon_of_others_is_left_alone(
 def test_where_there_is_no_mps_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without a GPU."""
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(mps, "FOLDERS", ())
     with pytest.raises(MpsUnavailable, match="is not installed"), mps_server():
         pass
 
 
+def test_the_program_is_found_off_the_path(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers have NVIDIA's programs in folders of their own."""
+    shell = str(Path(shutil.which("sh") or "").parent)
+    monkeypatch.setenv("PATH", shell)
+    monkeypatch.setattr(mps, "FOLDERS", ("/nowhere", str(tmp_path / "bin")))
+    with mps_server():
+        assert calls.read_text().startswith("-d pipe=")
+
+
 @pytest.mark.skipif(
-    not torch.cuda.is_available() or shutil.which(mps.CONTROL) is None,
+    not torch.cuda.is_available() or mps.find_control() is None,
     reason="no GPU here, or no MPS",
 )
 def test_trials_train_under_mps() -> None:
