@@ -1,8 +1,15 @@
-"""What an error says, for a message of ours."""
+"""What an error says, for a message of ours, and the error that ends a process's training."""
 
 from __future__ import annotations
 
-__all__ = ["format_error", "short_message"]
+__all__ = ["CaptureFailed", "format_error", "short_message"]
+
+
+class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
+    """A step's capture as a CUDA graph failed half-way: this process can train no more.
+
+    Its random generators and its allocator still capture. `cuda_graphs="off"` trains, in a new one.
+    """
 
 
 def short_message(error: BaseException) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.augment.geometry import crop_batches
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
+from darkmagic.trainers.drawn_augmentation import augment_batches
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
 from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
@@ -121,18 +123,23 @@ class Hooks:
         """Return the one scaling."""
         return self._scaling.fit_scaling(data)
 
-    def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
-        """Crop training images the one way."""
-        return self._crop_training.crop_training(images, pad, rng)
+    def crop_training(
+        self, images: Tensor, pad: int, rng: torch.Generator, sizes: Sequence[int]
+    ) -> Tensor:
+        """Crop the training images of batches of `sizes`, joined, the one way."""
+        if not _overrides(self._crop_training, "crop_training"):
+            return crop_batches(images, pad, rng, sizes)
+        crop = self._crop_training.crop_training
+        return torch.cat([crop(batch, pad, rng) for batch in torch.split(images, list(sizes))])
 
     def crop_validation(self, images: Tensor) -> Tensor:
         """Crop validation images the one way."""
         return self._crop_validation.crop_validation(images)
 
-    def augment(self, images: Tensor) -> Tensor:
-        """Chain the tricks' `augment`."""
+    def augment(self, images: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Chain the tricks' `augment` on the images of batches of `sizes`, joined."""
         for name, trick in self._augment.items():
-            images = trick.augment(images, self._rngs[name])
+            images = augment_batches(trick, images, sizes, self._rngs[name])
         return images
 
     def resize(self, images: Tensor, progress: float) -> Tensor:

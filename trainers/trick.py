@@ -207,7 +207,7 @@ class Trick:
 
         `pad` is how many pixels a crop may shift images of this data set, 0 for not at all.
         """
-        return random_crop(images, pad, rng) if pad else images
+        return random_crop(images, pad, rng)
 
     def crop_validation(self, images: Tensor) -> Tensor:
         """Return what of `images` (B, C, H, W), uint8, the network is evaluated on, uint8."""

@@ -73,8 +73,8 @@ def check_devices(config: DictConfig) -> None:
         return
     if kind == "cuda" and int(index or 0) > 0:
         raise UserError(
-            f"runtime.device={device}: a trial sees the one GPU it is given, as cuda:0; choose which "
-            f"with hydra.launcher.devices=[{index}]"
+            f"runtime.device={device}: a trial sees the one GPU it is given, as cuda:0; choose "
+            f"which with hydra.launcher.devices=[{index}]"
         )
     names = resolve_devices(launcher.devices)
     if kind == "cuda" and names == [CPU]:

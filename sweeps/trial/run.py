@@ -24,7 +24,7 @@ from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, read_result
 from darkmagic.sweeps.trial.pretraining import without_pretraining
-from darkmagic.sweeps.trial.retry import RETRY_REASON
+from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
@@ -58,7 +58,7 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
     EventLog(directory).append({**start, "retried": os.environ.get(RETRY_REASON, "")})
     result = _outcome(resolved, directory)
     if RETRY_REASON in os.environ:
-        again = f"trained again, alone: {os.environ[RETRY_REASON]}"
+        again = os.environ[RETRY_REASON]
         reason = f"{result.reason}; {again}" if result.reason else again
         result = dataclasses.replace(result, reason=reason)
     write_json(directory / RESULT, result.as_dict())
@@ -67,7 +67,10 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
 
 def _outcome(resolved: dict[str, Any], directory: Path) -> Result:
     try:
-        return train(make_recipe(resolved, directory), directory)
+        recipe = make_recipe(resolved, directory)
+        if WITHOUT_GRAPHS in os.environ:
+            recipe = dataclasses.replace(recipe, cuda_graphs="off")
+        return train(recipe, directory)
     except NotApplicable as finding:
         return Result("not_applicable", str(finding))
     except TrialSkipped as finding:

@@ -8,7 +8,7 @@ from torch import Tensor
 from darkmagic.trainers.augment import levels
 from darkmagic.trainers.augment.blend import color
 
-__all__ = ["color_jitter"]
+__all__ = ["color_jitter", "draw_jitter", "jitter"]
 
 
 def color_jitter(
@@ -29,11 +29,21 @@ def color_jitter(
     >>> jittered.flatten()
     tensor([137, 116,  96, 133], dtype=torch.uint8)
     """
+    return jitter(images, *draw_jitter(len(images), rng, (brightness, contrast, saturation)))
 
-    def draw(strength: float) -> Tensor:
-        return (2 * torch.rand(len(images), generator=rng, dtype=torch.float64) - 1) * strength
 
-    by_brightness, by_contrast, by_saturation = map(draw, (brightness, contrast, saturation))
-    images = levels.brightness(images, by_brightness)
-    images = levels.contrast(images, by_contrast)
-    return color(images, by_saturation)
+def draw_jitter(
+    count: int, rng: torch.Generator, strengths: tuple[float, float, float]
+) -> tuple[Tensor, ...]:
+    """Return, for `count` images, by how much to change each of three factors: float64 (count,)."""
+    return tuple(
+        (2 * torch.rand(count, generator=rng, dtype=torch.float64) - 1) * strength
+        for strength in strengths
+    )
+
+
+def jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor) -> Tensor:
+    """Change `images` (n, C, H, W), uint8, by factors of 1 and what is given of each image."""
+    images = levels.brightness(images, brightness)
+    images = levels.contrast(images, contrast)
+    return color(images, saturation)

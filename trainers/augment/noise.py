@@ -1,11 +1,24 @@
-"""Noise on whole uint8 batches, drawn a pixel."""
+"""Noise on whole uint8 batches, drawn a pixel.
+
+Each kind is a draw on the CPU, of tensors with a row an image, and what the draw does to images.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["add_noise", "drop_pixels", "shift_channels"]
+__all__ = [
+    "add_noise",
+    "apply_kept",
+    "apply_noise",
+    "apply_shift",
+    "draw_kept",
+    "draw_noise",
+    "draw_shift",
+    "drop_pixels",
+    "shift_channels",
+]
 
 
 def add_noise(images: Tensor, std: float, rng: torch.Generator) -> Tensor:
@@ -18,9 +31,18 @@ def add_noise(images: Tensor, std: float, rng: torch.Generator) -> Tensor:
     tensor([[125,  95,  65, 109],
             [ 83,  78, 106, 113]], dtype=torch.uint8)
     """
-    noise = torch.randn(images.shape, generator=rng) * std
-    noise = noise.to(images.device, non_blocking=True)
-    return (images + noise).round().clamp(0, 255).to(torch.uint8)
+    return apply_noise(images, draw_noise(images.shape, std, rng))
+
+
+def draw_noise(shape: tuple[int, ...], std: float, rng: torch.Generator) -> Tensor:
+    """Return grey levels to add to images of `shape`, float32."""
+    return torch.randn(shape, generator=rng) * std
+
+
+def apply_noise(images: Tensor, noise: Tensor) -> Tensor:
+    """Add `noise`, as `draw_noise` returns it, to `images` of the same shape."""
+    noisy = images + noise.to(images.device, non_blocking=True)
+    return noisy.round().clamp(0, 255).to(torch.uint8)
 
 
 def drop_pixels(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
@@ -31,7 +53,16 @@ def drop_pixels(images: Tensor, share: float, rng: torch.Generator) -> Tensor:
     tensor([[  0, 100,   0,   0],
             [  0, 100,   0, 100]], dtype=torch.uint8)
     """
-    kept = torch.rand(len(images), 1, *images.shape[2:], generator=rng) >= share
+    return apply_kept(images, draw_kept(images.shape, share, rng))
+
+
+def draw_kept(shape: tuple[int, ...], share: float, rng: torch.Generator) -> Tensor:
+    """Return which pixels of images of `shape` (n, C, H, W) stay, bool (n, 1, H, W)."""
+    return torch.rand(shape[0], 1, *shape[2:], generator=rng) >= share
+
+
+def apply_kept(images: Tensor, kept: Tensor) -> Tensor:
+    """Blacken the pixels of `images` for which `kept` is false."""
     return images * kept.to(images.device, non_blocking=True)
 
 
@@ -45,6 +76,16 @@ def shift_channels(images: Tensor, most: float, rng: torch.Generator) -> Tensor:
     tensor([[100, 113,  79],
             [ 82,  90, 107]], dtype=torch.uint8)
     """
-    drawn = torch.rand(*images.shape[:2], 1, 1, generator=rng)
-    shift = ((2 * drawn - 1) * most).round().to(images.device, non_blocking=True)
-    return (images + shift).clamp(0, 255).to(torch.uint8)
+    return apply_shift(images, draw_shift(images.shape, most, rng))
+
+
+def draw_shift(shape: tuple[int, ...], most: float, rng: torch.Generator) -> Tensor:
+    """Return grey levels to add to the channels of images of `shape`, float32 (n, C, 1, 1)."""
+    drawn = torch.rand(*shape[:2], 1, 1, generator=rng)
+    return ((2 * drawn - 1) * most).round()
+
+
+def apply_shift(images: Tensor, shift: Tensor) -> Tensor:
+    """Add `shift`, as `draw_shift` returns it, to `images`."""
+    moved = images + shift.to(images.device, non_blocking=True)
+    return moved.clamp(0, 255).to(torch.uint8)

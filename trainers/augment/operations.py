@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,8 +44,7 @@ Magnitudes = Callable[[str, tuple[int, int]], Tensor]
 """From an operation's name and an image's (H, W) to the magnitudes of its bins, float64."""
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """What happens to each of n samples in some stages, all (n, stages): the place of an
     operation in `OPERATIONS`, -1 for none; its magnitude's bin; and its sign, 1 or -1.
     """

@@ -19,6 +19,7 @@ __all__ = [
     "BINS",
     "draw_randaugment",
     "draw_trivialaugment",
+    "even_magnitudes",
     "randaugment",
     "trivialaugment",
     "wide_magnitudes",
@@ -29,7 +30,8 @@ WIDEST_SHIFT = 32  # pixels; a smaller image is shifted by its side at most
 DRAWN = torch.tensor([-1] + [OPERATIONS.index(name) for name in OPERATIONS if name != "Invert"])
 """Places in `OPERATIONS`; -1 leaves the image as it is."""
 
-_in_31 = partial(magnitudes, bins=BINS)
+even_magnitudes = partial(magnitudes, bins=BINS)
+"""RandAugment's magnitudes: AutoAugment's ranges in `BINS` steps."""
 
 
 def wide_magnitudes(operation: str, size: tuple[int, int]) -> Tensor:
@@ -75,7 +77,7 @@ def randaugment(
             [161, 172, 183, 194]], dtype=torch.uint8)
     """
     policy = draw_randaugment(len(images), rng, operations, magnitude)
-    return apply_policy(images, policy, _in_31)
+    return apply_policy(images, policy, even_magnitudes)
 
 
 def trivialaugment(images: Tensor, rng: torch.Generator) -> Tensor:

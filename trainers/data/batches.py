@@ -54,6 +54,18 @@ class Batches:
 
     def epoch(self, rng: torch.Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches, shuffled by `rng`, or in order without one."""
+        for images, targets, _ in self.chunks(rng):
+            yield images, targets
+
+    def chunks(
+        self, rng: torch.Generator | None, most: int = 1
+    ) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
+        """Yield the batches of `epoch` joined, up to `most` at a time, and the size of each.
+
+        There are two batches in the second, four in the third and so on, so that who wants the
+        first batch alone does not wait for `most`. Images that are read by loaders come one batch
+        at a time.
+        """
         if rng is None:
             order = torch.arange(self._count)
         else:
@@ -63,10 +75,16 @@ class Batches:
             self._order.batches = [chunk.tolist() for chunk in chunks]
             for images, chunk in zip(self._loader, chunks, strict=True):
                 on_device = chunk.to(self._device, non_blocking=True)
-                yield images.to(self._device, non_blocking=True), self._targets[on_device]
+                on_gpu = images.to(self._device, non_blocking=True)
+                yield on_gpu, self._targets[on_device], [len(chunk)]
             return
-        for on_device in torch.split(order.to(self._device), self._batch_size)[: len(self)]:
-            yield self._images[on_device], self._targets[on_device]
+        sizes, order = [len(chunk) for chunk in chunks], order.to(self._device)
+        done, count = 0, 1
+        while sizes:
+            now, sizes = sizes[:count], sizes[count:]
+            places = order[done : done + sum(now)]
+            yield self._images[places], self._targets[places], now
+            done, count = done + sum(now), min(2 * count, most)
 
 
 class _Order(torch.utils.data.Sampler[list[int]]):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.augment.geometry import random_flip
+from darkmagic.trainers.augment.geometry import flip_batches
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.batches import Batches
 from darkmagic.trainers.data.prepare import Normalizer
@@ -17,7 +17,11 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import generator
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "joined_batches"]
+
+MOST_JOINED = 16
+JOINED_BYTES = {"cuda": 8 * 2**20, "cpu": 3 * 2**19}
+"""Of uint8 images that are prepared together: what fills a GPU, and what stays in a CPU's cache."""
 
 
 class Pipeline:
@@ -40,6 +44,7 @@ class Pipeline:
         self._train = Batches(
             data.train, recipe.batch_size, device, workers=recipe.workers, drop_last=True
         )
+        self._joined = joined_batches(data, recipe.batch_size, device)
         self._device = device
         self._workers = recipe.workers
         self._eval_batch = max(recipe.batch_size, 256)
@@ -56,15 +61,19 @@ class Pipeline:
         """Yield images (B, C, H, W), scaled, and target probabilities (B, K)."""
         self._hooks.start_epoch(epoch)
         crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
-        batches = self._train.epoch(self._hooks.epoch_order(epoch))
-        for step, (raw, classes) in enumerate(batches, epoch * len(self._train)):
-            images = self._hooks.crop_training(raw, self._data.pad, crops)
+        step = epoch * len(self._train)
+        for raw, classes, sizes in self._train.chunks(self._hooks.epoch_order(epoch), self._joined):
+            images = self._hooks.crop_training(raw, self._data.pad, crops, sizes)
             if self._data.flip:
-                images = random_flip(images, flips)
-            images = self._normalize(self._hooks.augment(images))
-            images = self._hooks.resize(images, min(step / self._total_steps, 1.0))
+                images = flip_batches(images, flips, sizes)
+            images = self._normalize(self._hooks.augment(images, sizes))
             targets = F.one_hot(classes, len(self._data.classes)).to(images.dtype)
-            yield self._hooks.transform_batch(images, targets)
+            for batch in zip(
+                *(torch.split(each, sizes) for each in (images, targets)), strict=True
+            ):
+                resized = self._hooks.resize(batch[0], min(step / self._total_steps, 1.0))
+                yield self._hooks.transform_batch(resized, batch[1])
+                step += 1
 
     def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of `training_epoch`, epoch after epoch without end."""
@@ -81,3 +90,9 @@ class Pipeline:
         test = Batches(self._data.test, self._eval_batch, self._device, workers=self._workers)
         for images, classes in test.epoch(None):
             yield self._normalize(self._hooks.crop_validation(images)), classes
+
+
+def joined_batches(data: Data, batch_size: int, device: torch.device) -> int:
+    """Return how many training batches are prepared together at most."""
+    batch_bytes = batch_size * data.channels * data.size[0] * data.size[1]
+    return min(MOST_JOINED, max(1, JOINED_BYTES[device.type] // batch_bytes))

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor, nn
+from torch import (
+    Tensor,
+    _foreach_add_,
+    _foreach_copy_,
+    _foreach_lerp_,
+    _foreach_mul,
+    _foreach_mul_,
+    nn,
+)
 
 __all__ = ["return_average", "update_average", "use_average"]
 
@@ -12,12 +22,12 @@ __all__ = ["return_average", "update_average", "use_average"]
 def update_average(average: nn.Module, network: nn.Module, weight: float | Tensor) -> None:
     """Move `average` towards `network` by `weight` in [0, 1]; counters are copied."""
     current = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            share = weight.to(value.dtype) if isinstance(weight, Tensor) else weight
-            value.lerp_(current[name], share)
-        else:
-            value.copy_(current[name])
+    pairs = [(value, current[name]) for name, value in average.state_dict().items()]
+    _move([pair for pair in pairs if pair[0].is_floating_point()], weight)
+    counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+    if counters:
+        ours, theirs = (list(tensors) for tensors in zip(*counters, strict=True))
+        _foreach_copy_(ours, theirs)
 
 
 @torch.no_grad()
@@ -26,9 +36,23 @@ def return_average(average: nn.Module, network: nn.Module, weight: float | Tenso
 
     A tensor decides without the host, as a captured step must.
     """
-    for ours, theirs in zip(network.parameters(), average.parameters(), strict=True):
-        moved = (weight > 0).to(ours.dtype) if isinstance(weight, Tensor) else float(weight > 0)
-        ours.lerp_(theirs, moved)
+    moved = (weight > 0).float() if isinstance(weight, Tensor) else float(weight > 0)
+    _move(list(zip(network.parameters(), average.parameters(), strict=True)), moved)
+
+
+def _move(pairs: Sequence[tuple[Tensor, Tensor]], weight: float | Tensor) -> None:
+    """Move the first of each of `pairs` towards the second, all in a few launches.
+
+    0 leaves it as it is and 1 copies, both exactly.
+    """
+    if not pairs:
+        return
+    ours, theirs = (list(tensors) for tensors in zip(*pairs, strict=True))
+    if isinstance(weight, Tensor):
+        _foreach_mul_(ours, 1 - weight)
+        _foreach_add_(ours, _foreach_mul(theirs, weight))
+    else:
+        _foreach_lerp_(ours, theirs, weight)
 
 
 def use_average(optimizer: torch.optim.Optimizer, *, averaged: bool) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.errors import CaptureFailed, short_message
 from darkmagic.trainers.runtime.device import forbid_waiting
 from darkmagic.trainers.runtime.memory import reset_peak_memory
 from darkmagic.trainers.step.eager import EagerStep
@@ -26,8 +26,9 @@ class GraphedStep:
     """`eager`, captured on batches of the shape of `images` (B, C, H, W), `targets` (B, K).
 
     Making one takes steps: weights, statistics and state are to be put back afterwards, in
-    place. Raises `NotCapturable` where a step waits for the device or capture fails. One stream
-    and one pool of memory are its own, and stay as long as it does.
+    place. Raises `NotCapturable` where a step waits for the device or memory does not suffice, and
+    `CaptureFailed` where what no step before showed ends the capture. One stream and one pool of
+    memory are its own, and stay as long as it does.
     """
 
     def __init__(self, eager: EagerStep, images: Tensor, targets: Tensor) -> None:
@@ -48,7 +49,7 @@ class GraphedStep:
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self._loss = eager.run(self._images, self._targets)
         except RuntimeError as error:
-            raise NotCapturable(f"capture failed: {short_message(error)}") from error
+            raise CaptureFailed(f"{short_message(error)}; train with cuda_graphs=off") from error
 
     def __call__(self, images: Tensor, targets: Tensor, average_weight: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before, until the next call."""
@@ -66,15 +67,19 @@ class GraphedStep:
 def _warm_up(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
     """Take steps before capture, with an error for whatever would wait for the device.
 
-    A synchronisation found here is refused by name; met in mid-capture it could leave the
-    allocator and the generators in a state that nothing gets out of.
+    A synchronisation found here is refused by name; met in mid-capture it leaves the allocator
+    and the generators in a state that nothing gets out of.
     """
     assert eager.schedule is not None
     eager.schedule.write(0.0)
-    eager.run(images, targets)  # libraries set themselves up, which may wait
     try:
+        eager.run(images, targets)  # libraries set themselves up, which may wait
         with forbid_waiting():
             for _ in range(WARM_UP - 1):
                 eager.run(images, targets)
+    except torch.OutOfMemoryError as error:
+        raise NotCapturable("there is no memory for a graph") from error
     except RuntimeError as error:
+        if "synchronizing" not in str(error):
+            raise
         raise NotCapturable(f"a step waits for the device: {short_message(error)}") from error

@@ -1,10 +1,9 @@
-"""How a trial steps, by measurement: kernel by kernel, as a CUDA graph, compiled."""
+"""How a trial steps: kernel by kernel, as a CUDA graph, compiled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -17,38 +16,24 @@ from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import EagerStep, Step
 from darkmagic.trainers.step.rewind import Rewind
 from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedule, prepare_optimizer
-from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure_step
 
-__all__ = ["Capture", "Choice", "choose", "choose_step", "decide", "describe", "make_eager"]
+__all__ = ["Capture", "Choice", "choose", "choose_step", "describe", "make_eager"]
 
 MIN_STEPS = 200
-"""Of a trial that is worth measuring."""
-LONG_STEP_SECONDS = 0.05
-"""Launches take a few milliseconds of a step."""
+"""Of a trial that is worth a capture, which takes as long as some ten steps."""
 NO_GPU = "there is no GPU"
 
 Capture = Callable[[EagerStep, Tensor, Tensor], Step]
 
 
-@dataclass(frozen=True)
-class Choice:
-    """`used` is eager or graph; `why` is for the trial's log. Seconds a step, where measured."""
+class Choice(NamedTuple):
+    """`used` is eager or graph; `why` is for the trial's log."""
 
     used: str
     why: str
-    eager_seconds: float | None = None
-    graph_seconds: float | None = None
 
     def __str__(self) -> str:
         return f"{self.used}: {self.why}"
-
-
-def decide(eager_seconds: float, graph_seconds: float) -> Choice:
-    """Return the faster of the two; eager where it is close."""
-    times = eager_seconds / graph_seconds
-    used = "graph" if times >= MIN_SPEEDUP else "eager"
-    why = f"a graph is {times:.2f} times as fast as single launches"
-    return Choice(used, why, eager_seconds, graph_seconds)
 
 
 def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
@@ -84,7 +69,7 @@ def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
 def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) -> tuple[Step, str]:
     """Return how to take the trial's `steps` from `epoch` on, and the words for it.
 
-    What was measured, and why a graph was not taken, is an event of `log`.
+    Why a graph was taken or not is an event of `log`. Raises `CaptureFailed`.
     """
     eager, problem = make_eager(trial)
     recipe = trial.recipe
@@ -109,11 +94,7 @@ def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) ->
         reset_peak_memory(trial.device)  # a graph's begins with its capture
     reason = f"{choice}; {found['compile']}" if recipe.compile else str(choice)
     if log is not None:
-        seconds = {
-            "eager_seconds": choice.eager_seconds,
-            "graph_seconds": choice.graph_seconds,
-        }
-        log.append({**found, "used": choice.used, "why": choice.why, **seconds})
+        log.append({**found, **choice._asdict()})
     return step, reason
 
 
@@ -129,50 +110,25 @@ def choose_step(
 ) -> tuple[Step, Choice]:
     """Return how to take a trial's `steps`, and why. Steps taken to find out leave no trace.
 
-    `mode` is auto (what is faster), on (a graph where one can be had) or off. `problem` says
-    why there can be no graph, if something does.
+    `mode` is auto (a graph, of trials that are long enough), on (a graph) or off. `problem` says
+    why there can be no graph, if something does. Nothing is measured: a graph's kernels are those
+    of single launches, so that it is never slower, and trials of one recipe step alike whatever
+    runs beside them.
     """
     if mode == "off":
         problem = "runtime.cuda_graphs=off"
     elif problem is None and mode == "auto" and steps < MIN_STEPS:
-        problem = f"{steps} steps are too few to measure"
+        problem = f"{steps} steps are too few for a graph"
     if problem is not None:
         return eager, Choice("eager", problem)
     rewind = Rewind(eager.network, eager.optimizer, eager.average, eager.device)
     try:
-        if mode == "auto":
-            _refuse_long(eager, images, targets)
         graph = capture(eager, images, targets)
     except NotCapturable as finding:
         rewind.restore()
         return eager, Choice("eager", str(finding))
-    choice = Choice("graph", "runtime.cuda_graphs=on")
-    if mode == "auto":
-        choice = _race(eager, graph, images, targets)
-    if choice.used == "graph":
-        rewind.restore_in_place()
-        return graph, choice
-    rewind.restore()
-    return eager, choice
-
-
-def _refuse_long(eager: EagerStep, images: Tensor, targets: Tensor) -> None:
-    """Raise `NotCapturable` for steps beside which launches are nothing."""
-    measure_step(eager, images, targets, eager.device)  # warms up
-    seconds = measure_step(eager, images, targets, eager.device)
-    if seconds > LONG_STEP_SECONDS:
-        raise NotCapturable(
-            f"a step takes {1000 * seconds:.0f} ms, of which launches are a small part"
-        )
-
-
-def _race(eager: EagerStep, graph: Step, images: Tensor, targets: Tensor) -> Choice:
-    """Measure both in turn, and decide by the best of each."""
-    pairs = [
-        [measure_step(step, images, targets, eager.device) for step in (eager, graph)]
-        for _ in range(ROUNDS)
-    ]
-    return decide(min(pair[0] for pair in pairs), min(pair[1] for pair in pairs))
+    rewind.restore_in_place()
+    return graph, Choice("graph", f"runtime.cuda_graphs={mode}")
 
 
 def describe(step: Step, reason: str) -> str:

@@ -42,14 +42,20 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.augment import affine, noise
-from darkmagic.trainers.augment.autoaugment import autoaugment
+from darkmagic.trainers.augment.autoaugment import draw_policy, magnitudes
 from darkmagic.trainers.augment.blur import blur
 from darkmagic.trainers.augment.boxes import crop_boxes
-from darkmagic.trainers.augment.color import color_jitter
-from darkmagic.trainers.augment.randaugment import randaugment, trivialaugment
+from darkmagic.trainers.augment.color import draw_jitter, jitter
+from darkmagic.trainers.augment.operations import Policy, apply_policy
+from darkmagic.trainers.augment.randaugment import (
+    draw_randaugment,
+    draw_trivialaugment,
+    even_magnitudes,
+    wide_magnitudes,
+)
 from darkmagic.trainers.augment.resample import resize_boxes
+from darkmagic.trainers.drawn_augmentation import Drawn, DrawnAugmentation, ImagesShape
 from darkmagic.trainers.fields import number, pair, whole
-from darkmagic.trainers.trick import Trick
 
 __all__ = [
     "AutoAugment",
@@ -66,7 +72,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class AutoAugment(Trick):
+class AutoAugment(DrawnAugmentation):
     """AutoAugment's ImageNet policy.
 
     >>> images = torch.full((2, 3, 8, 8), 100, dtype=torch.uint8)
@@ -74,12 +80,15 @@ class AutoAugment(Trick):
     torch.Size([2, 3, 8, 8])
     """
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return autoaugment(images, rng)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return draw_policy(shape[0], rng)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return apply_policy(images, Policy(*drawn), magnitudes)
 
 
 @dataclass(frozen=True)
-class RandAugment(Trick):
+class RandAugment(DrawnAugmentation):
     """A number of `operations` in turn, all of one `magnitude` in 0..30.
 
     >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
@@ -93,12 +102,15 @@ class RandAugment(Trick):
     operations: int = whole(2, at_least=1)
     magnitude: int = whole(9, at_least=0, at_most=30)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return randaugment(images, rng, self.operations, self.magnitude)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return draw_randaugment(shape[0], rng, self.operations, self.magnitude)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return apply_policy(images, Policy(*drawn), even_magnitudes)
 
 
 @dataclass(frozen=True)
-class TrivialAugment(Trick):
+class TrivialAugment(DrawnAugmentation):
     """One operation of any strength, from a wide range.
 
     >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
@@ -109,12 +121,15 @@ class TrivialAugment(Trick):
             [180, 195, 210, 225]], dtype=torch.uint8)
     """
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return trivialaugment(images, rng)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return draw_trivialaugment(shape[0], rng)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return apply_policy(images, Policy(*drawn), wide_magnitudes)
 
 
 @dataclass(frozen=True)
-class Standard(Trick):
+class Standard(DrawnAugmentation):
     """Colour jitter.
 
     >>> images = torch.full((4, 1, 1, 1), 100, dtype=torch.uint8)
@@ -126,18 +141,15 @@ class Standard(Trick):
     contrast: float = number(0.4, at_least=0)
     saturation: float = number(0.4, at_least=0)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return color_jitter(
-            images,
-            rng,
-            brightness=self.brightness,
-            contrast=self.contrast,
-            saturation=self.saturation,
-        )
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return draw_jitter(shape[0], rng, (self.brightness, self.contrast, self.saturation))
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return jitter(images, *drawn)
 
 
 @dataclass(frozen=True)
-class Noise(Trick):
+class Noise(DrawnAugmentation):
     """Gaussian noise of `std` grey levels.
 
     >>> images = torch.full((1, 1, 2, 4), 100, dtype=torch.uint8)
@@ -148,12 +160,15 @@ class Noise(Trick):
 
     std: float = number(16.0, above=0)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return noise.add_noise(images, self.std, rng)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return (noise.draw_noise(shape, self.std, rng),)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return noise.apply_noise(images, *drawn)
 
 
 @dataclass(frozen=True)
-class DroppedPixels(Trick):
+class DroppedPixels(DrawnAugmentation):
     """Each pixel black with chance `share`.
 
     >>> images = torch.full((1, 1, 2, 4), 100, dtype=torch.uint8)
@@ -164,12 +179,15 @@ class DroppedPixels(Trick):
 
     share: float = number(0.1, above=0, below=1)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return noise.drop_pixels(images, self.share, rng)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return (noise.draw_kept(shape, self.share, rng),)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return noise.apply_kept(images, *drawn)
 
 
 @dataclass(frozen=True)
-class Rotation(Trick):
+class Rotation(DrawnAugmentation):
     """Turned about the centre by up to `degrees` either way, black outside.
 
     >>> images = torch.full((1, 1, 4, 4), 100, dtype=torch.uint8)
@@ -182,14 +200,17 @@ class Rotation(Trick):
 
     degrees: float = number(15.0, above=0, at_most=180)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        drawn = torch.rand(len(images), generator=rng, dtype=torch.float64)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        drawn = torch.rand(shape[0], generator=rng, dtype=torch.float64)
+        return ((2 * drawn - 1) * self.degrees,)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         size = (images.shape[2], images.shape[3])
-        return affine.affine(images, affine.rotate((2 * drawn - 1) * self.degrees, size))
+        return affine.affine(images, affine.rotate(drawn[0], size))
 
 
 @dataclass(frozen=True)
-class ColourShift(Trick):
+class ColourShift(DrawnAugmentation):
     """Up to `max_shift` grey levels more or less, a channel.
 
     >>> images = torch.full((1, 3, 1, 1), 100, dtype=torch.uint8)
@@ -199,12 +220,15 @@ class ColourShift(Trick):
 
     max_shift: float = number(25.0, above=0, at_most=255)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return noise.shift_channels(images, self.max_shift, rng)
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return (noise.draw_shift(shape, self.max_shift, rng),)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return noise.apply_shift(images, *drawn)
 
 
 @dataclass(frozen=True)
-class Blur(Trick):
+class Blur(DrawnAugmentation):
     """Gaussian blur whose standard deviation is drawn evenly from `sigma`, in pixels.
 
     >>> images = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
@@ -215,14 +239,16 @@ class Blur(Trick):
 
     sigma: tuple[float, float] = pair((0.1, 2.0), above=0)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
         low, high = self.sigma
-        sigma = low + (high - low) * torch.rand(len(images), generator=rng)
-        return blur(images, sigma)
+        return (low + (high - low) * torch.rand(shape[0], generator=rng),)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return blur(images, *drawn)
 
 
 @dataclass(frozen=True)
-class RandomCrops(Trick):
+class RandomCrops(DrawnAugmentation):
     """A part of the image, of a share drawn evenly from `scale`, at the size of the whole.
 
     >>> images = torch.arange(0, 240, 15, dtype=torch.uint8).reshape(1, 1, 4, 4)
@@ -235,6 +261,8 @@ class RandomCrops(Trick):
 
     scale: tuple[float, float] = pair((0.5, 1.0), above=0, at_most=1)
 
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        size = (images.shape[2], images.shape[3])
-        return resize_boxes(images, crop_boxes(len(images), size, rng, self.scale))
+    def draw(self, shape: ImagesShape, rng: torch.Generator) -> Drawn:
+        return (crop_boxes(shape[0], (shape[2], shape[3]), rng, self.scale),)
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        return resize_boxes(images, *drawn)

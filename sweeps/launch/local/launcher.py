@@ -14,8 +14,10 @@ from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.launch.context import current_context
-from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
+from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
+from darkmagic.trainers.errors import CaptureFailed
 
 __all__ = ["launch_local"]
 
@@ -67,9 +69,7 @@ def launch_local(
         devices, trials_per_device, configs, observer.note, threads=threads
     ) as leases:
         observer.launching([(_directory(job_config), job_config) for job_config in configs])
-        run_calls(
-            calls, leases, on_start=observer.started, on_end=on_end, retry_reason=_retry_reason
-        )
+        run_calls(calls, leases, on_start=observer.started, on_end=on_end, retry=_retry)
     return [jobs[index] for index in range(len(configs))]
 
 
@@ -91,10 +91,11 @@ def _run(shared: bytes, config: DictConfig) -> JobReturn:
     )
 
 
-def _retry_reason(ended: Ended) -> str | None:
-    """Return why a job failed if its neighbours on the device may be the cause, else None.
+def _retry(ended: Ended) -> Retry | None:
+    """Return how to train a failed job again, if it may end otherwise then.
 
-    Memory is shared, and under MPS a fault of one process ends all the others on the device.
+    Its neighbours on the device may be the cause: memory is shared, and under MPS a fault of one
+    process ends all the others. And a process in which a capture failed trains no more.
     """
     job = ended.value
     if not isinstance(job, JobReturn) or job.status is not JobStatus.COMPLETED:
@@ -103,9 +104,11 @@ def _retry_reason(ended: Ended) -> str | None:
     if not isinstance(result, dict) or result.get("status") != "failed":
         return None
     reason = str(result.get("reason", ""))
+    if reason.startswith(f"{CaptureFailed.__name__}:"):
+        return Retry("a CUDA graph's capture failed", alone=False, env={WITHOUT_GRAPHS: "1"})
     if "OutOfMemoryError" in reason or "can't allocate memory" in reason:
-        return "out of memory"
-    return "a CUDA error" if "CUDA error" in reason else None
+        return Retry("out of memory")
+    return Retry("a CUDA error") if "CUDA error" in reason else None
 
 
 def _job_return(ended: Ended, config: DictConfig) -> JobReturn:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -14,7 +14,7 @@ from darkmagic.sweeps.launch.devices import Lease
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 
-__all__ = ["Call", "Ended", "run_calls"]
+__all__ = ["Call", "Ended", "Retry", "run_calls"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,18 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Retry:
+    """Why a call is made again, with `env` added to its environment.
+
+    `alone` on its device, after all others, or at once where neighbours are not the cause.
+    """
+
+    reason: str
+    alone: bool = True
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Running:
     """A call under way, and the leases it holds: one, or all of a device to be alone on it."""
 
@@ -43,7 +55,7 @@ class _Running:
     began: float
 
 
-def _never(_: Ended) -> None:
+def _never(_: Ended) -> Retry | None:
     """Retry no call."""
 
 
@@ -53,30 +65,32 @@ def run_calls(
     *,
     on_start: Callable[[int], None],
     on_end: Callable[[int, Ended], None],
-    retry_reason: Callable[[Ended], str | None] = _never,
+    retry: Callable[[Ended], Retry | None] = _never,
 ) -> list[Ended]:
     """Run `calls`, as many at once as there are `leases`; return how each ended.
 
-    A child that dies takes no other down. A call that ended beside others, and for which
-    `retry_reason` returns a reason (such as too little memory for all), is made again when all
-    others are done, alone on its device; `on_end` is called after that. When this is interrupted
-    (Ctrl-C), the children are ended before the exception propagates.
+    A child that dies takes no other down. A call for which `retry` returns one is made again, once,
+    and `on_end` is called after that: alone on its device when all others are done, if it ended
+    beside others and they may be the cause (too little memory for all), or else next. When this is
+    interrupted (Ctrl-C), the children are ended before the exception propagates.
     """
-    waiting = deque(enumerate(calls))
-    retries: deque[tuple[int, str]] = deque()
+    waiting = deque(range(len(calls)))
+    alone: deque[int] = deque()
+    again: dict[int, Mapping[str, str]] = {}  # the environment of each call that is made again
     free = deque(leases)
     slots = Counter(lease.device for lease in leases)
     running: dict[int, _Running] = {}
     ended: dict[int, Ended] = {}
     try:
-        while waiting or running or retries:
+        while waiting or running or alone:
             while waiting and free:
-                index, call = waiting.popleft()
-                running[index] = _start(call, (free.popleft(),))
-                on_start(index)
-            while not waiting and retries and (exclusive := _whole_device(free, slots)):
-                index, reason = retries.popleft()
-                running[index] = _start(calls[index], exclusive, reason)
+                index = waiting.popleft()
+                running[index] = _start(calls[index], (free.popleft(),), again.get(index, {}))
+                if index not in again:
+                    on_start(index)
+            while not waiting and alone and (exclusive := _whole_device(free, slots)):
+                index = alone.pop()  # first in, first out
+                running[index] = _start(calls[index], exclusive, again[index])
                 free = deque(lease for lease in free if lease.device != exclusive[0].device)
             ready = wait([each.job.connection for each in running.values()])
             for index, each in list(running.items()):
@@ -85,12 +99,11 @@ def run_calls(
                 end = _collect(each.job)
                 del running[index]
                 free.extend(each.leases)
-                device = each.leases[0].device
-                cause = retry_reason(end) if len(each.leases) < slots[device] else None
-                if cause is not None:
-                    seconds = time.monotonic() - each.began
-                    beside = f"beside up to {slots[device] - 1} others"
-                    retries.append((index, f"{cause} {beside}, which cost {seconds:.0f} s"))
+                neighbours = slots[each.leases[0].device] - len(each.leases)
+                cause = None if index in again else retry(end)
+                if cause is not None and (neighbours or not cause.alone):
+                    again[index] = _retry_env(cause, neighbours, each.began)
+                    (alone if cause.alone else waiting).appendleft(index)
                     continue
                 ended[index] = end
                 on_end(index, end)
@@ -102,10 +115,16 @@ def run_calls(
     return [ended[index] for index in range(len(calls))]
 
 
-def _start(call: Call, leases: tuple[Lease, ...], retried: str = "") -> _Running:
-    lease = leases[0]
-    if retried:
-        lease = replace(lease, extra={**lease.extra, RETRY_REASON: retried})
+def _retry_env(cause: Retry, neighbours: int, began: float) -> Mapping[str, str]:
+    """Return what a call that is made again is told: why, and what that cost."""
+    beside = f", alone: {cause.reason} beside up to {neighbours} others"
+    why = beside if cause.alone else f": {cause.reason}"
+    cost = f"which cost {time.monotonic() - began:.0f} s"
+    return {**cause.env, RETRY_REASON: f"trained again{why}, {cost}"}
+
+
+def _start(call: Call, leases: tuple[Lease, ...], env: Mapping[str, str]) -> _Running:
+    lease = replace(leases[0], extra={**leases[0].extra, **env})
     job = fork_server.start(call.function, *call.args, env=lease.env, threads=lease.threads)
     return _Running(job, leases, time.monotonic())
 

@@ -44,6 +44,28 @@ def test_batches_have_one_order_whatever_the_path(workers: int) -> None:
     assert len(fast) == 5
 
 
+@pytest.mark.parametrize("count", [1, 4, 23, 60])
+@pytest.mark.parametrize("most", [1, 3, 16])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_chunks_join_the_batches_of_an_epoch(count: int, most: int, *, drop_last: bool) -> None:
+    """In their order, with their sizes: one, two, four, and so on up to the most."""
+    split = Split(torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1), torch.arange(count))
+    batches = Batches(split, 5, CPU, drop_last=drop_last)
+    expected = list(batches.epoch(generator(0, "order")))
+    chunks = list(batches.chunks(generator(0, "order"), most))
+    joined = [
+        pair
+        for images, targets, sizes in chunks
+        for pair in zip(images.split(sizes), targets.split(sizes), strict=True)
+    ]
+    assert len(joined) == len(expected) == len(batches)
+    for ours, theirs in zip(joined, expected, strict=True):
+        assert torch.equal(ours[0], theirs[0])
+        assert torch.equal(ours[1], theirs[1])
+    counts = [len(sizes) for _, _, sizes in chunks]
+    assert counts[:-1] == [min(2**i, most) for i in range(len(chunks) - 1)]
+
+
 def test_training_drops_the_last_short_batch() -> None:
     """Unless it is the only one; without a generator the order is the split's."""
     split = Split(torch.zeros(23, 1, 1, 1, dtype=torch.uint8), torch.arange(23))

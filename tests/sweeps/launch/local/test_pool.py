@@ -13,8 +13,8 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.devices import Lease, make_leases
-from darkmagic.sweeps.launch.local.launcher import _retry_reason
-from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.launcher import _retry
+from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
 from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 from sweeping import TINY, own_config
@@ -30,8 +30,30 @@ def _crowded(folder: str, name: str) -> str | None:
     return None if RETRY_REASON not in os.environ else f"{beside} {os.environ[RETRY_REASON]}"
 
 
-def _if_crowded(ended: Ended) -> str | None:
-    return "out of memory" if ended.value is None else None
+def _if_crowded(ended: Ended) -> Retry | None:
+    return Retry("out of memory") if ended.value is None else None
+
+
+def _mode() -> str:
+    """Return how the call was made: the first time without a word."""
+    return f"{os.environ.get('MODE', 'plain')}; {os.environ.get(RETRY_REASON, '')}"
+
+
+def test_a_call_that_spoilt_its_process_is_made_again_at_once_and_otherwise() -> None:
+    """With another environment, before those that wait, once, and started once for who looks."""
+    starts: list[int] = []
+    order: list[int] = []
+    results = run_calls(
+        [Call(_mode, ()) for _ in range(3)],
+        make_leases("cpu", 1),
+        on_start=starts.append,
+        on_end=lambda index, _: order.append(index),
+        retry=lambda _: Retry("the capture failed", alone=False, env={"MODE": "careful"}),
+    )
+    assert starts == order == [0, 1, 2]
+    for result in results:
+        words = "careful; trained again: the capture failed, which cost "
+        assert result.value.startswith(words)
 
 
 def test_call_that_failed_beside_others_is_retried_alone(tmp_path: Path) -> None:
@@ -44,12 +66,13 @@ def test_call_that_failed_beside_others_is_retried_alone(tmp_path: Path) -> None
         make_leases("cpu", 2),
         on_start=starts.append,
         on_end=lambda index, _: ends.append(index),
-        retry_reason=_if_crowded,
+        retry=_if_crowded,
     )
     assert starts == [0, 1, 2]
     assert sorted(ends) == [0, 1, 2]
     for result in results:
-        assert str(result.value).startswith("0 out of memory beside up to 1 others, which cost ")
+        words = "0 trained again, alone: out of memory beside up to 1 others, which cost "
+        assert str(result.value).startswith(words)
 
 
 def test_call_alone_on_its_device_is_not_retried(tmp_path: Path) -> None:
@@ -60,7 +83,7 @@ def test_call_alone_on_its_device_is_not_retried(tmp_path: Path) -> None:
     calls = [Call(_crowded, (str(folder), "x")) for folder in folders]
     leases = [Lease("", 1), Lease("cpu", 1)]
     results = run_calls(
-        calls, leases, on_start=lambda _: None, on_end=lambda *_: None, retry_reason=_if_crowded
+        calls, leases, on_start=lambda _: None, on_end=lambda *_: None, retry=_if_crowded
     )
     assert [result.value for result in results] == [None, None]
 
@@ -75,6 +98,7 @@ def test_call_alone_on_its_device_is_not_retried(tmp_path: Path) -> None:
         ),
         ("failed", "RuntimeError: DefaultCPUAllocator: can't allocate memory", "out of memory"),
         ("failed", "AcceleratorError: CUDA error: unspecified launch failure", "a CUDA error"),
+        ("failed", "CaptureFailed: CUDA error: invalidated", "a CUDA graph's capture failed"),
         ("failed", "ValueError: planted", None),
         ("finished", "CUDA error", None),
     ],
@@ -85,8 +109,9 @@ def test_only_memory_and_gpu_faults_are_retry_reasons(
     """A trial is retried for want of memory or a GPU's fault, not for an error of its own."""
     job = JobReturn(status=JobStatus.COMPLETED)
     job.return_value = {"status": status, "reason": reason}
-    assert _retry_reason(Ended(job, None, 0)) == blamed
-    assert _retry_reason(Ended(None, "the process was ended by SIGKILL", -9)) is None
+    retry = _retry(Ended(job, None, 0))
+    assert (retry and retry.reason) == blamed
+    assert _retry(Ended(None, "the process was ended by SIGKILL", -9)) is None
 
 
 def test_retried_trial_has_the_reason_in_result_and_events(tmp_path: Path) -> None:
