@@ -76,6 +76,7 @@ class TrialRecord:
     epochs: int | None = None  # trained
     training_notes: tuple[str, ...] = ()  # what its losses tell of how it trained
     test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
+    stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -55,7 +55,7 @@ class Recipe:
         changes_result=False,
     )
     workers: int = whole(2, at_least=0, changes_result=False)  # processes that read images
-    cuda_graphs: str = choice("off", ("auto", "on", "off"), changes_result=False)  # on a GPU
+    cuda_graphs: str = choice("auto", ("auto", "on", "off"), changes_result=False)  # on a GPU
     cache: str | None = text(None, changes_result=False)  # of compiled code; None: the user's
 
     def __post_init__(self) -> None:

@@ -90,6 +90,7 @@ class Row:
     pretrained_share: float | None
     training_notes: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
     on_pareto_front: bool = False
+    stepping: str = ""  # how the steps of its first finished run were taken, and why
 
     @property
     def name(self) -> str:
@@ -150,6 +151,7 @@ def make_row(
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
+        stepping=next((r.stepping for r in records if r.status is Status.FINISHED), ""),
     )
 
 

@@ -28,6 +28,7 @@ def table_notes(comparison: Comparison, *, epochs: int | None = None) -> list[st
         *_estimand(comparison),
         *_noise(comparison),
         *_rows(comparison),
+        *_stepping(comparison),
         *_training_notes(comparison),
         *_length(comparison, epochs),
     ]
@@ -136,6 +137,22 @@ def _about(row: Row) -> str | None:
             "trials'; its difference is no basis for a choice."
         )
     return None
+
+
+def _stepping(comparison: Comparison) -> Iterator[str]:
+    """Name the rows whose time a step is not to be compared with the baseline's as it stands."""
+    way, _, _ = comparison.baseline.stepping.partition(": ")
+    for row in comparison.tricks:
+        own, _, why = row.stepping.partition(": ")
+        if {own, way} == {"eager", "graph"}:
+            by_launches, by_graph = (
+                (row.name, "the baseline") if own == "eager" else ("the baseline", row.name)
+            )
+            reason = f" ({why})" if own == "eager" else ""
+            yield (
+                f"{by_launches} trains by single launches{reason} and {by_graph} by CUDA graphs: part "
+                "of the difference in time a step is the host's."
+            )
 
 
 def _training_notes(comparison: Comparison) -> Iterator[str]:

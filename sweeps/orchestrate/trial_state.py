@@ -18,6 +18,7 @@ from darkmagic.sweeps.compose.plan import NO_CHECKLIST
 from darkmagic.sweeps.track.schema import (
     REASON,
     STATUS,
+    STEPPING,
     TRAINING_NOTES,
     read_record,
     result_metrics,
@@ -75,6 +76,7 @@ class TrialState:
             STATUS: self.status,
             REASON: self.reason[:5000],
             TRAINING_NOTES: json.dumps(self.training_notes),
+            STEPPING: str(self.result.get("stepping", "")),
         }
 
     def load_result(self) -> None:

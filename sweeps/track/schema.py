@@ -25,6 +25,7 @@ __all__ = [
     "RECIPE",
     "RULES",
     "STATUS",
+    "STEPPING",
     "SWEEP_OVERRIDES",
     "TRAINING_NOTES",
     "TRIAL_OVERRIDES",
@@ -50,6 +51,7 @@ SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that start it a
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
+STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 VERDICT = "darkmagic.verdict"
 EVENTS_SENT = "darkmagic.events_sent"
 PARENT = "mlflow.parentRunId"
@@ -154,6 +156,7 @@ def read_record(
         images=images,
         epochs=_whole(metrics.get(EPOCHS)),
         test_accuracy=metrics.get(TEST),
+        stepping=tags.get(STEPPING, ""),
         correct=correct,
     )
 

@@ -41,15 +41,17 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
     parser.add_argument("--quick", action="store_true", help="the smallest sizes")
     parser.add_argument("--seconds", type=float, default=1.0, help="of a turn of each side")
+    parser.add_argument(
+        "--without-compiling", action="store_true", help="which takes a minute a workload"
+    )
     options = parser.parse_args()
     has_gpu = torch.cuda.is_available() and options.device == "auto"
     rows = []
     for workload in WORKLOADS:
-        sides = (GRAPH, COMPILED, BOTH) if has_gpu else (GRAPH, BOTH)
         if has_gpu or options.device == "cpu":
             rows += _measure(workload, options, "cuda" if has_gpu else "cpu")
         if not has_gpu:
-            absent = sides if options.device == "cpu" else (GRAPH, COMPILED, BOTH)
+            absent = (GRAPH, BOTH) if options.device == "cpu" else (GRAPH, COMPILED, BOTH)
             rows += [
                 unmeasured(workload, f"single launches, against {side}", "images/s",
                            at_least=_goal(workload, side), why="no GPU")
@@ -73,13 +75,17 @@ def _measure(workload: str, options: argparse.Namespace, device: str) -> list[Ro
         trial.hooks.schedule(trial.optimizer, 0.0)
         images, targets = next(iter(trial.pipeline.training_epoch(0)))
         eager, problem = make_eager(trial)
-        compilation.MIN_SPEEDUP = 0.0  # measured here, so it is to be kept
-        compiled, words = compilation.compile_if_faster(eager, images, targets, Path(cache))
-        steps: dict[str, Step] = {"eager": eager, COMPILED: compiled}
+        steps: dict[str, Step] = {"eager": eager}
+        words = ""
         if device == "cuda":
             assert problem is None, problem
             steps[GRAPH] = GraphedStep(eager, images, targets)
-            steps[BOTH] = GraphedStep(compiled, images, targets)
+        if not options.without_compiling:
+            compilation.MIN_SPEEDUP = 0.0  # measured here, so it is to be kept
+            compiled, words = compilation.compile_if_faster(eager, images, targets, Path(cache))
+            steps[COMPILED] = compiled
+            if device == "cuda":
+                steps[BOTH] = GraphedStep(compiled, images, targets)
         sides = {
             name: _rate(step, images, targets, options.seconds / (5 if options.quick else 1))
             for name, step in steps.items()

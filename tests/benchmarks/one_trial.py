@@ -1,15 +1,16 @@
 """One trial beside the loops that a user would write or pick instead: images/s of training.
 
     python tests/benchmarks/one_trial.py [--repeats N] [--images N] [--quick] [--json] [--results]
+    python tests/benchmarks/one_trial.py --peers "plain loop" Lightning --workers 8    # on a GPU
 
 Every side trains the same ResNet on the same uint8 images of CIFAR's size in memory, with the
 same batch, precision, crop and flip, optimizer and schedule, once with AutoAugment's policy and
 once without, each in a process of its own with the same threads. What a side picks itself is its
 loader, its policy's implementation, and its memory format: peers are measured as their scripts are,
 channels first, and again with their channels last, which is our choice; and with the fastest of
-0, 1 and 2 loading processes, measured first. Their clock starts after an epoch's first batch, so
-that the start of their loaders does not count; ours times the epoch. Goals: 1.2 times the best
-peer on a CPU; on a GPU 3 times Lightning and the plain loop, and 0.95 times airbench's loop.
+the numbers of loading processes given, measured first. Their clock starts after an epoch's first
+batch, so that the start of their loaders does not count; ours times the epoch. Goals: 1.2 times the
+best peer on a CPU; on a GPU 3 times Lightning and the plain loop, and 0.95 times airbench's loop.
 Peers with channels last have no goal: they show what else is ours. `--quick` is for a gate: the
 plain loop alone and a smaller network.
 """
@@ -30,7 +31,7 @@ import torch
 
 import darkmagic.trainers
 from harness.machine import versions
-from harness.peers import FOLDER, Peer, environment
+from harness.peers import FOLDER, Peer, find_python
 from harness.table import Row, arguments, compared, publish, unmeasured
 from harness.turns import take_turns
 
@@ -63,15 +64,17 @@ class Sides:
     def __init__(self, names: list[str], options: argparse.Namespace, stack: ExitStack) -> None:
         package = Path(next(iter(darkmagic.trainers.__path__))).parents[1]
         env = {
-            "PYTHONPATH": os.pathsep.join([str(FOLDER), str(package)]),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(FOLDER), str(package), os.getenv("PYTHONPATH")])
+            ),
             "OMP_NUM_THREADS": str(options.threads),
             "OMP_WAIT_POLICY": "PASSIVE",
         }
-        pythons = (
-            {LIGHTNING: environment(LIGHTNING_PACKAGES, beside_ours=True)}
-            if LIGHTNING in names
-            else {}
-        )
+        pythons: dict[str, str] = {}
+        if LIGHTNING in names:
+            python = find_python("lightning", LIGHTNING_PACKAGES, beside_ours=True)
+            assert python is not None, "no Lightning here, and no uv to install it: leave it out"
+            pythons[LIGHTNING] = python
         self._processes = {
             name: stack.enter_context(
                 Peer(SCRIPTS[kind(name)], pythons.get(kind(name), sys.executable), **env)
@@ -79,7 +82,7 @@ class Sides:
             for name in names
         }
         self._size = {"depth": options.depth, "count": options.images, "batch": options.batch}
-        self._quick, self._seeds = options.quick, range(options.seeds)
+        self._workers, self._seeds = options.workers, range(options.seeds)
         self._settings: dict[tuple[str, str], dict[str, object]] = {}
         self.work: dict[str, dict[str, Any]] = {name: {} for name in names}
 
@@ -92,15 +95,18 @@ class Sides:
 
     def choose(self, name: str, augmentation: str) -> None:
         """Find the number of loading processes that a peer is fastest with, either format's."""
-        setting: dict[str, object] = {"workers": 0, "channels_last": name.endswith(LAST)}
+        setting: dict[str, object] = {
+            "workers": self._workers[0],
+            "channels_last": name.endswith(LAST),
+        }
         self._settings[name, augmentation] = setting
-        if self._quick or name in (OURS, AIRBENCH):
+        if len(self._workers) == 1 or name in (OURS, AIRBENCH):
             return
         if name.endswith(LAST):
             setting["workers"] = self._settings[kind(name), augmentation]["workers"]
             return
         tried = {}
-        for workers in (0, 1, 2):
+        for workers in self._workers:
             setting["workers"] = workers
             self.rate(name, augmentation)
             tried[workers] = self.rate(name, augmentation)
@@ -146,19 +152,22 @@ def check_equal(
 def main() -> None:
     """Measure, check and print."""
     parser = arguments(__doc__)
-    parser.add_argument("--images", type=int, default=1024, help="in an epoch")
+    parser.add_argument("--images", type=int, default=12_800 if GPU else 1024, help="in an epoch")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--depth", type=int, default=20, help="of the ResNet")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--epochs", type=int, default=5, help="that accuracy is compared after")
     parser.add_argument("--seeds", type=int, default=3, help="that accuracy is compared over")
+    loops = [PLAIN, LIGHTNING, TIMM]
+    every = [*loops, *[loop + LAST for loop in loops]]
+    parser.add_argument("--peers", nargs="*", default=every, choices=every)
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="that peers try")
     parser.add_argument("--quick", action="store_true", help="for a gate: one peer, a small ResNet")
     options = parser.parse_args()
-    loops = [PLAIN, LIGHTNING, TIMM]
-    peers = [*loops, *[loop + LAST for loop in loops]]
+    peers = options.peers
     if options.quick:
         peers, options.depth, options.images, options.repeats = [PLAIN], 8, 512, 3
-        options.epochs, options.seeds = 3, 2
+        options.epochs, options.seeds, options.workers = 3, 2, [0]
     with ExitStack() as stack:
         sides = Sides([OURS, *peers, *[AIRBENCH] * GPU], options, stack)
         rows = measure(sides, peers, options)

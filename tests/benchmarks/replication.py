@@ -54,6 +54,7 @@ def main() -> None:
     """Run the checklist, and publish its effects beside those of the table."""
     parser = arguments(__doc__, repeats=SEEDS)
     parser.add_argument("--data", type=Path, help="CIFAR-10 as folders of images")
+    parser.add_argument("--cache", type=Path, help="that has decoded images already, if it has")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
     parser.add_argument("--quick", action="store_true", help="tiny data, two steps")
@@ -104,7 +105,7 @@ def _accuracies(options: argparse.Namespace) -> Mapping[str, list[float]]:
             words += ["runtime.device=cpu", "hydra.launcher.devices=cpu"]
         words += ["--config-dir", str(conf.parent)]
         found: dict[str, list[float]] = {}
-        with swept(words, Path(folder) / "cache", shown=True) as (trials, _):
+        with swept(words, options.cache or Path(folder) / "cache", shown=True) as (trials, _):
             for trial in sorted(trials):
                 result = json.loads((trial / "result.json").read_text())
                 assert result["status"] == "finished", f"{trial}: {result['reason']}"

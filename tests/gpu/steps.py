@@ -67,6 +67,26 @@ def kernels(run: Run, device: torch.device, runs: int = 5) -> tuple[float, float
     return len(found) / runs, sum(e.device_time for e in found) / runs / 1e6
 
 
+def by_kernel(run: Run, runs: int = 5) -> list[tuple[str, float, float]]:
+    """Return kernels by name, most time first: how many a run, and their seconds a run."""
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    for _ in range(3):
+        run()
+    torch.cuda.synchronize()
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        for _ in range(runs):
+            run()
+        torch.cuda.synchronize()
+    found: dict[str, list[float]] = {}
+    for event in seen.events():
+        if event.device_type == DeviceType.CUDA:
+            found.setdefault(event.name, []).append(event.device_time / 1e6)
+    sums = [(name, len(times) / runs, sum(times) / runs) for name, times in found.items()]
+    return sorted(sums, key=lambda each: -each[2])
+
+
 def airbench_step(trial: Trial, images: Tensor, classes: Tensor) -> Run:
     """Return airbench's step: half precision, no autocast, rates from the host, no graph."""
     network = half_but_norms(trial.network)
@@ -102,9 +122,11 @@ class Workload:
         self.on_gpu = device.type == "cuda"
         self.graph_seconds = 0.0
 
-    def prepare(self, **tricks: Trick) -> tuple[Trial, Tensor, Tensor]:
+    def prepare(self, *, amp: str = "auto", **tricks: Trick) -> tuple[Trial, Tensor, Tensor]:
         """Return a trial, ready to step, and its first batch."""
-        recipe = make_recipe(self.name, device=self.device.type, tricks=tricks, quick=self.quick)
+        recipe = make_recipe(
+            self.name, device=self.device.type, tricks=tricks, quick=self.quick, amp=amp
+        )
         trial = Trial.prepare(recipe)
         trial.network.train()
         trial.hooks.schedule(trial.optimizer, 0.3)
@@ -130,19 +152,21 @@ class Workload:
             return 0.0
         return self.line(name, lambda: graph(images, targets, 0.1), len(images))
 
-    def ways(self, name: str, **tricks: Trick) -> None:
-        """Measure single launches and the graph, with and without `cudnn.benchmark`."""
-        trial, images, targets = self.prepare(**tricks)
+    def ways(self, name: str, *, amp: str = "auto", **tricks: Trick) -> None:
+        """Measure single launches and the graph."""
+        trial, images, targets = self.prepare(amp=amp, **tricks)
         eager, _ = make_eager(trial)
         self.line(f"single launches{name}", lambda: eager(images, targets, 0.1), len(images))
-        if not self.on_gpu:
-            return
-        for benchmark in (False, True) if not name else (False,):
-            torch.backends.cudnn.benchmark = benchmark
-            label = f"graph{name}{', cudnn.benchmark' * benchmark}"
-            each = self.graph_line(label, eager, images, targets)
+        if self.on_gpu:
+            each = self.graph_line(f"graph{name}", eager, images, targets)
             self.graph_seconds = self.graph_seconds or each
-        torch.backends.cudnn.benchmark = False
+
+    def profile(self, most: int = 14) -> None:
+        """Print the kernels of a step that take the most time, summed by name."""
+        trial, images, targets = self.prepare()
+        eager, _ = make_eager(trial)
+        for name, count, seconds in by_kernel(lambda: eager(images, targets, 0.1))[:most]:
+            print(f"    {1e6 * seconds:8.1f} us in {count:5.1f}: {name[:110]}", flush=True)
 
     def airbench(self) -> None:
         """Measure airbench's step, which needs a GPU: half precision, no autocast."""
@@ -170,7 +194,7 @@ class Workload:
             next(batches)
         host = (time.perf_counter() - started) / 20
         alone = seconds_a_run(lambda: next(batches), self.device, self.seconds)
-        count, busy = kernels(lambda: next(batches), self.device)
+        count, busy = kernels(lambda: next(batches), self.device, runs=48)
         print(
             f"  a batch, {name}: {1e6 * host:.0f} us of the host, {1e6 * alone:.0f} us alone, "
             f"{1e6 * busy:.0f} us of kernels, {count:.0f} kernels and copies",
@@ -183,10 +207,13 @@ class Workload:
         each = self.line(label, lambda: graph(*next(batches), 0.1), len(images))
         print(f"    batches are {100 * (1 - self.graph_seconds / each):.1f} % of it", flush=True)
 
-    def measure(self, *, compiled: bool) -> None:
+    def measure(self, *, compiled: bool, profiled: bool) -> None:
         """Print all of it."""
         print(self.name, flush=True)
         self.ways("")
+        if profiled and self.on_gpu:
+            self.profile()
+        self.ways(", float32 as TF32", amp="off")
         self.ways(", EMA", ema=Ema(0.99, warmup=False))
         self.ways(", clipping", gradient_clipping=GradientClipping(1.0))
         self.ways(", centralized gradients", centralization=GradientCentralization())
@@ -206,6 +233,7 @@ def main() -> None:
     parser.add_argument(
         "--compile", action="store_true", help="compiled too, which takes a minute each"
     )
+    parser.add_argument("--profile", action="store_true", help="kernels by time too")
     parser.add_argument("--seconds", type=float, default=0.6, help="that each way is measured")
     parser.add_argument("--workloads", type=int, nargs="*", default=list(range(len(WORKLOADS))))
     options = parser.parse_args()
@@ -218,7 +246,7 @@ def main() -> None:
     seconds = options.seconds / (10 if options.quick else 1)
     for index in options.workloads:
         workload = Workload(list(WORKLOADS)[index], device, quick=options.quick, seconds=seconds)
-        workload.measure(compiled=options.compile)
+        workload.measure(compiled=options.compile, profiled=options.profile)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,13 @@
-"""What the checks in this folder train: images drawn in milliseconds, and three networks."""
+"""What the checks in this folder train: drawn images, and three networks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.models.library import torchvision_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
@@ -19,39 +15,9 @@ from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
+from harness.pictures import CLASSES, Pictures
 
-__all__ = ["WORKLOADS", "AirbenchNet", "Pictures", "make_recipe"]
-
-CLASSES = 10
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """`count` images of `size` x `size`: a coarse pattern a class, and noise. No file is read."""
-
-    count: int = 12_800
-    size: int = 32
-    held_out: int = 1_000
-
-    def load(self, split_seed: int) -> Data:
-        """Return the splits, always the same."""
-        del split_seed
-        parts = [
-            self._split(n, seed)
-            for seed, n in enumerate((self.count, self.held_out, self.held_out))
-        ]
-        names = tuple(map(str, range(CLASSES)))
-        return Data(*parts, names, 3, (self.size, self.size), (0.5,) * 3, (0.25,) * 3)
-
-    def _split(self, count: int, seed: int) -> Split:
-        rng = np.random.default_rng(seed)
-        classes = np.arange(count) % CLASSES
-        coarse = np.random.default_rng(9).integers(-40, 40, (CLASSES, 3, 4, 4), dtype=np.int16)[
-            classes
-        ]
-        images = coarse.repeat(self.size // 4, 2).repeat(self.size // 4, 3)
-        images += rng.integers(78, 178, images.shape, dtype=np.int16)
-        return Split(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(classes))
+__all__ = ["WORKLOADS", "AirbenchNet", "make_recipe"]
 
 
 class _Group(nn.Sequential):

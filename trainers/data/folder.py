@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +97,20 @@ class Folder:
         return Split(images, torch.tensor(targets)), order
 
 
-def _scan(folder: Path, classes: Sequence[str]) -> tuple[list[Path], list[int]]:
-    files, targets = [], []
+def _scan(folder: Path, classes: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Return the image files below `folder` and the places of their classes, sorted.
+
+    As strings: making a `Path` of each of a million files takes half a minute, in every trial.
+    """
+    files: list[str] = []
+    targets: list[int] = []
     for index, name in enumerate(classes):
-        if not (folder / name).is_dir():
-            continue
-        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in EXTENSIONS)
-        files += found
+        found = [
+            os.path.join(place, file)  # noqa: PTH118 (see above)
+            for place, _, names in os.walk(folder / name)
+            for file in names
+            if os.path.splitext(file)[1].lower() in EXTENSIONS  # noqa: PTH122
+        ]
+        files += sorted(found, key=lambda path: path.split(os.sep))  # noqa: PTH206
         targets += [index] * len(found)
     return files, targets

@@ -22,6 +22,8 @@ __all__ = ["Pipeline", "joined_batches"]
 MOST_JOINED = 16
 JOINED_BYTES = {"cuda": 8 * 2**20, "cpu": 3 * 2**19}
 """Of uint8 images that are prepared together: what fills a GPU, and what stays in a CPU's cache."""
+FEWEST_EVALUATED, MOST_EVALUATED = 256, 1024
+"""Images at once, or a training batch of more. On a GPU small ones go the most at a time."""
 
 
 class Pipeline:
@@ -47,7 +49,7 @@ class Pipeline:
         self._joined = joined_batches(data, recipe.batch_size, device)
         self._device = device
         self._workers = recipe.workers
-        self._eval_batch = max(recipe.batch_size, 256)
+        self._eval_batch = max(recipe.batch_size, _images_at_once(data, device))
         self._val = Batches(data.val, self._eval_batch, device, workers=recipe.workers)
         every = recipe.epochs * len(self._train)
         self._total_steps = min(recipe.max_steps or every, every)
@@ -96,3 +98,11 @@ def joined_batches(data: Data, batch_size: int, device: torch.device) -> int:
     """Return how many training batches are prepared together at most."""
     batch_bytes = batch_size * data.channels * data.size[0] * data.size[1]
     return min(MOST_JOINED, max(1, JOINED_BYTES[device.type] // batch_bytes))
+
+
+def _images_at_once(data: Data, device: torch.device) -> int:
+    """Return how many images are evaluated at once."""
+    if device.type == "cpu":
+        return FEWEST_EVALUATED
+    fit = JOINED_BYTES[device.type] // (data.channels * data.size[0] * data.size[1])
+    return max(FEWEST_EVALUATED, min(MOST_EVALUATED, fit))

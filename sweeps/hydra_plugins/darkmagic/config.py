@@ -23,13 +23,13 @@ class ChecklistSweeperConf:
 @dataclass
 class LocalLauncherConf:
     """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: a number; null for one
-    a GPU and one a core of a CPU; or auto, which calibrates for seconds how many pay on a GPU.
+    a GPU and one a core of a CPU; or auto, the same on a CPU, which measures how many pay on a GPU.
     `threads`: of each trial, its share of the cores if null.
     """
 
     _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
     devices: Any = "auto"
-    trials_per_device: Any = None
+    trials_per_device: Any = "auto"
     threads: int | None = None
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.library import torchvision_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
@@ -19,6 +18,7 @@ from darkmagic.trainers.tricks.augmentation import AutoAugment
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
+from harness.pictures import Pictures
 
 __all__ = ["WORKLOADS", "make_recipe", "train_trial"]
 
@@ -37,7 +37,7 @@ def make_recipe(
     if quick:
         build, batch = partial(SmallResNet, depth=8, width=16), 16
     return Recipe(
-        dataset=Shapes(count=images, size=size, channels=3, val_fraction=0.1, test_fraction=0.1),
+        dataset=Pictures(images, size, held_out=max(20, images // 10)),
         build=build,
         tricks={
             "lr_regime": Cosine(),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["Peer", "environment"]
+__all__ = ["Peer", "environment", "find_python"]
 
 FOLDER = Path(__file__).resolve().parents[1]
 
@@ -47,6 +49,21 @@ def environment(packages: Sequence[str], *, beside_ours: bool = False) -> Path:
             (theirs / "ours.pth").write_text(f"{ours}\n")
         done.touch()
     return python
+
+
+def find_python(module: str, packages: Sequence[str], *, beside_ours: bool = False) -> str | None:
+    """Return a Python that can import `module`: this one, or that of an `environment` for it.
+
+    None where the module is not here, and nothing is here to install it with.
+    """
+    if importlib.util.find_spec(module) is not None:
+        return sys.executable
+    if shutil.which("uv") is None:
+        return None
+    try:
+        return str(environment(packages, beside_ours=beside_ours))
+    except subprocess.CalledProcessError:  # no index, which uv has said
+        return None
 
 
 class Peer:

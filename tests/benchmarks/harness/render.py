@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.table import RESULTS, Row, figure
+from harness.table import GPU_RESULTS, RESULTS, Row, figure
 
 __all__ = ["page", "results", "rows_of"]
 
@@ -15,12 +15,12 @@ HEAD = """# What was measured
 
 Each table is one command of `tests/benchmarks/`, run with `--results`. Sides took turns; figures
 are medians, and the lowest and the highest turn stand beside them. A row without a figure was not
-measured, and says why.
+measured, and says why. What was measured on a GPU stands in a table of its own.
 """
 
 
 def results(folder: Path = RESULTS) -> dict[str, Mapping[str, Any]]:
-    """Return the committed results by their names, in order."""
+    """Return the committed results of a `folder` by their names, in order."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
@@ -29,13 +29,22 @@ def rows_of(result: Mapping[str, Any]) -> list[Row]:
     return [Row(**row) for row in result["rows"]]
 
 
-def page(folder: Path = RESULTS) -> str:
+def page() -> str:
     """Return all results as Markdown, and where time goes that is missing to a goal."""
-    tables = (line for name, result in results(folder).items() for line in _table(name, result))
-    return "\n".join([HEAD, *tables, (folder / "shortfalls.md").read_text()])
+    on_gpu = results(GPU_RESULTS)
+    tables: list[str] = []
+    for name, result in results().items():
+        rows = rows_of(result)
+        if name in on_gpu:
+            rows = [row for row in rows if row.note != "not measured: no GPU"]
+        if rows:
+            tables += _table(name, result, rows)
+        if name in on_gpu:
+            tables += _table(f"{name}, on a GPU", on_gpu[name], rows_of(on_gpu[name]))
+    return "\n".join([HEAD, *tables, (RESULTS / "shortfalls.md").read_text()])
 
 
-def _table(name: str, result: Mapping[str, Any]) -> Iterator[str]:
+def _table(name: str, result: Mapping[str, Any], rows: Sequence[Row]) -> Iterator[str]:
     machine = result["machine"]
     packages = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
     yield f"## {name}\n"
@@ -46,7 +55,7 @@ def _table(name: str, result: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "| what | beside | unit | ours | theirs | ratio or figure | turns | goal | |"
     yield "|---|---|---|--:|--:|--:|--:|---|---|"
-    for row in rows_of(result):
+    for row in rows:
         turns = "" if row.low is None else f"{figure(row.low)} to {figure(row.high)}"
         reached = {True: "reached", False: "**missed**", None: ""}[row.reached()]
         note = "; ".join(part for part in (reached, row.note) if part)

@@ -39,7 +39,7 @@ def run(command: Sequence[str], folder: Path, cache: Path, *, shown: bool = Fals
     `cache` is for what it keeps; what it says is `shown` on stderr, or else with an error only.
     """
     home = Path(next(iter(darkmagic.trainers.__path__))).parents[1]
-    path = os.pathsep.join([str(home), str(FOLDER)])
+    path = os.pathsep.join(filter(None, [str(home), str(FOLDER), os.getenv("PYTHONPATH")]))
     env = {**os.environ, "DARKMAGIC_CACHE": str(cache), "PYTHONPATH": path}
     to = {"stdout": sys.stderr} if shown else {"capture_output": True}
     done = subprocess.run(command, cwd=folder, env=env, text=True, check=False, **to)

@@ -15,9 +15,21 @@ from rich.table import Table
 from harness.machine import machine
 from harness.turns import Measured, ratio
 
-__all__ = ["RESULTS", "Row", "arguments", "compared", "figure", "limited", "publish", "unmeasured"]
+__all__ = [
+    "GPU_RESULTS",
+    "RESULTS",
+    "Row",
+    "arguments",
+    "compared",
+    "figure",
+    "limited",
+    "publish",
+    "unmeasured",
+]
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+GPU_RESULTS = RESULTS / "gpu"
+"""What a machine with a GPU measured, by the same names."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +156,7 @@ def publish(
     name: str, rows: Sequence[Row], versions: Mapping[str, str], options: argparse.Namespace
 ) -> None:
     """Print `rows` as `options` ask for, and write them down under `name`."""
-    result = {
+    result: dict[str, Any] = {
         "benchmark": name,
         "machine": machine(),
         "versions": dict(sorted(versions.items())),
@@ -153,8 +165,9 @@ def publish(
     }
     text = json.dumps(result, indent=2) + "\n"
     if options.results:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(text)
+        folder = GPU_RESULTS if result["machine"]["gpu"] else RESULTS
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.json").write_text(text)
     if options.json:
         print(text, end="")
     else:

@@ -58,3 +58,31 @@ def test_an_unstable_baseline_is_said() -> None:
     assert comparison.effects.baseline_unstable
     assert not comparison.having(Verdict.BETTER, Verdict.WORSE)
     assert any("baseline itself is unstable" in note for note in table_notes(comparison))
+
+
+def test_times_of_other_ways_to_step_are_not_compared_in_silence() -> None:
+    """The notes name a row that steps by single launches where the baseline is a graph."""
+    ways = {
+        "baseline": "graph: runtime.cuda_graphs=auto",
+        "lr=cosine": "graph: runtime.cuda_graphs=auto",
+        "mixup=on": "eager: images change their size",
+        "stem=relu": "",
+        "stem=swish": "graph: runtime.cuda_graphs=on; 3 batches of another shape eagerly",
+    }
+
+    def notes(ways: dict[str, str]) -> list[str]:
+        records = [
+            dataclasses.replace(each, stepping=ways.get(each.name, "")) for each in swept(STEADY)
+        ]
+        return [note for note in table_notes(compare(SMALL, records)) if "launches" in note]
+
+    assert notes(ways) == [
+        "mixup=on trains by single launches (images change their size) and the baseline by CUDA "
+        "graphs: part of the difference in time a step is the host's."
+    ]
+    turned = {"baseline": "eager: 8 steps are too few for a graph", "mixup=on": ways["lr=cosine"]}
+    assert notes(turned) == [
+        "the baseline trains by single launches and mixup=on by CUDA graphs: part of the "
+        "difference in time a step is the host's."
+    ]
+    assert notes(dict.fromkeys(ways, "eager")) == []

@@ -75,6 +75,7 @@ def _packing(
         note(f"{found}, as measured before on {device}")
         return found
     trials = -(-len(configs) // count)
+    note(f"measuring how many trials at once pay on {device}")
     try:
         packing = calibrate(resolved, lease, trials=trials, mps=mps)
     except CalibrationError as error:
