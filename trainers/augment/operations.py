@@ -8,6 +8,7 @@ answer from the device.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ PIXELWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Sharpness": sharpness,
 }
 OPERATIONS = [*AFFINE, *PIXELWISE]
+ALONE = 2**14
+"""Pixels from which a CPU changes images one by one."""
 SIGNED = {*AFFINE, "Brightness", "Color", "Contrast", "Sharpness"}
 
 Magnitudes = Callable[[str, tuple[int, int]], Tensor]
@@ -66,26 +69,11 @@ def draw_signs(operation: Tensor, rng: torch.Generator) -> Tensor:
 
 def apply_policy(images: Tensor, policy: Policy, magnitudes: Magnitudes) -> Tensor:
     """Return `images` (n, C, H, W), uint8, as `policy` changes them."""
-    order = policy.operation.argsort(dim=0, stable=True)
-    drawn = Policy(*(t.gather(0, order) for t in (policy.operation, policy.bin, policy.sign)))
-    by_bin = _by_bin(magnitudes, (images.shape[2], images.shape[3]))
-    magnitude = by_bin[drawn.operation, drawn.bin] * drawn.sign
-    sources, which = _affine_sources(images, drawn, by_bin)
-    back = order.argsort(0)
-    indices = order[:, 0]  # of the samples of this stage, as they lie after the one before
-    for stage, ends in enumerate(_ends(drawn.operation)):
-        if stage > 0:
-            indices = back[:, stage - 1][order[:, stage]]
-        images = images.index_select(0, indices.to(images.device, non_blocking=True))
-        moved = slice(ends[0], ends[len(AFFINE)])
-        if moved.start < moved.stop:
-            own = sources.index_select(0, which[moved, stage].to(images.device, non_blocking=True))
-            images[moved] = affine.take_sources(images[moved], own)
-        for index, change in enumerate(PIXELWISE.values(), len(AFFINE)):
-            part = slice(ends[index], ends[index + 1])
-            if part.start < part.stop:
-                images[part] = change(images[part], magnitude[part, stage])
-    return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))
+    height, width = images.shape[2:]
+    magnitude = _by_bin(magnitudes, (height, width))[policy.operation, policy.bin] * policy.sign
+    if images.device.type == "cpu" and height * width >= ALONE:
+        return _change_each(images, policy.operation, magnitude)
+    return _change_together(images, policy.operation, magnitude)
 
 
 @functools.lru_cache(maxsize=32)
@@ -94,32 +82,55 @@ def _by_bin(magnitudes: Magnitudes, size: tuple[int, int]) -> Tensor:
     return torch.stack([magnitudes(name, size) for name in OPERATIONS])
 
 
+def _change_each(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
+    """Return `images` changed one by one, each through all stages while a cache holds it."""
+    changed = torch.empty_like(images, memory_format=torch.contiguous_format)
+    for place, operations in enumerate(operation.tolist()):
+        own = slice(place, place + 1)
+        image = images[own].contiguous()
+        for stage, index in enumerate(operations):
+            if index >= 0:
+                image = _change(index, image, magnitude[own, stage])
+        changed[own] = image
+    return changed
+
+
+def _change(index: int, images: Tensor, magnitude: Tensor) -> Tensor:
+    """Return `images` changed by the operation at `index` in `OPERATIONS`."""
+    name = OPERATIONS[index]
+    if name in PIXELWISE:
+        return PIXELWISE[name](images, magnitude)
+    return affine.affine(images, AFFINE[name](magnitude, (images.shape[2], images.shape[3])))
+
+
+def _change_together(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
+    """Return `images`, in a stage put in the order of their operations and changed in parts."""
+    size = (images.shape[2], images.shape[3])
+    order = operation.argsort(dim=0, stable=True)
+    operation, magnitude = operation.gather(0, order), magnitude.gather(0, order)
+    back = order.argsort(0)
+    indices = order[:, 0]  # of the samples of this stage, as they lie after the one before
+    for stage, ends in enumerate(_ends(operation)):
+        if stage > 0:
+            indices = back[:, stage - 1][order[:, stage]]
+        images = images.index_select(0, indices.to(images.device, non_blocking=True))
+        parts = [slice(*pair) for pair in itertools.pairwise(ends)]
+        moved = slice(ends[0], ends[len(AFFINE)])
+        if moved.start < moved.stop:
+            matrices = [
+                function(magnitude[part, stage], size)
+                for part, function in zip(parts, AFFINE.values(), strict=False)
+                if part.start < part.stop
+            ]
+            images[moved] = affine.affine(images[moved], torch.cat(matrices))
+        for part, change in zip(parts[len(AFFINE) :], PIXELWISE.values(), strict=True):
+            if part.start < part.stop:
+                images[part] = change(images[part], magnitude[part, stage])
+    return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))
+
+
 def _ends(operation: Tensor) -> list[list[int]]:
     """Return, a stage, where no operation ends in the sorted `operation` (n, stages), then each."""
     names = torch.arange(-1, len(OPERATIONS)).expand(operation.shape[1], -1)
     ends = torch.searchsorted(operation.T.contiguous(), names.contiguous(), right=True)
     return ends.tolist()
-
-
-def _affine_sources(images: Tensor, drawn: Policy, by_bin: Tensor) -> tuple[Tensor, Tensor]:
-    """Return sources for each distinct geometric operation of `drawn`, and whose is whose.
-
-    Both stages share them, and a searched policy has but a few.
-    """
-    bins = by_bin.shape[1]
-    key = (drawn.operation * bins + drawn.bin) * 2 + (drawn.sign < 0)
-    geometric = (drawn.operation >= 0) & (drawn.operation < len(AFFINE))
-    distinct, inverse = torch.unique(key[geometric], return_inverse=True)
-    which = torch.zeros_like(key)
-    which[geometric] = inverse
-    kinds = distinct // (2 * bins)
-    magnitude = by_bin.flatten()[distinct // 2] * (1 - 2 * (distinct % 2))
-    size = (images.shape[2], images.shape[3])
-    matrices = [
-        function(magnitude[kinds == kind], size)
-        for kind, function in enumerate(AFFINE.values())
-        if (kinds == kind).any()
-    ]
-    if not matrices:
-        return torch.empty(0), which
-    return affine.find_sources(torch.cat(matrices), images), which
