@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
@@ -24,18 +26,25 @@ def affine(images: Tensor, matrices: Tensor) -> Tensor:
     `matrices` (n, 2, 3) take an output place, in pixels from the centre, to its source.
     """
     (height, width), device = images.shape[2:], images.device
-    x = torch.arange(width, device=device) - (width - 1) / 2
-    y = torch.arange(height, device=device) - (height - 1) / 2
-    positions = torch.stack([part.expand(height, width) for part in (x, y[:, None], x.new_ones(1))])
-    half = torch.tensor([width / 2, height / 2])
-    to_source = (matrices.float() / half[:, None]).to(device, non_blocking=True)
-    grid = (to_source @ positions.flatten(1)).view(-1, 2, height, width).permute(0, 2, 3, 1)
-    # A source is one level or 0, so that the result is whole.
-    return cut(
-        F.grid_sample(
-            images.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False
-        )
+    # A cached tensor might be read on another stream of a GPU than the one that fills it.
+    positions = (_cached_positions if device.type == "cpu" else _positions)(height, width, device)
+    half = torch.tensor([[width / 2], [height / 2]])
+    to_source = (matrices.float() / half).to(device, non_blocking=True)
+    grid = (to_source @ positions).view(-1, 2, height, width).permute(0, 2, 3, 1)
+    sampled = F.grid_sample(
+        images.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False
     )
+    return cut(sampled)
+
+
+def _positions(height: int, width: int, device: torch.device) -> Tensor:
+    """Return x, y and 1 (3, H * W), in pixels from the centre."""
+    x, y = (torch.arange((1 - side) / 2, (1 + side) / 2, device=device) for side in (width, height))
+    parts = x, y[:, None], x.new_ones(1)
+    return torch.stack([part.expand(height, width) for part in parts]).flatten(1)
+
+
+_cached_positions = functools.lru_cache(maxsize=4)(_positions)
 
 
 def _identity(like: Tensor) -> Tensor:

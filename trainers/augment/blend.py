@@ -9,21 +9,25 @@ from darkmagic.trainers.augment.levels import cut, grey, per_sample
 __all__ = ["blend", "color", "sharpness"]
 
 
-def blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
+def blend(images: Tensor, other: Tensor, factor: Tensor | float) -> Tensor:
     """Return `factor * images + (1 - factor) * other`, cut to 0..255, uint8.
 
-    `factor` is float64 (n,): 0 gives `other`, 1 `images`, and beyond 1 away from `other`.
+    `factor` is float64 (n,), or one number for all: 0 gives `other`, 1 `images`, and beyond 1
+    away from `other`.
     """
     mixed = per_sample(factor, images) * images
     return cut(mixed.add_(per_sample(1 - factor, images) * other))
 
 
-def color(images: Tensor, magnitude: Tensor) -> Tensor:
+def color(images: Tensor, magnitude: Tensor | float) -> Tensor:
     """Multiply saturation by `1 + magnitude`; grey images stay."""
-    return images if images.shape[1] == 1 else blend(images, grey(images), 1 + magnitude)
+    if images.shape[1] == 1:
+        return images
+    values = images.float()
+    return blend(values, grey(values), 1 + magnitude)
 
 
-def sharpness(images: Tensor, magnitude: Tensor) -> Tensor:
+def sharpness(images: Tensor, magnitude: Tensor | float) -> Tensor:
     """Move away from (or, below 0, towards) a smoothed image by `magnitude`."""
     height, width = images.shape[2:]
     if min(height, width) <= 2:

@@ -8,7 +8,6 @@ answer from the device.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,7 +26,7 @@ AFFINE: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
     "TranslateY": affine.translate_y,
     "Rotate": affine.rotate,
 }
-PIXELWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+PIXELWISE: dict[str, Callable[[Tensor, Tensor | float], Tensor]] = {
     "Brightness": levels.brightness,
     "Contrast": levels.contrast,
     "Posterize": levels.posterize,
@@ -38,6 +37,7 @@ PIXELWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Color": color,
     "Sharpness": sharpness,
 }
+_PIXELWISE = list(PIXELWISE.values())
 OPERATIONS = [*AFFINE, *PIXELWISE]
 ALONE = 2**14
 """Pixels from which a CPU changes images one by one."""
@@ -69,11 +69,13 @@ def draw_signs(operation: Tensor, rng: torch.Generator) -> Tensor:
 
 def apply_policy(images: Tensor, policy: Policy, magnitudes: Magnitudes) -> Tensor:
     """Return `images` (n, C, H, W), uint8, as `policy` changes them."""
-    height, width = images.shape[2:]
-    magnitude = _by_bin(magnitudes, (height, width))[policy.operation, policy.bin] * policy.sign
-    if images.device.type == "cpu" and height * width >= ALONE:
-        return _change_each(images, policy.operation, magnitude)
-    return _change_together(images, policy.operation, magnitude)
+    size = (images.shape[2], images.shape[3])
+    magnitude = _by_bin(magnitudes, size)[policy.operation, policy.bin] * policy.sign
+    geometric = policy.operation.clamp(0, len(AFFINE) - 1)  # another operation's are not read
+    matrices = _matrices(magnitudes, size)[geometric, policy.bin, (policy.sign < 0).long()]
+    alone = images.device.type == "cpu" and size[0] * size[1] >= ALONE
+    change = _change_each if alone else _change_together
+    return change(images, policy.operation, magnitude, matrices)
 
 
 @functools.lru_cache(maxsize=32)
@@ -82,50 +84,54 @@ def _by_bin(magnitudes: Magnitudes, size: tuple[int, int]) -> Tensor:
     return torch.stack([magnitudes(name, size) for name in OPERATIONS])
 
 
-def _change_each(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
+@functools.lru_cache(maxsize=32)
+def _matrices(magnitudes: Magnitudes, size: tuple[int, int]) -> Tensor:
+    """Return the matrix of each geometric operation, bin and sign, the negative one last."""
+    by_bin = _by_bin(magnitudes, size)
+    of_bins = [
+        torch.stack([function(bins, size), function(-bins, size)], 1)
+        for function, bins in zip(AFFINE.values(), by_bin, strict=False)
+    ]
+    return torch.stack(of_bins)
+
+
+def _change_each(images: Tensor, operation: Tensor, magnitude: Tensor, matrices: Tensor) -> Tensor:
     """Return `images` changed one by one, each through all stages while a cache holds it."""
-    changed = torch.empty_like(images, memory_format=torch.contiguous_format)
-    for place, operations in enumerate(operation.tolist()):
+    images = images.contiguous()
+    changed = torch.empty_like(images)
+    drawn = zip(operation.tolist(), magnitude.tolist(), strict=True)
+    for place, (operations, magnitudes) in enumerate(drawn):
         own = slice(place, place + 1)
-        image = images[own].contiguous()
+        image = images[own]
         for stage, index in enumerate(operations):
-            if index >= 0:
-                image = _change(index, image, magnitude[own, stage])
+            if index >= len(AFFINE):
+                image = _PIXELWISE[index - len(AFFINE)](image, magnitudes[stage])
+            elif index >= 0:
+                image = affine.affine(image, matrices[own, stage])
         changed[own] = image
     return changed
 
 
-def _change(index: int, images: Tensor, magnitude: Tensor) -> Tensor:
-    """Return `images` changed by the operation at `index` in `OPERATIONS`."""
-    name = OPERATIONS[index]
-    if name in PIXELWISE:
-        return PIXELWISE[name](images, magnitude)
-    return affine.affine(images, AFFINE[name](magnitude, (images.shape[2], images.shape[3])))
-
-
-def _change_together(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
-    """Return `images`, in a stage put in the order of their operations and changed in parts."""
-    size = (images.shape[2], images.shape[3])
+def _change_together(
+    images: Tensor, operation: Tensor, magnitude: Tensor, matrices: Tensor
+) -> Tensor:
+    """Return `images`, in each stage put in the order of their operations and changed in parts."""
     order = operation.argsort(dim=0, stable=True)
-    operation, magnitude = operation.gather(0, order), magnitude.gather(0, order)
     back = order.argsort(0)
     indices = order[:, 0]  # of the samples of this stage, as they lie after the one before
-    for stage, ends in enumerate(_ends(operation)):
+    for stage, ends in enumerate(_ends(operation.gather(0, order))):
         if stage > 0:
             indices = back[:, stage - 1][order[:, stage]]
         images = images.index_select(0, indices.to(images.device, non_blocking=True))
-        parts = [slice(*pair) for pair in itertools.pairwise(ends)]
+        own = magnitude[order[:, stage], stage]
         moved = slice(ends[0], ends[len(AFFINE)])
         if moved.start < moved.stop:
-            matrices = [
-                function(magnitude[part, stage], size)
-                for part, function in zip(parts, AFFINE.values(), strict=False)
-                if part.start < part.stop
-            ]
-            images[moved] = affine.affine(images[moved], torch.cat(matrices))
-        for part, change in zip(parts[len(AFFINE) :], PIXELWISE.values(), strict=True):
+            by = matrices[order[moved, stage], stage]
+            images[moved] = affine.affine(images[moved], by)
+        for index, change in enumerate(_PIXELWISE, len(AFFINE)):
+            part = slice(ends[index], ends[index + 1])
             if part.start < part.stop:
-                images[part] = change(images[part], magnitude[part, stage])
+                images[part] = change(images[part], own[part])
     return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))
 
 
