@@ -24,8 +24,8 @@ __all__ = [
 ]
 
 LEVELS = 256
-PAIRS = 2**14
-"""Pixels a plane from which a table of all pairs of levels pays."""
+PAIRS = 2**15
+"""Pixels a plane from which a table of all pairs of levels pays on a CPU."""
 
 
 def grey(images: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def equalize(images: Tensor, magnitude: Tensor | float) -> Tensor:
     del magnitude
     planes = images.reshape(images.shape[0] * images.shape[1], -1)
     pixels = planes.shape[1]
-    if planes.device.type == "cpu" and pixels >= PAIRS and pixels % 2 == 0:
+    if planes.device.type == "cpu" and pixels >= PAIRS and _has_pairs(planes):
         counts = torch.stack([plane.bincount(minlength=LEVELS) for plane in planes])
         return _look_up_pairs(_evening(counts, pixels), planes).view_as(images)
     first = torch.arange(0, len(planes) * LEVELS, LEVELS, dtype=torch.int32, device=images.device)
@@ -125,6 +125,10 @@ def _evening(counts: Tensor, pixels: int) -> Tensor:
     spread = (seen - counts).add_(step, alpha=0.5).div_(step)
     levels = torch.arange(LEVELS, dtype=torch.float32, device=counts.device)
     return torch.where(step > 0, spread, levels).clamp_(max=LEVELS - 1)
+
+
+def _has_pairs(planes: Tensor) -> bool:
+    return bool(planes.shape[1] % 2 == 0 and planes.storage_offset() % 2 == 0)
 
 
 def _look_up_pairs(tables: Tensor, planes: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Fourteen operations on whole uint8 batches, each sample with its own one.
 
 Samples are put in the order of their operations, so that each operation is one call on a part of
-the batch, and all geometric ones are one resampling. The draw is made on the CPU and needs no
-answer from the device.
+the batch, and all geometric ones are one resampling; large images on a CPU take theirs one by one.
+The draw is made on the CPU and needs no answer from the device.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ PIXELWISE: dict[str, Callable[[Tensor, Tensor | float], Tensor]] = {
 }
 _PIXELWISE = list(PIXELWISE.values())
 OPERATIONS = [*AFFINE, *PIXELWISE]
-ALONE = 2**14
-"""Pixels from which a CPU changes images one by one."""
+ALONE = 2**15
+"""Pixels from which a CPU changes images one by one; smaller ones share the cost of small steps."""
 SIGNED = {*AFFINE, "Brightness", "Color", "Contrast", "Sharpness"}
 
 Magnitudes = Callable[[str, tuple[int, int]], Tensor]
