@@ -9,14 +9,14 @@ from darkmagic.trainers.augment.levels import cut, grey, per_sample
 __all__ = ["blend", "color", "sharpness"]
 
 
-def blend(images: Tensor, other: Tensor, factor: Tensor | float) -> Tensor:
-    """Return `factor * images + (1 - factor) * other`, cut to 0..255, uint8.
+def blend(values: Tensor, other: Tensor, factor: Tensor | float) -> Tensor:
+    """Return `factor * values + (1 - factor) * other`, cut to 0..255, uint8.
 
-    `factor` is float64 (n,), or one number for all: 0 gives `other`, 1 `images`, and beyond 1
-    away from `other`.
+    `values`, float32, is overwritten. `factor` is float64 (n,), or one number for all: 0 gives
+    `other`, 1 `values`, and beyond 1 away from `other`.
     """
-    mixed = per_sample(factor, images) * images
-    return cut(mixed.add_(per_sample(1 - factor, images) * other))
+    rest = per_sample(1 - factor, values) * other
+    return cut(values.mul_(per_sample(factor, values)).add_(rest))
 
 
 def color(images: Tensor, magnitude: Tensor | float) -> Tensor:
@@ -40,4 +40,4 @@ def sharpness(images: Tensor, magnitude: Tensor | float) -> Tensor:
     middle = smooth[:, :, 1:-1, 1:-1]
     total.add_(across[:, :, 2:]).add_(middle, alpha=4)
     middle.copy_(total.div_(13).round_())
-    return blend(images, smooth, 1 + magnitude)
+    return blend(images.float(), smooth, 1 + magnitude)

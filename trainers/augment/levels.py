@@ -54,7 +54,7 @@ def cut(values: Tensor) -> Tensor:
 
 def brightness(images: Tensor, magnitude: Tensor | float) -> Tensor:
     """Multiply by `1 + magnitude`."""
-    return cut(per_sample(1 + magnitude, images) * images)
+    return cut(images.float().mul_(per_sample(1 + magnitude, images)))
 
 
 def contrast(images: Tensor, magnitude: Tensor | float) -> Tensor:
@@ -63,7 +63,7 @@ def contrast(images: Tensor, magnitude: Tensor | float) -> Tensor:
     mean = grey(values).mean((1, 2, 3), keepdim=True)
     factor = 1 + magnitude
     rest = per_sample(1 - factor, images) * mean
-    return cut((per_sample(factor, images) * values).add_(rest))
+    return cut(values.mul_(per_sample(factor, images)).add_(rest))
 
 
 def posterize(images: Tensor, magnitude: Tensor | float) -> Tensor:
@@ -94,7 +94,7 @@ def autocontrast(images: Tensor, magnitude: Tensor | float) -> Tensor:
     highest = images.amax((2, 3), keepdim=True).float()
     flat = highest == lowest
     scale = torch.where(flat, 1.0, (LEVELS - 1) / (highest - lowest).clamp_min(1))
-    return cut((images - torch.where(flat, 0.0, lowest)).mul_(scale))
+    return cut(images.float().sub_(torch.where(flat, 0.0, lowest)).mul_(scale))
 
 
 def equalize(images: Tensor, magnitude: Tensor | float) -> Tensor:
