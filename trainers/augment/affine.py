@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.augment.levels import cut
+
 __all__ = [
     "affine",
-    "find_sources",
     "rotate",
     "shear_x",
     "shear_y",
-    "take_sources",
     "translate_x",
     "translate_y",
 ]
@@ -23,42 +25,26 @@ def affine(images: Tensor, matrices: Tensor) -> Tensor:
 
     `matrices` (n, 2, 3) take an output place, in pixels from the centre, to its source.
     """
-    return take_sources(images, find_sources(matrices, images))
-
-
-def take_sources(images: Tensor, sources: Tensor) -> Tensor:
-    """Return `images` (n, C, H, W), uint8, with each pixel from its place in `sources`.
-
-    `sources` is int64 (n, H * W): places in a flat image, from 1; 0 is black.
-    """
-    framed = F.pad(images.flatten(2), (1, 0))
-    return framed.gather(2, sources[:, None].expand(-1, images.shape[1], -1)).view_as(images)
-
-
-def find_sources(matrices: Tensor, images: Tensor) -> Tensor:
-    """Return what `take_sources` takes, (m, H * W), for each of `matrices` (m, 2, 3).
-
-    Places themselves are sampled, so that they round as torch rounds; in float32 they are exact
-    up to 2**24 pixels.
-    """
     (height, width), device = images.shape[2:], images.device
-    x = torch.arange(width, device=device) - (width - 1) / 2
-    y = torch.arange(height, device=device) - (height - 1) / 2
-    positions = torch.stack(
-        [
-            x.expand(height, width),
-            y[:, None].expand(height, width),
-            torch.ones_like(y[:, None] + x),
-        ],
-        dim=-1,
+    # A cached tensor might be read on another stream of a GPU than the one that fills it.
+    positions = (_cached_positions if device.type == "cpu" else _positions)(height, width, device)
+    half = torch.tensor([[width / 2], [height / 2]])
+    to_source = (matrices.float() / half).to(device, non_blocking=True)
+    grid = (to_source @ positions).view(-1, 2, height, width).permute(0, 2, 3, 1)
+    sampled = F.grid_sample(
+        images.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False
     )
-    half = torch.tensor([width / 2, height / 2])
-    to_source = (matrices.float().transpose(1, 2) / half).to(device, non_blocking=True)
-    grid = (positions.view(1, -1, 3) @ to_source).view(-1, height, width, 2)
-    pixels = torch.arange(1, height * width + 1, dtype=torch.float32, device=device)
-    pixels = pixels.view(1, 1, height, width).expand(len(grid), -1, -1, -1)
-    sampled = F.grid_sample(pixels, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return sampled.round_().long().flatten(1)
+    return cut(sampled)
+
+
+def _positions(height: int, width: int, device: torch.device) -> Tensor:
+    """Return x, y and 1 (3, H * W), in pixels from the centre."""
+    x, y = (torch.arange((1 - side) / 2, (1 + side) / 2, device=device) for side in (width, height))
+    parts = x, y[:, None], x.new_ones(1)
+    return torch.stack([part.expand(height, width) for part in parts]).flatten(1)
+
+
+_cached_positions = functools.lru_cache(maxsize=4)(_positions)
 
 
 def _identity(like: Tensor) -> Tensor:

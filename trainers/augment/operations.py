@@ -1,8 +1,8 @@
 """Fourteen operations on whole uint8 batches, each sample with its own one.
 
 Samples are put in the order of their operations, so that each operation is one call on a part of
-the batch, and all geometric ones are one resampling. The draw is made on the CPU and needs no
-answer from the device.
+the batch, and all geometric ones are one resampling; large images on a CPU take theirs one by one.
+The draw is made on the CPU and needs no answer from the device.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AFFINE: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
     "TranslateY": affine.translate_y,
     "Rotate": affine.rotate,
 }
-PIXELWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+PIXELWISE: dict[str, Callable[[Tensor, Tensor | float], Tensor]] = {
     "Brightness": levels.brightness,
     "Contrast": levels.contrast,
     "Posterize": levels.posterize,
@@ -37,7 +37,10 @@ PIXELWISE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Color": color,
     "Sharpness": sharpness,
 }
+_PIXELWISE = list(PIXELWISE.values())
 OPERATIONS = [*AFFINE, *PIXELWISE]
+ALONE = 2**15
+"""Pixels from which a CPU changes images one by one; smaller ones share the cost of small steps."""
 SIGNED = {*AFFINE, "Brightness", "Color", "Contrast", "Sharpness"}
 
 Magnitudes = Callable[[str, tuple[int, int]], Tensor]
@@ -65,26 +68,13 @@ def draw_signs(operation: Tensor, rng: torch.Generator) -> Tensor:
 
 def apply_policy(images: Tensor, policy: Policy, magnitudes: Magnitudes) -> Tensor:
     """Return `images` (n, C, H, W), uint8, as `policy` changes them."""
-    order = policy.operation.argsort(dim=0, stable=True)
-    drawn = Policy(*(t.gather(0, order) for t in (policy.operation, policy.bin, policy.sign)))
-    by_bin = _by_bin(magnitudes, (images.shape[2], images.shape[3]))
-    magnitude = by_bin[drawn.operation, drawn.bin] * drawn.sign
-    sources, which = _affine_sources(images, drawn, by_bin)
-    back = order.argsort(0)
-    indices = order[:, 0]  # of the samples of this stage, as they lie after the one before
-    for stage, ends in enumerate(_ends(drawn.operation)):
-        if stage > 0:
-            indices = back[:, stage - 1][order[:, stage]]
-        images = images.index_select(0, indices.to(images.device, non_blocking=True))
-        moved = slice(ends[0], ends[len(AFFINE)])
-        if moved.start < moved.stop:
-            own = sources.index_select(0, which[moved, stage].to(images.device, non_blocking=True))
-            images[moved] = affine.take_sources(images[moved], own)
-        for index, change in enumerate(PIXELWISE.values(), len(AFFINE)):
-            part = slice(ends[index], ends[index + 1])
-            if part.start < part.stop:
-                images[part] = change(images[part], magnitude[part, stage])
-    return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))
+    size = (images.shape[2], images.shape[3])
+    magnitude = _by_bin(magnitudes, size)[policy.operation, policy.bin] * policy.sign
+    geometric = policy.operation.clamp(0, len(AFFINE) - 1)  # another operation's are not read
+    matrices = _matrices(magnitudes, size)[geometric, policy.bin, (policy.sign < 0).long()]
+    alone = images.device.type == "cpu" and size[0] * size[1] >= ALONE
+    change = _change_each if alone else _change_together
+    return change(images, policy.operation, magnitude, matrices)
 
 
 @functools.lru_cache(maxsize=32)
@@ -93,32 +83,59 @@ def _by_bin(magnitudes: Magnitudes, size: tuple[int, int]) -> Tensor:
     return torch.stack([magnitudes(name, size) for name in OPERATIONS])
 
 
+@functools.lru_cache(maxsize=32)
+def _matrices(magnitudes: Magnitudes, size: tuple[int, int]) -> Tensor:
+    """Return the matrix of each geometric operation, bin and sign, the negative one last."""
+    by_bin = _by_bin(magnitudes, size)
+    of_bins = [
+        torch.stack([function(bins, size), function(-bins, size)], 1)
+        for function, bins in zip(AFFINE.values(), by_bin, strict=False)
+    ]
+    return torch.stack(of_bins)
+
+
+def _change_each(images: Tensor, operation: Tensor, magnitude: Tensor, matrices: Tensor) -> Tensor:
+    """Return `images` changed one by one, each through all stages while a cache holds it."""
+    images = images.contiguous()
+    changed = torch.empty_like(images)
+    drawn = zip(operation.tolist(), magnitude.tolist(), strict=True)
+    for place, (operations, magnitudes) in enumerate(drawn):
+        own = slice(place, place + 1)
+        image = images[own]
+        for stage, index in enumerate(operations):
+            if index >= len(AFFINE):
+                image = _PIXELWISE[index - len(AFFINE)](image, magnitudes[stage])
+            elif index >= 0:
+                image = affine.affine(image, matrices[own, stage])
+        changed[own] = image
+    return changed
+
+
+def _change_together(
+    images: Tensor, operation: Tensor, magnitude: Tensor, matrices: Tensor
+) -> Tensor:
+    """Return `images`, in each stage put in the order of their operations and changed in parts."""
+    order = operation.argsort(dim=0, stable=True)
+    back = order.argsort(0)
+    indices = order[:, 0]  # of the samples of this stage, as they lie after the one before
+    for stage, ends in enumerate(_ends(operation.gather(0, order))):
+        if stage > 0:
+            indices = back[:, stage - 1][order[:, stage]]
+        images = images.index_select(0, indices.to(images.device, non_blocking=True))
+        own = magnitude[order[:, stage], stage]
+        moved = slice(ends[0], ends[len(AFFINE)])
+        if moved.start < moved.stop:
+            by = matrices[order[moved, stage], stage]
+            images[moved] = affine.affine(images[moved], by)
+        for index, change in enumerate(_PIXELWISE, len(AFFINE)):
+            part = slice(ends[index], ends[index + 1])
+            if part.start < part.stop:
+                images[part] = change(images[part], own[part])
+    return images.index_select(0, back[:, -1].to(images.device, non_blocking=True))
+
+
 def _ends(operation: Tensor) -> list[list[int]]:
     """Return, a stage, where no operation ends in the sorted `operation` (n, stages), then each."""
     names = torch.arange(-1, len(OPERATIONS)).expand(operation.shape[1], -1)
     ends = torch.searchsorted(operation.T.contiguous(), names.contiguous(), right=True)
     return ends.tolist()
-
-
-def _affine_sources(images: Tensor, drawn: Policy, by_bin: Tensor) -> tuple[Tensor, Tensor]:
-    """Return sources for each distinct geometric operation of `drawn`, and whose is whose.
-
-    Both stages share them, and a searched policy has but a few.
-    """
-    bins = by_bin.shape[1]
-    key = (drawn.operation * bins + drawn.bin) * 2 + (drawn.sign < 0)
-    geometric = (drawn.operation >= 0) & (drawn.operation < len(AFFINE))
-    distinct, inverse = torch.unique(key[geometric], return_inverse=True)
-    which = torch.zeros_like(key)
-    which[geometric] = inverse
-    kinds = distinct // (2 * bins)
-    magnitude = by_bin.flatten()[distinct // 2] * (1 - 2 * (distinct % 2))
-    size = (images.shape[2], images.shape[3])
-    matrices = [
-        function(magnitude[kinds == kind], size)
-        for kind, function in enumerate(AFFINE.values())
-        if (kinds == kind).any()
-    ]
-    if not matrices:
-        return torch.empty(0), which
-    return affine.find_sources(torch.cat(matrices), images), which

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision import transforms
 
-from darkmagic.trainers.augment import affine
+from darkmagic.trainers.augment import affine, levels, operations
 from darkmagic.trainers.augment.autoaugment import (
     BINS,
     IMAGENET,
@@ -22,12 +22,15 @@ from darkmagic.trainers.augment.operations import (
     SIGNED,
     apply_policy,
 )
+from darkmagic.trainers.augment.randaugment import draw_trivialaugment, wide_magnitudes
 from darkmagic.trainers.runtime.randomness import generator
 from references import REFERENCE, SHAPES
 
 # A mean summed in another order may fall on the other side of a whole grey level; a place that
 # lies between two pixels may round to either.
 ROUNDING = {"Contrast": 1}
+LARGE = (3, 182, 190)
+"""Images that a CPU changes one by one, and by other ways than small ones."""
 
 
 def _images(shape: tuple[int, ...], count: int = 2 * BINS) -> Tensor:
@@ -60,7 +63,7 @@ def _assert_alike(ours: Tensor, theirs: Tensor, name: str) -> None:
         assert apart <= ROUNDING.get(name, 0), f"{name}: off by {apart} grey levels"
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, LARGE], ids=str)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_operation_matches_torchvision(name: str, shape: tuple[int, int, int]) -> None:
     """Every bin and both signs, each sample with its own magnitude, in one call."""
@@ -111,6 +114,36 @@ def test_whole_policy_sample_by_sample(shape: tuple[int, int, int]) -> None:
                 expected = REFERENCE[name](expected, magnitude.item())
         differing += not torch.equal(ours[place], expected)
     assert differing <= 4, f"{differing} of {len(images)} samples differ"
+
+
+@pytest.mark.parametrize("shape", [LARGE, (3, 183, 181), (1, 200, 200)], ids=str)
+def test_large_images_alone_are_as_in_a_batch(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one, with numbers for magnitudes and pixels in pairs: every value is the same."""
+    images = _images(shape, count=60)
+    before = images.clone()
+    policies = [
+        (draw_policy(len(images), generator(2, "policy")), magnitudes),
+        (draw_trivialaugment(len(images), generator(2, "policy")), wide_magnitudes),
+    ]
+    assert shape[1] * shape[2] >= max(operations.ALONE, levels.PAIRS)
+    alone = [apply_policy(images, *policy) for policy in policies]
+    for form in (torch.contiguous_format, torch.channels_last):
+        laid = images.contiguous(memory_format=form)
+        assert torch.equal(apply_policy(laid, *policies[0]), alone[0])
+    assert torch.equal(images, before), "the input was changed in place"
+    monkeypatch.setattr(operations, "ALONE", images.numel())
+    monkeypatch.setattr(levels, "PAIRS", images.numel())
+    for policy, changed in zip(policies, alone, strict=True):
+        assert torch.equal(apply_policy(images, *policy), changed)
+
+
+def test_pixels_of_an_odd_place_are_evened_out_too() -> None:
+    """Memory that has no pairs where the planes begin gives what other memory gives."""
+    images = _images(LARGE, count=4)
+    odd = torch.cat([images.new_zeros(1), images.flatten()])[1:].view_as(images)
+    assert torch.equal(levels.equalize(odd, 0.0), levels.equalize(images, 0.0))
 
 
 def test_draws_have_the_policys_frequencies() -> None:
