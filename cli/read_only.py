@@ -1,4 +1,4 @@
-"""Read-only commands end at once: nothing that Python would tidy up for them is needed."""
+"""Read-only commands exit without Python's cleanup at exit, which they do not need."""
 
 from __future__ import annotations
 

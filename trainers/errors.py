@@ -1,4 +1,4 @@
-"""What an error says, for a message of ours."""
+"""The message of an error, shortened for a message of one line."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def declared_fields(cls: type) -> dict[str, Declared]:
 
 
 def check_fields(instance: object) -> None:
-    """Hold the declared fields of `instance`, a dataclass, to their types and ranges.
+    """Check the declared fields of `instance`, a dataclass, against their types and ranges.
 
     Lists become tuples. Raises `ValueError`, one line, for the first field outside its range
     and for the first of the class's `constraints` that does not hold.

@@ -22,7 +22,7 @@ __all__ = ["Effect", "Effects", "estimate_effects"]
 
 Array = NDArray[np.float64]
 MIN_DIFFERENCE = 1e-9
-"""Points: below what double precision says of percentages."""
+"""Points: smaller differences of percentages are rounding errors of double precision."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Covariance:
 
 @dataclass(frozen=True)
 class Effects:
-    """What a linear model says of every trial, and of the noise that they share."""
+    """A linear model's estimates for every trial, and of the noise that they share."""
 
     by_trial: dict[int, Effect]
     spread: float | None  # pooled standard deviation of a run, in points

@@ -91,7 +91,7 @@ def prior_df(spreads: list[Spread]) -> float:
 
 
 def moderate(own: Spread, pooled: Spread, prior: float) -> Spread:
-    """Return a trial's `own` spread drawn towards the `pooled` one, as far as `prior` says."""
+    """Return a trial's `own` spread shrunk towards the `pooled` one with weight `prior`."""
     if prior == float("inf"):
         return pooled
     df = prior + own.df

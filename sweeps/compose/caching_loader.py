@@ -44,7 +44,7 @@ class _ReadOnce(CachingConfigRepository):
 class ReadingOnceLoader(ConfigLoaderImpl):
     """Composes as Hydra does, and reads each file and each override once.
 
-    Hydra reads and parses the YAML of every job anew, which is two fifths of its time.
+    Hydra reads and parses the YAML again for every job, which is two fifths of its time.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:

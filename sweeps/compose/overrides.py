@@ -1,4 +1,4 @@
-"""Overrides of the command line: parsed, checked against what there is, and made Hydra's."""
+"""Overrides of the command line: parsed, checked, and brought into Hydra's form."""
 
 from __future__ import annotations
 

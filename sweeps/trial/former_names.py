@@ -52,7 +52,7 @@ FORMER: Mapping[str, Former] = {
 def former_node(node: Any) -> Any:
     """Return the configuration of a trick, `node`, under the names that identities are made of.
 
-    What could not be said with them, such as an upper end below 1, keeps today's names.
+    A value that they could not express, such as an upper end below 1, keeps today's names.
     """
     former = _former(node)
     if former is None:

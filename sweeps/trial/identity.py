@@ -15,7 +15,7 @@ from darkmagic.sweeps.trial.settings import irrelevant_keys
 __all__ = ["FORMER", "IRRELEVANT", "identity", "recipe_identity", "resolve"]
 
 IRRELEVANT = irrelevant_keys()
-"""Nodes that say where, how often or beside what a trial runs, and cannot change its result."""
+"""Nodes that set where, how often or beside what a trial runs, and cannot change its result."""
 
 FORMER = {
     "clip_grad_norm": None,  # now trick/gradient_clipping

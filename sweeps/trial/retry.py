@@ -1,4 +1,4 @@
-"""Retry of a trial: how the process that trains it again is told why."""
+"""Retry of a trial: how the process that trains it again gets the reason."""
 
 from __future__ import annotations
 

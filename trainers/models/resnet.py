@@ -30,7 +30,7 @@ class BasicBlock(nn.Module):
         # Same as a projection of this stride, whose backward pass writes past its workspace on
         # CPUs, under channels_last, from fewer than 16 channels (oneDNN issue 6035).
         self.subsample = (..., slice(None, None, stride), slice(None, None, stride))
-        self.act2 = nn.ReLU(inplace=True)  # a module of its own, so that tricks can tell them
+        self.act2 = nn.ReLU(inplace=True)  # a module of its own, so that tricks can replace one
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, channels, H / stride, W / stride) of `x` (B, in_channels, H, W)."""

@@ -155,7 +155,7 @@ def _activation_before(op: Op) -> list[Op]:
 
 
 def _activation_calls(ops: list[Op]) -> list[Call]:
-    """Keep the activations that are a module's whole work: a functional one has no module."""
+    """Return the calls whose only operation is an activation; a functional one has no module."""
     return [
         op.call
         for op in ops

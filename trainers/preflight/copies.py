@@ -1,8 +1,8 @@
-"""Images that are there twice, and images of one split that are in another too.
+"""Duplicate images within a split, and images of one split that are in another too.
 
-Exact copies go by a hash of their pixels. Copies that were encoded anew go by their
-thumbnails: they differ by less than compression changes, and by far less than the images of
-this set usually differ from the nearest other.
+Exact copies are found by a hash of their pixels. Copies that were re-encoded are found by
+their thumbnails: they differ by less than compression changes, and by far less than the images
+of this set usually differ from the nearest other.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Curve:
 
     @property
     def inconclusive(self) -> bool:
-        """Whether its end tells nothing yet: all flat, or lowest right there."""
+        """Whether higher rates are needed: the curve is flat, or lowest at its end."""
         return len(self.rates) > END_STEPS and (
             not self.falls or self.best >= len(self.rates) - END_STEPS
         )
@@ -119,7 +119,7 @@ def range_test(setup: Setup, seconds: float) -> Curve | None:
 
 
 def check_learning_rate(setup: Setup, seconds: float) -> Finding:
-    """Make the test and hold the trial's peak rate to the curve."""
+    """Run the range test and compare the trial's peak rate with its curve."""
     if not any(p.requires_grad for p in setup.untrained.parameters()):
         return Finding("learning rate", Level.STOP, "nothing to train", "unfreeze the network")
     curve = range_test(setup, seconds)
@@ -179,7 +179,7 @@ def read_curve(curve: Curve) -> Finding:
 
 
 def _read_without_fall(curve: Curve, figures: Mapping[str, Any]) -> Finding:
-    """Say what is known where so short a test sees no fall: a hard set, or a slow network."""
+    """Return the finding if so short a test shows no fall: a hard set, or a slow network."""
     if curve.exploding is None:
         seen = f"the loss is flat from {_short(curve.rates[0])} to {_short(curve.rates[-1])}"
         advice = "raise the rate (lr), or look at what else keeps the network from learning"

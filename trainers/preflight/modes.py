@@ -20,9 +20,9 @@ PASSES = 3
 
 @torch.no_grad()
 def frozen_norms(network: nn.Module, images: Tensor) -> list[str]:
-    """Return the names of norm layers whose running mean a pass in train mode leaves alone.
+    """Return the names of norm layers whose running mean a pass in train mode does not change.
 
-    Goes by what they do and not by their class: torchvision's frozen ones are no `BatchNorm2d`.
+    They are found by behaviour, not by class: torchvision's frozen ones are no `BatchNorm2d`.
     """
     network.train()
     ran: set[nn.Module] = set()

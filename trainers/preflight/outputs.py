@@ -45,7 +45,7 @@ def check_logits(setup: Setup) -> Finding:
 
 
 def check_first_loss(setup: Setup) -> Finding:
-    """Hold the first loss to log(K), that of a network which knows nothing and says so."""
+    """Compare the first loss with log(K), that of a uniform prediction."""
     images, classes = setup.fixed_batch(IMAGES)
     torch.manual_seed(0)
     with torch.no_grad():

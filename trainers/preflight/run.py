@@ -1,4 +1,4 @@
-"""All checks of one trial, in the order of what a person would look at first."""
+"""All checks of one trial, in the order in which a person would check."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_preflight(
     """Yield what the checks find in the trial that `recipe` trains.
 
     `weights` are those that other trials of a sweep load, as `Pretrain` names them. Ends
-    early where data or network cannot be had, with a stop that says why.
+    early, with a stop that gives the reason, where data cannot be loaded or the network built.
 
     >>> from darkmagic.trainers.data import Shapes
     >>> from darkmagic.trainers.models import SmallResNet
@@ -91,7 +91,7 @@ def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:
 
 
 def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
-    """Yield what `check` finds. One that raises is a finding too, and the others go on."""
+    """Yield the findings of `check`; an error in it is a finding too, and others still run."""
     try:
         found = check()
         if isinstance(found, Finding):

@@ -1,4 +1,4 @@
-"""What the checks look at: a trial's data, network and batches, made once for all of them."""
+"""The input of the checks: a trial's data, network and batches, made once for all of them."""
 
 from __future__ import annotations
 
@@ -95,6 +95,6 @@ class Setup:
 
 
 def _asks_for_weights(recipe: Recipe) -> bool:
-    """Whether the factory itself was told to load weights, as timm's and torchvision's can."""
+    """Whether the factory itself loads weights, as timm's and torchvision's can."""
     keywords = getattr(recipe.build, "keywords", {})
     return bool(keywords.get("pretrained") or keywords.get("weights"))

@@ -1,4 +1,4 @@
-"""Images reduced to a few numbers, and which of them lie near which."""
+"""Images reduced to a few numbers, and a search for the nearest ones."""
 
 from __future__ import annotations
 

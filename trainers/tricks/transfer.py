@@ -186,7 +186,7 @@ class LowerLr(_Transfer):
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
         fresh = [{**g, "params": [p for p in g["params"] if not _is_slower(p)]} for g in groups]
         slower = [{**g, "params": [p for p in g["params"] if _is_slower(p)]} for g in groups]
-        # The fresh first: the lr of the first group is the one that is told.
+        # The fresh first: the lr of the first group is the one that is logged.
         return [*fresh, *({**g, "lr_scale": self.factor} for g in slower)]
 
 

@@ -33,7 +33,7 @@ def to_csv(report: Report) -> str:
 
 
 def to_json(report: Report) -> str:
-    """Return everything, as docs/report.schema.json says."""
+    """Return the complete report in the format of docs/report.schema.json."""
     comparison = report.comparison
     effects = comparison.effects
     content = {

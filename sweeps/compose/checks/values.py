@@ -1,4 +1,4 @@
-"""Values of a composed configuration, held to the declarations of what takes them."""
+"""Checks of the values of a composed configuration, against the declarations of their targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MISSING = "???"
 
 
 def check_config(config: DictConfig) -> None:
-    """Hold every declared value of a composed `config` to its declaration.
+    """Check every declared value of a composed `config` against its declaration.
 
     Raises `UserError`, one line naming the key, for the first that is not of its type, out of
     its range, or cannot be resolved.
@@ -46,7 +46,7 @@ def resolve_part(config: DictConfig, key: str) -> Any:
 
 
 def check_resolved(resolved: Mapping[str, Any]) -> None:
-    """Hold a configuration of plain values to the declarations; see `check_config`."""
+    """Check a configuration of plain values against the declarations; see `check_config`."""
     for key, declared in settings():
         node: Any = resolved
         *path, name = key.split(".")
@@ -79,7 +79,7 @@ def _targets(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def check_node(key: str, content: Any, note: str = "") -> None:
-    """Hold the fields in `content`, a resolved node with a `_target_`, to that class's.
+    """Check the fields in `content`, a resolved node with a `_target_`, against its target.
 
     Raises `UserError` naming `key`, with `note` after it.
     """
