@@ -15,7 +15,7 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["IMAGENET", "check_inputs", "check_pixels", "check_weights_scaling", "judge_inputs"]
 
-IMAGES = 256
+SAMPLE_IMAGES = 256  # of a split, spread over it
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation, of pixels in [0, 1], that torchvision's weights were made for."""
 
@@ -28,7 +28,7 @@ MAX_MISMATCH = 2.0  # times the scale, or standard deviations off, of what weigh
 def check_pixels(setup: Setup) -> Finding:
     """Check the images as they were read."""
     data = setup.data
-    images = read(data.train, spread(len(data.train), IMAGES)).images
+    images = read(data.train, spread(len(data.train), SAMPLE_IMAGES)).images
     assert isinstance(images, Tensor)
     mean = ", ".join(f"{value:.3f}" for value in data.mean)
     std = ", ".join(f"{value:.3f}" for value in data.std)
@@ -48,7 +48,7 @@ def check_pixels(setup: Setup) -> Finding:
 def check_inputs(setup: Setup) -> Finding:
     """Check a training and a validation batch as the network gets them."""
     images, _ = next(setup.training_batches(setup.hooks()))
-    still, _ = setup.fixed_batch(IMAGES)
+    still, _ = setup.fixed_batch(SAMPLE_IMAGES)
     return judge_inputs(images.float().cpu(), still.float().cpu())
 
 

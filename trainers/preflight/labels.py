@@ -33,7 +33,7 @@ MIN_DEVIATIONS = 4.0  # standard deviations above chance
 MIN_IMAGES = 50  # of validation: fewer cannot show that its labels are shuffled
 MIN_CLASSES_TO_STOP, MIN_IMAGES_TO_STOP = 5, 200
 MAX_NEIGHBOUR_DISTANCE = 0.6  # of the distance between any two images
-STEPS = 150
+MAX_TRAINING_STEPS = 150  # of the small network that guesses labels
 LEARNING_RATE = 1e-3  # of Adam
 
 
@@ -136,7 +136,11 @@ def _learnt(setup: Setup, seconds: float, rng: torch.Generator) -> Agreement:
     batches = setup.training_batches(setup.quiet_hooks())
     torch.manual_seed(0)
     steps, started = 0, time.perf_counter()
-    while optimizer is not None and steps < STEPS and time.perf_counter() - started < seconds:
+    while (
+        optimizer is not None
+        and steps < MAX_TRAINING_STEPS
+        and time.perf_counter() - started < seconds
+    ):
         images, targets = next(batches)
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(network(images).float(), targets).backward()  # type: ignore[no-untyped-call]

@@ -27,14 +27,14 @@ from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
 __all__ = ["run_preflight"]
 
-SECONDS = 5.0
-"""The most that each of the checks which train takes, on a network that is slow here."""
+MAX_SECONDS_PER_CHECK = 5.0
+"""Seconds that each check with training takes at most, which limits it on a slow network."""
 
 Found = Finding | Iterable[Finding] | None
 
 
 def run_preflight(
-    recipe: Recipe, *, weights: str = "", seconds: float = SECONDS
+    recipe: Recipe, *, weights: str = "", seconds: float = MAX_SECONDS_PER_CHECK
 ) -> Iterator[Finding]:
     """Yield what the checks find in the trial that `recipe` trains.
 

@@ -39,7 +39,7 @@ __all__ = [
     "freeze",
 ]
 
-_SLOWER = "darkmagic_pretrained"  # an attribute of parameters
+_SLOWER_ATTRIBUTE = "darkmagic_pretrained"  # marks a parameter that trains at the lower rate
 
 
 def first_stage(model: nn.Module, example: Tensor) -> list[nn.Module]:
@@ -180,7 +180,7 @@ class LowerLr(_Transfer):
         tensors = _pretrained(model)
         for parameter in model.parameters():
             if id(parameter) in tensors:
-                setattr(parameter, _SLOWER, True)
+                setattr(parameter, _SLOWER_ATTRIBUTE, True)
         return model
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
@@ -191,4 +191,4 @@ class LowerLr(_Transfer):
 
 
 def _is_slower(parameter: Tensor) -> bool:
-    return bool(getattr(parameter, _SLOWER, False))
+    return bool(getattr(parameter, _SLOWER_ATTRIBUTE, False))

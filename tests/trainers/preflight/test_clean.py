@@ -18,7 +18,7 @@ from darkmagic.trainers.preflight.run import run_preflight
 from darkmagic.trainers.recipe import Recipe
 
 SMALL = ["batch_size=16", "runtime.device=cpu", "runtime.workers=0"]
-SECONDS = 1.5  # a slow network's checks that train get no more, and say so
+MAX_SECONDS_PER_CHECK = 1.5  # which shortens the checks of slow networks
 MODELS = {
     "digits, resnet8": ["dataset=digits"],
     "digits, resnet20": ["dataset=digits", "model=resnet20"],
@@ -81,7 +81,7 @@ def _recipe(words: list[str], root: Path) -> Recipe:
 def test_correct_set_up_is_not_stopped(name: str, tmp_path: Path) -> None:
     """No check stops a correct set-up, and no check fails with an error."""
     torch.set_num_threads(1)
-    findings = list(run_preflight(_recipe(MODELS[name], tmp_path), seconds=SECONDS))
+    findings = list(run_preflight(_recipe(MODELS[name], tmp_path), seconds=MAX_SECONDS_PER_CHECK))
     assert len(findings) >= 16
     for finding in findings:
         assert finding.level is not Level.STOP, finding
