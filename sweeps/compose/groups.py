@@ -12,7 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.session import group_options, subgroups
 
 OFF = "off"
@@ -88,7 +88,7 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
 
 
 def _ranges(target: str) -> dict[str, str]:
-    fields = class_fields(target)
+    fields = target_fields(target)
     declared = fields.declared if fields is not None else {}
     return {name: each.range(name) for name, each in declared.items()}
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.trainers import tricks
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fields import declared_fields
@@ -71,7 +71,7 @@ def test_recipe_holds_its_numbers_to_their_ranges() -> None:
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_source_declares_what_the_class_does(cls: type[Trick]) -> None:
     """Declarations read from source, without an import, are those of the imported class."""
-    fields = class_fields(f"{cls.__module__}.{cls.__name__}")
+    fields = target_fields(f"{cls.__module__}.{cls.__name__}")
     assert fields is not None
     assert fields.declared == declared_fields(cls)
     assert fields.constraints == cls.constraints

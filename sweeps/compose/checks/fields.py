@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.checks.values import former_field
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
 from darkmagic.sweeps.compose.groups import read_option
@@ -59,7 +59,7 @@ def check_trick_field(loader: ConfigLoader, override: Override) -> None:
         node = OmegaConf.to_container(read_option(loader, trick, option))
         assert isinstance(node, dict)
         target = str(node.get("_target_", ""))
-        fields = class_fields(target)
+        fields = target_fields(target)
         declared = fields.declared if fields is not None else {}
         known.update(f"tricks.{trick}.{each!s}" for each in node if each != "_target_")
         former = former or former_field(f"tricks.{trick}", target, name)

@@ -22,10 +22,10 @@ def test_depth_is_the_number_of_convolutions_and_head(depth: int) -> None:
     assert len(threes) + sum(isinstance(m, nn.Linear) for m in modules) == depth
 
 
-@pytest.mark.parametrize("depth", [2, 9, 18])
-def test_depth_other_than_6n_plus_2_is_refused(depth: int) -> None:
-    """The message names depths that work."""
-    with pytest.raises(ValueError, match="6n \\+ 2"):
+@pytest.mark.parametrize(("depth", "nearest"), [(2, "8"), (9, "8 or 14"), (18, "14 or 20")])
+def test_depth_other_than_6n_plus_2_is_refused(depth: int, nearest: str) -> None:
+    """The message names the nearest depths that work."""
+    with pytest.raises(ValueError, match=f"depth={depth}: need .* such as {nearest}$"):
         SmallResNet(depth)
 
 
