@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 
 ENDED = frozenset(Status) - {Status.RUNNING, Status.PENDING}
-"""What a trial is when nothing more is to come of it."""
+"""The states of trials that have ended."""
 
 
 @dataclass(frozen=True)

@@ -84,10 +84,10 @@ def half_width(setting: Setting, spread: float) -> float | None:
 
 
 def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:
-    """Return how many seeds in all would settle an undecided `row`, if it is what it seems.
+    """Return how many seeds in all would settle an undecided `row`, if its estimate is right.
 
-    Enough to find its difference four times in five, or to show it inside `min_effect`;
-    None beyond 100, or where nothing is known of the spread.
+    They detect its difference with a power of 80 %, or show that it is inside `min_effect`;
+    None beyond 100, or if the spread is unknown.
     """
     if row.verdict is not Verdict.UNDECIDED or row.difference is None or row.error is None:
         return None

@@ -65,8 +65,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class Covariance:
-    """Of differences from one baseline, in squared points, kept as what there is to know of it:
-    each trial's `own` variance, and what trials of two groups have in `common`.
+    """Covariance of differences from one baseline, in squared points, in compact form: each
+    trial's `own` variance, and the covariance that trials of two groups have in `common`.
     """
 
     own: Array

@@ -72,9 +72,8 @@ class ReadingOnceLoader(ConfigLoaderImpl):
 class RememberingLoader(ReadingOnceLoader):
     """Composes a job once: a launcher takes what the sweeper has composed.
 
-    Hydra's sweepers compose every job to see whether it can be, keep nothing of it, and their
-    launchers compose it again (`Sweeper.validate_batch_is_legal` says so), a tenth of a second
-    each time.
+    Hydra's sweepers compose every job to validate it (`Sweeper.validate_batch_is_legal`) and
+    discard the result, and their launchers compose it again, a tenth of a second each time.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:

@@ -34,7 +34,7 @@ class TrickCard:
 
 
 def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
-    """Return every group that has options (Hydra's own apart), e.g. `trick/mixup`."""
+    """Return every group that has options, except Hydra's own, e.g. `trick/mixup`."""
     groups = []
     for name in subgroups(loader, parent):
         group = f"{parent}/{name}" if parent else name

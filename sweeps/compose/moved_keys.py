@@ -1,4 +1,4 @@
-"""Keys that configurations had once: what to write in their place."""
+"""Former keys of configurations, and what to write in their place."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Former names of tricks' classes and fields, which identities are still made of.
 
-A trial's identity is a hash of its configuration. It is taken of the names that an experiment
-may have begun with, so that the experiment goes on and no trial is trained again.
+A trial's identity is a hash of its configuration. It is computed from the former names, with
+which an experiment may have started, so that no trial of it is trained again.
 """
 
 from __future__ import annotations

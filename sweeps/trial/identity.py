@@ -21,7 +21,7 @@ FORMER = {
     "clip_grad_norm": None,  # now trick/gradient_clipping
     "ema_decay": None,  # now trick/ema
 }
-"""Keys that a configuration had once, at the values that did nothing.
+"""Former keys of a configuration, at the values that had no effect.
 
 They stay in what is hashed, so that trials trained when the keys were there are found again.
 """

@@ -15,7 +15,7 @@ from darkmagic.checklist.report.content import Report
 __all__ = ["SCHEMA", "to_csv", "to_json"]
 
 SCHEMA = 2
-"""Of docs/report.schema.json; raised when a field changes its meaning or goes away."""
+"""Version of docs/report.schema.json; raised when a field changes its meaning or is removed."""
 
 
 def to_csv(report: Report) -> str:
