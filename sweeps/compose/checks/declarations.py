@@ -65,9 +65,10 @@ def _class_fields(source: _Module, node: ast.ClassDef) -> TargetFields:
         for line in cls.body:
             if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
                 continue
-            if line.target.id == "constraints" and line.value is not None:
-                constraints = owner.value(line.value)
-            if "ClassVar" not in ast.unparse(line.annotation):
+            if "ClassVar" in ast.unparse(line.annotation):
+                if line.target.id == "constraints" and line.value is not None:
+                    constraints = owner.value(line.value)
+            else:
                 names.add(line.target.id)
                 declared.pop(line.target.id, None)
                 if (declaration := owner.declaration(line.value)) is not None:

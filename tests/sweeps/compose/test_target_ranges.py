@@ -123,7 +123,8 @@ def test_option_with_a_field_out_of_range_stops_the_plan(
 def test_fields_in_range_and_undeclared_ones_pass(overrides: list[str], tmp_path: Path) -> None:
     """Values at their ends, of builders that take more, and of a user's own code pass."""
     (tmp_path / "my_own.py").write_text(
-        "class Net:\n    def __init__(self, depth=1, width: int = 2): ...\n"
+        "class Net:\n    constraints: dict = {}\n"
+        "    def __init__(self, depth=1, width: int = 2): ...\n"
         "def build(width: int, num_classes=10): ...\n"
     )
     assert api.plan(overrides).plan.trials
