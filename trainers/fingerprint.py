@@ -1,7 +1,7 @@
 """What a trial does, sampled cheaply: two recipes with one fingerprint train alike.
 
 Compares effects and not configurations: a trick whose options differ on paper and change
-nothing in the network, the batches, the loss, the update or the schedules is found out.
+nothing in the network, the batches, the loss, the update or the schedules is detected.
 """
 
 from __future__ import annotations

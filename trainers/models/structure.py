@@ -70,8 +70,8 @@ def _convolutions(ops: tuple[Op, ...]) -> int:
 def last_layer(op: Op) -> Call | None:
     """Return the innermost module call that `op` is the result of.
 
-    Where none is, goes back over functional activations, norms and scalings by a constant
-    to one; None where there is anything else before it.
+    If it is none's, searches back over functional activations, norms and scalings by a constant;
+    None if any other operation is found first.
     """
     while True:
         if op.call is not None and op.call.output is op:

@@ -20,7 +20,7 @@ __all__ = ["Fit", "check_overfit", "fit_batch"]
 
 BATCH_IMAGES = 32  # at most, in the batch that is overfitted
 MAX_STEPS = 200  # of Adam, at each of the learning rates
-LEARNING_RATES = (1e-3, 1e-4)  # of Adam; the second for networks that the first throws about
+LEARNING_RATES = (1e-3, 1e-4)  # of Adam; the second for networks that diverge with the first
 LEARNT_LOSS = 0.02  # of log(K), the loss of a guess
 STUCK_LOSS = 0.5
 

@@ -88,9 +88,7 @@ class Setup:
         return images, classes
 
     def quiet_hooks(self) -> Hooks:
-        """Return the tricks that leave batches as they are: images keep their looks and their
-        one class.
-        """
+        """Return the tricks that do not change batches: neither images nor their classes."""
         return self.hooks(without=CHANGING_HOOKS)
 
 

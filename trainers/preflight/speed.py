@@ -83,7 +83,7 @@ def _step(
 
 
 def check_speed(setup: Setup, seconds: float) -> Finding:
-    """Say whether a batch fits, how fast it goes, and how long it waits for its images."""
+    """Check whether a batch fits in memory, its speed, and its wait for images."""
     size = setup.recipe.batch_size
     try:
         pace = measure_pace(setup, seconds)
