@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this, and the message says how."""
+"""The exception for errors that the user can fix, with a message that says how."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def expand(checklist: Checklist, seeds_of: Mapping[str, Sequence[int]]) -> list[
     """Return the trials of `checklist`, whose baseline options come first.
 
     `seeds_of` maps names, `baseline` and `trick=option`, to seeds. The order is seed by seed,
-    the baseline first in each, so that an interrupted sweep has whole comparisons.
+    the baseline first in each, so that an interrupted sweep has complete comparisons.
 
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
     >>> [(trial.name, trial.seed) for trial in expand(mine, plan_seeds(mine, seeds=2))]

@@ -1,4 +1,4 @@
-"""What a comparison reads: one record a trained trial, whichever store it came from."""
+"""What a comparison reads: one record for each trained trial, independent of the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ENDED", "Costs", "Status", "TrialRecord"]
 
 
 class Status(StrEnum):
-    """How a trial stands.
+    """The state of a trial.
 
     >>> Status("diverged") in ENDED, Status.RUNNING in ENDED
     (True, False)
@@ -25,7 +25,7 @@ class Status(StrEnum):
     FINISHED = "finished"
     DIVERGED = "diverged"  # a non-finite loss
     FAILED = "failed"  # an error, with the reason
-    SKIPPED = "skipped"  # something it needs is not to be had, with the reason
+    SKIPPED = "skipped"  # something it needs is not available, with the reason
     NOT_APPLICABLE = "not_applicable"  # the trick finds nothing to work on in this model
     INERT = "inert"  # it changes nothing against the baseline
     RUNNING = "running"
@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 
 ENDED = frozenset(Status) - {Status.RUNNING, Status.PENDING}
-"""What a trial is when nothing more is to come of it."""
+"""The states of trials that have ended."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TrialRecord:
     classes: int | None = None
     images: int | None = None  # in the validation set
     epochs: int | None = None  # trained
-    training_notes: tuple[str, ...] = ()  # what its losses tell of how it trained
+    training_notes: tuple[str, ...] = ()  # what its losses show about its training
     test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
     stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)

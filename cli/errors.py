@@ -1,4 +1,4 @@
-"""Errors of commands: one line for what a user can mend, a traceback only on request."""
+"""Errors of commands: one line for what a user can fix, a traceback only on request."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Out = Annotated[
 
 
 def all_overrides(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:
-    """Return the overrides, those that `name` and `out` stand for among them."""
+    """Return the overrides, with those that `name` and `out` abbreviate."""
     every = list(overrides or [])
     if name is not None:
         every.append(f"runtime.experiment='{name}'")

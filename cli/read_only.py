@@ -1,4 +1,4 @@
-"""Read-only commands end at once: nothing that Python would tidy up for them is needed."""
+"""Read-only commands exit without Python's cleanup at exit, which they do not need."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["exit_fast", "read_only"]
 
 @contextlib.contextmanager
 def read_only() -> Iterator[None]:
-    """Pause the garbage collector inside the block, and let the process end at once after it.
+    """Pause the garbage collector inside the block, and let the process exit fast after it.
 
-    Python would take MLflow apart object by object, which takes it a second.
+    Python's cleanup would free MLflow object by object, which takes a second.
     """
     try:
         with pause_gc():

@@ -26,10 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_folders(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Keep caches and runs out of the user's home and of the repository."""
     monkeypatch.setenv("DARKMAGIC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    fonts = tmp_path_factory.getbasetemp() / "matplotlib"  # listed once, in no test's own folder
+    monkeypatch.setenv("MPLCONFIGDIR", str(fonts))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before = Path.cwd()
     os.chdir(tmp_path)

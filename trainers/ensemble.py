@@ -1,4 +1,4 @@
-"""Several trained networks as one: their probabilities averaged, and what that is worth."""
+"""Several trained networks as one: their averaged probabilities, and the gain from that."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """`agreement` is the share of images on which two members say the same, over all pairs.
+    """`agreement` is the share of images to which two members give one class, over all pairs.
 
     >>> members = [torch.tensor([[0.9, 0.1]]), torch.tensor([[0.4, 0.6]])]
     >>> ensemble = evaluate_ensemble(members, torch.tensor([0]))
@@ -104,10 +104,10 @@ def calibration_error(probabilities: Tensor, classes: Tensor) -> float:
 def predict(
     recipe: Recipe, directory: Path, split: Literal["val", "test"]
 ) -> tuple[Tensor, Tensor]:
-    """Return what the network trained in `directory` says of a split, and its classes.
+    """Return the predictions of the network trained in `directory` on a split, and the classes.
 
     Probabilities (N, K), float32, and int64 (N,), both on the CPU. `recipe` is what trained it,
-    without what only says where weights came from. Raises `FileNotFoundError` where there is no
+    without what only names the source of its weights. Raises `FileNotFoundError` where there is no
     checkpoint.
     """
     checkpoint = load_checkpoint(directory)

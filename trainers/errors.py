@@ -1,4 +1,4 @@
-"""What an error says, for a message of ours, and the error that ends a process's training."""
+"""An error's message in one line, and the error that ends a process's training."""
 
 from __future__ import annotations
 

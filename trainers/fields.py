@@ -6,6 +6,11 @@
         reference_size: int = whole(32, at_least=1)
         constraints: ClassVar[tuple[str, ...]] = ("pixels <= 2 * reference_size",)
 
+A function, or a class that is no dataclass, declares its arguments in their annotations:
+
+    @check_arguments
+    def my_network(width: Annotated[int, whole(at_least=1)] = 16, num_classes: int = 10): ...
+
 The checks of the command line and of YAML, the recipe, a trial's identity and the help are all
 derived from these declarations. Torch is not imported here, and the arguments are constants, so
 that a declaration can also be read from a class's source where torch is not imported.
@@ -14,8 +19,10 @@ that a declaration can also be read from a class's source where torch is not imp
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from darkmagic.trainers.declare.expressions import holds, names_in
 from darkmagic.trainers.declare.kinds import Declared, Kind, show
@@ -23,18 +30,25 @@ from darkmagic.trainers.declare.kinds import Declared, Kind, show
 __all__ = [
     "DECLARERS",
     "broken_constraint",
+    "check_arguments",
     "check_fields",
     "choice",
+    "declared_arguments",
     "declared_fields",
     "flag",
     "number",
     "numbers",
     "pair",
+    "size",
     "text",
     "whole",
+    "with_default",
 ]
 
 REQUIRED = dataclasses.MISSING
+LIST_KINDS = (Kind.PAIR, Kind.NUMBERS, Kind.SIZE)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 def number(default: Any = REQUIRED, **options: Any) -> Any:
@@ -49,7 +63,10 @@ def number(default: Any = REQUIRED, **options: Any) -> Any:
 
 
 def whole(default: Any = REQUIRED, **options: Any) -> Any:
-    """Declare a whole number: `whole(20, at_least=1)`; see `number`."""
+    """Declare a whole number: `whole(20, at_least=1)`; see `number`.
+
+    With `step`, valid values are `at_least` plus its multiples.
+    """
     return _field(Kind.WHOLE, default, options)
 
 
@@ -65,7 +82,7 @@ def text(default: Any = REQUIRED, **options: Any) -> Any:
     return _field(Kind.TEXT, default, options)
 
 
-def choice(default: Any, choices: Any, **options: Any) -> Any:
+def choice(default: Any = REQUIRED, choices: Any = (), **options: Any) -> Any:
     """Declare one of `choices`: a tuple of strings, or a `Literal` of them; see `number`."""
     words = choices if isinstance(choices, tuple) else get_args(choices)
     return _field(Kind.CHOICE, default, {**options, "words": tuple(map(str, words))})
@@ -81,7 +98,12 @@ def numbers(default: Any = REQUIRED, **options: Any) -> Any:
     return _field(Kind.NUMBERS, default, options)
 
 
-DECLARERS = {each.__name__: each for each in (number, whole, flag, text, choice, pair, numbers)}
+def size(default: Any = REQUIRED, **options: Any) -> Any:
+    """Declare a size in pixels: a whole number for a square, or [height, width]; see `number`."""
+    return _field(Kind.SIZE, default, options)
+
+
+DECLARERS = {f.__name__: f for f in (number, whole, flag, text, choice, pair, numbers, size)}
 """The functions above by name."""
 
 
@@ -103,21 +125,74 @@ def declared_fields(cls: type) -> dict[str, Declared]:
 
 
 def check_fields(instance: object) -> None:
-    """Hold the declared fields of `instance`, a dataclass, to their types and ranges.
+    """Check the declared fields of `instance`, a dataclass, against their types and ranges.
 
     Lists become tuples. Raises `ValueError`, one line, for the first field outside its range
     and for the first of the class's `constraints` that does not hold.
     """
     for name, declared in declared_fields(type(instance)).items():
         value = getattr(instance, name)
-        problem = declared.problem(name, value)
-        if problem is not None:
-            raise ValueError(f"{name}={show(value)}: {problem}")
-        if declared.kind in (Kind.PAIR, Kind.NUMBERS) and isinstance(value, Sequence):
+        _check(name, value, declared)
+        if declared.kind in LIST_KINDS and isinstance(value, Sequence):
             object.__setattr__(instance, name, tuple(value))  # a frozen dataclass's own way
     problem = broken_constraint(getattr(type(instance), "constraints", ()), vars(instance))
     if problem is not None:
         raise ValueError(problem)
+
+
+def with_default(declared: Declared, default: Any) -> Declared:
+    """Return the declaration of an argument whose signature has `default`."""
+    return dataclasses.replace(declared, default=default, null=declared.null or default is None)
+
+
+def declared_arguments(function: Callable[..., Any]) -> dict[str, Declared]:
+    """Return the arguments of `function` that are annotated with a declaration, by name."""
+    found = {}
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        for extra in getattr(hints.get(name), "__metadata__", ()):
+            if isinstance(extra, dataclasses.Field) and "declared" in extra.metadata:
+                declared = extra.metadata["declared"]
+                if parameter.default is not parameter.empty:
+                    declared = with_default(declared, parameter.default)
+                found[name] = declared
+    return found
+
+
+def check_arguments(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Return `function` with a check of its declared arguments before each call.
+
+    Raises `ValueError`, one line, for the first argument outside its range.
+
+    >>> from typing import Annotated
+    >>> @check_arguments
+    ... def area(side: Annotated[float, number(above=0)]) -> float:
+    ...     return side**2
+    >>> area(-1.0)
+    Traceback (most recent call last):
+    ValueError: side=-1.0: need side > 0
+    """
+    signature = inspect.signature(function)
+    declared = functools.cache(lambda: declared_arguments(function))  # names may be defined later
+
+    @functools.wraps(function)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            given = signature.bind_partial(*args, **kwargs).arguments
+        except TypeError:  # which the call raises with the function's name
+            given = {}
+        for name, declaration in declared().items():
+            if name in given:
+                _check(name, given[name], declaration)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _check(name: str, value: Any, declared: Declared) -> None:
+    problem = declared.problem(name, value)
+    if problem is not None:
+        raise ValueError(f"{name}={show(value)}: {problem}")
 
 
 def broken_constraint(constraints: Sequence[str], values: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """What a trial does, sampled cheaply: two recipes with one fingerprint train alike.
 
 Compares effects and not configurations: a trick whose options differ on paper and change
-nothing in the network, the batches, the loss, the update or the schedules is found out.
+nothing in the network, the batches, the loss, the update or the schedules is detected.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["SAMPLES", "fingerprint"]
 
 SAMPLES = 101  # places of a schedule; even a one-epoch step of a long one shows in its shape
 STEPS = 3
-BATCH = 32  # images are enough to tell, and a large network stays quick
+BATCH = 32  # images: enough to see a difference, and quick for a large network
 
 
 def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:

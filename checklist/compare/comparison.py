@@ -1,4 +1,4 @@
-"""The baseline against each trick: differences, how sure they are, verdicts and costs."""
+"""The baseline against each trick: differences with their errors, verdicts and costs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def tricks(self) -> tuple[Row, ...]:
-        """The rows beside the baseline: as many tests as were made."""
+        """The rows other than the baseline, each of which is one test."""
         return self.rows[1:]
 
     def having(self, *verdicts: Verdict) -> tuple[Row, ...]:

@@ -14,7 +14,7 @@ __all__ = ["Contrast", "contrast"]
 
 @dataclass(frozen=True)
 class Contrast:
-    """The differences of one trial in two experiments, in points, and how far they are apart.
+    """The differences of one trial in two experiments, in points, and their difference.
 
     `p_value` is adjusted over the trials that both have, by Holm's method.
 

@@ -1,4 +1,4 @@
-"""What a trial costs beside the baseline, and which rows nothing beats."""
+"""A trial's costs relative to the baseline's, and the rows on the Pareto front."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 __all__ = ["with_floor"]
 
 TIMES_CHANCE = 1.1
-"""A network within a tenth of chance level has learned nothing."""
+"""A network below this many times chance level has learned nothing."""
 
 
 def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[TrialRecord]:

@@ -84,10 +84,10 @@ def half_width(setting: Setting, spread: float) -> float | None:
 
 
 def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:
-    """Return how many seeds in all would settle an undecided `row`, if it is what it seems.
+    """Return how many seeds in all would settle an undecided `row`, if its estimate is right.
 
-    Enough to find its difference four times in five, or to show it inside `min_effect`;
-    None beyond 100, or where nothing is known of the spread.
+    They detect its difference with a power of 80 %, or show that it is inside `min_effect`;
+    None beyond 100, or if the spread is unknown.
     """
     if row.verdict is not Verdict.UNDECIDED or row.difference is None or row.error is None:
         return None
@@ -108,7 +108,7 @@ def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:
 
 
 def best_of_chance(trials: int, spread: float, gain: float) -> tuple[float, float]:
-    """Return what luck does to a table of single runs in which no trick does anything.
+    """Return the largest difference by chance among single runs of tricks without effect.
 
     The largest difference to expect among `trials`, in points, and the chance that one is at
     least `gain`, for runs that spread by `spread`.
@@ -116,7 +116,7 @@ def best_of_chance(trials: int, spread: float, gain: float) -> tuple[float, floa
     from scipy import integrate, stats
 
     def survives(z: float) -> float:
-        """Density of the baseline's luck, times the chance that no trick beats it by `gain`."""
+        """Density of the baseline's deviation, times P(no trick exceeds it by `gain`)."""
         return float(stats.norm.pdf(z) * stats.norm.cdf(z + gain / spread) ** trials)
 
     def at_largest(z: float) -> float:

@@ -1,4 +1,4 @@
-"""What is said of a row, and the exact conditions for saying it."""
+"""The verdicts on a row, and the exact condition for each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POWER = 0.8
 
 
 class Verdict(StrEnum):
-    """In the order in which they are tried: the first that fits is said.
+    """The verdicts in the order in which they are tried: the first that applies is given.
 
     >>> Verdict("better") is Verdict.BETTER, Verdict.UNDECIDED.value
     (True, 'no difference detected')

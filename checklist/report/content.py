@@ -63,7 +63,7 @@ class Report:
 
     @cached_property
     def notes(self) -> list[str]:
-        """What stands below the table."""
+        """The notes below the table."""
         return table_notes(self.comparison, epochs=self.epochs)
 
     @cached_property

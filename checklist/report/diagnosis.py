@@ -1,4 +1,4 @@
-"""What a trial's epochs tell of how it trained: notes for a report, no verdicts.
+"""What a trial's epochs show about its training: notes for a report, no verdicts.
 
 A trial's training loss is the one it was trained on, with label smoothing, mixup and
 augmentation in it, and validation loss is plain cross-entropy. So training loss may well be the

@@ -1,4 +1,4 @@
-"""What has to be said below the table for it to be read rightly."""
+"""The notes below the table, which a reader needs to interpret it correctly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["endings", "table_notes"]
 ASSUMED_SPREAD = 0.2
 SHORT_EPOCHS = 100
 MIN_TRIALS_TO_GROUP = 3
-"""Trials: what more of them share is said in one note."""
+"""Trials: if at least as many have the same note, it is given once."""
 WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
 KIND = re.compile(r":| from epoch | at the end| in epoch ")
 
@@ -150,13 +150,13 @@ def _stepping(comparison: Comparison) -> Iterator[str]:
             )
             reason = f" ({why})" if own == "eager" else ""
             yield (
-                f"{by_launches} trains by single launches{reason} and {by_graph} by CUDA graphs: part "
-                "of the difference in time a step is the host's."
+                f"{by_launches} trains by single launches{reason} and {by_graph} by CUDA graphs: "
+                "part of the difference in time a step is the host's."
             )
 
 
 def _training_notes(comparison: Comparison) -> Iterator[str]:
-    """Say what losses tell of how trials trained; a kind that many share is said once."""
+    """Yield notes on how trials trained, by their losses; a common kind is given once."""
     found: dict[str, dict[str, tuple[str, int]]] = {}
     for row in comparison.rows:
         for run in row.training_notes:

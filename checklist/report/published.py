@@ -24,7 +24,7 @@ class Published:
     source: str
 
     def reversed(self) -> Published:
-        """Return the same finding, said of the other option."""
+        """Return the same finding, stated for the other option."""
         return replace(self, option=self.against, against=self.option, points=0.0 - self.points)
 
     @property

@@ -1,6 +1,6 @@
 """Adding seeds after a look at the table, without more false claims than were promised.
 
-Every look at the verdicts is a chance to find something by luck. The 5 % are therefore spent
+Every look at the verdicts can find a difference by chance. The 5 % are therefore spent
 in parts: most on the first look, half of what is left on each later one, so that however many
 there are, all of them together stay within 5 % (Bonferroni over looks, that is alpha spending:
 Lan & DeMets 1983). A p value of a look is divided by the look's share before it is compared

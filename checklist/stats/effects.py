@@ -22,7 +22,7 @@ __all__ = ["Effect", "Effects", "estimate_effects"]
 
 Array = NDArray[np.float64]
 MIN_DIFFERENCE = 1e-9
-"""Points: below what double precision says of percentages."""
+"""Points: smaller differences of percentages are rounding errors of double precision."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class Covariance:
-    """Of differences from one baseline, in squared points, kept as what there is to know of it:
-    each trial's `own` variance, and what trials of two groups have in `common`.
+    """Covariance of differences from one baseline, in squared points, in compact form: each
+    trial's `own` variance, and the covariance that trials of two groups have in `common`.
     """
 
     own: Array
@@ -86,7 +86,7 @@ class Covariance:
 
 @dataclass(frozen=True)
 class Effects:
-    """What a linear model says of every trial, and of the noise that they share."""
+    """A linear model's estimates for every trial, and of the noise that they share."""
 
     by_trial: dict[int, Effect]
     spread: float | None  # pooled standard deviation of a run, in points

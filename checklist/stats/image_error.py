@@ -23,8 +23,8 @@ def image_error(
     """Return the standard error, in points, that the choice of images adds to a difference.
 
     Both map a seed to which images (N,) were right. Seeds that both have are paired; with a
-    single one the noise of training cannot be told apart and is counted in. None where no
-    seed is shared, or the sets of images differ.
+    single one the noise of training cannot be separated and is included. None where no seed is
+    shared, or the sets of images differ.
     """
     seeds = sorted(own.keys() & baseline.keys())
     if not seeds or len({len(own[s]) for s in seeds} | {len(baseline[s]) for s in seeds}) > 1:

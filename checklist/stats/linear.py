@@ -56,8 +56,8 @@ class Design:
 def designs(runs: Sequence[Run]) -> list[Design]:
     """Return the one or two models that suit the shape of the data, the blocked one first.
 
-    Seeds are blocks where trials share them. Runs of the baseline under seeds of its own tell
-    a blocked model nothing, so beside it stands a model without blocks that uses them.
+    Seeds are blocks where trials share them. A blocked model cannot use runs of the baseline
+    whose seeds no other trial has, so there is a second model, without blocks, that does.
     """
     sharing = _trials_of_seeds(runs)
     shared = [run for run in runs if len(sharing[run.seed]) > 1]

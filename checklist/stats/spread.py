@@ -19,7 +19,7 @@ MIN_DF = 1e-9
 
 @dataclass(frozen=True)
 class Spread:
-    """A variance, in squared points, and how many degrees of freedom stand behind it."""
+    """A variance, in squared points, and its degrees of freedom."""
 
     variance: float
     df: float
@@ -70,10 +70,10 @@ def find_unstable(spreads: dict[int, Spread]) -> set[int]:
 
 
 def prior_df(spreads: list[Spread]) -> float:
-    """Return how many degrees of freedom the trials' common spread is worth to each of them.
+    """Return the prior degrees of freedom that the common spread adds to each trial's own.
 
-    Infinite where the variances differ no more than chance makes them, small where trials
-    really spread differently. Smyth 2004, "Linear models and empirical Bayes methods",
+    Infinite if the variances differ by chance only, small if trials really spread
+    differently. Smyth 2004, "Linear models and empirical Bayes methods",
     section 6.2: matches the variance of the log variances.
     """
     from scipy.optimize import brentq
@@ -91,7 +91,7 @@ def prior_df(spreads: list[Spread]) -> float:
 
 
 def moderate(own: Spread, pooled: Spread, prior: float) -> Spread:
-    """Return a trial's `own` spread drawn towards the `pooled` one, as far as `prior` says."""
+    """Return a trial's `own` spread shrunk towards the `pooled` one with weight `prior`."""
     if prior == float("inf"):
         return pooled
     df = prior + own.df

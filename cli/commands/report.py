@@ -95,7 +95,7 @@ def report(
 def _watch(
     console: Console, uri: str, name: str | None, seconds: float, sort: Sort, *, every_run: bool
 ) -> None:
-    """Show the table anew until every run has ended."""
+    """Refresh the table until every run has ended."""
     import time
 
     from rich.console import Group

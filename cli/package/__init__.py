@@ -1,6 +1,6 @@
 """Which training tricks would help your model? Checklist testing of deep-learning recipes.
 
-What is public stands in four packages: `darkmagic.checklist` (checklists, their trials and the
+Public names are in four packages: `darkmagic.checklist` (checklists, their trials and the
 comparison), `darkmagic.trainers` (one recipe trained), `darkmagic.sweeps` (many trials, and their
 report) and `darkmagic.cli` (the command `darkmagic`).
 """

@@ -46,7 +46,7 @@ def comparison_view(
 ) -> RenderableType:
     """Return the table for `width` columns, with what it means and what to do below.
 
-    `alone` leaves out all but how runs ended, for ones that are thrown away.
+    `alone` leaves out all notes but how runs ended, for runs whose results are discarded.
     """
     columns = list(_columns(report, width, every_run=every_run))
     table = plain_table(edge=False)

@@ -1,4 +1,4 @@
-"""What there is to choose from: `darkmagic checklist list` and `darkmagic tricks`."""
+"""Lists of checklists and tricks: `darkmagic checklist list` and `darkmagic tricks`."""
 
 from __future__ import annotations
 

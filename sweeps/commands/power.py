@@ -23,7 +23,7 @@ __all__ = ["KnownSweep", "power"]
 
 @dataclass(frozen=True)
 class KnownSweep:
-    """A checklist, and the report of its sweep; None if this recipe has had none."""
+    """A checklist, and the report of its sweep; None if this recipe has no sweep yet."""
 
     checklist: Checklist
     report: Report | None

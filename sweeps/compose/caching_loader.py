@@ -44,7 +44,7 @@ class _ReadOnce(CachingConfigRepository):
 class ReadingOnceLoader(ConfigLoaderImpl):
     """Composes as Hydra does, and reads each file and each override once.
 
-    Hydra reads and parses the YAML of every job anew, which is two fifths of its time.
+    Hydra reads and parses the YAML again for every job, which is two fifths of its time.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
@@ -72,9 +72,8 @@ class ReadingOnceLoader(ConfigLoaderImpl):
 class RememberingLoader(ReadingOnceLoader):
     """Composes a job once: a launcher takes what the sweeper has composed.
 
-    Hydra's sweepers compose every job to see whether it can be, keep nothing of it, and their
-    launchers compose it again (`Sweeper.validate_batch_is_legal` says so), a tenth of a second
-    each time.
+    Hydra's sweepers compose every job to validate it (`Sweeper.validate_batch_is_legal`) and
+    discard the result, and their launchers compose it again, a tenth of a second each time.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:

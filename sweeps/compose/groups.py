@@ -12,7 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.session import group_options, subgroups
 
 OFF = "off"
@@ -34,7 +34,7 @@ class TrickCard:
 
 
 def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
-    """Return every group that has options (Hydra's own apart), e.g. `trick/mixup`."""
+    """Return every group that has options, except Hydra's own, e.g. `trick/mixup`."""
     groups = []
     for name in subgroups(loader, parent):
         group = f"{parent}/{name}" if parent else name
@@ -88,7 +88,7 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
 
 
 def _ranges(target: str) -> dict[str, str]:
-    fields = class_fields(target)
+    fields = target_fields(target)
     declared = fields.declared if fields is not None else {}
     return {name: each.range(name) for name, each in declared.items()}
 

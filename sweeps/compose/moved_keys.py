@@ -1,4 +1,4 @@
-"""Keys that configurations had once: what to write in their place."""
+"""Former keys of configurations, and what to write in their place."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def refuse_moved_keys(overrides: Sequence[str]) -> None:
 
 
 def refuse_moved_values(config: DictConfig) -> None:
-    """Raise `UserError`, one line, for such a key in `config`, from a user's own file say.
+    """Raise `UserError`, one line, for such a key in `config`, such as one of a user's own file.
 
-    Nothing reads it any more, so it would do nothing unseen.
+    No code reads the key any more, so it would be ignored silently.
     """
     refuse_moved_keys([f"{key}={config[key]}" for key in MOVED if key in config])

@@ -1,4 +1,4 @@
-"""Overrides of the command line: parsed, checked against what there is, and made Hydra's."""
+"""Overrides of the command line: parsed, checked, and brought into Hydra's form."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.checks.choices import check_choice, chosen_options, is_choice
 from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field
-from darkmagic.sweeps.compose.checks.values import check_config
+from darkmagic.sweeps.compose.checks.values import check_config, check_swept_values
 from darkmagic.sweeps.compose.groups import all_groups
 from darkmagic.sweeps.compose.moved_keys import refuse_moved_keys, refuse_moved_values
-from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_overrides
+from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_overrides, values
 from darkmagic.sweeps.compose.session import compose
 from darkmagic.trainers.errors import short_message
 
@@ -80,6 +80,11 @@ def check_overrides(
     for key in sorted(_missing_keys(config) - swept):
         raise UserError(f"{key} is not set; give it as {key}=...")
     check_config(config)
+    for override in (o for o in plain if o.is_sweep_override()):
+        key = override.key_or_group
+        group, path = key.partition(".")[0], key.rpartition(".")[0]
+        if not swept & {group, f"{path}._target_"}:  # what takes the values is swept too
+            check_swept_values(config, key, values(override))
     return CheckedOverrides(
         plain=tuple(str(o.input_line) for o in plain),
         tricks=tuple(str(o.input_line) for o in tricks),

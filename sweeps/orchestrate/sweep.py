@@ -183,7 +183,7 @@ def _open_runs(
 
 def _launch(launcher: Launcher, loader: ConfigLoader, states: Sequence[TrialState]) -> None:
     pending = [state for state in states if state.status is Status.PENDING]
-    if isinstance(loader, RememberingLoader):  # another launcher's composes each anew
+    if isinstance(loader, RememberingLoader):  # another launcher's composes each again
         for state in pending:
             loader.remember(state.overrides, derive_job_config(state))
     if pending:

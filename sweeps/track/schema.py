@@ -104,7 +104,7 @@ def trial_tags(
 
 
 def run_key(tags: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what tells one trial's run from another's under the same parent."""
+    """Return what distinguishes a trial's run from others under the same parent."""
     return (tags[TRICK], tags[OPTION], tags[SEED], tags[IDENTITY])
 
 

@@ -23,7 +23,7 @@ __all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
 
 CURVES = ("val_accuracy", "lr", "weight_decay")
 THREADS = 8
-"""Downloads at once: a tracking server answers each in its own time."""
+"""Concurrent downloads: a tracking server takes a while to answer each."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Former names of tricks' classes and fields, which identities are still made of.
 
-A trial's identity is a hash of its configuration. It is taken of the names that an experiment
-may have begun with, so that the experiment goes on and no trial is trained again.
+A trial's identity is a hash of its configuration. It is computed from the former names, with
+which an experiment may have started, so that no trial of it is trained again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FORMER: Mapping[str, Former] = {
 def former_node(node: Any) -> Any:
     """Return the configuration of a trick, `node`, under the names that identities are made of.
 
-    What could not be said with them, such as an upper end below 1, keeps today's names.
+    A value that they could not express, such as an upper end below 1, keeps today's names.
     """
     former = _former(node)
     if former is None:

@@ -15,13 +15,13 @@ from darkmagic.sweeps.trial.settings import irrelevant_keys
 __all__ = ["FORMER", "IRRELEVANT", "identity", "recipe_identity", "resolve"]
 
 IRRELEVANT = irrelevant_keys()
-"""Nodes that say where, how often or beside what a trial runs, and cannot change its result."""
+"""Nodes that set where, how often or beside what a trial runs, and cannot change its result."""
 
 FORMER = {
     "clip_grad_norm": None,  # now trick/gradient_clipping
     "ema_decay": None,  # now trick/ema
 }
-"""Keys that a configuration had once, at the values that did nothing.
+"""Former keys of a configuration, at the values that had no effect.
 
 They stay in what is hashed, so that trials trained when the keys were there are found again.
 """

@@ -16,7 +16,8 @@ def find_inert(trials: Sequence[dict[str, Any]]) -> list[tuple[str, str] | None]
 
     Returns a status with its reason for those that need no training: `inert` if numbers,
     network, batches, loss, update and schedules are all the baseline's, `not_applicable` where
-    the trick says so. None for all others, also for one that raises: training will show why.
+    the trick raises `NotApplicable`. None for all others, also for one that raises another
+    error, which training will report.
     """
     found = [_inspect(trial) for trial in trials]
     return [

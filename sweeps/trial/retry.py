@@ -1,4 +1,4 @@
-"""Retry of a trial: how the process that trains it again is told why, and what to do otherwise."""
+"""Retry of a trial: how the process that trains it again gets the reason, and other settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's page in a real browser: opened, clicked, on a phone, in the dark, by axe-core."""
+"""The HTML report in a real browser: light, dark, on a phone, in print, and checked by axe-core."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the report of a sweep with winners and losers."""
+    """Write the report of a sweep that has better and worse tricks."""
     gains = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(write_report(report_of(simulated(SMALL, 3, gains)), "html"))
@@ -49,7 +49,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _open(browser: Browser, file: Path, **options: Any) -> tuple[Page, list[str], list[str]]:
-    """Open the page; return it with the errors and the requests that it made."""
+    """Open the page and return it with the errors and requests that it made."""
     page = browser.new_context(**options).new_page()
     errors: list[str] = []
     requests: list[str] = []
@@ -79,10 +79,10 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_it_opens_without_errors_or_requests_and_axe_finds_nothing_serious(
+def test_report_page_has_no_errors_requests_or_serious_axe_findings(
     browser: Browser, file: Path, view: str
 ) -> None:
-    """Light, dark and on a phone."""
+    """The page is checked in light and dark mode and at the width of a phone."""
     page, errors, requests = _open(browser, file, **VIEWS[view])
     assert not errors
     assert requests == [file.as_uri()]
@@ -95,8 +95,8 @@ def test_it_opens_without_errors_or_requests_and_axe_finds_nothing_serious(
     page.context.close()
 
 
-def test_headings_sort_the_rows(browser: Browser, file: Path) -> None:
-    """Up, then down, with rows that have no value last."""
+def test_report_page_sorts_rows_by_clicked_heading(browser: Browser, file: Path) -> None:
+    """The first click sorts up and the second down, with rows that have no value last."""
     page, errors, _ = _open(browser, file)
     assert _names(page)[0] == "baseline"
     head = page.get_by_role("button", name="difference")
@@ -115,8 +115,8 @@ def test_headings_sort_the_rows(browser: Browser, file: Path) -> None:
     page.context.close()
 
 
-def test_rows_open_and_light_up_their_marks(browser: Browser, file: Path) -> None:
-    """Every run and the command; the plot's marks answer the table's rows and the other way."""
+def test_report_page_rows_expand_and_highlight_their_marks(browser: Browser, file: Path) -> None:
+    """A row shows its command, and hovering a row or a mark highlights the other."""
     page, errors, _ = _open(browser, file)
     row = page.locator('tr[data-row="lr=cosine"]')
     row.locator("summary").click()
@@ -132,8 +132,8 @@ def test_rows_open_and_light_up_their_marks(browser: Browser, file: Path) -> Non
     page.context.close()
 
 
-def test_it_prints(browser: Browser, file: Path, tmp_path: Path) -> None:
-    """To a few pages of paper."""
+def test_report_page_prints_to_pdf(browser: Browser, file: Path, tmp_path: Path) -> None:
+    """Chromium prints the page as a PDF file."""
     page, _, _ = _open(browser, file)
     paper = tmp_path / "report.pdf"
     page.pdf(path=str(paper), format="A4")

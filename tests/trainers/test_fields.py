@@ -7,15 +7,17 @@ import inspect
 import math
 import pkgutil
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import torch
 
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.trainers import tricks
+from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.shapes import Shapes
-from darkmagic.trainers.fields import declared_fields
+from darkmagic.trainers.fields import check_arguments, declared_fields, number, size, whole
+from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import TrialSkipped, Trick
@@ -51,6 +53,12 @@ CLASSES = [
         (lambda: ProgressiveResizing(delay=0.8), "delay=0.8, finish=0.2: need delay"),
         (lambda: Blur(sigma=(2, 1)), r"sigma=.2, 1.: need .low, high. with 0 < low <= high"),
         (lambda: Shuffle("sometimes"), "when=sometimes: choose from every_epoch, once, never"),
+        (lambda: SmallResNet(width=0), "width=0: need 1 or more"),
+        (lambda: SmallResNet(8, 4, num_classes=0), "num_classes=0: need 1 or more"),
+        (lambda: timm_classifier("", 2, 3), "name='': need text that is not empty"),
+        (lambda: Folder("photos", size=(8, 0)), "size=.8, 0.: need a whole number or"),
+        (lambda: Folder("photos", channels=2), "channels=2: need channels == 1 or channels == 3"),
+        (lambda: Shapes(val_fraction=0.8), "need val_fraction . test_fraction < 1"),
     ],
 )
 def test_object_out_of_range_is_refused_in_one_line(make: Any, message: str) -> None:
@@ -58,6 +66,53 @@ def test_object_out_of_range_is_refused_in_one_line(make: Any, message: str) -> 
     with pytest.raises(ValueError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@check_arguments
+def _rate(value: Annotated[float | None, number(above=0)] = None, *, other: int = 1) -> float:
+    return (value or 0) * other
+
+
+def test_checked_function_keeps_its_signature_and_errors() -> None:
+    """A function with declared arguments takes, returns and raises what it does without."""
+    assert list(inspect.signature(_rate).parameters) == ["value", "other"]
+    assert (_rate(), _rate(None), _rate(2.0, other=2)) == (0, 0, 4)
+    with pytest.raises(ValueError, match="value=0: need value > 0, or null"):
+        _rate(value=0)
+    with pytest.raises(TypeError, match=r"_rate\(\) got an unexpected keyword argument 'third'"):
+        _rate(third=0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (14, None),
+        (8, None),
+        (-20, "need 8 <= depth <= 50 in steps of 6, such as 8"),
+        (9, "need 8 <= depth <= 50 in steps of 6, such as 8 or 14"),
+        (49, "need 8 <= depth <= 50 in steps of 6, such as 44 or 50"),
+        (51, "need 8 <= depth <= 50 in steps of 6, such as 50"),
+        (99, "need 8 <= depth <= 50 in steps of 6"),
+        (8.0, "depth takes a whole number"),
+    ],
+)
+def test_number_with_a_step_names_the_nearest_values(value: float, message: str | None) -> None:
+    """The message has the valid values nearest to the given one."""
+    declared = whole(at_least=8, at_most=50, step=6).metadata["declared"]
+    assert declared.problem("depth", value) == message
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"),
+    [
+        *((each, True) for each in (1, 8, [8, 12], (8, 12), None)),
+        *((each, False) for each in (0, 1.5, True, "8", [8], [8, 0], [8, 8, 8], [8, 1.5], {})),
+    ],
+)
+def test_size_is_one_number_or_two(value: Any, valid: bool) -> None:
+    """A size is a whole number or [height, width], each within the range."""
+    declared = size(None, at_least=1).metadata["declared"]
+    assert (declared.problem("size", value) is None) is valid
 
 
 def test_recipe_holds_its_numbers_to_their_ranges() -> None:
@@ -71,7 +126,7 @@ def test_recipe_holds_its_numbers_to_their_ranges() -> None:
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_source_declares_what_the_class_does(cls: type[Trick]) -> None:
     """Declarations read from source, without an import, are those of the imported class."""
-    fields = class_fields(f"{cls.__module__}.{cls.__name__}")
+    fields = target_fields(f"{cls.__module__}.{cls.__name__}")
     assert fields is not None
     assert fields.declared == declared_fields(cls)
     assert fields.constraints == cls.constraints

@@ -67,6 +67,6 @@ class DataSet(Protocol):
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` alone.
 
-        Raises `TrialSkipped` when the images are not to be had here (offline, say).
+        Raises `TrialSkipped` where the images are not available, such as offline.
         """
         ...

@@ -110,7 +110,7 @@ def _channels_first(pixels: np.ndarray) -> Tensor:
 def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> Tensor:
     """Return all `files` as uint8 (N, C, H, W), decoded once and kept under `cache`.
 
-    The kept copy goes by the files' names, sizes and times, so a changed file is seen.
+    The cache's key has the files' names, sizes and times, so a changed file is decoded again.
     Processes that ask at the same time wait for the one that decodes.
     """
     kept = cache_folder(cache) / "images" / f"{_fingerprint(folder, files, decoder)}.npy"

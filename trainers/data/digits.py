@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ class Digits:
 
     val_fraction: float = number(0.2, above=0, below=1)
     test_fraction: float = number(0.2, above=0, below=1)
+    constraints: ClassVar[tuple[str, ...]] = ("val_fraction + test_fraction < 1",)
 
     def __post_init__(self) -> None:
         check_fields(self)

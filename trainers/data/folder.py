@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
 from darkmagic.trainers.data.split import split_in_three, split_off
-from darkmagic.trainers.fields import check_fields, flag, number, whole
+from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
 
 __all__ = ["Folder"]
 
@@ -41,15 +42,16 @@ class Folder:
     (('cat', 'dog'), (8, 8))
     """
 
-    root: str
-    size: int | Sequence[int] | None = None
-    channels: int = whole(3, at_least=1)
+    root: str = text()
+    size: int | Sequence[int] | None = size(None, at_least=1)
+    channels: int = whole(3, at_least=1, at_most=3)
     flip: bool = flag(True)
     pad: int = whole(4, at_least=0)
     val_fraction: float = number(0.1, above=0, below=1)
     test_fraction: float = number(0.2, above=0, below=1)
     memory_budget: int = whole(2**31, at_least=0)
-    cache: str | None = None
+    cache: str | None = text(None)
+    constraints: ClassVar[tuple[str, ...]] = ("channels == 1 or channels == 3",)
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ class Shapes:
     noise: float = number(0.05, at_least=0)  # standard deviation, as a share of the full range
     val_fraction: float = number(0.2, above=0, below=1)
     test_fraction: float = number(0.2, above=0, below=1)
+    constraints: ClassVar[tuple[str, ...]] = ("val_fraction + test_fraction < 1",)
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -13,12 +13,12 @@ from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_off
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.fields import check_fields, flag, number, whole
+from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
 from darkmagic.trainers.trick import TrialSkipped
 
 __all__ = ["TorchvisionSet"]
 
-CLASSES = {"CIFAR10": 10, "CIFAR100": 100, "SVHN": 10, "FashionMNIST": 10}
+NAMES = ("CIFAR10", "CIFAR100", "SVHN", "FashionMNIST")
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,14 @@ class TorchvisionSet:
     ('CIFAR10', True)
     """
 
-    name: str
-    root: str
+    name: str = choice(choices=NAMES)
+    root: str = text()
     flip: bool = flag(True)
     pad: int = whole(4, at_least=0)
     val_fraction: float = number(0.1, above=0, below=1)
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.name not in CLASSES:
-            raise ValueError(f"name={self.name!r}: choose from {', '.join(CLASSES)}")
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` and the fields alone.
@@ -49,7 +47,7 @@ class TorchvisionSet:
         Raises `TrialSkipped` where the set is not under `root` and cannot be downloaded.
         """
         train, val = split_off(self._read(train=True), self.val_fraction, split_seed)
-        names = [str(cls) for cls in range(CLASSES[self.name])]
+        names = [str(cls) for cls in range(100 if self.name == "CIFAR100" else 10)]
         return assemble(train, val, self._read(train=False), names, flip=self.flip, pad=self.pad)
 
     def _read(self, *, train: bool) -> Split:

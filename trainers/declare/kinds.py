@@ -26,6 +26,7 @@ class Kind(StrEnum):
     CHOICE = "a name"
     PAIR = "two numbers, [low, high]"
     NUMBERS = "a list of numbers"
+    SIZE = "a whole number, or [height, width]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Declared:
     at_least: float | None = None
     below: float | None = None
     at_most: float | None = None
+    step: int | None = None
     null: bool = False
     words: tuple[str, ...] = ()
     pattern: str = ""
@@ -64,12 +66,18 @@ class Declared:
             return f"{name} takes {self._or_null(', '.join([str(self.kind), *self.words]))}"
         if self.kind is Kind.FLAG or self._within(value):
             return None
-        finite = all(map(_is_finite, value if self._is_list else [value]))
-        return f"need {self.range(name)}" + ("" if finite else ", and finite")
+        finite = all(map(_is_finite, value if isinstance(value, Sequence) else [value]))
+        return f"need {self.range(name)}{self._nearest(value)}" + ("" if finite else ", and finite")
 
-    @property
-    def _is_list(self) -> bool:
-        return self.kind in (Kind.PAIR, Kind.NUMBERS)
+    def _nearest(self, value: Any) -> str:
+        """Return the nearest values that a field with a `step` takes, e.g. `, such as 14 or 20`."""
+        if self.step is None or not _is_finite(value):
+            return ""
+        low = int(self.at_least or 0)
+        below = low + (value - low) // self.step * self.step
+        near = {max(low, below), max(low, below + self.step)}
+        valid = " or ".join(str(each) for each in sorted(near) if self._inside(each))
+        return f", such as {valid}" if valid else ""
 
     def range(self, name: str) -> str:
         """Return the values that the field `name` takes, e.g. `0 < eps < 1, or null`."""
@@ -84,8 +92,11 @@ class Declared:
                 text = f"[low, high] with {self._bounds('low <= high')}"
             case Kind.NUMBERS:
                 text = f"a list of numbers, {self._bounds('each')}"
+            case Kind.SIZE:
+                text = f"a whole number or [height, width], {self._bounds('each')}"
             case Kind.WHOLE:
                 text = self._bounds(name, "a whole number")
+                text += f" in steps of {self.step}" if self.step is not None else ""
             case Kind.NUMBER:
                 text = self._bounds(name, "a number")
         words = "" if self.kind is Kind.CHOICE else "".join(f", {word}" for word in self.words)
@@ -114,7 +125,10 @@ class Declared:
             case Kind.TEXT | Kind.CHOICE:
                 return isinstance(value, str) or (self.numeric and _is_number(value))
             case Kind.WHOLE:
-                return isinstance(value, Integral) and not isinstance(value, bool)
+                return _is_whole(value)
+            case Kind.SIZE:
+                sides = value if isinstance(value, Sequence) else [value, value]
+                return len(sides) == 2 and all(map(_is_whole, sides))
             case Kind.NUMBER:
                 return _is_number(value)
             case Kind.PAIR | Kind.NUMBERS:
@@ -130,6 +144,8 @@ class Declared:
                 return all(map(self._inside, value)) and value[0] <= value[1]
             case Kind.NUMBERS:
                 return all(map(self._inside, value))
+            case Kind.SIZE:
+                return all(map(self._inside, value if isinstance(value, Sequence) else [value]))
             case _:
                 return self._inside(value)
 
@@ -141,11 +157,16 @@ class Declared:
             and (self.at_least is None or value >= self.at_least)
             and (self.below is None or value < self.below)
             and (self.at_most is None or value <= self.at_most)
+            and (self.step is None or (value - (self.at_least or 0)) % self.step == 0)
         )
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_finite(value: Any) -> bool:

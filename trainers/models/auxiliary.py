@@ -13,8 +13,8 @@ __all__ = ["AuxiliaryHead", "auxiliary_heads", "drop_auxiliary_heads"]
 class AuxiliaryHead(nn.Module):
     """GoogLeNet's: average pooling to 4 x 4, a 1 x 1 convolution, a hidden layer, dropout, logits.
 
-    Takes maps (B, C, H, W) and returns them as they are. While training it also keeps its
-    logits (B, K), once, for whoever takes them: `weight` times their loss is to be added.
+    Takes maps (B, C, H, W) and returns them unchanged. In training it also keeps its logits
+    (B, K) until they are taken, once: the caller adds `weight` times their loss.
     """
 
     def __init__(self, channels: int, classes: int, weight: float) -> None:

@@ -1,4 +1,4 @@
-"""A low-pass filter with a stride, which takes away what the stride could not tell apart."""
+"""A low-pass filter with a stride, which removes the frequencies that the stride would alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New weights drawn as a network's own were, whichever way its author initialised it."""
+"""New weights drawn from the distribution by which a network's author initialised it."""
 
 from __future__ import annotations
 

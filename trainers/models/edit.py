@@ -18,8 +18,8 @@ class CallSwitch(nn.Module):
     The n-th call since the owner's forward began goes to `sites[n]`. Counting restarts
     there, and not after the last call, so an exception half-way or activation checkpointing,
     which runs the owner's forward again and may stop early, cannot shift it. A call beyond
-    the last (checkpointing of a part of the owner) raises `RuntimeError`: it cannot be told
-    which site it is.
+    the last (checkpointing of a part of the owner) raises `RuntimeError`, as its site is
+    unknown.
     """
 
     def __init__(self, sites: Sequence[nn.Module], owner: nn.Module) -> None:

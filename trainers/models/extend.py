@@ -1,4 +1,4 @@
-"""A layer with something before or after it, under the names that it had alone."""
+"""A layer extended by a module before or after it, which keeps its names in state dicts."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class After(Extended):
     """A layer, then another on its result."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Return what the added module makes of the layer's result."""
+        """Return the added module's result on the layer's result."""
         result: Tensor = self.added(self.layer(*args, **kwargs))
         return result
 
 
 class Before(Extended):
-    """A layer that takes what another makes of its input."""
+    """A layer whose input is first transformed by another module."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's result of what the added module makes of `x`."""
+        """Return the layer's result on the added module's result on `x`."""
         result: Tensor = self.layer(self.added(x))
         return result

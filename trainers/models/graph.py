@@ -1,8 +1,8 @@
-"""What any network computes from its input, seen by running it once.
+"""What any network computes from its input, recorded by running it once.
 
 Nothing is traced symbolically: the network runs on an example, and every tensor operation is
 recorded below autograd with the module call that it ran in. So control flow, functional calls
-and in-place operations are seen as they happen, in whichever order layers are registered.
+and in-place operations are recorded in the order in which they run.
 """
 
 from __future__ import annotations

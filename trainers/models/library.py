@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
+from darkmagic.trainers.fields import check_arguments, text, whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import trace_model
 
@@ -18,8 +19,12 @@ SMALL_IMAGE = 96
 """Below this many pixels, a stem made for 224 leaves too little of the image."""
 
 
+@check_arguments
 def torchvision_classifier(
-    name: str, num_classes: int, image_size: tuple[int, int], **kwargs: Any
+    name: Annotated[str, text()],
+    num_classes: Annotated[int, whole(at_least=1)],
+    image_size: tuple[int, int],
+    **kwargs: Any,
 ) -> nn.Module:
     """Return torchvision's classification network `name`, with fresh weights.
 
@@ -46,10 +51,11 @@ def torchvision_classifier(
     return network
 
 
+@check_arguments
 def timm_classifier(
-    name: str,
-    num_classes: int,
-    in_channels: int,
+    name: Annotated[str, text()],
+    num_classes: Annotated[int, whole(at_least=1)],
+    in_channels: Annotated[int, whole(at_least=1)],
     image_size: tuple[int, int] | None = None,
     **kwargs: Any,
 ) -> nn.Module:

@@ -1,8 +1,8 @@
 """ATen's names for the operations that tricks and checks look for in a network.
 
 Names are without the overload and the underscore of in-place variants. A name that torch changes
-would find nothing any more: `tests/trainers/models/test_operators.py` holds every one of them,
-here and wherever else an operation is told by its name, to what the installed torch runs.
+would match nothing any more: `tests/trainers/models/test_operators.py` compares each of them,
+here and wherever else an operation is recognized by its name, with what the installed torch runs.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ def call_with_result(op: Op) -> Call | None:
 
 
 def sole_layer(trace: Trace, op: Op) -> nn.Module | None:
-    """Return the convolution or linear layer that makes `op`, where it serves no other place.
+    """Return the convolution or linear layer that makes `op`, if it is called only there.
 
-    None also where something else than the next operation reads its result.
+    None also if more than the next operation reads its result.
     """
     call = op.call
     if call is None or call.output is not op or len(trace.consumers(op)) != 1:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
+
+from darkmagic.trainers.fields import check_arguments, whole
 
 __all__ = ["BasicBlock", "SmallResNet"]
 
@@ -30,7 +34,7 @@ class BasicBlock(nn.Module):
         # Same as a projection of this stride, whose backward pass writes past its workspace on
         # CPUs, under channels_last, from fewer than 16 channels (oneDNN issue 6035).
         self.subsample = (..., slice(None, None, stride), slice(None, None, stride))
-        self.act2 = nn.ReLU(inplace=True)  # a module of its own, so that tricks can tell them
+        self.act2 = nn.ReLU(inplace=True)  # a module of its own, so that tricks can replace one
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, channels, H / stride, W / stride) of `x` (B, in_channels, H, W)."""
@@ -43,18 +47,22 @@ class SmallResNet(nn.Module):
     """`depth` = 6n + 2 layers: a stem, three stages of n blocks, and a linear head.
 
     The stages are `width`, 2 `width` and 4 `width` channels wide, each half as large as the
-    one before. Takes images of 8x8 pixels and up. Raises `ValueError` for another depth.
+    one before. Takes images of 8x8 pixels and up. Raises `ValueError` for an argument out of
+    its range.
 
     >>> SmallResNet(depth=8, width=4)(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 10])
     """
 
+    @check_arguments
     def __init__(
-        self, depth: int = 20, width: int = 16, num_classes: int = 10, in_channels: int = 3
+        self,
+        depth: Annotated[int, whole(at_least=8, step=6)] = 20,
+        width: Annotated[int, whole(at_least=1)] = 16,
+        num_classes: Annotated[int, whole(at_least=1)] = 10,
+        in_channels: Annotated[int, whole(at_least=1)] = 3,
     ) -> None:
         super().__init__()
-        if depth < 8 or (depth - 2) % 6:
-            raise ValueError(f"depth={depth}: need 6n + 2, such as 8, 20 or 32")
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, 1, 1, bias=False),
             nn.BatchNorm2d(width),

@@ -70,8 +70,8 @@ def _convolutions(ops: tuple[Op, ...]) -> int:
 def last_layer(op: Op) -> Call | None:
     """Return the innermost module call that `op` is the result of.
 
-    Where none is, goes back over functional activations, norms and scalings by a constant
-    to one; None where there is anything else before it.
+    If it is none's, searches back over functional activations, norms and scalings by a constant;
+    None if any other operation is found first.
     """
     while True:
         if op.call is not None and op.call.output is op:
@@ -155,7 +155,7 @@ def _activation_before(op: Op) -> list[Op]:
 
 
 def _activation_calls(ops: list[Op]) -> list[Call]:
-    """Keep the activations that are a module's whole work: a functional one has no module."""
+    """Return the calls whose only operation is an activation; a functional one has no module."""
     return [
         op.call
         for op in ops

@@ -35,7 +35,7 @@ def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> bool:
 
     Also the batch norms in between. The first of each `pieces` channels keeps
     its weights; the others are drawn as the layer's own were. Returns False, and changes
-    nothing, where there is no such layer, or where it serves other places as well.
+    nothing, if there is no such layer, or if it is called elsewhere as well.
     """
     norms: list[_NormBase] = []
     op = activation.input

@@ -1,4 +1,4 @@
-"""Muon for the hidden weights, AdamW for all else, as one optimizer.
+"""Muon for the hidden weights and AdamW for all others, as one optimizer.
 
 Muon orthogonalises the momentum of a weight matrix. A convolution's kernels are one: a row an
 output channel. The first and the last layer, biases and norms are not hidden weights.

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, and safe to load."""
+"""Checkpoints: written atomically, and safe to load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["load_checkpoint", "save_checkpoint"]
 
 
 def save_checkpoint(directory: Path, state: Mapping[str, Any]) -> None:
-    """Save `state`, replacing the checkpoint before it only once this one is whole."""
+    """Save `state` atomically: it replaces the checkpoint before it once it is complete."""
     temporary = directory / (CHECKPOINT + ".part")
     torch.save(dict(state), temporary)
     temporary.replace(directory / CHECKPOINT)

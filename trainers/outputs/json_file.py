@@ -1,4 +1,4 @@
-"""JSON files that are whole or not there, and that hold no NaN."""
+"""JSON files that are written atomically and contain no NaN."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["finite", "write_json"]
 
 
 def finite(value: Any) -> Any:
-    """JSON has no NaN or infinity: say them as null."""
+    """Return `value`, or None for NaN and infinity, which JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` so that `path` is either whole or not there."""
+    """Write `content` to `path` atomically: a reader finds all of it or no file."""
     temporary = path.with_name(path.name + ".part")
     content = {key: finite(value) for key, value in content.items()}
     temporary.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,6 +1,4 @@
-"""The names of the files in a trial's directory. Imports nothing, so that who only reads needs no
-torch.
-"""
+"""The names of the files in a trial's directory, without imports, so that readers need no torch."""
 
 from __future__ import annotations
 

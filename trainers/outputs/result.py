@@ -17,7 +17,7 @@ __all__ = ["Result", "count_flops", "count_parameters", "median_step_seconds"]
 @dataclass(frozen=True)
 class Result:
     """The content of `result.json`. `status` is finished, diverged, failed, skipped or
-    not_applicable; figures are None where the trial did not get to them.
+    not_applicable; figures are None where the trial did not reach them.
 
     >>> Result("skipped", "no file of weights").as_dict()["val_accuracy"] is None
     True

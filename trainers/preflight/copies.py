@@ -1,8 +1,8 @@
-"""Images that are there twice, and images of one split that are in another too.
+"""Duplicate images within a split, and images of one split that are in another too.
 
-Exact copies go by a hash of their pixels. Copies that were encoded anew go by their
-thumbnails: they differ by less than compression changes, and by far less than the images of
-this set usually differ from the nearest other.
+Exact copies are found by a hash of their pixels. Copies that were re-encoded are found by
+their thumbnails: they differ by less than compression changes, and by far less than the images
+of this set usually differ from the nearest other.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _leaks(
         f"{n:,} of {len(hashes[s]):,} {s} images are in train" for s, n in exact.items() if n
     ]
     messages += [f"{n:,} {s} images look like copies of train ones" for s, n in near.items() if n]
-    # Where train is full of copies too, the set is of few distinct images: no split is at fault.
+    # If train has many duplicates too, the set has few distinct images: the split is right.
     expected = 2 * doubles / max(1, len(hashes["train"]))
     shares = [count / max(1, len(hashes[name])) for name, count in exact.items()]
     level = Level.STOP if max(shares) > max(MAX_LEAK_SHARE, expected) else Level.WARNING

@@ -24,9 +24,9 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the screen: `check` looked, `message` is what it saw, `advice` what to do.
+    """One finding: the name of its `check`, what it found as `message`, and `advice`.
 
-    `figures` are plain numbers, strings and lists, for whoever wants to plot or keep them.
+    `figures` are plain numbers, strings and lists, for plots and records.
 
     >>> Finding("labels", Level.OK, "labels agree with images").level is Level.STOP
     False

@@ -14,8 +14,8 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_gradients", "gradient_sizes", "layer_names"]
 
-IMAGES = 32
-STEPS = 4  # the first leaves out what a branch that starts at zero hides
+BATCH_IMAGES = 32  # at most, in the batch that gradients are measured on
+GRADIENT_STEPS = 4  # updates; at the first, a branch that starts at zero hides gradients
 LEARNING_RATE = 0.01  # of plain SGD, whose steps are small
 MIN_RELATIVE_GRADIENT = 1e-6  # of the median layer's gradient, each relative to its weights
 MAX_RELATIVE_GRADIENT = 1e3  # times its weights
@@ -33,7 +33,7 @@ def gradient_sizes(
     sizes = dict.fromkeys(own, 0.0)
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=LEARNING_RATE)
-    for _ in range(STEPS):
+    for _ in range(GRADIENT_STEPS):
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(network(images).float(), classes).backward()  # type: ignore[no-untyped-call]
         for name, parameter in network.named_parameters():
@@ -57,7 +57,7 @@ def check_gradients(setup: Setup) -> Finding:
     frozen = _frozen(setup, network)
     if frozen:
         return _frozen_finding(frozen, network, pretrained=setup.pretrained)
-    images, classes = setup.fixed_batch(min(IMAGES, setup.recipe.batch_size))
+    images, classes = setup.fixed_batch(min(BATCH_IMAGES, setup.recipe.batch_size))
     torch.manual_seed(0)
     return _judge(gradient_sizes(network, images, classes), network)
 

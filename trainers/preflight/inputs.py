@@ -15,7 +15,7 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["IMAGENET", "check_inputs", "check_pixels", "check_weights_scaling", "judge_inputs"]
 
-IMAGES = 256
+SAMPLE_IMAGES = 256  # of a split, spread over it
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation, of pixels in [0, 1], that torchvision's weights were made for."""
 
@@ -26,9 +26,9 @@ MAX_MISMATCH = 2.0  # times the scale, or standard deviations off, of what weigh
 
 
 def check_pixels(setup: Setup) -> Finding:
-    """Look at the images as they were read."""
+    """Check the images as they were read."""
     data = setup.data
-    images = read(data.train, spread(len(data.train), IMAGES)).images
+    images = read(data.train, spread(len(data.train), SAMPLE_IMAGES)).images
     assert isinstance(images, Tensor)
     mean = ", ".join(f"{value:.3f}" for value in data.mean)
     std = ", ".join(f"{value:.3f}" for value in data.std)
@@ -46,9 +46,9 @@ def check_pixels(setup: Setup) -> Finding:
 
 
 def check_inputs(setup: Setup) -> Finding:
-    """Look at a training and a validation batch as the network gets them."""
+    """Check a training and a validation batch as the network gets them."""
     images, _ = next(setup.training_batches(setup.hooks()))
-    still, _ = setup.fixed_batch(IMAGES)
+    still, _ = setup.fixed_batch(SAMPLE_IMAGES)
     return judge_inputs(images.float().cpu(), still.float().cpu())
 
 
@@ -80,9 +80,9 @@ def judge_inputs(train: Tensor, val: Tensor) -> Finding:
 
 
 def check_weights_scaling(setup: Setup, weights: str = "") -> Finding | None:
-    """Hold the scaling to that which the pretrained weights were made for, where it is known.
+    """Compare the scaling with the one that the pretrained weights expect.
 
-    `weights` is what a trial loads, as `Pretrain` names it. None where nothing is known.
+    `weights` is what a trial loads, as `Pretrain` names it. None where no scaling is known.
     """
     made_for = _made_for(setup, weights)
     if made_for is None:
@@ -117,9 +117,9 @@ def _as_many(values: Sequence[float], channels: int) -> list[float]:
 
 
 def _scaling(setup: Setup) -> tuple[list[float], list[float]]:
-    """Return mean and std a channel that the pipeline scales with, found from what it does.
+    """Return the mean and std per channel by which the pipeline scales, measured on its output.
 
-    Whatever tricks scale, per channel, it is a straight line: two grey levels tell which.
+    All tricks that scale do so linearly per channel, so that two grey levels determine both.
     """
     shape = (2, setup.data.channels, *setup.data.size)
     levels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(shape).contiguous()

@@ -30,10 +30,10 @@ MAX_POINTS, MAX_QUERIES = 4000, 1000
 NEIGHBOURS = 5
 ORDERS = 200  # random orders that measure chance
 MIN_DEVIATIONS = 4.0  # standard deviations above chance
-MIN_IMAGES = 50  # images say too little of a split
+MIN_IMAGES = 50  # of validation: fewer cannot show that its labels are shuffled
 MIN_CLASSES_TO_STOP, MIN_IMAGES_TO_STOP = 5, 200
 MAX_NEIGHBOUR_DISTANCE = 0.6  # of the distance between any two images
-STEPS = 150
+MAX_TRAINING_STEPS = 150  # of the small network that guesses labels
 LEARNING_RATE = 1e-3  # of Adam
 
 
@@ -60,7 +60,7 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
     rate = float((guesses == classes[:, None]).double().mean())
     orders = (classes[torch.randperm(len(classes), generator=rng)] for _ in range(ORDERS))
     by_chance = torch.tensor([float((guesses == o[:, None]).double().mean()) for o in orders])
-    # The spread of a handful of images may be 0 by luck; that of one image is its least.
+    # The spread of a few images may be 0 by chance; half an image is the least that is used.
     deviation = max(float(by_chance.std()), 0.5 / len(classes))
     chance = float(by_chance.mean())
     deviation = max(deviation, _spread_by_class(guesses, classes, rng))
@@ -68,10 +68,10 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
 
 
 def _spread_by_class(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> float:
-    """Return the standard deviation of hits where every class goes by another's name.
+    """Return the standard deviation of hits if classes are permuted at random.
 
-    A network that has learnt nonsense still guesses alike for images that are alike: it hits or
-    misses a class as a whole, which varies far more than image by image.
+    A network that learnt nothing of use still gives similar images one class: it hits or misses
+    all images of a class together, which varies far more than independent guesses do.
     """
     count = int(max(classes.max(), guesses.max())) + 1
     pairs = (classes[:, None] * count + guesses).flatten()
@@ -136,7 +136,11 @@ def _learnt(setup: Setup, seconds: float, rng: torch.Generator) -> Agreement:
     batches = setup.training_batches(setup.quiet_hooks())
     torch.manual_seed(0)
     steps, started = 0, time.perf_counter()
-    while optimizer is not None and steps < STEPS and time.perf_counter() - started < seconds:
+    while (
+        optimizer is not None
+        and steps < MAX_TRAINING_STEPS
+        and time.perf_counter() - started < seconds
+    ):
         images, targets = next(batches)
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(network(images).float(), targets).backward()  # type: ignore[no-untyped-call]

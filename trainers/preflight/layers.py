@@ -17,7 +17,7 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["Layer", "check_layers", "list_layers", "separable_weights"]
 
-MIN_SAVING = 0.1  # of the parameters: below it the advice is not worth its line
+MIN_SAVING = 0.1  # of the parameters: advice that saves less is not given
 
 
 @dataclass(frozen=True)

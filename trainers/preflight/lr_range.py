@@ -22,15 +22,15 @@ from darkmagic.trainers.preflight.steps import Steps
 __all__ = ["Curve", "check_learning_rate", "range_test", "read_curve"]
 
 LOWEST, HIGHEST = 1e-3, 100.0  # of the trial's peak rate
-STEPS, MIN_STEPS = 60, 20
-FULL_STEP = (HIGHEST / LOWEST) ** (1 / (STEPS - 1))  # from a rate to the next in a whole test
+MAX_STEPS, MIN_STEPS = 60, 20  # of a range test, a rate each
+FULL_STEP_RATIO = (HIGHEST / LOWEST) ** (1 / (MAX_STEPS - 1))  # from a rate to the next
 MAX_OVERTIME = 3  # times the seconds that it may take at most
 EXTRA_DECADES, END_STEPS = 3, 3  # decades, where the curve is flat or falls to its end; steps
 MAX_LOSS_RATIO = 4.0  # times the first loss: nothing is to be seen beyond
 SMOOTHING = 0.8  # of an exponential average of the losses
 MAX_FALLEN_LOSS = 0.95  # of the first loss; above it the loss is flat
 MIN_EXPLODED_LOSS = 1.5  # of the first loss
-HIGH_RATIO, FATAL_RATIO, LOW_RATIO = 5, 30, 1 / 50  # times the suggested rate of a whole test
+HIGH_RATIO, FATAL_RATIO, LOW_RATIO = 5, 30, 1 / 50  # times the rate that a full test suggests
 RISKY_SHARE_OF_EXPLODING = 1 / 3  # of the rate at which the loss explodes
 FATAL_SHARE_OF_EXPLODING = 10
 
@@ -61,7 +61,7 @@ class Curve:
 
     @property
     def inconclusive(self) -> bool:
-        """Whether its end tells nothing yet: all flat, or lowest right there."""
+        """Whether higher rates are needed: the curve is flat, or lowest at its end."""
         return len(self.rates) > END_STEPS and (
             not self.falls or self.best >= len(self.rates) - END_STEPS
         )
@@ -95,11 +95,11 @@ def _explodes(loss: float, start: float) -> bool:
 def range_test(setup: Setup, seconds: float) -> Curve | None:
     """Train a copy of the network at rates from far below the trial's peak to far above it.
 
-    A network too slow for `STEPS` steps in about `seconds` takes fewer of fewer images; None
+    A network too slow for `MAX_STEPS` steps in about `seconds` takes fewer of fewer images; None
     for one that is too slow for that too.
     """
     steps = Steps(setup)
-    count = steps.afford(seconds, fewest=MIN_STEPS, most=STEPS)
+    count = steps.afford(seconds, fewest=MIN_STEPS, most=MAX_STEPS)
     decades = math.log10(HIGHEST / LOWEST)
     most = count + round(EXTRA_DECADES * count / decades)
     curve = Curve([], [], steps.peak)
@@ -119,7 +119,7 @@ def range_test(setup: Setup, seconds: float) -> Curve | None:
 
 
 def check_learning_rate(setup: Setup, seconds: float) -> Finding:
-    """Make the test and hold the trial's peak rate to the curve."""
+    """Run the range test and compare the trial's peak rate with its curve."""
     if not any(p.requires_grad for p in setup.untrained.parameters()):
         return Finding("learning rate", Level.STOP, "nothing to train", "unfreeze the network")
     curve = range_test(setup, seconds)
@@ -147,7 +147,7 @@ def _confirmed(setup: Setup, curve: Curve, seconds: float) -> bool:
 def _loss_at(setup: Setup, rate: float, seconds: float) -> float:
     """Return the mean of the last losses of a few steps at `rate`."""
     steps = Steps(setup)
-    count = steps.afford(seconds, fewest=MIN_STEPS, most=STEPS // 2)
+    count = steps.afford(seconds, fewest=MIN_STEPS, most=MAX_STEPS // 2)
     losses = [steps.take(rate) for _ in range(count)][-5:]
     return sum(losses) / len(losses)
 
@@ -166,7 +166,7 @@ def read_curve(curve: Curve) -> Finding:
     rate = f"about {_short(curve.suggested)}"
     end = f"; the loss explodes from {_short(curve.exploding)}" if curve.exploding else ""
     seen = f"peak {curve.peak:.3g}; suggested {rate}{end}"
-    if ratio >= FATAL_RATIO * max(1.0, curve.step / FULL_STEP):
+    if ratio >= FATAL_RATIO * max(1.0, curve.step / FULL_STEP_RATIO):
         advice = f"the rate is {ratio:.0f} times too high: lower it to {rate} (lr, adam_lr)"
         return Finding("learning rate", Level.STOP, seen, advice, figures)
     if ratio >= HIGH_RATIO:
@@ -179,7 +179,7 @@ def read_curve(curve: Curve) -> Finding:
 
 
 def _read_without_fall(curve: Curve, figures: Mapping[str, Any]) -> Finding:
-    """Say what is known where so short a test sees no fall: a hard set, or a slow network."""
+    """Return the finding if so short a test shows no fall: a hard set, or a slow network."""
     if curve.exploding is None:
         seen = f"the loss is flat from {_short(curve.rates[0])} to {_short(curve.rates[-1])}"
         advice = "raise the rate (lr), or look at what else keeps the network from learning"

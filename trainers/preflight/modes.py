@@ -13,16 +13,16 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_modes", "frozen_norms"]
 
-IMAGES = 32
+BATCH_IMAGES = 32  # at most, in the batch that is overfitted
 MIN_AGREEMENT = 0.8  # of an overfitted batch, right in eval mode too
-PASSES = 3
+TRAIN_PASSES = 3  # over the batch, by which running averages settle
 
 
 @torch.no_grad()
 def frozen_norms(network: nn.Module, images: Tensor) -> list[str]:
-    """Return the names of norm layers whose running mean a pass in train mode leaves alone.
+    """Return the names of norm layers whose running mean a pass in train mode does not change.
 
-    Goes by what they do and not by their class: torchvision's frozen ones are no `BatchNorm2d`.
+    They are found by behaviour, not by class: torchvision's frozen ones are no `BatchNorm2d`.
     """
     network.train()
     ran: set[nn.Module] = set()
@@ -54,7 +54,7 @@ def check_modes(setup: Setup, fit: Fit) -> Finding:
     Running averages get to see the batch a few times first: those that move slowly (momentum
     0.01) are behind after a short fit, which is no fault.
     """
-    images, classes = setup.fixed_batch(min(IMAGES, setup.recipe.batch_size))
+    images, classes = setup.fixed_batch(min(BATCH_IMAGES, setup.recipe.batch_size))
     frozen = frozen_norms(setup.network(), images)
     if frozen:
         names = ", ".join(frozen[:3]) + (" and others" if len(frozen) > 3 else "")
@@ -83,7 +83,7 @@ def _accuracies(network: nn.Module, images: Tensor, classes: Tensor) -> tuple[fl
             module.reset_running_stats()
             module.momentum = None  # a plain mean of what it sees
     torch.manual_seed(0)
-    for _ in range(PASSES):
+    for _ in range(TRAIN_PASSES):
         logits = network(images)
     trained = (logits.argmax(1) == classes).float().mean().item()
     evaluated = (network.eval()(images).argmax(1) == classes).float().mean().item()

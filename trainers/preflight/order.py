@@ -12,8 +12,8 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_order", "judge_order", "mixedness"]
 
-IMAGES = 2048  # of an epoch
-IMAGES_READ = 256  # of sets that are read from files
+MEMORY_IMAGES = 2048  # of an epoch, of sets that are in memory
+FILE_IMAGES = 256  # of an epoch, of sets that are read from files
 MIN_MIXEDNESS = 0.6  # of the classes that a batch would have by chance
 
 
@@ -34,7 +34,8 @@ def check_order(setup: Setup) -> Finding:
     memory = isinstance(setup.data.train.images, Tensor)
     size = setup.recipe.batch_size
     pipeline = setup.pipeline(setup.quiet_hooks())
-    steps = min(pipeline.steps_per_epoch, max(2, (IMAGES if memory else IMAGES_READ) // size))
+    images = MEMORY_IMAGES if memory else FILE_IMAGES
+    steps = min(pipeline.steps_per_epoch, max(2, images // size))
     epochs = [
         torch.cat([t.argmax(1).cpu() for _, t in islice(pipeline.training_epoch(epoch), steps)])
         for epoch in range(2)

@@ -13,8 +13,8 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_first_loss", "check_logits", "check_samples", "sample_leak"]
 
-IMAGES = 64
-GAIN = 100.0  # times an image; a layer that bounds its output shows under it
+BATCH_IMAGES = 64  # in the batch whose outputs are checked
+AMPLIFICATION = 100.0  # factor on the pixels, under which a layer that bounds its output shows
 BOUND, MAX_SHARE_AT_BOUND = 0.99, 0.1  # of a sigmoid's or a tanh's bound; of the outputs
 MAX_FIRST_LOSS, MIN_FIRST_LOSS = 2.0, 0.5  # times log(K)
 MAX_LEAK = 1e-6  # of the gradient with respect to the own image
@@ -22,10 +22,10 @@ MAX_LEAK = 1e-6  # of the gradient with respect to the own image
 
 def check_logits(setup: Setup) -> Finding:
     """Look for what must not follow the last layer under cross-entropy: softmax and the like."""
-    images, _ = setup.fixed_batch(IMAGES)
+    images, _ = setup.fixed_batch(BATCH_IMAGES)
     network = setup.network().eval()
     with torch.no_grad():
-        plain, amplified = network(images).float(), network(images * GAIN).float()
+        plain, amplified = network(images).float(), network(images * AMPLIFICATION).float()
     logits = torch.cat([plain, amplified])
     figures = {"low": float(logits.min()), "high": float(logits.max())}
     sums = logits.sum(1)
@@ -45,8 +45,8 @@ def check_logits(setup: Setup) -> Finding:
 
 
 def check_first_loss(setup: Setup) -> Finding:
-    """Hold the first loss to log(K), that of a network which knows nothing and says so."""
-    images, classes = setup.fixed_batch(IMAGES)
+    """Compare the first loss with log(K), that of a uniform prediction."""
+    images, classes = setup.fixed_batch(BATCH_IMAGES)
     torch.manual_seed(0)
     with torch.no_grad():
         loss = F.cross_entropy(setup.network()(images).float(), classes).item()

@@ -18,9 +18,9 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["Fit", "check_overfit", "fit_batch"]
 
-IMAGES = 32
-STEPS = 200
-LEARNING_RATES = (1e-3, 1e-4)  # of Adam; the second for networks that the first throws about
+BATCH_IMAGES = 32  # at most, in the batch that is overfitted
+MAX_STEPS = 200  # of Adam, at each of the learning rates
+LEARNING_RATES = (1e-3, 1e-4)  # of Adam; the second for networks that diverge with the first
 LEARNT_LOSS = 0.02  # of log(K), the loss of a guess
 STUCK_LOSS = 0.5
 
@@ -47,7 +47,7 @@ def fit_batch(
     started = time.perf_counter()
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=lr)
     fit = Fit(network, [], in_time=True)
-    for _ in range(STEPS):
+    for _ in range(MAX_STEPS):
         loss = F.cross_entropy(network(images).float(), classes)
         fit.losses.append(loss.item())
         if not math.isfinite(fit.losses[-1]) or (len(fit.losses) >= 5 and fit.loss < goal):
@@ -63,7 +63,7 @@ def fit_batch(
 
 def check_overfit(setup: Setup, seconds: float) -> tuple[Finding, Fit]:
     """Train on one batch, not augmented, at a small rate: the loss must come near zero."""
-    images, classes = setup.fixed_batch(min(IMAGES, setup.recipe.batch_size))
+    images, classes = setup.fixed_batch(min(BATCH_IMAGES, setup.recipe.batch_size))
     guess = math.log(max(2, len(setup.data.classes)))
     torch.manual_seed(0)
     fits = []

@@ -19,7 +19,7 @@ from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_rectifiers", "dead_shares"]
 
-IMAGES = 32
+BATCH_IMAGES = 32  # for which a channel must be zero to count as dead
 MAX_DEAD_SHARE = 0.5  # of a layer's channels
 MIN_CHANNELS = 16  # channels, of which half may well be dead by chance
 
@@ -65,7 +65,7 @@ def check_rectifiers(setup: Setup, fit: Fit) -> Finding:
 
     Not before them: a branch that starts at zero feeds those behind it nothing yet.
     """
-    images, _ = setup.fixed_batch(IMAGES)
+    images, _ = setup.fixed_batch(BATCH_IMAGES)
     torch.manual_seed(0)
     shares = dead_shares(copy.deepcopy(fit.network).train(), images)
     if not shares:

@@ -1,4 +1,4 @@
-"""All checks of one trial, in the order of what a person would look at first."""
+"""All checks of one trial, in the order in which a person would check."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
 __all__ = ["run_preflight"]
 
-SECONDS = 5.0
-"""The most that each of the checks which train takes, on a network that is slow here."""
+MAX_SECONDS_PER_CHECK = 5.0
+"""Seconds that each check with training takes at most, which limits it on a slow network."""
 
 Found = Finding | Iterable[Finding] | None
 
 
 def run_preflight(
-    recipe: Recipe, *, weights: str = "", seconds: float = SECONDS
+    recipe: Recipe, *, weights: str = "", seconds: float = MAX_SECONDS_PER_CHECK
 ) -> Iterator[Finding]:
     """Yield what the checks find in the trial that `recipe` trains.
 
     `weights` are those that other trials of a sweep load, as `Pretrain` names them. Ends
-    early where data or network cannot be had, with a stop that says why.
+    early, with a stop that gives the reason, where data cannot be loaded or the network built.
 
     >>> from darkmagic.trainers.data import Shapes
     >>> from darkmagic.trainers.models import SmallResNet
@@ -91,7 +91,7 @@ def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:
 
 
 def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
-    """Yield what `check` finds. One that raises is a finding too, and the others go on."""
+    """Yield the findings of `check`; an error in it is a finding too, and others still run."""
     try:
         found = check()
         if isinstance(found, Finding):

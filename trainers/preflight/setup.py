@@ -1,4 +1,4 @@
-"""What the checks look at: a trial's data, network and batches, made once for all of them."""
+"""The input of the checks: a trial's data, network and batches, made once for all of them."""
 
 from __future__ import annotations
 
@@ -88,13 +88,11 @@ class Setup:
         return images, classes
 
     def quiet_hooks(self) -> Hooks:
-        """Return the tricks that leave batches as they are: images keep their looks and their
-        one class.
-        """
+        """Return the tricks that do not change batches: neither images nor their classes."""
         return self.hooks(without=CHANGING_HOOKS)
 
 
 def _asks_for_weights(recipe: Recipe) -> bool:
-    """Whether the factory itself was told to load weights, as timm's and torchvision's can."""
+    """Whether the factory itself loads weights, as timm's and torchvision's can."""
     keywords = getattr(recipe.build, "keywords", {})
     return bool(keywords.get("pretrained") or keywords.get("weights"))

@@ -24,7 +24,7 @@ from darkmagic.trainers.step.timing import time_steps
 
 __all__ = ["Pace", "check_speed", "measure_pace"]
 
-WARM_UP_STEPS, STEPS = 2, 10
+WARM_UP_STEPS, TIMED_STEPS = 2, 10
 MAX_WAITING = 0.5  # of a step; below it the device is busy most of the time
 MAX_MEMORY = 0.9  # of the device's
 
@@ -39,7 +39,7 @@ class Pace:
 
 
 def measure_pace(setup: Setup, seconds: float) -> Pace:
-    """Take at most `STEPS` steps of the trial, or for `seconds`, after the first warmed up."""
+    """Time at most `TIMED_STEPS` steps of the trial, or `seconds`, after the first warmed up."""
     hooks, network = setup.hooks(), setup.network()
     optimizer = hooks.build_optimizer(network, setup.recipe.lr_scale)
     hooks.schedule(optimizer, 0.0)
@@ -53,7 +53,7 @@ def measure_pace(setup: Setup, seconds: float) -> Pace:
     timing = time_steps(step, setup.device, steps=WARM_UP_STEPS, seconds=seconds)
     if timing.seconds < seconds:  # there is time to leave out the first
         waits.clear()
-        timing = time_steps(step, setup.device, steps=STEPS, seconds=seconds)
+        timing = time_steps(step, setup.device, steps=TIMED_STEPS, seconds=seconds)
     waiting = sum(waits) / timing.steps
     return Pace(timing.step_seconds, waiting, used_memory_bytes(setup.device))
 
@@ -83,7 +83,7 @@ def _step(
 
 
 def check_speed(setup: Setup, seconds: float) -> Finding:
-    """Say whether a batch fits, how fast it goes, and how long it waits for its images."""
+    """Check whether a batch fits in memory, its speed, and its wait for images."""
     size = setup.recipe.batch_size
     try:
         pace = measure_pace(setup, seconds)

@@ -18,9 +18,9 @@ MAX_IMAGES, MIN_IMAGES = 64, 8  # a step: rates need many steps and not large on
 class Steps:
     """Steps of a copy of the trial's network under its loss and its optimizer.
 
-    Images are not augmented nor mixed, which only blurs what a rate does, and gradients are as
-    they come: clipped ones would hide that a rate is too high. `images` of a batch
-    are used, and may be made fewer.
+    Images are neither augmented nor mixed, which would add noise to the effect of a rate, and
+    gradients are not clipped, which would hide that a rate is too high. `images` of a batch
+    are used, a number that may be reduced.
     """
 
     def __init__(self, setup: Setup) -> None:

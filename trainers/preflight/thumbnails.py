@@ -1,4 +1,4 @@
-"""Images reduced to a few numbers, and which of them lie near which."""
+"""Images reduced to a few numbers, and a search for the nearest ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 __all__ = ["nearest", "thumbnails"]
 
-SIDE = 8
+THUMBNAIL_SIDE = 8  # pixels
 CHUNK = 1024  # rows of a distance matrix at once
 
 
-def thumbnails(images: Tensor, side: int = SIDE) -> Tensor:
+def thumbnails(images: Tensor, side: int = THUMBNAIL_SIDE) -> Tensor:
     """Return float32 (N, C * side * side), grey levels 0..255, of uint8 `images` (N, C, H, W)."""
     small = [
         F.adaptive_avg_pool2d(part.float(), (min(side, part.shape[2]), min(side, part.shape[3])))

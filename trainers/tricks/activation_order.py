@@ -7,7 +7,7 @@ Why: an activation that never falls (ReLU, leaky ReLU, tanh...) commutes with th
 result is the same, and after a 2 x 2 pooling it works on a quarter of the values. One that
 does fall somewhere (swish, GELU) does not commute.
 When it helps: time and memory, by a little; accuracy only with swish or GELU. With ReLU the
-trial changes nothing but its cost, and says so: it is inert.
+trial changes nothing but its cost: it is inert.
 Conflicts: needs max pooling and activations that are modules. Weights stay.
 Source: Ciresan et al. 2011 (IJCAI) pool before they activate; Krizhevsky et al. 2012 (NIPS)
 after. That they commute is a line of algebra.

@@ -4,7 +4,7 @@ What: in place of the global average, each of `heads` shares of the channels get
 one: a learned score of every position, softmax over the positions, and the sum so weighted.
 Scores start at zero, so that the network starts as it was, with the plain average. Costs
 heads x C weights.
-Why: the average gives background the same say as the object.
+Why: the average weighs background as much as the object.
 When it helps: large images and small objects, fine-grained classes; on maps of a few pixels
 there is little to choose from.
 Conflicts: none. Pretrained tensors keep their names and values, and compute the same at first.

@@ -1,6 +1,6 @@
 """batch_size: more or fewer images a step, with the learning rate to match.
 
-What: multiplies the batch size by `factor` and, unless told not to, the base rate alike; a
+What: multiplies the batch size by `factor` and, with `scale_lr`, the base rate too; a
 larger rate is reached by a linear rise from the unscaled one over the first `warmup` of
 training (five epochs of ninety). The `_unscaled` options keep the rate, which shows what the
 rule is worth. The number of epochs stays, so a larger batch makes fewer updates. A batch never

@@ -7,7 +7,7 @@ fo instead of kh kw fi fo: a 3 x 3 convolution of 128 to 256 channels has 33,920
 layer that this would not make smaller stays: 1 x 1 kernels, grouped convolutions, and ones of
 few output channels. So does the first convolution, as in the papers: it has few channels to
 mix, and one channel's kernels would be all that it sees.
-Why: most of a plain convolution's weights mix channels at every place of the kernel anew.
+Why: most of a plain convolution's weights mix channels, again at every place of the kernel.
 When it helps: on phones and in small models; on a GPU the fewer operations are often no
 faster, as depthwise convolutions wait for memory. Accuracy of the same network falls; the
 trick pays where the saving goes into width.

@@ -1,8 +1,8 @@
 """cutout: blank a square of every training image.
 
 What: sets a square of each image to 0, the mean after scaling, its centre anywhere in the image
-and what is beyond the edge cut off. `pixels` are of an image `of` pixels wide, and are scaled to
-the images at hand: 16 of 32 is half the shorter side.
+and what is beyond the edge cut off. `pixels` are of an image `reference_size` pixels wide, and are
+scaled to the actual images: 16 of 32 is half the shorter side.
 Why: the network cannot rely on one telling part, and learns to use all of them.
 When it helps: small images and networks that overfit; 16 on CIFAR-10 and 8 on CIFAR-100 are its
 paper's choices.

@@ -40,7 +40,7 @@ def centralize(gradient: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class GradientCentralization(Trick):
-    """Centralise gradients of convolutions and, unless told not to, of matrices.
+    """Centralise gradients of convolutions and, by default, of matrices.
 
     >>> weight = nn.Parameter(torch.zeros(1, 3))
     >>> weight.grad = torch.tensor([[1.0, 2.0, 6.0]])

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 TORCHVISION = "torchvision:"
-RECORD = "darkmagic_pretrained"  # a plain attribute of the model: no part of its state dict
+LOADED_TENSORS_ATTRIBUTE = "darkmagic_pretrained"  # of the model, outside its state dict
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,8 @@ class Pretrain(Trick):
         del example
         if self.weights is None:
             raise TrialSkipped("the model names no pretrained weights (model.pretrained is null)")
-        setattr(model, RECORD, load_pretrained(model, _read(self.weights), self.weights))
+        loaded = load_pretrained(model, _read(self.weights), self.weights)
+        setattr(model, LOADED_TENSORS_ATTRIBUTE, loaded)
         return model
 
     def pretrained_share(self, model: nn.Module) -> float | None:
@@ -148,7 +149,7 @@ def loaded_tensors(model: nn.Module) -> LoadedTensors | None:
     4
     """
     for module in model.modules():  # an edit may have wrapped the network that was loaded into
-        loaded: LoadedTensors | None = module.__dict__.get(RECORD)
+        loaded: LoadedTensors | None = module.__dict__.get(LOADED_TENSORS_ATTRIBUTE)
         if loaded is not None:
             return loaded
     return None
@@ -167,7 +168,7 @@ def take_pretrained_share(model: nn.Module) -> float | None:
     """
     loaded = loaded_tensors(model)
     for module in model.modules():
-        module.__dict__.pop(RECORD, None)
+        module.__dict__.pop(LOADED_TENSORS_ATTRIBUTE, None)
     return None if loaded is None else pretrained_share(model, loaded)
 
 

@@ -2,7 +2,7 @@
 
 What: from `start` of training on takes the weights every `period` epochs (1: at each epoch's
 end; 0.1: ten times an epoch) and after the last step, keeps their equal average beside the
-network, and evaluates that, with batch normalisation's statistics computed anew at the averaged
+network, and evaluates that, with batch normalisation's statistics computed again at the averaged
 weights. Until the first are taken the network itself is evaluated. The schedule of the learning
 rate is left as it is.
 Why: steps at a high rate circle a wide minimum; the mean of points far apart lies nearer its

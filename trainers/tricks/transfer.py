@@ -39,7 +39,7 @@ __all__ = [
     "freeze",
 ]
 
-_SLOWER = "darkmagic_pretrained"  # an attribute of parameters
+_SLOWER_ATTRIBUTE = "darkmagic_pretrained"  # marks a parameter that trains at the lower rate
 
 
 def first_stage(model: nn.Module, example: Tensor) -> list[nn.Module]:
@@ -180,15 +180,15 @@ class LowerLr(_Transfer):
         tensors = _pretrained(model)
         for parameter in model.parameters():
             if id(parameter) in tensors:
-                setattr(parameter, _SLOWER, True)
+                setattr(parameter, _SLOWER_ATTRIBUTE, True)
         return model
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
         fresh = [{**g, "params": [p for p in g["params"] if not _is_slower(p)]} for g in groups]
         slower = [{**g, "params": [p for p in g["params"] if _is_slower(p)]} for g in groups]
-        # The fresh first: the lr of the first group is the one that is told.
+        # The fresh first: the lr of the first group is the one that is logged.
         return [*fresh, *({**g, "lr_scale": self.factor} for g in slower)]
 
 
 def _is_slower(parameter: Tensor) -> bool:
-    return bool(getattr(parameter, _SLOWER, False))
+    return bool(getattr(parameter, _SLOWER_ATTRIBUTE, False))

@@ -1,6 +1,6 @@
 """weight_init: from which distribution weights start.
 
-What: draws the weights of every convolution and linear layer anew, and sets their biases to
+What: draws new weights for every convolution and linear layer, and sets their biases to
 zero: `he` (normal, variance 2 / fan-in), `xavier` (normal, variance 2 / (fan-in + fan-out)),
 `orthogonal` (a random orthogonal matrix, times sqrt 2), `small_gaussian` (standard deviation
 `std`) or `constant` (`value` everywhere).

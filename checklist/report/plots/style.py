@@ -22,10 +22,10 @@ COLOURS = {
     "better": "#0a6e3d",
     "worse": "#b3261f",
 }
-"""By their CSS variable; each is one that no plot uses for anything else."""
+"""Colours by their CSS variable; no plot uses one of them for anything else."""
 
 MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v", Verdict.UNSTABLE: "x"}
-"""Shapes say what colours say, for those who do not see them."""
+"""Shapes repeat what colours show, for readers who cannot distinguish them."""
 
 
 def colour_of(verdict: Verdict) -> str:

@@ -15,7 +15,7 @@ from darkmagic.checklist.report.content import Report
 __all__ = ["SCHEMA", "to_csv", "to_json"]
 
 SCHEMA = 2
-"""Of docs/report.schema.json; raised when a field changes its meaning or goes away."""
+"""Version of docs/report.schema.json; raised when a field changes its meaning or is removed."""
 
 
 def to_csv(report: Report) -> str:
@@ -33,7 +33,7 @@ def to_csv(report: Report) -> str:
 
 
 def to_json(report: Report) -> str:
-    """Return everything, as docs/report.schema.json says."""
+    """Return the complete report in the format of docs/report.schema.json."""
     comparison = report.comparison
     effects = comparison.effects
     content = {

@@ -48,7 +48,7 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
 
 
 def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
-    """Return where each interval stands in a bar 100 wide with 0 in its middle."""
+    """Return the position of each interval in a bar of width 100 with 0 in its middle."""
     reach = reach_of(rows)
 
     def position(value: float) -> float:

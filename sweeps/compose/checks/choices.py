@@ -1,4 +1,4 @@
-"""Overrides that choose options of groups, held to the groups and options that there are."""
+"""Checks of overrides that choose options of groups, against the existing ones."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The declared fields of the class that a `_target_` names, read without importing its module.
+"""The declared fields of the class or function that a `_target_` names, without its import.
 
-A trick's module imports torch, which takes seconds; what its fields may be is in its source.
+The modules of tricks and models import torch, which takes seconds; declarations are in their
+source.
 """
 
 from __future__ import annotations
@@ -9,26 +10,28 @@ import ast
 import functools
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 from darkmagic.trainers.declare.expressions import evaluate
 from darkmagic.trainers.declare.kinds import Declared
-from darkmagic.trainers.fields import DECLARERS
+from darkmagic.trainers.fields import DECLARERS, with_default
 
-__all__ = ["ClassFields", "class_fields"]
+__all__ = ["TargetFields", "target_fields"]
 
 OURS = "darkmagic.trainers."
 TRICKS = ("darkmagic.trainers.tricks", "darkmagic.trainers.trick")
+Definition = ast.ClassDef | ast.FunctionDef
 
 
 @dataclass(frozen=True)
-class ClassFields:
-    """The fields of a class. `names` has those without a declaration too.
+class TargetFields:
+    """The fields of a dataclass, or the arguments of a function or of a class's `__init__`.
 
-    `closed` says that no other keyword is taken: fields beside `names` are mistakes.
+    `names` has those without a declaration too. `closed` is whether no other keyword is taken,
+    so that fields beside `names` are mistakes.
     """
 
     name: str
@@ -38,16 +41,23 @@ class ClassFields:
     closed: bool = False
 
 
-def class_fields(target: str) -> ClassFields | None:
-    """Return the fields of the class with the dotted name `target`, its bases' included.
+def target_fields(target: str) -> TargetFields | None:
+    """Return the fields of the class or function with the dotted name `target`, or None.
 
-    None where its source is not found here, or has no such class: nothing is known then.
+    Those of a class's bases are included. None where the source is not found, or defines no
+    such name.
     """
     module, _, name = target.rpartition(".")
-    found = _find_class(module, name)
+    found = _find(module, name)
     if found is None:
         return None
     source, node = found
+    if isinstance(node, ast.FunctionDef):
+        return _arguments(source, node, node.name)
+    return _constructor(source, node) or _class_fields(source, node)
+
+
+def _class_fields(source: _Module, node: ast.ClassDef) -> TargetFields:
     declared: dict[str, Declared] = {}
     names: set[str] = set()
     constraints: tuple[str, ...] = ()
@@ -55,15 +65,42 @@ def class_fields(target: str) -> ClassFields | None:
         for line in cls.body:
             if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
                 continue
-            if line.target.id == "constraints" and line.value is not None:
-                constraints = owner.value(line.value)
-            if "ClassVar" not in ast.unparse(line.annotation):
+            if "ClassVar" in ast.unparse(line.annotation):
+                if line.target.id == "constraints" and line.value is not None:
+                    constraints = owner.value(line.value)
+            else:
                 names.add(line.target.id)
                 declared.pop(line.target.id, None)
                 if (declaration := owner.declaration(line.value)) is not None:
                     declared[line.target.id] = declaration
     closed = bool(declared) or source.name.startswith(TRICKS)
-    return ClassFields(node.name, declared, frozenset(names), constraints, closed)
+    return TargetFields(node.name, declared, frozenset(names), constraints, closed)
+
+
+def _constructor(source: _Module, node: ast.ClassDef) -> TargetFields | None:
+    """Return the arguments of the class's `__init__`, its own or inherited; None if undeclared."""
+    for owner, cls in _lineage(source, node):
+        for line in cls.body:
+            if isinstance(line, ast.FunctionDef) and line.name == "__init__":
+                found = _arguments(owner, line, node.name)
+                return found if found.declared else None
+    return None
+
+
+def _arguments(source: _Module, node: ast.FunctionDef, name: str) -> TargetFields:
+    positional = [*node.args.posonlyargs, *node.args.args]
+    first_default = len(positional) - len(node.args.defaults)
+    defaults: list[ast.expr | None] = [None] * first_default + list(node.args.defaults)
+    every = [*positional, *node.args.kwonlyargs]
+    declared = {}
+    for argument, default in zip(every, [*defaults, *node.args.kw_defaults], strict=True):
+        declaration = source.annotated(argument.annotation)
+        if declaration is not None:
+            given = declaration if default is None else source.with_default(declaration, default)
+            declared[argument.arg] = given
+    names = frozenset(argument.arg for argument in every) - {"self"}
+    closed = bool(declared) and node.args.kwarg is None
+    return TargetFields(name, declared, names, closed=closed)
 
 
 class _Module:
@@ -71,13 +108,13 @@ class _Module:
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
-        self.classes: dict[str, ast.ClassDef] = {}
+        self.defined: dict[str, Definition] = {}
         self.assigned: dict[str, ast.expr] = {}
         self.imported: dict[str, tuple[str, str]] = {}
         for node in ast.parse(path.read_bytes()).body:
             match node:
-                case ast.ClassDef(name=defined):
-                    self.classes[defined] = node
+                case ast.ClassDef(name=defined) | ast.FunctionDef(name=defined):
+                    self.defined[defined] = node
                 case ast.Assign(targets=[ast.Name(id=defined)], value=value):
                     self.assigned[defined] = value
                 case ast.AnnAssign(target=ast.Name(id=defined), value=ast.expr() as value):
@@ -106,6 +143,26 @@ class _Module:
                 return module._named(original)  # noqa: SLF001 (another of this class)
         raise ValueError(f"{self.name} has no constant {name!r}")
 
+    def annotated(self, node: ast.expr | None) -> Declared | None:
+        """Return the declaration in an annotation `Annotated[TYPE, DECLARATION]`; None if none."""
+        match node:
+            case ast.Subscript(
+                value=ast.Name(id="Annotated") | ast.Attribute(attr="Annotated"),
+                slice=ast.Tuple(elts=[_, *extras]),
+            ):
+                found = (self.declaration(each) for each in extras)
+                return next((each for each in found if each is not None), None)
+            case ast.Name(id=name) if name in self.assigned:
+                return self.annotated(self.assigned[name])
+        return None
+
+    def with_default(self, declared: Declared, default: ast.expr) -> Declared:
+        """Return `declared` with the value of `default`; None stands for one that is not known."""
+        try:
+            return with_default(declared, self.value(default))
+        except ValueError:
+            return replace(declared, default=None)
+
     def declaration(self, node: ast.expr | None) -> Declared | None:
         """Return the declaration that `node` calls for; None for any other expression."""
         match node:
@@ -130,18 +187,18 @@ class _Module:
         return declared
 
 
-def _find_class(module: str, name: str) -> tuple[_Module, ast.ClassDef] | None:
-    """Find a class by its name, an alias of it, or the name under which it is imported."""
+def _find(module: str, name: str) -> tuple[_Module, Definition] | None:
+    """Find a class or function by its name, an alias, or the name under which it is imported."""
     source = _read(module)
     if source is None:
         return None
-    if name in source.classes:
-        return source, source.classes[name]
+    if name in source.defined:
+        return source, source.defined[name]
     alias = source.assigned.get(name)
     if isinstance(alias, ast.Name) and alias.id != name:
-        return _find_class(module, alias.id)
+        return _find(module, alias.id)
     if name in source.imported and source.imported[name] != (module, name):
-        return _find_class(*source.imported[name])
+        return _find(*source.imported[name])
     return None
 
 
@@ -150,9 +207,9 @@ def _lineage(source: _Module, node: ast.ClassDef) -> Iterator[tuple[_Module, ast
     yield source, node
     for base in node.bases:
         if isinstance(base, ast.Name):
-            found = _find_class(source.name, base.id)
-            if found is not None and found[1] is not node:
-                yield from _lineage(*found)
+            found = _find(source.name, base.id)
+            if found is not None and isinstance(found[1], ast.ClassDef) and found[1] is not node:
+                yield from _lineage(found[0], found[1])
 
 
 def _read(module: str) -> _Module | None:

@@ -1,4 +1,4 @@
-"""Overrides of keys, held to the keys that there are and to what they take."""
+"""Checks of overrides of keys, against the existing keys and their declarations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.checks.values import former_field
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
 from darkmagic.sweeps.compose.groups import read_option
@@ -26,7 +26,7 @@ Problem = Callable[[Any], str | None]
 
 
 def check_key(override: Override, base: DictConfig) -> None:
-    """Hold an override of a key of the configuration to the key's declaration.
+    """Check an override of a key of the configuration against the key's declaration.
 
     A key without one takes what its value in `base` is of. Raises `UserError` naming the
     nearest keys where there is no such key.
@@ -44,7 +44,9 @@ def check_key(override: Override, base: DictConfig) -> None:
 
 
 def check_trick_field(loader: ConfigLoader, override: Override) -> None:
-    """Hold an override of a trick's field to the options that have it: one must take its values.
+    """Check an override of a trick's field against the options that have the field.
+
+    At least one of them must take its values.
 
     Raises `UserError` naming the nearest fields where no option has it.
     """
@@ -57,7 +59,7 @@ def check_trick_field(loader: ConfigLoader, override: Override) -> None:
         node = OmegaConf.to_container(read_option(loader, trick, option))
         assert isinstance(node, dict)
         target = str(node.get("_target_", ""))
-        fields = class_fields(target)
+        fields = target_fields(target)
         declared = fields.declared if fields is not None else {}
         known.update(f"tricks.{trick}.{each!s}" for each in node if each != "_target_")
         former = former or former_field(f"tricks.{trick}", target, name)

@@ -1,4 +1,4 @@
-"""The options that trials take, with the overrides of their fields, held to the declarations."""
+"""Checks of the options that trials take, with overrides of their fields, against declarations."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def check_options(
     options: Mapping[str, Sequence[str]],
     overrides: Sequence[str],
 ) -> None:
-    """Hold each of the `options` of each trick, with `overrides`, to the class that it names.
+    """Check each of the `options` of each trick, with `overrides`, against the class it names.
 
-    `config` is what the trials have in common: what interpolations stand for. An override of a
+    `config` is what the trials have in common, which interpolations refer to. An override of a
     field applies to the options that have the field. To compose each trial takes a tenth of a
     second; this reads the files of options alone. Raises `UserError` naming key and option.
     """
@@ -54,10 +54,10 @@ def _contents(
     option: str,
     overrides: Sequence[Override],
 ) -> Iterator[Any]:
-    """Yield what an option comes to with each combination of the values of `overrides`."""
+    """Yield the content of an option for each combination of the values of `overrides`."""
     plain = OmegaConf.to_container(read_option(loader, trick, option))
     if not isinstance(plain, dict) or "defaults" in plain or "_target_" not in plain:
-        # Another file goes into it, or it goes elsewhere: only a composition tells.
+        # It includes another file or has another package, which only a composition resolves.
         group = f"trick/{trick}"
         plus = "" if group in config.hydra.runtime.choices else "+"
         composed = compose(loader, [f"{plus}{group}='{option}'"])

@@ -1,28 +1,38 @@
-"""Values of a composed configuration, held to the declarations of what takes them."""
+"""Checks of the values of a composed configuration, against the declarations of their targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.sweeps.compose.checks.declarations import ClassFields, class_fields
+from darkmagic.sweeps.compose.checks.declarations import TargetFields, target_fields
 from darkmagic.sweeps.trial.former_names import current_field
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import show
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import broken_constraint
 
-__all__ = ["check_config", "check_node", "check_resolved", "former_field", "resolve_part"]
+__all__ = [
+    "check_config",
+    "check_node",
+    "check_resolved",
+    "check_swept_values",
+    "former_field",
+    "resolve_part",
+]
 
 MISSING = "???"
+TARGETS = ("dataset.source", "dataset.upstream.source", "model.build")
+"""Nodes with a `_target_`, beside those of tricks."""
 
 
 def check_config(config: DictConfig) -> None:
-    """Hold every declared value of a composed `config` to its declaration.
+    """Check every declared value of a composed `config` against its declaration.
 
     Raises `UserError`, one line naming the key, for the first that is not of its type, out of
     its range, or cannot be resolved.
@@ -45,8 +55,20 @@ def resolve_part(config: DictConfig, key: str) -> Any:
         raise UserError(f"{error.full_key or key}: {short_message(error)}") from error
 
 
+def check_swept_values(config: DictConfig, key: str, values: Iterable[Any]) -> None:
+    """Check each of the `values` that a sweep gives to `key`, within a data set or a model.
+
+    `config` is composed without them; values of other keys are checked as they are overridden.
+    """
+    if key.startswith(("dataset.", "model.")):
+        for value in values:
+            trial = copy.deepcopy(config)
+            OmegaConf.update(trial, key, value, force_add=True)
+            check_config(trial)
+
+
 def check_resolved(resolved: Mapping[str, Any]) -> None:
-    """Hold a configuration of plain values to the declarations; see `check_config`."""
+    """Check a configuration of plain values against the declarations; see `check_config`."""
     for key, declared in settings():
         node: Any = resolved
         *path, name = key.split(".")
@@ -59,6 +81,12 @@ def check_resolved(resolved: Mapping[str, Any]) -> None:
         problem = declared.problem(name, node[name])
         if problem is not None and node[name] != MISSING:
             raise UserError(f"{key}={show(node[name])}: {problem}")
+    upstream = _select(resolved, "dataset.upstream")
+    if isinstance(upstream, Mapping):
+        epochs = upstream.get("epochs")
+        problem = dict(settings())["epochs"].problem("epochs", epochs)
+        if problem is not None:
+            raise UserError(f"dataset.upstream.epochs={show(epochs)}: {problem}")
     tricks = resolved.get("tricks")
     if not isinstance(tricks, Mapping):
         raise UserError("tricks is not set, and it cannot be left out")
@@ -70,23 +98,28 @@ def _targets(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the nodes that a trial makes objects of, by dotted key."""
     for name, content in resolved["tricks"].items():
         yield f"tricks.{name}", content
-    for key in ("dataset.source", "dataset.upstream.source", "model.build"):
-        node: Any = resolved
-        for part in key.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
+    for key in TARGETS:
+        node = _select(resolved, key)
         if node is not None:
             yield key, node
 
 
+def _select(resolved: Any, key: str) -> Any:
+    """Return the value at a dotted `key`; None where there is none."""
+    for part in key.split("."):
+        resolved = resolved.get(part) if isinstance(resolved, Mapping) else None
+    return resolved
+
+
 def check_node(key: str, content: Any, note: str = "") -> None:
-    """Hold the fields in `content`, a resolved node with a `_target_`, to that class's.
+    """Check the fields in `content`, a resolved node with a `_target_`, against its target.
 
     Raises `UserError` naming `key`, with `note` after it.
     """
     target = content.get("_target_") if isinstance(content, Mapping) else None
     if not isinstance(target, str):
         raise UserError(f"{key}={show(content)}{note}: it takes a mapping with a _target_")
-    fields = class_fields(target)
+    fields = target_fields(target)
     if fields is None:
         return
     given = {n: v for n, v in content.items() if not str(n).startswith("_") and v != MISSING}
@@ -99,7 +132,7 @@ def check_node(key: str, content: Any, note: str = "") -> None:
         elif fields.closed and name not in fields.names:
             raise UserError(_unknown_field(key, target, str(name), fields) + note)
     for name, declared in fields.declared.items():
-        if declared.required and name not in content:
+        if declared.required and name not in content and not content.get("_partial_"):
             raise UserError(f"{key}.{name} is not set{note}; it takes {declared.range(name)}")
     defaults = {n: d.default for n, d in fields.declared.items() if not d.required}
     problem = broken_constraint(fields.constraints, {**defaults, **given})
@@ -107,7 +140,7 @@ def check_node(key: str, content: Any, note: str = "") -> None:
         raise UserError(f"{key}{note}: {problem}")
 
 
-def _unknown_field(key: str, target: str, name: str, fields: ClassFields) -> str:
+def _unknown_field(key: str, target: str, name: str, fields: TargetFields) -> str:
     former = former_field(key, target, name)
     if former is not None:
         return former
@@ -121,7 +154,7 @@ def former_field(key: str, target: str, name: str) -> str | None:
     `key` is that of the trick, `target` its class.
     """
     today = current_field(target, name)
-    fields = class_fields(target)
+    fields = target_fields(target)
     if today is None or fields is None:
         return None
     example = show(fields.declared[today].default).replace(" ", "")

@@ -26,8 +26,8 @@ def _runs(table: np.ndarray) -> list[Run]:
     ]
 
 
-def test_effects_and_intervals_are_those_of_statsmodels() -> None:
-    """Trial treatment-coded and seed as a block, where spreads differ no more than chance."""
+def test_effects_and_intervals_match_statsmodels() -> None:
+    """If spreads differ by chance only, results equal OLS with trial and seed as factors."""
     table = np.random.default_rng(7).normal(90, 0.2, (16, 5)) + np.arange(5) / 10
     effects = estimate_effects(_runs(table))
     assert effects.prior_df == math.inf
@@ -45,8 +45,8 @@ def test_effects_and_intervals_are_those_of_statsmodels() -> None:
         assert effect.interval() == pytest.approx(tuple(ends.loc[name]))
 
 
-def test_two_trials_are_the_paired_t_test() -> None:
-    """With one trick the model is Student's paired test."""
+def test_two_trials_match_the_paired_t_test() -> None:
+    """With one trick the model equals Student's paired t-test."""
     table = np.random.default_rng(1).normal(90, 0.3, (2, 6))
     effect = estimate_effects(_runs(table)).by_trial[1]
     reference = stats.ttest_rel(table[1], table[0])
@@ -54,8 +54,8 @@ def test_two_trials_are_the_paired_t_test() -> None:
     assert effect.interval() == pytest.approx(tuple(reference.confidence_interval(0.95)))
 
 
-def test_missing_runs_are_compared_within_their_seeds() -> None:
-    """As statsmodels does with the same unbalanced table."""
+def test_effects_of_unbalanced_table_match_statsmodels() -> None:
+    """Differences of a table with missing runs equal those of statsmodels."""
     table = np.random.default_rng(2).normal(90, 0.2, (4, 4)) + np.arange(4)
     table[1, 0] = table[2, 3] = math.nan
     effects = estimate_effects(_runs(table))
@@ -73,8 +73,8 @@ PENICILLIN = np.array(
 """Yields of four treatments in five blends: Box, Hunter & Hunter 2005, table 4.4."""
 
 
-def test_a_published_randomised_block_analysis_comes_out() -> None:
-    """Its sums of squares, F values and differences, as printed."""
+def test_published_randomised_block_analysis_is_reproduced() -> None:
+    """Sums of squares, F values and differences equal the printed ones."""
     blocked = fit(_runs(PENICILLIN), blocked=True)
     residual = float(blocked.residuals @ blocked.residuals)
     within = fit(_runs(PENICILLIN), blocked=False)
@@ -88,7 +88,7 @@ def test_a_published_randomised_block_analysis_comes_out() -> None:
     assert blocked.effects == pytest.approx([1, 5, 2])
 
 
-def test_a_published_comparison_of_optimizers_comes_out() -> None:
+def test_published_comparison_of_optimizers_is_reproduced() -> None:
     """ALM against AdamW, ResNet-18 on CIFAR-10, five paired seeds (alm-optimizer-bench, README).
 
     It prints means 0.9035 and 0.9012, a difference of -0.0022 and a permutation p of 0.508.
@@ -101,23 +101,23 @@ def test_a_published_comparison_of_optimizers_comes_out() -> None:
 
 
 def test_seed_variance_is_the_anova_estimate() -> None:
-    """Of a balanced table: (mean square of seeds - residual mean square) / trials."""
+    """For a balanced table it is (mean square of seeds - residual mean square) / trials."""
     table = np.random.default_rng(3).normal(90, 0.2, (6, 4)) + np.arange(4)
     design = fit(_runs(table), blocked=True)
     between = 6 * table.mean(0).var(ddof=1)
     assert seed_variance(design) == pytest.approx((between - design.variance) / 6)
 
 
-def test_one_seed_has_differences_and_no_errors() -> None:
-    """Nothing to estimate a spread from."""
+def test_one_seed_gives_differences_without_errors() -> None:
+    """With one seed no spread can be estimated, so that differences have no error."""
     effects = estimate_effects(_runs(np.array([[90.0], [91.0], [89.5]])))
     assert effects.by_trial[1].difference == pytest.approx(1.0)
     assert effects.by_trial[1].error is None
     assert effects.spread is None
 
 
-def test_repeats_of_the_baseline_buy_a_spread() -> None:
-    """One seed a trick, R of the baseline: s * sqrt(1 + 1/R) with R - 1 degrees of freedom."""
+def test_baseline_repeats_give_the_error_of_single_seed_tricks() -> None:
+    """With R baseline runs, a trick of one seed has error s * sqrt(1 + 1/R) and R - 1 degrees."""
     baseline = [90.0, 90.3, 89.9, 90.2]
     runs = [Run(0, seed, accuracy) for seed, accuracy in enumerate(baseline)] + [Run(1, 0, 91.0)]
     effect = estimate_effects(runs).by_trial[1]
@@ -127,8 +127,8 @@ def test_repeats_of_the_baseline_buy_a_spread() -> None:
     assert effect.df == 3
 
 
-def test_repeats_beside_shared_seeds_count_where_they_help() -> None:
-    """Without correlation all runs of the baseline count; with much of it, pairs do."""
+def test_unpaired_baseline_runs_are_used_if_seeds_do_not_correlate() -> None:
+    """All baseline runs are used if seeds do not correlate, and only paired runs if they do."""
     rng = np.random.default_rng(4)
     for shared, blocked in ((0.0, False), (3.0, True)):
         seed_luck = shared * rng.standard_normal(8)
@@ -138,16 +138,16 @@ def test_repeats_beside_shared_seeds_count_where_they_help() -> None:
         assert estimate_effects(runs).blocked is blocked
 
 
-def test_trials_that_nothing_links_are_left_out() -> None:
-    """A trick whose only seed the baseline and all others lack."""
+def test_trial_without_shared_seed_is_left_out() -> None:
+    """A trick whose only seed no other trial has is not compared."""
     table = np.random.default_rng(5).normal(90, 0.2, (3, 3))
     runs = [*_runs(table), Run(3, 9, 95.0)]
     effects = estimate_effects(runs)
     assert set(effects.by_trial) == {1, 2}
 
 
-def test_an_unstable_trial_leaves_the_pool() -> None:
-    """And the others' errors are those of a sweep without it."""
+def test_unstable_trial_is_excluded_from_pooled_spread() -> None:
+    """The other trials' errors are those of a sweep without the unstable one."""
     table = np.random.default_rng(6).normal(90, 0.2, (16, 5))
     table[3] = [90, 95, 85, 98, 80]
     effects = estimate_effects(_runs(table))
@@ -158,8 +158,8 @@ def test_an_unstable_trial_leaves_the_pool() -> None:
     assert effects.own_spreads[3] == pytest.approx(np.std(table[3], ddof=1), rel=0.05)
 
 
-def test_unstable_is_beyond_the_999_point_of_f() -> None:
-    """Against a pooled variance made from the median."""
+def test_trial_is_unstable_above_the_999_quantile_of_f() -> None:
+    """A spread is compared with a pooled variance that is estimated from the median."""
     spreads = {trial: Spread(1.0, 4) for trial in range(9)}
     typical = 1.0 / (stats.chi2.ppf(0.5, 4) / 4)
     limit = typical * stats.f.ppf(0.999, 4, 36)
@@ -167,8 +167,8 @@ def test_unstable_is_beyond_the_999_point_of_f() -> None:
     assert find_unstable({**spreads, 9: Spread(1.01 * limit, 4)}) == {9}
 
 
-def test_prior_df_recovers_how_spreads_were_drawn() -> None:
-    """Variances from a scaled inverse chi-squared with 6 degrees of freedom (Smyth 2004)."""
+def test_prior_df_is_recovered_from_simulated_spreads() -> None:
+    """Variances drawn with 6 prior degrees of freedom give an estimate near 6 (Smyth 2004)."""
     rng = np.random.default_rng(8)
     true = 6 / rng.chisquare(6, 4000)
     seen = true * rng.chisquare(4, 4000) / 4
@@ -177,22 +177,22 @@ def test_prior_df_recovers_how_spreads_were_drawn() -> None:
     assert prior_df([Spread(v, 4) for v in equal]) > 50
 
 
-def test_moderation_is_a_weighted_mean() -> None:
-    """Smyth 2004, equation of the posterior variance; no more degrees than the pool has."""
+def test_moderated_variance_is_a_weighted_mean() -> None:
+    """It is the posterior variance of Smyth 2004, with no more degrees of freedom than the pool."""
     found = moderate(Spread(4.0, 4), Spread(1.0, 60), 6.0)
     assert found.variance == pytest.approx((6 * 1 + 4 * 4) / 10)
     assert found.df == 10
     assert moderate(Spread(4.0, 4), Spread(1.0, 60), math.inf) == Spread(1.0, 60)
 
 
-def test_equal_runs_have_no_error_and_no_false_claim() -> None:
-    """A table of equal numbers says that nothing differs."""
+def test_equal_runs_give_no_difference() -> None:
+    """A table of equal numbers gives a difference of 0 and p = 1."""
     effect = estimate_effects(_runs(np.full((3, 3), 90.0))).by_trial[1]
     assert (effect.difference, effect.p_value) == (0.0, 1.0)
 
 
-def test_agreement_is_no_more_certain_than_the_images_allow() -> None:
-    """Runs that agree by chance spread by the step of an accuracy, as rounding does."""
+def test_error_is_at_least_that_of_rounding() -> None:
+    """Runs that agree by chance get the error of rounding to one image."""
     table = np.array([[90.0, 91.0], [91.0, 92.0]])
     effect = estimate_effects(_runs(table), resolution=1.0).by_trial[1]
     assert effect.error == pytest.approx(math.sqrt(2 / 12 / 2))
@@ -200,8 +200,8 @@ def test_agreement_is_no_more_certain_than_the_images_allow() -> None:
     assert effect.p_value > 0.05
 
 
-def test_statsmodels_pooled_covariance_is_ours() -> None:
-    """The covariance of differences that share the baseline, for sums of effects."""
+def test_covariance_of_effects_matches_statsmodels() -> None:
+    """The covariance of differences that share the baseline equals that of statsmodels."""
     table = np.random.default_rng(7).normal(90, 0.2, (16, 5)) + np.arange(5) / 10
     effects = estimate_effects(_runs(table))
     trials = [np.repeat(np.arange(16), 5) == trial for trial in range(1, 16)]

@@ -1,4 +1,4 @@
-"""What other validation images would change."""
+"""The error that comes from the choice of validation images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from darkmagic.checklist.stats.image_error import image_error
 
 
-def test_image_error_is_the_spread_over_sets_of_images() -> None:
-    """In a simulation of images with their own difficulty the error is what other sets change."""
+def test_image_error_is_the_spread_over_image_sets() -> None:
+    """In a simulation the error is the spread of gains over sets of validation images."""
     rng = np.random.default_rng(2)
     images, seeds = 4000, 5
 

@@ -1,4 +1,4 @@
-"""The fit that eliminates trials against dense least squares, on tables with holes."""
+"""The fit that eliminates trials, against dense least squares, on tables with missing runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from darkmagic.checklist.stats.spread import Spread
 
 
 def _holes(rng: np.random.Generator) -> list[Run]:
-    """Return a table of 8 trials and 6 seeds with runs missing, repeated and of baseline alone."""
+    """Return runs of 8 trials and 6 seeds, some missing, repeated, or of the baseline only."""
     missing = rng.random((8, 6)) < 0.25
     missing[:, 0] = missing[0] = False
     values = rng.normal(90, 0.3, (8, 6)) + rng.normal(0, 0.5, 6)
@@ -21,7 +21,7 @@ def _holes(rng: np.random.Generator) -> list[Run]:
 
 
 def _dense(design: Design) -> np.ndarray:
-    """Return the matrix (runs, 1 + trials + seeds) that `fit` never makes."""
+    """Return the design matrix (runs, 1 + trials + seeds), which `fit` does not build."""
     columns = [np.ones(len(design.runs))]
     columns += [[run.trial == trial for run in design.runs] for trial in design.trials]
     columns += [[run.seed == seed for run in design.runs] for seed in design.seed_effects]
@@ -30,8 +30,8 @@ def _dense(design: Design) -> np.ndarray:
 
 @pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "unblocked"])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_fit_is_that_of_dense_least_squares(seed: int, blocked: bool) -> None:
-    """To rounding: estimates, residuals, leverages, and what each run counts for."""
+def test_fit_matches_dense_least_squares(seed: int, blocked: bool) -> None:
+    """Estimates, residuals, leverages and the weight of each run are equal up to rounding."""
     design = fit(_holes(np.random.default_rng(seed)), blocked=blocked)
     matrix = _dense(design)
     count = len(design.trials)
@@ -51,8 +51,8 @@ def test_the_fit_is_that_of_dense_least_squares(seed: int, blocked: bool) -> Non
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_errors_are_those_of_dense_weights(seed: int) -> None:
-    """Where trials spread differently: the covariance and its diagonal."""
+def test_covariance_matches_dense_weights(seed: int) -> None:
+    """If trials' spreads differ, the covariance and its diagonal equal those of dense weights."""
     rng = np.random.default_rng(seed)
     runs = [Run(r.trial, r.seed, 90 + (r.accuracy - 90) * 3**r.trial) for r in _holes(rng)]
     effects = estimate_effects(runs)
@@ -75,8 +75,8 @@ def test_errors_are_those_of_dense_weights(seed: int) -> None:
     assert errors == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-8)
 
 
-def test_degrees_of_freedom_are_those_of_dense_weights() -> None:
-    """Satterthwaite's formula, written out over a matrix of trials and runs."""
+def test_degrees_of_freedom_match_dense_weights() -> None:
+    """Satterthwaite's formula gives the same over a dense matrix of trials and runs."""
     rng = np.random.default_rng(0)
     design = fit(_holes(rng), blocked=True)
     trials = [0, *design.trials]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,14 +15,14 @@ from hydra.core.config_loader import ConfigLoader
 from commanding import run_command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api, conf
-from darkmagic.sweeps.compose.checks.declarations import class_fields
+from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.checks.values import check_node, check_resolved
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.settings import settings
-from darkmagic.trainers.declare.kinds import Declared, Kind
+from ranges import assert_one_line, invalid_values, valid_ends
 
 CONF = Path(str(conf.__file__)).parent
 OPTIONS = sorted(CONF.glob("trick/*/*.yaml"))
@@ -34,65 +33,6 @@ FIELDS = [
     for name in yaml.safe_load(path.read_text())
     if name != "_target_"
 ]
-
-
-def _bad(declared: Declared) -> Iterator[Any]:
-    """Yield values below, above, not finite, of a wrong type, and null."""
-    if not declared.null:
-        yield None
-    yield {"a": 1}
-    yield [[1]]
-    if declared.kind is Kind.CHOICE:
-        yield from ("sometimes", 3, True)
-    elif declared.kind is Kind.TEXT:
-        yield from ("", True)
-    elif declared.kind is Kind.FLAG:
-        yield from (1, "yes", 0.5)
-    else:
-        yield from ("fast", True)
-        if declared.kind is Kind.PAIR:
-            yield from ([1], [1, 0.5], 0.5, *([v, v] for v in _outside(declared)))
-        elif declared.kind is Kind.NUMBERS:
-            yield from (0.5, *([v] for v in _outside(declared)))
-        else:
-            yield from _outside(declared)
-            yield from [0.5] if declared.kind is Kind.WHOLE else []
-
-
-def _outside(declared: Declared) -> Iterator[float]:
-    yield from (math.nan, math.inf, -math.inf)
-    for bound in (declared.above, declared.below):
-        if bound is not None:
-            yield bound
-    if declared.at_least is not None:
-        yield declared.at_least - 1
-    if declared.above is not None:
-        yield declared.above - 1
-    for bound in (declared.at_most, declared.below):
-        if bound is not None:
-            yield bound + 1
-
-
-def _good(declared: Declared) -> Iterator[Any]:
-    """Yield the ends of the range, each as near as it is taken."""
-    if declared.null:
-        yield None
-    if declared.kind in (Kind.CHOICE, Kind.FLAG, Kind.TEXT):
-        yield from declared.words or ([True, False] if declared.kind is Kind.FLAG else [])
-        return
-    low, high = declared.at_least, declared.at_most
-    whole = declared.kind is Kind.WHOLE
-    if declared.above is not None:
-        low = math.nextafter(declared.above, math.inf)
-    if declared.below is not None:
-        high = math.nextafter(declared.below, -math.inf)
-    ends = [int(end) if whole else end for end in (low, high) if end is not None]
-    if declared.kind is Kind.PAIR:
-        yield from ([end, end] for end in ends)
-    elif declared.kind is Kind.NUMBERS:
-        yield from ([end] for end in ends)
-    else:
-        yield from ends
 
 
 @pytest.fixture(scope="module")
@@ -113,26 +53,21 @@ def _with(content: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return {**content, name: _with(content[name], rest, value) if rest else value}
 
 
-def _one_line(error: pytest.ExceptionInfo[UserError], key: str) -> None:
-    assert "\n" not in str(error.value)
-    assert key in str(error.value)
-
-
 @pytest.mark.parametrize("key", SETTINGS)
 def test_setting_out_of_range_is_refused_in_one_line(plain: dict[str, Any], key: str) -> None:
     """A value of the configuration outside its declaration is a line that names its key."""
-    for value in _bad(SETTINGS[key]):
+    for value in invalid_values(SETTINGS[key]):
         if SETTINGS[key].numeric and not isinstance(value, str | bool | list | dict | None):
             continue
         with pytest.raises(UserError) as error:
             check_resolved(_with(plain, key, value))
-        _one_line(error, key)
+        assert_one_line(error, key)
 
 
 @pytest.mark.parametrize("key", SETTINGS)
 def test_setting_at_the_ends_of_its_range_passes(plain: dict[str, Any], key: str) -> None:
     """A value at either end of its declared range is taken."""
-    for value in _good(SETTINGS[key]):
+    for value in valid_ends(SETTINGS[key]):
         check_resolved(_with(plain, key, value))
 
 
@@ -140,7 +75,7 @@ def test_setting_at_the_ends_of_its_range_passes(plain: dict[str, Any], key: str
 def test_every_field_of_an_option_is_declared(path: Path) -> None:
     """No field of an option that comes with the package is without a type and a range."""
     node = yaml.safe_load(path.read_text())
-    fields = class_fields(node.pop("_target_"))
+    fields = target_fields(node.pop("_target_"))
     assert fields is not None
     assert set(fields.declared) == fields.names
     assert set(node) <= fields.names
@@ -150,17 +85,17 @@ def test_every_field_of_an_option_is_declared(path: Path) -> None:
 def test_field_out_of_range_is_refused_in_one_line(trick: str, option: str, name: str) -> None:
     """A value of a trick's field outside its declaration is a line that names its key."""
     node = yaml.safe_load((CONF / "trick" / trick / f"{option}.yaml").read_text())
-    fields = class_fields(node["_target_"])
+    fields = target_fields(node["_target_"])
     assert fields is not None
     plain = {key: 0.1 if str(value).startswith("${") else value for key, value in node.items()}
     if trick == "pretrain":
         plain["weights"] = "upstream"
     check_node(f"tricks.{trick}", plain)
-    for value in _bad(fields.declared[name]):
+    for value in invalid_values(fields.declared[name]):
         with pytest.raises(UserError) as error:
             check_node(f"tricks.{trick}", {**plain, name: value})
-        _one_line(error, f"tricks.{trick}.{name}")
-    for value in _good(fields.declared[name]):
+        assert_one_line(error, f"tricks.{trick}.{name}")
+    for value in valid_ends(fields.declared[name]):
         assert fields.declared[name].problem(name, value) is None
 
 
@@ -198,6 +133,17 @@ WORDS = {
     "~runtime": "runtime.device is not set",
     "~tricks.lr_regime.cycles": "has no 'cycles' to leave out",
     "dataset.epochs=0": "epochs=0: need 1 or more",
+    "dataset.upstream.epochs=0": "dataset.upstream.epochs=0: need 1 or more",
+    "dataset.upstream.source.size=0": "dataset.upstream.source.size=0: need 1 or more",
+    "dataset.source.test_fraction=0.8": "need val_fraction + test_fraction < 1",
+    "model.build.width=-1": "model.build.width=-1: need 1 or more",
+    "model.build.width=0": "model.build.width=0: need 1 or more",
+    "model.build.width=1.5": "model.build.width takes a whole number",
+    "model.build.width=abc": "model.build.width takes a whole number",
+    "model.build.depth=7": "model.build.depth=7: need 8 or more in steps of 6, such as 8",
+    "model.build.depth=17": "such as 14 or 20",
+    "+model.build.num_classes=0": "model.build.num_classes=0: need 1 or more",
+    "+model.build.widht=8": "no field 'widht'; did you mean model.build.width",
     "dataset.source.val_fraction=1": "dataset.source.val_fraction=1: need 0 < val_fraction < 1",
     "hydra.launcher.threads=0": "hydra.launcher.threads=0: need 1 or more",
     "tricks.cutout.of=8": "tricks.cutout.of is tricks.cutout.reference_size now",
@@ -210,7 +156,7 @@ def test_override_out_of_range_stops_the_plan(word: str) -> None:
     """An override that some trial could not take is one line before anything starts."""
     with pytest.raises(UserError) as error:
         api.plan([word])
-    _one_line(error, WORDS[word])
+    assert_one_line(error, WORDS[word])
 
 
 def _user_folder(folder: Path, option: str) -> Path:
@@ -259,7 +205,7 @@ def test_own_option_out_of_range_stops_the_plan(tmp_path: Path, option: str, mes
     )
     with pytest.raises(UserError) as error:
         api.plan(["checklist=mine"], [_user_folder(tmp_path, option)])
-    _one_line(error, message)
+    assert_one_line(error, message)
 
 
 def test_own_trick_without_declarations_is_not_checked(tmp_path: Path) -> None:
@@ -287,6 +233,7 @@ def test_swept_values_are_each_checked(loader: ConfigLoader) -> None:
     [
         (["checklist", "plan"], ["tricks.lr_regime.final=-1"]),
         (["checklist", "run"], ["lr=-0.1"]),
+        (["checklist", "run"], ["model.build.width=-1"]),
         (["train"], ["runtime.workers=-1"]),
     ],
 )

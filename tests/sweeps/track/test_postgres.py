@@ -34,7 +34,7 @@ def _program(name: str) -> str | None:
 
 
 class Server:
-    """A PostgreSQL of the test's own. It does not run as root: there it drops to its user."""
+    """A PostgreSQL server that the test starts, as user postgres if the test runs as root."""
 
     def __init__(self, folder: Path, initdb: str, ctl: str) -> None:
         self._folder, self._ctl = folder, ctl
@@ -59,7 +59,7 @@ class Server:
         )
 
     def start(self) -> None:
-        """Serve what data there are."""
+        """Start the server on its data folder."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1"
         options += f" -c unix_socket_directories={self._folder}"
         overrides = ["-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log"]
@@ -67,7 +67,7 @@ class Server:
         self.serves = True
 
     def stop(self) -> None:
-        """Drop every connection."""
+        """Stop the server at once, which drops every connection."""
         self.serves = False
         self._call(self._ctl, "-D", f"{self._folder}/data", "-m", "immediate", "stop")
 
@@ -89,7 +89,7 @@ def postgres() -> Iterator[Server]:
 
 
 def test_sweep_is_tracked_in_postgres_and_read_back(postgres: Server) -> None:
-    """Parent, trials and metrics through the same writer, and the report from there."""
+    """The tracker writes parent, trials and metrics, and the report is read from the database."""
     checklist = Checklist("c", (Trick("mixup", "regularisation", ("off", "on")),))
     tracker = Tracker(postgres.uri, "pg", None)
     parent = tracker.open_sweep("recipe", {CHECKLIST: to_json(checklist)})
@@ -129,13 +129,13 @@ class Stopper(Recorder):
             self.server = None
 
 
-def test_store_that_stops_in_mid_sweep_stops_no_trial(
+def test_trials_finish_if_the_store_stops_during_the_sweep(
     postgres: Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """The table comes from the trials' directories, and what MLflow missed is sent later."""
+    """The table is made from the trials' folders, and missing metrics are sent by the next run."""
     monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(tracking, "FLUSH_SECONDS_AT_MOST", 0.0)
     (tmp_path / "conf/checklist").mkdir(parents=True)

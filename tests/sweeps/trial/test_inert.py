@@ -1,4 +1,4 @@
-"""What is found out about trials before they train: what is inert, and what they will cost."""
+"""What is known of trials before they train: which are inert, and how long they take."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _trials(*options: str) -> list[dict[str, Any]]:
         return [resolve(compose(loader, [*common, *option.split()])) for option in options]
 
 
-def test_edits_of_the_recipe_are_seen() -> None:
-    """A trick that shows in a number alone is not inert; its plain option is."""
+def test_trick_that_changes_the_recipe_is_not_inert() -> None:
+    """A trick that changes any number of the recipe is not inert, and its plain option is."""
     trials = _trials(
         "",
         "+trick/batch_size=x1",
@@ -33,8 +33,8 @@ def test_edits_of_the_recipe_are_seen() -> None:
     assert find_inert(trials) == [None, INERT, None, None, None, None, None]
 
 
-def test_estimates_go_by_the_edited_recipe() -> None:
-    """Steps are those of the edited batch; what steps cost is measured where it can differ."""
+def test_estimated_time_is_that_of_the_edited_recipe() -> None:
+    """Steps are counted for the edited batch size; step time is measured where it can differ."""
     base, longer, quarter, sam, cutout = _trials(
         "", "epochs=12", "+trick/batch_size='x0.25'", "trick/optimizer=sam", "+trick/cutout='16'"
     )

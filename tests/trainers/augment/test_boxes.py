@@ -1,4 +1,4 @@
-"""Crops to boxes, resizing and the middle, against torchvision."""
+"""Random boxes, crops, resizing and center crops, against torchvision."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from references import SHAPES, random_images
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_resized_boxes_are_torchvisions(shape: tuple[int, int, int]) -> None:
-    """Each sample's own box, at full size, to a grey level of rounding."""
+def test_resized_crops_match_torchvision(shape: tuple[int, int, int]) -> None:
+    """Each sample's own box is resized as by torchvision, to one grey level of rounding."""
     images = random_images(shape, 40)
     size = (shape[1], shape[2])
     boxes = crop_boxes(40, size, generator(0, "boxes"), (0.08, 1))
@@ -28,8 +28,8 @@ def test_resized_boxes_are_torchvisions(shape: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (20, 48)], ids=str)
-def test_boxes_are_drawn_as_torchvisions(size: tuple[int, int]) -> None:
-    """Inside the image, and with torchvision's distribution of area, shape and place."""
+def test_crop_boxes_have_torchvision_distribution(size: tuple[int, int]) -> None:
+    """Boxes lie inside the image, with torchvision's distribution of area, ratio and position."""
     area, ratio = (0.08, 1.0), (3 / 4, 4 / 3)
     ours = crop_boxes(4000, size, generator(0, "boxes"), area, ratio).double()
     image = torch.zeros(1, *size)
@@ -47,8 +47,8 @@ def _figures(boxes: Tensor) -> list[Tensor]:
     return [height * width, (width / height).log(), top, left]
 
 
-def test_a_box_that_never_fits_is_the_middle() -> None:
-    """The largest whose shape is allowed, as in torchvision."""
+def test_crop_box_that_cannot_fit_falls_back_to_center() -> None:
+    """The fallback is the largest centered box whose aspect ratio is allowed, as in torchvision."""
     size, ratio = (10, 100), (3 / 4, 4 / 3)
     ours = crop_boxes(5, size, generator(0, "b"), (1.0, 1.0), ratio)
     expected = transforms.RandomResizedCrop.get_params(
@@ -58,8 +58,8 @@ def test_a_box_that_never_fits_is_the_middle() -> None:
 
 
 @pytest.mark.parametrize("size", [(40, 40), (12, 20)], ids=str)
-def test_resize_and_middle_are_torchvisions(size: tuple[int, int]) -> None:
-    """Larger and smaller, to a grey level of rounding."""
+def test_resize_and_center_crop_match_torchvision(size: tuple[int, int]) -> None:
+    """Enlarged and reduced images match torchvision's to one grey level of rounding."""
     images = random_images((3, 24, 32), 4)
     ours, theirs = resize(images, size), tv.resize(images, list(size), antialias=True)
     assert (ours.int() - theirs.int()).abs().max() <= 1
@@ -67,8 +67,8 @@ def test_resize_and_middle_are_torchvisions(size: tuple[int, int]) -> None:
     assert torch.equal(crop_middle(theirs, inner), tv.center_crop(theirs, list(inner)))
 
 
-def test_inside_is_the_box() -> None:
-    """Boxes may reach beyond the edges, and be empty."""
+def test_inside_mask_covers_the_box() -> None:
+    """The mask is true inside each box, which may be empty or reach beyond the image's edges."""
     boxes = torch.tensor([[1, 2, 2, 3], [-1, 3, 3, 9], [0, 0, 0, 0]])
     mask = inside(boxes, (4, 6), torch.device("cpu"))
     expected = torch.zeros(3, 1, 4, 6, dtype=torch.bool)

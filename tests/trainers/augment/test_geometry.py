@@ -9,8 +9,8 @@ from darkmagic.trainers.augment.geometry import random_crop, random_flip
 from darkmagic.trainers.runtime.randomness import generator
 
 
-def test_crop_is_pad_and_cut() -> None:
-    """Against one image at a time; every shift occurs."""
+def test_random_crop_pads_and_crops_each_image() -> None:
+    """A batch is cropped as one image at a time would be, and every shift occurs."""
     images = torch.randint(1, 256, (400, 2, 5, 4), generator=generator(0, "i"), dtype=torch.uint8)
     ours = random_crop(images, 1, generator(0, "crop"))
     shifts = torch.randint(0, 3, (2, 400), generator=generator(0, "crop"))
@@ -20,8 +20,8 @@ def test_crop_is_pad_and_cut() -> None:
     assert len({tuple(s) for s in shifts.T.tolist()}) == 9
 
 
-def test_flip_mirrors_about_half() -> None:
-    """Each image whole or mirrored."""
+def test_random_flip_mirrors_half_of_the_images() -> None:
+    """Each image is either mirrored or unchanged, with probability one half."""
     images = torch.randint(0, 256, (1000, 1, 3, 4), generator=generator(0, "i"), dtype=torch.uint8)
     flipped = random_flip(images, generator(0, "flip"))
     mirrored = (flipped == images.flip(3)).flatten(1).all(1)

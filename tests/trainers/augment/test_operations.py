@@ -34,7 +34,7 @@ LARGE = (3, 182, 190)
 
 
 def _images(shape: tuple[int, ...], count: int = 2 * BINS) -> Tensor:
-    """Make smooth, noisy, dark, flat and two-level images: histograms of many kinds."""
+    """Return smooth, noisy, dark, flat and two-level images, whose histograms differ."""
     rng = generator(0, "images", *shape)
     images = torch.randint(0, 256, (count, *shape), generator=rng, dtype=torch.uint8)
     ramp = torch.linspace(0, 255, shape[2]).to(torch.uint8).expand(shape)
@@ -66,7 +66,7 @@ def _assert_alike(ours: Tensor, theirs: Tensor, name: str) -> None:
 @pytest.mark.parametrize("shape", [*SHAPES, LARGE], ids=str)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_operation_matches_torchvision(name: str, shape: tuple[int, int, int]) -> None:
-    """Every bin and both signs, each sample with its own magnitude, in one call."""
+    """Each operation equals torchvision's at every magnitude and sign, one a sample."""
     images = _images(shape)
     bins = magnitudes(name, shape[1:])
     magnitude = torch.cat([bins, -bins if name in SIGNED else bins])
@@ -79,16 +79,16 @@ def test_operation_matches_torchvision(name: str, shape: tuple[int, int, int]) -
     assert torch.equal(images, before), "the input was changed in place"
 
 
-def test_policy_is_torchvisions() -> None:
-    """The table of 25 pairs is the ImageNet policy as torchvision has it."""
+def test_imagenet_policy_matches_torchvision() -> None:
+    """The table of 25 pairs of operations equals torchvision's ImageNet policy."""
     reference = transforms.AutoAugment(transforms.AutoAugmentPolicy.IMAGENET).policies
     ours = [tuple((op, p, m) for op, p, m in pair) for pair in IMAGENET]
     assert ours == [tuple((op, p, m or 0) for op, p, m in pair) for pair in reference]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_magnitudes_are_torchvisions(name: str) -> None:
-    """The ten magnitudes and whether they have a sign."""
+def test_autoaugment_magnitudes_match_torchvision(name: str) -> None:
+    """The ten magnitudes of each operation, and whether they have a sign, equal torchvision's."""
     space = transforms.AutoAugment()._augmentation_space(BINS, (24, 32))
     bins, signed = space[name]
     expected = bins.double() if bins.ndim else torch.zeros(BINS).double()
@@ -97,8 +97,8 @@ def test_magnitudes_are_torchvisions(name: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_whole_policy_sample_by_sample(shape: tuple[int, int, int]) -> None:
-    """A drawn policy does to each sample what its two operations do, one after the other."""
+def test_drawn_policy_applies_its_two_operations_in_order(shape: tuple[int, int, int]) -> None:
+    """A drawn policy applies its two operations to each sample one after the other."""
     images = _images(shape, count=200)
     policy = draw_policy(len(images), generator(1, "policy"))
     ours = apply_policy(images, policy, magnitudes)
@@ -146,8 +146,8 @@ def test_pixels_of_an_odd_place_are_evened_out_too() -> None:
     assert torch.equal(levels.equalize(odd, 0.0), levels.equalize(images, 0.0))
 
 
-def test_draws_have_the_policys_frequencies() -> None:
-    """Each pair in a 25th of the draws, each operation with its probability, half negative."""
+def test_drawn_operations_have_the_policy_probabilities() -> None:
+    """Operations are drawn with the policy's probabilities, and half of the signs are negative."""
     policy = draw_policy(50_000, generator(0, "frequencies"))
     expected = torch.zeros(len(OPERATIONS))
     for pair in IMAGENET:
@@ -158,8 +158,8 @@ def test_draws_have_the_policys_frequencies() -> None:
     assert (policy.sign[:, 1][rotated] < 0).float().mean().item() == pytest.approx(0.5, abs=0.02)
 
 
-def test_same_generator_same_images_and_samples_differ() -> None:
-    """A seed decides the result; samples of one batch have draws of their own."""
+def test_autoaugment_depends_on_seed_and_varies_by_sample() -> None:
+    """One seed gives the same result again, and samples of a batch are drawn independently."""
     image = _images((3, 32, 32))[5]
     batch = image.expand(64, -1, -1, -1)
     once = autoaugment(batch, generator(0, "a"))

@@ -29,8 +29,8 @@ IN_31 = partial(magnitudes, bins=BINS)
 
 
 @pytest.mark.parametrize("name", [n for n in OPERATIONS if n != "Invert"])
-def test_magnitudes_are_torchvisions(name: str) -> None:
-    """RandAugment's and TrivialAugment's 31, and whether they have a sign."""
+def test_randaugment_and_trivialaugment_magnitudes_match_torchvision(name: str) -> None:
+    """The 31 magnitudes of each operation, and whether they have a sign, equal torchvision's."""
     size = (48, 40)
     for space, ours in [
         (transforms.RandAugment()._augmentation_space(BINS, size), IN_31),
@@ -42,8 +42,8 @@ def test_magnitudes_are_torchvisions(name: str) -> None:
         assert signed == (name in SIGNED)
 
 
-def test_every_operation_of_torchvisions_is_drawn_evenly() -> None:
-    """Fourteen with the identity, each as often as any other; bins too where they are drawn."""
+def test_operations_and_magnitudes_are_drawn_uniformly() -> None:
+    """Torchvision's 14 operations are drawn equally often, and so are TrivialAugment's bins."""
     known = set(transforms.RandAugment()._augmentation_space(BINS, (32, 32)))
     rand = draw_randaugment(28_000, generator(0, "rand"), operations=2, magnitude=9)
     trivial = draw_trivialaugment(28_000, generator(0, "trivial"))
@@ -69,12 +69,12 @@ def test_every_operation_of_torchvisions_is_drawn_evenly() -> None:
     ],
     ids=["randaugment", "trivialaugment"],
 )
-def test_samples_are_torchvisions(
+def test_drawn_policy_applies_torchvision_operations_in_order(
     shape: tuple[int, int, int],
     draw: Callable[[int, torch.Generator], Policy],
     space: Callable[[str, tuple[int, int]], Tensor],
 ) -> None:
-    """What was drawn does to each sample what torchvision's operations do, in turn."""
+    """A drawn policy does to each sample what torchvision's operations do, one after the other."""
     images = random_images(shape, 200)
     policy = draw(len(images), generator(1, "policy"))
     ours = apply_policy(images, policy, space)
@@ -92,8 +92,8 @@ def test_samples_are_torchvisions(
     assert differing <= 4, f"{differing} of {len(images)} samples differ"
 
 
-def test_noise_has_its_deviation() -> None:
-    """About the image, whole levels, cut at both ends."""
+def test_noise_has_the_given_standard_deviation() -> None:
+    """Noise has the given standard deviation and zero mean, and is clamped to 0..255."""
     grey = torch.full((40, 3, 16, 16), 128, dtype=torch.uint8)
     noisy = add_noise(grey, 16, generator(0, "noise"))
     assert noisy.float().std().item() == pytest.approx(16, rel=0.02)
@@ -101,8 +101,8 @@ def test_noise_has_its_deviation() -> None:
     assert add_noise(grey * 0, 16, generator(0, "noise")).float().mean() < 16
 
 
-def test_pixels_are_dropped_whole() -> None:
-    """In all channels at once, the others untouched, as many as asked for."""
+def test_dropped_pixels_are_zero_in_all_channels() -> None:
+    """The given share of pixels is set to zero in all channels, and no other pixel changes."""
     images = random_images((3, 32, 32), 40).clamp_min(1)
     dropped = drop_pixels(images, 0.1, generator(0, "drop"))
     gone = dropped == 0
@@ -111,8 +111,8 @@ def test_pixels_are_dropped_whole() -> None:
     assert gone.float().mean().item() == pytest.approx(0.1, abs=0.01)
 
 
-def test_channels_shift_alone() -> None:
-    """By a level that is one over a sample's channel, evenly drawn."""
+def test_channel_shifts_are_independent_and_uniform() -> None:
+    """Each channel of each sample is shifted by one uniform draw of its own."""
     grey = torch.full((2000, 3, 2, 2), 128, dtype=torch.uint8)
     shift = shift_channels(grey, 25, generator(0, "shift")).int() - 128
     assert torch.equal(shift.amin((2, 3)), shift.amax((2, 3)))
@@ -123,8 +123,8 @@ def test_channels_shift_alone() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_blur_is_torchvisions(shape: tuple[int, int, int]) -> None:
-    """Each sample by its own width, to a grey level of rounding."""
+def test_blur_matches_torchvision(shape: tuple[int, int, int]) -> None:
+    """Each sample is blurred with its own sigma as by torchvision, to one level of rounding."""
     images = random_images(shape, 12)
     sigma = torch.linspace(0.1, 2, 12)
     side = kernel_side((shape[1], shape[2]))

@@ -26,8 +26,8 @@ class _Lazy(Dataset[Tensor]):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_batches_have_one_order_whatever_the_path(workers: int) -> None:
-    """In memory and read as needed, each image once an epoch, another order each epoch."""
+def test_order_of_batches_is_the_same_in_memory_and_from_files(workers: int) -> None:
+    """Each image comes once an epoch, in another order each epoch, from memory and from files."""
     images = torch.arange(23, dtype=torch.uint8).view(-1, 1, 1, 1)
     split, lazy = Split(images, torch.arange(23)), Split(_Lazy(images), torch.arange(23))
     fast = Batches(split, 5, CPU)
@@ -66,8 +66,8 @@ def test_chunks_join_the_batches_of_an_epoch(count: int, most: int, *, drop_last
     assert counts[:-1] == [min(2**i, most) for i in range(len(chunks) - 1)]
 
 
-def test_training_drops_the_last_short_batch() -> None:
-    """Unless it is the only one; without a generator the order is the split's."""
+def test_drop_last_drops_a_short_batch_unless_it_is_the_only_one() -> None:
+    """A short last batch is dropped unless it is the only one; no generator means no shuffling."""
     split = Split(torch.zeros(23, 1, 1, 1, dtype=torch.uint8), torch.arange(23))
     assert len(Batches(split, 5, CPU, drop_last=True)) == 4
     assert len(list(Batches(split, 5, CPU, drop_last=True).epoch(None))) == 4

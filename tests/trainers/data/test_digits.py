@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from darkmagic.trainers.data.digits import Digits
 
 
-def test_digits_are_scikit_learns() -> None:
-    """Every pixel and class, in one of three splits and no more."""
+def test_digits_are_those_of_scikit_learn() -> None:
+    """Every image and class of scikit-learn's digits is in exactly one of the three splits."""
     reference = load_digits()
     data = Digits().load(0)
     parts = (data.train, data.val, data.test)

@@ -1,4 +1,4 @@
-"""Images in folders: layouts, sizes, the cache, and bad files."""
+"""Images in folders: layouts, sizes, the cache, and unreadable files."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _make(root: Path, parts: dict[str, int], size: tuple[int, int] = (8, 8)) -> 
     return root
 
 
-def test_train_val_and_test_folders(tmp_path: Path) -> None:
-    """Each split from its own folder, pixels as they are in the files."""
+def test_splits_are_read_from_their_folders(tmp_path: Path) -> None:
+    """Each split is read from its own folder, with the files' pixels."""
     root = _make(tmp_path / "d", {"train": 6, "val": 2, "test": 3})
     data = Folder(str(root)).load(0)
     assert [len(s) for s in (data.train, data.val, data.test)] == [12, 4, 6]
@@ -42,16 +42,16 @@ def test_train_val_and_test_folders(tmp_path: Path) -> None:
     assert data.val.targets.tolist() == [0, 0, 1, 1]
 
 
-def test_missing_splits_are_taken_from_the_others(tmp_path: Path) -> None:
-    """Validation from train; without train/, three ways."""
+def test_missing_splits_are_taken_from_existing_ones(tmp_path: Path) -> None:
+    """Validation is taken from train, and a folder without train/ is split three ways."""
     data = Folder(str(_make(tmp_path / "a", {"train": 10, "test": 3}))).load(0)
     assert [len(s) for s in (data.train, data.val, data.test)] == [18, 2, 6]
     data = Folder(str(_make(tmp_path / "b", {"": 10})), val_fraction=0.2).load(0)
     assert [len(s) for s in (data.train, data.val, data.test)] == [12, 4, 4]
 
 
-def test_sizes_are_brought_to_one(tmp_path: Path) -> None:
-    """Resized to cover and cut in the middle; without a size, the odd one is named."""
+def test_images_are_resized_and_cropped_to_one_size(tmp_path: Path) -> None:
+    """Images are resized and center-cropped; without `size`, images must have one size."""
     root = _make(tmp_path / "d", {"train": 4}, (12, 10))
     _image(root / "train" / "cat" / "odd.png", 1, (30, 9))
     data = Folder(str(root), size=8, val_fraction=0.3).load(0)
@@ -60,8 +60,8 @@ def test_sizes_are_brought_to_one(tmp_path: Path) -> None:
         Folder(str(root)).load(0)
 
 
-def test_images_over_the_budget_are_read_as_needed(tmp_path: Path) -> None:
-    """And are the same images."""
+def test_images_over_the_memory_budget_are_read_when_needed(tmp_path: Path) -> None:
+    """Images over the memory budget are read from files when needed and equal those in memory."""
     root = str(_make(tmp_path / "d", {"train": 6, "val": 2, "test": 2}))
     kept, lazy = Folder(root).load(0), Folder(root, memory_budget=10).load(0)
     assert isinstance(lazy.train.images, ImageFiles)
@@ -69,8 +69,8 @@ def test_images_over_the_budget_are_read_as_needed(tmp_path: Path) -> None:
     assert lazy.mean == kept.mean
 
 
-def test_changed_files_are_decoded_anew(tmp_path: Path) -> None:
-    """The cache goes by names, sizes and times."""
+def test_changed_files_are_decoded_again(tmp_path: Path) -> None:
+    """The cache is not used if the name, size or modification time of a file has changed."""
     root = _make(tmp_path / "d", {"train": 6, "val": 2, "test": 2})
     cache = tmp_path / "cache"
     before = Folder(str(root), cache=str(cache)).load(0)
@@ -88,8 +88,8 @@ def _load(root: str, cache: str, queue: multiprocessing.Queue[int]) -> None:
     queue.put(int(Folder(root, cache=cache).load(0).train.images.sum()))
 
 
-def test_processes_that_start_at_once_decode_once(tmp_path: Path) -> None:
-    """All get the same images, and no half-written file is left."""
+def test_concurrent_processes_share_one_decoded_cache(tmp_path: Path) -> None:
+    """Processes that start at once read the same images, and no partial cache file is left."""
     root, cache = str(_make(tmp_path / "d", {"train": 6, "val": 2, "test": 2})), tmp_path / "cache"
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
@@ -111,8 +111,10 @@ def test_processes_that_start_at_once_decode_once(tmp_path: Path) -> None:
         (lambda root: [p.unlink() for p in root.rglob("*.png")], "no images under"),
     ],
 )
-def test_bad_folders_are_named(tmp_path: Path, spoil: object, message: str) -> None:
-    """What is wrong, and where."""
+def test_bad_folder_contents_are_refused_by_path(
+    tmp_path: Path, spoil: object, message: str
+) -> None:
+    """An unreadable image, an unknown class and an empty folder are errors that name the path."""
     root = _make(tmp_path / "d", {"train": 4, "val": 2})
     assert callable(spoil)
     spoil(root)
@@ -120,14 +122,14 @@ def test_bad_folders_are_named(tmp_path: Path, spoil: object, message: str) -> N
         Folder(str(root)).load(0)
 
 
-def test_no_folder_is_said(tmp_path: Path) -> None:
-    """With the key that names it."""
+def test_missing_root_folder_is_refused_by_key(tmp_path: Path) -> None:
+    """The error for a folder that does not exist names the key of the configuration."""
     with pytest.raises(ValueError, match=r"dataset\.source\.root"):
         Folder(str(tmp_path / "none")).load(0)
 
 
-def test_cifar10_as_jpeg(tmp_path: Path, repo: Path) -> None:
-    """The first files of the real archive, where it is at hand."""
+def test_first_cifar10_jpegs_are_read(tmp_path: Path, repo: Path) -> None:
+    """The first files of CIFAR-10's archive are read, where the archive is present."""
     default = repo.parent / "shared" / "data" / "cifar10-jpeg.tar.gz"
     archive = Path(os.environ.get("DARKMAGIC_CIFAR10_JPEG", default))
     if not archive.exists():

@@ -1,4 +1,4 @@
-"""From uint8 images to what a network takes."""
+"""From uint8 images to the network's inputs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from darkmagic.trainers.runtime.randomness import generator
 CPU = torch.device("cpu")
 
 
-def test_normalizer_is_torchvisions() -> None:
-    """And repeats grey for a network that takes colour."""
+def test_normalizer_matches_torchvision() -> None:
+    """Images are normalized as by torchvision, and grey is repeated for a network of 3 channels."""
     images = torch.randint(0, 256, (4, 3, 6, 5), generator=generator(0, "i"), dtype=torch.uint8)
     mean, std = (0.1, 0.5, 0.9), (0.2, 0.3, 0.4)
     ours = Normalizer(by_channel(mean, std), 3, CPU)(images)

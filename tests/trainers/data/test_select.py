@@ -15,7 +15,7 @@ IMAGES = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1)
 
 
 class _Files(Dataset[Tensor]):
-    """Images that are read one by one, and which were."""
+    """Images that are read one by one, with a record of the indices that were read."""
 
     def __init__(self) -> None:
         self.were_read: list[int] = []
@@ -32,16 +32,14 @@ class _Files(Dataset[Tensor]):
     ("total", "count", "indices"),
     [(10, 4, [0, 3, 6, 9]), (3, 9, [0, 1, 2]), (5, 1, [0]), (0, 4, [])],
 )
-def test_spread_indices_are_different_and_in_order(
-    total: int, count: int, indices: list[int]
-) -> None:
-    """Indices reach from the first to the last, and are no more than there are."""
+def test_spread_indices_are_distinct_and_sorted(total: int, count: int, indices: list[int]) -> None:
+    """Indices reach from the first to the last image, and are no more than there are images."""
     assert spread(total, count).tolist() == indices
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_selected_images_keep_their_classes(in_memory: bool) -> None:
-    """Both ways of taking some of a split give the same, and only one of them reads files."""
+    """`select` and `read` give the same images with their classes, and only `read` reads files."""
     files = _Files()
     split = Split(IMAGES if in_memory else files, torch.arange(10) + 100)
     indices = torch.tensor([7, 2])

@@ -7,8 +7,8 @@ import torch
 from darkmagic.trainers.data.shapes import CLASSES, Shapes
 
 
-def test_shapes_are_drawn_from_their_seed_and_balanced() -> None:
-    """Ten classes, deterministic, in the asked size."""
+def test_shapes_depend_on_their_seed_and_are_balanced() -> None:
+    """The seed determines the images, which have the requested size and equally many per class."""
     data, again = Shapes(200, 12, 3).load(0), Shapes(200, 12, 3).load(0)
     assert torch.equal(data.train.images, again.train.images)
     assert not torch.equal(data.train.images, Shapes(200, 12, 3, seed=1).load(0).train.images)
@@ -17,8 +17,8 @@ def test_shapes_are_drawn_from_their_seed_and_balanced() -> None:
     assert counts.tolist() == [20] * len(CLASSES)
 
 
-def test_shapes_can_be_told_apart_but_not_by_their_mean() -> None:
-    """A nearest neighbour does far better than chance, and brightness alone does not."""
+def test_shapes_are_separable_but_not_by_brightness() -> None:
+    """A nearest neighbour on pixels does far better than chance, and one on brightness does not."""
     data = Shapes(1000).load(0)
     train, val = (p.images.flatten(1).float() for p in (data.train, data.val))
     nearest = torch.cdist(val, train).argmin(1)

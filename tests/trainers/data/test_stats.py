@@ -7,8 +7,8 @@ import pytest
 from darkmagic.trainers.data.digits import Digits
 
 
-def test_statistics_are_the_training_splits() -> None:
-    """Per channel, in [0, 1]."""
+def test_mean_and_std_are_those_of_the_training_split() -> None:
+    """Mean and standard deviation are the training split's, for each channel, in [0, 1]."""
     data = Digits().load(0)
     pixels = data.train.images.double() / 255
     assert data.mean[0] == pytest.approx(pixels.mean().item())

@@ -7,7 +7,7 @@ import pytest
 from darkmagic.trainers.data.torchvision_sets import TorchvisionSet
 
 
-def test_torchvision_sets_are_named() -> None:
-    """One that we do not read is refused when the trial is set up."""
+def test_unknown_torchvision_set_is_refused() -> None:
+    """A name that is not among the supported data sets raises an error when the set is created."""
     with pytest.raises(ValueError, match="choose from CIFAR10"):
         TorchvisionSet("MNIST", "/nowhere")

@@ -1,4 +1,4 @@
-"""Building any network from a factory."""
+"""Building a network from a factory."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from darkmagic.trainers.models.resnet import SmallResNet
 
 
 class Plain(nn.Module):
-    """A class that names one of the three arguments."""
+    """A network whose factory accepts `num_classes` but neither `in_channels` nor `image_size`."""
 
     def __init__(self, num_classes: int, width: int = 4, channels: int = 3) -> None:
         super().__init__()
@@ -32,8 +32,8 @@ def build(factory: Any, *, classes: int = 7, channels: int = 3) -> nn.Module:
     return build_network(factory, num_classes=classes, in_channels=channels, image_size=(8, 10))
 
 
-def test_a_factory_gets_what_it_names() -> None:
-    """All three arguments by name, through a function that takes all."""
+def test_factory_gets_the_arguments_that_it_names() -> None:
+    """A function that names all three arguments gets all three by keyword."""
     got = {}
 
     def factory(*, image_size: Any, in_channels: int, num_classes: int) -> nn.Module:
@@ -44,14 +44,14 @@ def test_a_factory_gets_what_it_names() -> None:
     assert got == {"image_size": (8, 10), "in_channels": 1, "num_classes": 7}
 
 
-def test_a_class_and_partials_of_it_get_no_more_than_they_name() -> None:
-    """`Plain` knows no `in_channels`; partials of partials keep their own arguments."""
+def test_factory_gets_no_argument_that_it_does_not_name() -> None:
+    """A class without `in_channels` does not get it, and partials keep their own arguments."""
     assert build(Plain).conv.out_channels == 4
     assert build(partial(partial(Plain, width=5), channels=3)).conv.out_channels == 5
 
 
-def test_what_a_partial_binds_stays_bound() -> None:
-    """A user's own setting wins over the data's, and is checked against them."""
+def test_arguments_bound_by_a_partial_are_kept() -> None:
+    """A user's own argument overrides the data's, and the network is checked against the data."""
     network = build(partial(SmallResNet, depth=8, in_channels=3), channels=1)
     assert input_channels(network) == 3
     with pytest.raises(ValueError, match=r"gives \(2, 5\).*7 classes.*num_classes"):
@@ -60,8 +60,8 @@ def test_what_a_partial_binds_stays_bound() -> None:
         build(partial(Plain, num_classes=5))
 
 
-def test_bare_keyword_arguments_take_the_number_of_classes_alone() -> None:
-    """Builders such as torchvision's hand `num_classes` on; few know the other two."""
+def test_factory_with_only_kwargs_gets_num_classes() -> None:
+    """A factory that takes only `**kwargs`, such as torchvision's, gets `num_classes` alone."""
 
     def factory(**kwargs: Any) -> nn.Module:
         assert kwargs == {"num_classes": 7}
@@ -70,15 +70,15 @@ def test_bare_keyword_arguments_take_the_number_of_classes_alone() -> None:
     assert build(factory).head.out_features == 7
 
 
-def test_grey_images_may_go_to_a_network_of_three_channels_but_not_colour_to_one() -> None:
-    """The trainer repeats grey images; it cannot make colour grey."""
+def test_network_of_three_channels_takes_grey_but_one_of_one_takes_no_colour() -> None:
+    """The trainer repeats the channel of grey images but refuses colour for a grey network."""
     assert input_channels(build(Plain, channels=1)) == 3
     with pytest.raises(ValueError, match=r"1 channels and the data have 3.*in_channels"):
         build(partial(Plain, channels=1))
 
 
-def test_the_check_leaves_the_network_as_it_was() -> None:
-    """Statistics, modes of each module, and the global generator."""
+def test_build_check_does_not_change_the_network() -> None:
+    """Parameters, buffers, training modes and the global generator are as without the check."""
     torch.manual_seed(3)
     expected = Plain(7)
     after = torch.rand(1)
@@ -90,8 +90,8 @@ def test_the_check_leaves_the_network_as_it_was() -> None:
         assert torch.equal(network.state_dict()[name], value)
 
 
-def test_what_is_no_classifier_of_these_images_is_refused_in_one_line() -> None:
-    """Too small images, and outputs that are no logits."""
+def test_network_that_does_not_classify_the_images_is_refused() -> None:
+    """Images too small for the network and outputs that are no tensor raise a one-line error."""
     too_deep = nn.Sequential(nn.Conv2d(3, 4, 11), nn.Flatten())
     with pytest.raises(ValueError, match=r"fails on images of shape \(3, 8, 10\)") as failure:
         build(lambda: too_deep)
@@ -105,7 +105,7 @@ def test_what_is_no_classifier_of_these_images_is_refused_in_one_line() -> None:
         build(Pair)
 
 
-def test_input_channels_are_the_first_convolutions() -> None:
-    """None where there is no convolution."""
+def test_input_channels_are_read_from_the_first_convolution() -> None:
+    """The result is the first convolution's `in_channels`, and None without a convolution."""
     assert input_channels(SmallResNet(8, in_channels=2)) == 2
     assert input_channels(nn.Linear(3, 3)) is None

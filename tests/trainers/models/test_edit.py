@@ -1,4 +1,4 @@
-"""Replacing modules call by call."""
+"""Replacing one call of a module."""
 
 import copy
 import io
@@ -14,7 +14,7 @@ from darkmagic.trainers.models.graph import trace_model
 
 
 class Times(nn.Module):
-    """Multiplies, so that which one was called shows in the result."""
+    """A module that multiplies by `factor`, so that results show which one was called."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Times(nn.Module):
 
 
 class Block(nn.Module):
-    """Uses one module at three places, and can fail between them."""
+    """A module that calls `shared` three times and, if `fail` is set, raises after the first."""
 
     def __init__(self, shared: nn.Module) -> None:
         super().__init__()
@@ -49,8 +49,8 @@ def run(model: nn.Module) -> float:
     return float(model(torch.ones(1, 1)))
 
 
-def test_a_module_of_one_place_is_replaced() -> None:
-    """Also where it is registered twice, and in the place of the model itself."""
+def test_module_with_one_call_is_replaced() -> None:
+    """A module that is called once is replaced, also if it has two names or is the model."""
 
     class Aliased(nn.Module):
         def __init__(self) -> None:
@@ -67,16 +67,16 @@ def test_a_module_of_one_place_is_replaced() -> None:
 
 
 @pytest.mark.parametrize(("which", "expected"), [(0, 46.0), (1, 62.0), (2, 70.0)])
-def test_one_place_of_a_shared_module(which: int, expected: float) -> None:
-    """((1 * 2 + 1) * 2 + 1) * 2 = 14 with one factor turned to 10; the others keep theirs."""
+def test_one_call_of_a_shared_module_is_replaced(which: int, expected: float) -> None:
+    """Replacing one of three calls of a shared module changes the result of that call alone."""
     model = Block(Times(2))
     assert run(model) == 14
     edited = switched(model, which)
     assert [run(edited), run(edited.eval())] == [expected, expected]
 
 
-def test_a_module_shared_by_several_blocks() -> None:
-    """The count is the one of the innermost module around all calls."""
+def test_one_call_of_a_module_shared_by_two_blocks_is_replaced() -> None:
+    """Calls are counted in the innermost module that contains them all."""
     shared = Times(2)
     model = nn.Sequential(Block(shared), Block(shared))
     edited = switched(model, 3)
@@ -84,8 +84,8 @@ def test_a_module_shared_by_several_blocks() -> None:
     assert [run(edited), run(edited)] == [expected, expected]
 
 
-def test_a_module_whose_container_is_never_called() -> None:
-    """A dictionary of activations is no owner: its parent's forward is counted."""
+def test_call_in_an_uncalled_container_is_replaced() -> None:
+    """Calls of a module in a ModuleDict are counted in the module that runs them."""
 
     class Uses(nn.Module):
         def __init__(self) -> None:
@@ -99,8 +99,8 @@ def test_a_module_whose_container_is_never_called() -> None:
     assert [run(edited), run(edited)] == [22, 22]
 
 
-def test_an_interrupted_forward_shifts_nothing() -> None:
-    """The next forward counts from the first place."""
+def test_call_count_restarts_after_a_failed_forward() -> None:
+    """After a forward pass that raised, the next one counts its calls from the first."""
     edited = switched(Block(Times(2)), 0)
     edited.fail = True
     with pytest.raises(InterruptedError):
@@ -110,8 +110,8 @@ def test_an_interrupted_forward_shifts_nothing() -> None:
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
-def test_checkpointing_runs_the_same_places_again(reentrant: bool) -> None:
-    """Gradients are the derivative of what the forward computed."""
+def test_activation_checkpointing_recomputes_the_same_calls(reentrant: bool) -> None:
+    """Under activation checkpointing the gradient is the derivative of the edited forward pass."""
     block = switched(Block(Times(2)), 0)
     x = torch.ones(1, 1, requires_grad=True)
     out = checkpoint(block, x, use_reentrant=reentrant)
@@ -123,8 +123,8 @@ def test_checkpointing_runs_the_same_places_again(reentrant: bool) -> None:
     assert [out.item(), gradient.item()] == [46, 40]
 
 
-def test_a_call_too_many_is_refused() -> None:
-    """Which place it is cannot be known."""
+def test_unexpected_extra_call_is_refused() -> None:
+    """An extra call of a shared module raises an error, as its index cannot be known."""
     edited = switched(Block(Times(2)), 0)
     run(edited)
     with pytest.raises(RuntimeError, match="shared by 3 places"):
@@ -139,8 +139,8 @@ def saved(model: nn.Module) -> Any:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, saved])
-def test_a_copy_counts_for_itself(copied: Any) -> None:
-    """A copy works, and does not move the original's count."""
+def test_copied_model_counts_its_own_calls(copied: Any) -> None:
+    """A copied model gives the right results and does not advance the original's call count."""
     edited = switched(Block(Times(2)), 1)
     other = copied(edited)
     switch = next(m for m in edited.modules() if isinstance(m, CallSwitch))
@@ -149,10 +149,10 @@ def test_a_copy_counts_for_itself(copied: Any) -> None:
     assert switch.calls == 0
 
 
-def test_a_loaded_model_keeps_its_hook_when_another_is_added(
+def test_loaded_model_keeps_its_hook_if_another_is_added(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In a fresh process, where ids of hooks start at 0 again."""
+    """A model loaded in a new process, where hook ids start at 0 again, keeps its hook."""
     next_id = "torch.utils.hooks.RemovableHandle.next_id"
     monkeypatch.setattr(next_id, 0)
     buffer = io.BytesIO()
@@ -164,8 +164,8 @@ def test_a_loaded_model_keeps_its_hook_when_another_is_added(
     assert [run(loaded), run(loaded)] == [46, 46]
 
 
-def test_compiles() -> None:
-    """Whole, without a break in the graph."""
+def test_edited_model_compiles_without_graph_breaks() -> None:
+    """`torch.compile` takes an edited model as one full graph."""
     edited = switched(Block(Times(2)), 2)
     compiled = torch.compile(edited, backend="eager", fullgraph=True)
     assert [run(compiled), run(compiled)] == [70, 70]

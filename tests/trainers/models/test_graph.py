@@ -1,4 +1,4 @@
-"""Seeing what a network computes, and the parts that tricks name."""
+"""Tracing what a network computes, and finding the layers that tricks change."""
 
 import copy
 
@@ -28,7 +28,7 @@ def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Conv
 
 
 class Odd(nn.Module):
-    """Draws numbers, works in place on its input, and keeps one norm frozen."""
+    """A network that draws random numbers, changes its input in place and has a frozen norm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class Odd(nn.Module):
         return self.frozen(F.dropout(self.norm(self.conv(x)), training=True))
 
 
-def test_tracing_leaves_no_trace() -> None:
-    """State, modes, hooks, the example, gradients and the global generator are untouched."""
+def test_tracing_has_no_side_effects() -> None:
+    """State, modes, hooks, the example and the global generator are the same after tracing."""
     model, example = Odd(), torch.randn(2, 3, 8, 8)
     before, images = copy.deepcopy(model.state_dict()), example.clone()
     torch.manual_seed(0)
@@ -58,8 +58,8 @@ def test_tracing_leaves_no_trace() -> None:
     model(example)  # the global hooks are gone: nothing is recorded, nothing fails
 
 
-def test_a_failing_forward_is_cleaned_up_after() -> None:
-    """The error comes through, and modes and global hooks are as before."""
+def test_tracing_cleans_up_after_a_failed_forward() -> None:
+    """The error is raised, and training modes and global hooks are restored."""
     model = nn.Sequential(conv(3, 4), nn.Linear(5, 5))
     with pytest.raises(RuntimeError):
         trace_model(model, torch.zeros(1, 3, 8, 8))
@@ -68,8 +68,8 @@ def test_a_failing_forward_is_cleaned_up_after() -> None:
     assert torch.nn.modules.module._global_forward_pre_hooks == {}
 
 
-def test_calls_come_in_execution_order_with_shapes_and_scales() -> None:
-    """Whatever the order of registration; a pooling function counts like a module."""
+def test_traced_calls_are_in_execution_order_with_shapes() -> None:
+    """Calls are in execution order with output shapes, and pooling functions count as scaling."""
 
     class Backwards(nn.Module):
         def __init__(self) -> None:
@@ -89,8 +89,8 @@ def test_calls_come_in_execution_order_with_shapes_and_scales() -> None:
     assert [op.scale for op in trace.ops] == [1, 1, 2, 4]
 
 
-def test_small_resnet_has_its_blocks() -> None:
-    """Each ends in its second norm; shortcuts are the projections or nothing."""
+def test_residual_blocks_of_small_resnet_are_found() -> None:
+    """Each block ends in its second norm, and its shortcut is a projection or the identity."""
     model = SmallResNet(20)
     trace = trace_model(model, torch.zeros(2, 3, 8, 8))
     residuals = find_residuals(trace)
@@ -102,7 +102,7 @@ def test_small_resnet_has_its_blocks() -> None:
 
 
 class Block(nn.Module):
-    """Adds in ways that vary, with work after the branch's last module."""
+    """A residual block whose addition and last operations vary with `how`."""
 
     def __init__(self, how: str) -> None:
         super().__init__()
@@ -127,8 +127,8 @@ class Block(nn.Module):
 
 
 @pytest.mark.parametrize("how", ["iadd", "radd", "functional", "scaled"])
-def test_a_branch_ends_in_its_last_module(how: str) -> None:
-    """In place or not, either way round, and through functions that keep channels apart."""
+def test_residual_branch_ends_in_its_last_module(how: str) -> None:
+    """The last layer is found for each way to add, and through elementwise operations."""
     model = nn.Sequential(conv(3, 4), Block(how))
     (residual,) = find_residuals(trace_model(model, torch.zeros(2, 3, 8, 8)))
     call = last_layer(residual.end)
@@ -136,8 +136,8 @@ def test_a_branch_ends_in_its_last_module(how: str) -> None:
     assert names(model, [call]) == ["1.norm"]
 
 
-def test_a_gate_is_told_from_an_activation() -> None:
-    """Both multiply maps by a sigmoid: one of their means, the other of themselves."""
+def test_gate_is_distinguished_from_swish() -> None:
+    """A product with a sigmoid of the maps' means is a gate; one of the maps is an activation."""
     found = {}
     for how in ("gated", "swish"):
         trace = trace_model(nn.Sequential(conv(3, 4), Block(how)), torch.zeros(2, 3, 8, 8))
@@ -147,8 +147,8 @@ def test_a_gate_is_told_from_an_activation() -> None:
     assert found == {"gated": True, "swish": False}
 
 
-def test_equal_ways_are_no_residual() -> None:
-    """A sum of two like branches has no shortcut."""
+def test_sum_of_two_similar_branches_is_no_residual() -> None:
+    """A sum of two branches with one convolution each has no shortcut."""
 
     class Twins(nn.Module):
         def __init__(self) -> None:
@@ -173,8 +173,8 @@ def plain(padding: int = 1) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("padding", [1, 0])
-def test_stem_of_a_plain_network_is_its_first_stage(padding: int) -> None:
-    """Without residual blocks the stem ends where a stride is, padded or not."""
+def test_stem_without_residual_blocks_ends_at_the_first_stride(padding: int) -> None:
+    """Without residual blocks the stem ends at the first stride, with or without padding."""
     model = plain(padding)
     trace = trace_model(model, torch.zeros(2, 3, 20, 20))
     assert find_residuals(trace) == []
@@ -182,8 +182,8 @@ def test_stem_of_a_plain_network_is_its_first_stage(padding: int) -> None:
     assert names(model, downscaling_activations(trace)) == ["5"]
 
 
-def test_activation_of_a_downscaling_layer() -> None:
-    """The strided layer's own before the one that feeds it; a functional one has no module."""
+def test_activation_of_a_downscaling_layer_is_found() -> None:
+    """It is the strided layer's own activation, else the one before; functions are skipped."""
 
     def down(*layers: nn.Module) -> list[str]:
         model = nn.Sequential(conv(3, 4), nn.ReLU(), *layers, conv(8, 8))

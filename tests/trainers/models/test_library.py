@@ -1,4 +1,4 @@
-"""torchvision's and timm's networks, with stems that suit small images."""
+"""Networks of torchvision and timm, with stems for small images."""
 
 import sys
 
@@ -11,8 +11,8 @@ from darkmagic.trainers.models.library import timm_classifier, torchvision_class
 SMALL, LARGE = (32, 32), (224, 224)
 
 
-def test_resnet18_gets_the_stem_of_small_images() -> None:
-    """A 3x3 convolution of stride 1 and no pooling; nothing else differs."""
+def test_resnet18_gets_a_stem_for_small_images() -> None:
+    """The stem is a 3x3 convolution of stride 1 without pooling, and nothing else changes."""
     network = torchvision_classifier("resnet18", 10, SMALL)
     assert isinstance(network.maxpool, nn.Identity)
     conv = network.conv1
@@ -23,8 +23,8 @@ def test_resnet18_gets_the_stem_of_small_images() -> None:
     assert network.layer2[0].conv1.stride == (2, 2)
 
 
-def test_large_images_keep_the_stem() -> None:
-    """From 96 pixels on the network is torchvision's own."""
+def test_large_images_keep_the_original_stem() -> None:
+    """At 96 pixels and more the network is torchvision's own."""
     network = torchvision_classifier("resnet18", 10, (96, 128))
     assert network.conv1.kernel_size == (7, 7)
     assert isinstance(network.maxpool, nn.MaxPool2d)
@@ -45,8 +45,8 @@ def test_large_images_keep_the_stem() -> None:
         ("squeezenet1_1", 32),
     ],
 )
-def test_stem_keeps_the_resolution(name: str, side: int) -> None:
-    """The second convolution of 32 pixels gets all of them; logits keep their shape."""
+def test_small_image_stem_keeps_the_resolution(name: str, side: int) -> None:
+    """The second convolution gets all 32 pixels, and the logits keep their shape."""
     network = torchvision_classifier(name, 10, SMALL).eval()
     seen: list[int] = []
     for module in network.modules():
@@ -58,27 +58,27 @@ def test_stem_keeps_the_resolution(name: str, side: int) -> None:
     assert side <= [width for width in seen if width > 1][2]  # a gate's are of one pixel
 
 
-def test_a_transformer_keeps_its_patches() -> None:
-    """Its one convolution is no stem; its position embedding has the images' size."""
+def test_vision_transformer_keeps_its_patch_convolution() -> None:
+    """The patch convolution keeps its stride, and the position embedding has the images' size."""
     network = torchvision_classifier("vit_b_16", 10, SMALL).eval()
     assert network.conv_proj.stride == (16, 16)
     assert network(torch.zeros(2, 3, *SMALL)).shape == (2, 10)
 
 
-def test_builders_get_the_rest() -> None:
-    """As `dropout` of MobileNetV3."""
+def test_other_arguments_go_to_torchvision_builder() -> None:
+    """`dropout` is handed on to torchvision's builder of MobileNetV3."""
     network = torchvision_classifier("mobilenet_v3_small", 10, LARGE, dropout=0.7)
     assert network.classifier[2].p == 0.7
 
 
-def test_googlenet_gives_one_output_in_training() -> None:
-    """Its auxiliary classifiers, on by default, would give three."""
+def test_googlenet_has_no_auxiliary_outputs() -> None:
+    """GoogLeNet in training mode gives one tensor of logits instead of three."""
     network = torchvision_classifier("googlenet", 10, SMALL)
     assert network(torch.randn(2, 3, *SMALL)).shape == (2, 10)
 
 
-def test_unknown_names_are_answered_with_near_ones() -> None:
-    """In one line, for both libraries."""
+def test_unknown_model_name_suggests_similar_names() -> None:
+    """An unknown name is a one-line error with similar names, for both libraries."""
     with pytest.raises(ValueError, match=r"no .*'resnet19'; did you mean .*resnet1") as failure:
         torchvision_classifier("resnet19", 10, SMALL)
     assert "\n" not in str(failure.value)
@@ -86,8 +86,8 @@ def test_unknown_names_are_answered_with_near_ones() -> None:
         timm_classifier("resnet19", 10, 3, SMALL)
 
 
-def test_timm_takes_channels_and_small_images() -> None:
-    """The stem is found in timm's networks too, a deep one of three convolutions as well."""
+def test_timm_network_takes_grey_small_images() -> None:
+    """Timm's networks take one channel and get a stem for small images, deep stems included."""
     for name in ("resnet18", "resnet18d"):
         network = timm_classifier(name, 10, 1, SMALL).eval()
         assert network.layer1(torch.zeros(1, 64, 32, 32)).shape[2:] == (32, 32)
@@ -95,8 +95,8 @@ def test_timm_takes_channels_and_small_images() -> None:
     assert isinstance(timm_classifier("resnet18", 10, 1, SMALL).maxpool, nn.Identity)
 
 
-def test_missing_timm_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an extra."""
+def test_error_without_timm_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without timm the error names the command that installs it."""
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match=r"pip install darkmagic\[timm\]"):
         timm_classifier("resnet18", 10, 3, SMALL)

@@ -24,7 +24,7 @@ TRAINERS = Path(__file__).parents[3] / "trainers"
 
 
 class _Call(nn.Module):
-    """A function as a module."""
+    """A module that calls a function."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -85,26 +85,26 @@ def _traced(module: nn.Module) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PRODUCERS)
-def test_operator_is_what_its_layer_runs(name: str) -> None:
+def test_layer_runs_the_operator_with_its_name(name: str) -> None:
     """ATen has an operator of this name, and the layer or function that it stands for runs it."""
     assert hasattr(torch.ops.aten, name)
     assert name in _traced(PRODUCERS[name])
 
 
 @pytest.mark.parametrize("part", NORMS)
-def test_norm_is_told_by_a_part_of_its_name(part: str) -> None:
-    """Each norm runs one operator whose name has the part by which norms are told."""
+def test_norm_is_recognized_by_part_of_its_operator_name(part: str) -> None:
+    """Each norm runs exactly one operator whose name contains the expected part."""
     assert sum(part in name for name in _traced(NORMS[part])) == 1
 
 
-def test_in_place_operator_has_the_name_of_the_other() -> None:
+def test_in_place_operator_is_named_as_the_out_of_place_one() -> None:
     """A trace names `add_` and `relu_` as it names `add` and `relu`."""
     assert _traced(_Call(lambda x: x.clone().add_(1).relu_()))[1:] == ["clone", "add", "relu"]
 
 
 @pytest.mark.parametrize("name", operators.STRIDE_ARGUMENT)
-def test_stride_is_the_argument_that_it_is_read_from(name: str) -> None:
-    """Torch's own schema has the stride, the kernel and `transposed` where the trace reads them."""
+def test_stride_argument_has_the_expected_index(name: str) -> None:
+    """Torch's schema has the stride, the kernel and `transposed` where the trace reads them."""
     arguments = getattr(torch.ops.aten, name).default._schema.arguments
     assert arguments[operators.STRIDE_ARGUMENT[name]].name == "stride"
     if name == "convolution":
@@ -113,8 +113,8 @@ def test_stride_is_the_argument_that_it_is_read_from(name: str) -> None:
         assert arguments[1].name == "kernel_size"
 
 
-def test_every_name_that_the_code_looks_for_is_tested_here() -> None:
-    """The names and parts of names that any module of the trainers compares an operator's with."""
+def test_every_operator_name_in_the_code_is_tested() -> None:
+    """This file tests every operator name, or part of one, that a trainer module compares with."""
     names, parts = set(), set()
     for path in sorted(TRAINERS.rglob("*.py")):
         tree = ast.parse(path.read_text())
@@ -138,7 +138,7 @@ def _module(path: Path) -> ModuleType:
 
 
 def _matched(tree: ast.Module, module: ModuleType) -> tuple[set[str], set[str]]:
-    """Return what is compared with an operator's name, and what is looked for inside one."""
+    """Return the operator names that `tree` compares with, and the parts that it searches for."""
     names: set[str] = set()
     parts: set[str] = set()
     generators = {
@@ -162,7 +162,7 @@ def _matched(tree: ast.Module, module: ModuleType) -> tuple[set[str], set[str]]:
 
 
 def _is_name(node: ast.expr) -> bool:
-    """Whether `node` is an operator's name: `op.name`, a variable of it, or what returns it."""
+    """Return whether `node` is an operator's name: `op.name`, a variable of it, or its getter."""
     if isinstance(node, ast.Attribute):
         return node.attr == "name"
     if isinstance(node, ast.Call):

@@ -1,4 +1,4 @@
-"""Places that tricks put layers in, in networks of many makes."""
+"""Where tricks put layers, in networks of many architectures."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def build(name: str) -> nn.Module:
         ("vgg11_bn", 10, False),
     ],
 )
-def test_activations_between_layers(name: str, activations: int, gates: bool) -> None:
-    """A gate's are none, whether its sigmoid is a module or a call."""
+def test_activations_exclude_those_of_gates(name: str, activations: int, gates: bool) -> None:
+    """Activations of gates are not counted, whether the sigmoid is a module or a function."""
     trace = trace_model(build(name), EXAMPLE)
     assert len(find_activations(trace)) == activations
     assert bool(gate_ops(trace)) is gates
@@ -59,14 +59,14 @@ def test_activations_between_layers(name: str, activations: int, gates: bool) ->
         ("vgg11", None),
     ],
 )
-def test_global_pooling(name: str, shape: tuple[int, ...] | None) -> None:
-    """The map that is averaged: a gate's is not, and a flattened one is not averaged."""
+def test_global_pooling_is_found(name: str, shape: tuple[int, ...] | None) -> None:
+    """The pooled map is the last one, not a gate's, and None if the map is flattened instead."""
     pooling = global_pooling(trace_model(build(name), EXAMPLE))
     assert (pooling and tuple(pooling.inputs[0].shape)) == shape
 
 
-def test_the_classifier_is_the_last_layer() -> None:
-    """A convolution in SqueezeNet."""
+def test_classifier_is_the_last_layer() -> None:
+    """The classifier of SqueezeNet is a convolution, and a network without layers has none."""
     last = classifier(trace_model(build("squeezenet1_1"), EXAMPLE))
     assert last is not None
     assert last.name == "convolution"
@@ -74,7 +74,7 @@ def test_the_classifier_is_the_last_layer() -> None:
 
 
 class Mixed(nn.Module):
-    """Functional layers, and a layer whose result goes two ways."""
+    """A network with functional layers and one result that is read twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,8 +87,8 @@ class Mixed(nn.Module):
         return self.three(y.sin()) + y
 
 
-def test_calls_and_layers_of_results() -> None:
-    """The call that made it: not one that passes it on, and not one of a part of the work."""
+def test_call_and_layer_that_made_a_result_are_found() -> None:
+    """A result belongs to the call that made it, and to a layer only if nothing else reads it."""
     model = Mixed()
     trace = trace_model(model, EXAMPLE)
     one, relu, two, sin, three, add = trace.ops[1:]
@@ -102,8 +102,8 @@ def test_calls_and_layers_of_results() -> None:
 
 
 @pytest.mark.parametrize("kind", [After, Before])
-def test_extended_layers_keep_their_names(kind: type[After | Before]) -> None:
-    """One inside another too; what is added has names of its own."""
+def test_extended_layers_keep_their_state_dict_keys(kind: type[After | Before]) -> None:
+    """Parameters of extended layers keep their keys, also if nested; added ones get new keys."""
     layer = nn.Conv2d(3, 3, 1)
     inner = kind(layer, "blur", nn.PReLU())
     outer = nn.Sequential(After(inner, "gate", nn.PReLU()))

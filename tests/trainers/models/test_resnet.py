@@ -8,30 +8,30 @@ from darkmagic.trainers.models.resnet import BasicBlock, SmallResNet
 
 
 @pytest.mark.parametrize(("depth", "paper"), [(20, 0.27e6), (32, 0.46e6)])
-def test_parameters_are_the_papers(depth: int, paper: float) -> None:
-    """He et al., table 6; projections (option B) add under 3,000 to their option A."""
+def test_parameter_count_is_that_of_the_paper(depth: int, paper: float) -> None:
+    """The count exceeds He et al., table 6, by the projections (option B), under 10,000."""
     count = sum(p.numel() for p in SmallResNet(depth).parameters())
     assert 0 < count - paper < 0.01e6
 
 
 @pytest.mark.parametrize("depth", [8, 20, 32])
-def test_depth_counts_convolutions_and_the_head(depth: int) -> None:
+def test_depth_is_the_number_of_convolutions_and_head(depth: int) -> None:
     """A network of depth 6n + 2 has 6n + 1 3x3 convolutions and one linear layer."""
     modules = list(SmallResNet(depth).modules())
     threes = [m for m in modules if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
     assert len(threes) + sum(isinstance(m, nn.Linear) for m in modules) == depth
 
 
-@pytest.mark.parametrize("depth", [2, 9, 18])
-def test_other_depths_are_refused(depth: int) -> None:
-    """The message names depths that work."""
-    with pytest.raises(ValueError, match="6n \\+ 2"):
+@pytest.mark.parametrize(("depth", "nearest"), [(2, "8"), (9, "8 or 14"), (18, "14 or 20")])
+def test_depth_other_than_6n_plus_2_is_refused(depth: int, nearest: str) -> None:
+    """The message names the nearest depths that work."""
+    with pytest.raises(ValueError, match=f"depth={depth}: need .* such as {nearest}$"):
         SmallResNet(depth)
 
 
 @pytest.mark.parametrize("side", [8, 9, 32])
-def test_trains_from_eight_pixels_under_channels_last(side: int) -> None:
-    """Logits have their shape and every parameter a finite gradient."""
+def test_small_images_give_finite_gradients_in_channels_last(side: int) -> None:
+    """From 8 pixels on, logits have their shape and every parameter has a finite gradient."""
     network = SmallResNet(8, 4, num_classes=5, in_channels=1).to(memory_format=torch.channels_last)
     images = torch.randn(2, 1, side, side).to(memory_format=torch.channels_last)
     logits = network(images)
@@ -40,8 +40,8 @@ def test_trains_from_eight_pixels_under_channels_last(side: int) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
-def test_projection_is_the_strided_convolution() -> None:
-    """Subsampling first computes the same, and avoids a fault of oneDNN's."""
+def test_projection_equals_a_strided_convolution() -> None:
+    """Subsampling before a 1x1 convolution gives the same result as the convolution's stride."""
     block = BasicBlock(4, 8, stride=2).eval()
     x = torch.randn(2, 4, 9, 8)
     projection, norm = block.shortcut
@@ -51,8 +51,8 @@ def test_projection_is_the_strided_convolution() -> None:
     torch.testing.assert_close(block(x), expected.relu())
 
 
-def test_convolutions_start_as_he_says() -> None:
-    """Each has standard deviation sqrt(2 / fan out), within what its sample allows."""
+def test_convolutions_have_he_initialization() -> None:
+    """Weights have standard deviation sqrt(2 / fan out), within their sampling error."""
     torch.manual_seed(0)
     for module in SmallResNet(20, 32).modules():
         if isinstance(module, nn.Conv2d):
@@ -61,8 +61,8 @@ def test_convolutions_start_as_he_says() -> None:
             assert abs(ratio - 1) < 4 / (2 * module.weight.numel()) ** 0.5
 
 
-def test_every_activation_is_a_module_of_its_own() -> None:
-    """Tricks can replace one without touching another."""
+def test_each_activation_is_a_separate_module() -> None:
+    """No activation module is called twice, so that tricks can replace each alone."""
     network, calls = SmallResNet(20), []
     for module in network.modules():
         if isinstance(module, nn.ReLU):

@@ -1,4 +1,4 @@
-"""Stages, which one function finds, in networks of many makes."""
+"""Finding the stages of networks of many architectures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _build(name: str) -> nn.Module:
 
 
 def _results(model: nn.Module) -> list[tuple[int, int]]:
-    """Return the channels and the height of what each stage but the last hands on."""
+    """Return the channels and height of the result of each stage but the last."""
     results = [stage.result for stage in find_stages(trace_model(model, EXAMPLE))]
     assert results.pop() is None
     return [(op.shape[1], op.shape[2]) for op in results if op is not None]
@@ -50,8 +50,8 @@ def _ends(model: nn.Module, size: int) -> list[str]:
         ("timm:resnetv2_50", [(64, 64), (256, 32), (512, 16), (1024, 8)]),
     ],
 )
-def test_stages_hand_on_their_last_map(name: str, stages: list[tuple[int, int]]) -> None:
-    """Every stage but the last hands on a map of the known channels and height."""
+def test_stage_results_have_the_known_shapes(name: str, stages: list[tuple[int, int]]) -> None:
+    """The result of every stage but the last has the known channels and height."""
     assert _results(_build(name)) == stages
 
 
@@ -67,16 +67,16 @@ def _plain(padding: int) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("padding", [1, 0])
-def test_missing_padding_ends_no_stage(padding: int) -> None:
-    """Stages end where a stride is, in a norm, and not where a convolution eats the border."""
+def test_convolution_without_padding_ends_no_stage(padding: int) -> None:
+    """Stages end at strides, in a norm, and not where a missing padding shrinks the map."""
     model = _plain(padding)
     assert find_residuals(trace_model(model, torch.zeros(2, 3, 20, 20))) == []
     assert _ends(model, 20) == ["4", "11"]
     assert [channels for channels, _ in _results(model)] == [4]
 
 
-def test_classifying_convolution_ends_no_stage() -> None:
-    """A network that classifies by a convolution has it behind its last stage."""
+def test_classifier_convolution_is_outside_the_last_stage() -> None:
+    """A convolution that classifies comes after the end of the last stage."""
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3, 1, 1), nn.ReLU(), nn.Conv2d(4, 5, 1), nn.AdaptiveAvgPool2d(1)
     )
@@ -84,7 +84,7 @@ def test_classifying_convolution_ends_no_stage() -> None:
 
 
 class _Gated(nn.Module):
-    """A convolution and a gate on its maps, pooled by a kernel of their size."""
+    """A convolution whose maps are gated, with pooling by a kernel of the maps' size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,8 +98,8 @@ class _Gated(nn.Module):
         return logits
 
 
-def test_gate_is_no_stage_of_its_own() -> None:
-    """A gate's convolution belongs to no stage, and the stage that it gates says so."""
+def test_gate_convolution_belongs_to_no_stage() -> None:
+    """The gate's convolution is in no stage, and the stage that it gates is marked as gated."""
     (stage,) = find_stages(trace_model(_Gated(), torch.zeros(2, 3, 8, 8)))
     assert stage.gated
     assert stage.result is None

@@ -1,4 +1,4 @@
-"""Muon with AdamW, as one optimizer, against torch's two."""
+"""Muon with AdamW as one optimizer, against torch's two."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from darkmagic.trainers.tricks.optimizer import Muon
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
 
 
-def test_muon_is_torchs_on_flattened_kernels() -> None:
-    """Hidden weights go torch.optim.Muon's way, all else AdamW's, whatever the memory format."""
+def test_muon_matches_torch_on_flattened_kernels() -> None:
+    """Hidden weights match torch.optim.Muon and all others AdamW, in channels_last too."""
     ours, theirs = (_network() for _ in range(2))
     ours = ours.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trick = Muon(lr=0.02, adamw_lr=1e-3, decay_lr=0.02)
@@ -52,8 +52,8 @@ def _network() -> SmallResNet:
     return SmallResNet(8, 4, 10, 1)
 
 
-def test_muons_first_step_is_nearly_orthogonal() -> None:
-    """The update of a hidden weight has singular values near the rate, the stem's has not."""
+def test_first_muon_update_is_nearly_orthogonal() -> None:
+    """The singular values of a hidden weight's first update are near the learning rate."""
     network = _network()
     before = {n: p.detach().clone() for n, p in network.named_parameters()}
     optimizer = Hooks({"muon": Muon(lr=0.02)}, seed=0).build_optimizer(network)
@@ -66,8 +66,8 @@ def test_muons_first_step_is_nearly_orthogonal() -> None:
     assert 0.5 < singular.min() < singular.max() < 1.5
 
 
-def test_muon_needs_a_hidden_layer() -> None:
-    """A network of two layers has none."""
+def test_muon_is_not_applicable_without_a_hidden_layer() -> None:
+    """A network of two layers has no hidden weight, so that Muon is not applicable."""
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 2))
     with pytest.raises(NotApplicable, match="between the first and the last"):
         Hooks({"muon": Muon()}, seed=0).build_optimizer(network)

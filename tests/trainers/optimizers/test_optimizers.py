@@ -1,4 +1,4 @@
-"""Our optimizers against their papers' recursions and the implementations of others."""
+"""Our optimizers against their papers' update rules and other implementations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _gradient(weight: Tensor) -> Tensor:
 
 
 def _descend(trick: Trick, steps: int, decay: float = 0.0) -> Tensor:
-    """Return where `steps` of the trick's optimizer on a parabola lead."""
+    """Return the weights after `steps` of the trick's optimizer on a parabola."""
     weight = nn.Parameter(START.clone())
     optimizer = trick.build_optimizer([{"params": [weight], "weight_decay": decay}])
     for _ in range(steps):
@@ -124,15 +124,15 @@ def _sam(weight: Tensor, steps: int) -> Tensor:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Trick) else "",
 )
-def test_optimizer_is_its_papers(
+def test_optimizer_follows_its_paper(
     trick: Trick, by_hand: Callable[[Tensor, int], Tensor], decay: float
 ) -> None:
-    """Twenty steps on a parabola, written out."""
+    """Twenty steps on a parabola equal the paper's update rule, written out."""
     assert torch.allclose(_descend(trick, 20, decay), by_hand(START, 20), atol=1e-5)
 
 
-def test_lion_is_timms() -> None:
-    """Thirty steps on a network's worth of shapes, with decay."""
+def test_lion_matches_timm() -> None:
+    """Thirty steps with weight decay equal those of timm's Lion."""
     rng = generator(0, "lion")
     ours, theirs = ([nn.Parameter(p) for p in _values("lion")] for _ in range(2))
     lion = Lion(lr=0.01, decay_lr=0.01).build_optimizer([{"params": ours, "weight_decay": 0.1}])
@@ -151,8 +151,8 @@ def _values(purpose: str) -> list[Tensor]:
     return [torch.randn(shape, generator=rng) for shape in [(4, 3, 3, 3), (5, 4), (5,)]]
 
 
-def test_schedule_free_is_the_papers_recursion() -> None:
-    """Equations 3 to 5, kept as three sequences, under a rate that warms up; x is evaluated."""
+def test_schedule_free_follows_its_paper() -> None:
+    """Equations 3 to 5, kept as three sequences, give the same weights under a warmup."""
     z = x = START
     total = 0.0
     weight = nn.Parameter(START.clone())
@@ -181,8 +181,8 @@ def _network() -> SmallResNet:
     return SmallResNet(8, 4, 10, 1)
 
 
-def test_sam_needs_a_closure_and_moves_statistics_once() -> None:
-    """A step has two forward passes, and batch normalisation counts the first alone."""
+def test_sam_needs_a_closure_and_updates_batch_norm_once() -> None:
+    """Of a step's two forward passes, only the first updates batch norm's running statistics."""
     networks = [_network(), _network()]
     rng = generator(0, "sam")
     images, targets = torch.randn(8, 1, 8, 8, generator=rng), torch.rand(8, 10, generator=rng)

@@ -1,4 +1,4 @@
-"""Planted bugs: each is caught, and named by the check that is there for it."""
+"""Planted bugs: the check that is meant for each one reports it."""
 
 from __future__ import annotations
 
@@ -110,23 +110,23 @@ BUGS: dict[str, tuple[Recipe, str, Level, str]] = {
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_bug_is_caught_and_named(bug: str) -> None:
-    """By its check, at its level, in words."""
+def test_planted_bug_is_reported_by_its_check(bug: str) -> None:
+    """The check meant for a bug reports it at the expected level and with the expected message."""
     recipe, check, level, words = BUGS[bug]
     found = _finding(recipe, check)
     assert found.level is level, found
     assert words in f"{found.message}: {found.advice}"
 
 
-def test_the_readme_lists_what_is_planted(repo: Path) -> None:
-    """With the check that catches it, and its level."""
+def test_readme_lists_every_planted_bug(repo: Path) -> None:
+    """README has a table row for every planted bug, with its check and its level."""
     readme = (repo / "README.md").read_text()
     for bug, (_, check, level, _) in BUGS.items():
         assert f"| {bug} | `{check}` | {level} |" in readme
 
 
 def _finding(recipe: Recipe, check: str) -> Finding:
-    """Make the checks as far as the one that is asked for."""
+    """Run the checks up to `check` and return its finding."""
     return next(finding for finding in run_preflight(recipe, seconds=60) if finding.check == check)
 
 
@@ -137,8 +137,8 @@ def _unshuffled(self: Batches, _rng: torch.Generator | None) -> Iterator[tuple[T
     return EPOCH(self, None)
 
 
-def test_an_order_that_never_changes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mixed but never shuffled is a warning; sorted by class, a stop."""
+def test_unshuffled_training_order_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that never changes is a warning, and a stop if the images are sorted by class."""
     monkeypatch.setattr(Batches, "epoch", _unshuffled)
     found = _finding(RECIPE, "order")
     assert (found.level, found.message.partition(":")[0]) == (WARNING, "never shuffled")
@@ -147,6 +147,6 @@ def test_an_order_that_never_changes_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert found.message.startswith("sorted by class and the same in two epochs")
 
 
-def test_a_sorted_set_that_is_shuffled_is_no_bug() -> None:
-    """It is how folders are read."""
+def test_sorted_data_that_is_shuffled_passes() -> None:
+    """The order check passes a sorted data set whose batches are shuffled, as folders are read."""
     assert _finding(_data(sorted_by_class), "order").level is Level.OK

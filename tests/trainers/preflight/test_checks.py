@@ -1,4 +1,4 @@
-"""The measures behind the checks of networks and rates, against their definitions."""
+"""The measures behind the checks of networks and learning rates, against their definitions."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ from preflighting import RECIPE, make_rng, make_setup
     ("kernel", "channels", "filters", "weights"),
     [(3, 128, 256, 33_920), (3, 16, 16, 400), (1, 64, 64, None), (3, 8, 1, None), (5, 3, 64, 267)],
 )
-def test_separable_weights(kernel: int, channels: int, filters: int, weights: int | None) -> None:
-    """Counted on the two convolutions; none where there would be no fewer."""
+def test_separable_weights_are_those_of_two_convolutions(
+    kernel: int, channels: int, filters: int, weights: int | None
+) -> None:
+    """The count is that of a depthwise and a pointwise convolution, None if that is no fewer."""
     plain = nn.Conv2d(channels, filters, kernel, bias=False)
     depthwise = nn.Conv2d(channels, channels, kernel, groups=channels, bias=False)
     pointwise = nn.Conv2d(channels, filters, 1, bias=False)
@@ -45,8 +47,8 @@ def test_separable_weights(kernel: int, channels: int, filters: int, weights: in
     assert separable_weights(depthwise) is None
 
 
-def test_layers_add_up() -> None:
-    """To the parameters and FLOPs of the whole, as PyTorch counts them."""
+def test_layer_counts_sum_to_network_totals() -> None:
+    """Parameters and FLOPs of the listed layers sum to the network's, as PyTorch counts them."""
     network = SmallResNet(8, 8, 10, 1)
     example = torch.randn(2, 1, 8, 8)
     layers = list_layers(network, example)
@@ -57,7 +59,7 @@ def test_layers_add_up() -> None:
 
 
 class HalfDead(nn.Module):
-    """Sixteen channels, of which a bias of -100 turns four off, under `F.relu`."""
+    """A convolution of 16 channels before `F.relu`; a bias of -100 turns 4 of them off."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,8 +72,8 @@ class HalfDead(nn.Module):
         return F.relu(self.layer(images))
 
 
-def test_dead_channels_are_counted() -> None:
-    """Whether called as a function or a module, in place or not; narrow ones are left out."""
+def test_dead_channels_are_counted_per_activation() -> None:
+    """ReLU is found as a function and as a module, in place or not; narrow layers are skipped."""
     images = torch.randn(8, 1, 8, 8, generator=make_rng())
     assert dead_shares(HalfDead(), images) == [0.25]
     assert dead_shares(nn.Sequential(HalfDead(), nn.ReLU(inplace=True)), images) == [0.25, 0.25]
@@ -79,8 +81,8 @@ def test_dead_channels_are_counted() -> None:
     assert dead_shares(nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU()), images) == []
 
 
-def test_gradient_sizes_are_autograd_s() -> None:
-    """Of a linear model, by hand, where the first step's is the largest."""
+def test_gradient_sizes_match_a_linear_model_by_hand() -> None:
+    """The gradient norm of a linear layer equals the one worked out by hand at the first step."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Identity())
     network.append(Unused())
     images = torch.randn(6, 1, 2, 2, generator=make_rng())
@@ -95,7 +97,7 @@ def test_gradient_sizes_are_autograd_s() -> None:
 
 
 class Unused(nn.Module):
-    """Has a weight and does nothing with it."""
+    """A module whose weight does not affect its output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,8 +112,8 @@ class OverTheBatch(nn.Module):
         return images.flatten(1).softmax(0)
 
 
-def test_leak_across_the_batch_is_a_gradient() -> None:
-    """Of one image's outputs by another's pixels; batch norm leaks in train mode alone."""
+def test_sample_leak_detects_outputs_that_depend_on_other_images() -> None:
+    """The leak is 0 for batch norm in eval mode and positive for a softmax over the batch."""
     images = torch.randn(4, 1, 8, 8, generator=make_rng())
     network = SmallResNet(8, 4, 10, 1)
     assert sample_leak(network, images) == 0
@@ -124,8 +126,8 @@ class Constant(nn.Module):
         return images.flatten(1)[:, :3] * 0 + 1
 
 
-def test_frozen_norms_are_found_by_what_they_do() -> None:
-    """Also torchvision's, which are no `BatchNorm2d`; one that is not run is no matter."""
+def test_frozen_norms_are_found_by_behaviour() -> None:
+    """Norms that ignore the batch are found, torchvision's included; a working norm is not."""
     network = nn.Sequential(nn.BatchNorm2d(1), FrozenBatchNorm2d(1), nn.BatchNorm2d(1, momentum=0))
     images = torch.randn(8, 1, 4, 4, generator=make_rng()) + 3
     assert frozen_norms(network, images) == ["1", "2"]
@@ -146,16 +148,18 @@ def test_frozen_norms_are_found_by_what_they_do() -> None:
         ([2.3] * 7 + [9.0], 100.0, Level.STOP, "lower the rate to 1 or less"),
     ],
 )
-def test_curves_are_read(losses: list[float], peak: float, level: Level, words: str) -> None:
-    """Rates from 1e-6 to 10, a decade a step: the best is 0.1."""
+def test_learning_rate_is_judged_from_range_test_curve(
+    losses: list[float], peak: float, level: Level, words: str
+) -> None:
+    """The level and advice follow from the losses of rates from 1e-6 to 10, a decade apart."""
     rates = [10.0 ** (place - 6) for place in range(8)]
     finding = read_curve(Curve(rates, losses, peak))
     assert finding.level is level
     assert words in f"{finding.message}: {finding.advice}"
 
 
-def test_range_test_finds_a_rate_that_trains() -> None:
-    """Whatever the trial's own rate is, the suggestion is of one size."""
+def test_suggested_rate_does_not_depend_on_configured_rate() -> None:
+    """The range test suggests rates within a factor of 10 whatever rate is configured."""
     found = []
     for lr in (0.01, 0.1, 1.0):
         curve = range_test(make_setup(tricks={"optimizer": Sgd(lr=lr)}), seconds=30)
@@ -167,8 +171,8 @@ def test_range_test_finds_a_rate_that_trains() -> None:
     assert max(found) < 10 * min(found)
 
 
-def test_pretrained_set_ups_may_freeze_layers(tmp_path: Path) -> None:
-    """Frozen layers are usual for them, and a warning says which they are."""
+def test_frozen_layers_of_pretrained_network_are_a_warning(tmp_path: Path) -> None:
+    """Frozen layers of a pretrained network are a warning that names them, not a stop."""
     torch.save(SmallResNet(8, 8, 10, 1).state_dict(), tmp_path / "weights.pt")
     tricks = {"optimizer": Sgd(), "pretrain": Pretrained(str(tmp_path / "weights.pt"))}
     setup = make_setup(tricks=tricks, build=_frozen_stem)
@@ -185,7 +189,7 @@ def _frozen_stem(num_classes: int, in_channels: int) -> nn.Module:
 
 
 class TakesSixteen(SmallResNet):
-    """A network that runs out of memory beyond sixteen images."""
+    """A network that raises an out-of-memory error on more than 16 images."""
 
     def forward(self, images: Tensor) -> Tensor:
         if len(images) > 16:
@@ -193,8 +197,8 @@ class TakesSixteen(SmallResNet):
         return super().forward(images)
 
 
-def test_batch_that_does_not_fit_is_a_stop() -> None:
-    """With the largest half, quarter or so that does."""
+def test_batch_too_large_for_memory_is_a_stop() -> None:
+    """The finding suggests the largest halved batch size that fits in memory."""
     finding = check_speed(make_setup(build=partial(TakesSixteen, depth=8, width=4)), 1.0)
     assert finding.level is Level.STOP
     assert finding.advice == "batch_size=16 fits"
@@ -207,8 +211,8 @@ class FailsInTraining(SmallResNet):
         return super().forward(images)
 
 
-def test_a_check_that_raises_is_a_finding() -> None:
-    """And the others are made all the same."""
+def test_check_that_raises_is_reported_as_warning() -> None:
+    """A check that raises is reported as a warning, and the other checks still run."""
     recipe = dataclasses.replace(RECIPE, build=partial(FailsInTraining, depth=8, width=4))
     findings = {finding.check: finding for finding in run_preflight(recipe)}
     assert findings["overfit"].level is Level.WARNING
@@ -216,8 +220,8 @@ def test_a_check_that_raises_is_a_finding() -> None:
     assert findings["samples"].level is Level.OK
 
 
-def test_network_that_does_not_fit_the_data_is_a_stop() -> None:
-    """In the words of whoever builds it."""
+def test_network_that_cannot_be_built_is_a_stop() -> None:
+    """The finding has the error message of `build_network`."""
     findings = list(run_preflight(dataclasses.replace(RECIPE, build=nn.Flatten)))
     assert findings[-1].level is Level.STOP
     assert "the data have 10 classes" in findings[-1].message

@@ -1,4 +1,4 @@
-"""Clean set-ups pass: every bundled model and data set, none of which may be stopped."""
+"""Correct set-ups pass: no check stops any bundled model or data set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from darkmagic.trainers.preflight.run import run_preflight
 from darkmagic.trainers.recipe import Recipe
 
 SMALL = ["batch_size=16", "runtime.device=cpu", "runtime.workers=0"]
-SECONDS = 1.5  # a slow network's checks that train get no more, and say so
+MAX_SECONDS_PER_CHECK = 1.5  # which shortens the checks of slow networks
 MODELS = {
     "digits, resnet8": ["dataset=digits"],
     "digits, resnet20": ["dataset=digits", "model=resnet20"],
@@ -47,7 +47,7 @@ MODELS = {
 
 
 def _photos(root: Path) -> Path:
-    """Write 16 x 16 photographs of three kinds, as a user has them: in folders of classes."""
+    """Write 16 x 16 images of three classes into one folder a class, as users have them."""
     rng = random.Random(0)
     for kind, colour in {
         "apple": (200, 40, 40),
@@ -78,18 +78,18 @@ def _recipe(words: list[str], root: Path) -> Recipe:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_clean_set_up_is_not_stopped(name: str, tmp_path: Path) -> None:
-    """Nor is a check skipped because it failed."""
+def test_correct_set_up_is_not_stopped(name: str, tmp_path: Path) -> None:
+    """No check stops a correct set-up, and no check fails with an error."""
     torch.set_num_threads(1)
-    findings = list(run_preflight(_recipe(MODELS[name], tmp_path), seconds=SECONDS))
+    findings = list(run_preflight(_recipe(MODELS[name], tmp_path), seconds=MAX_SECONDS_PER_CHECK))
     assert len(findings) >= 16
     for finding in findings:
         assert finding.level is not Level.STOP, finding
         assert "the check ended in" not in finding.message, finding
 
 
-def test_default_recipe_has_nothing_amiss() -> None:
-    """Whoever runs it first sees no warning either."""
+def test_default_recipe_passes_every_check() -> None:
+    """Every check of the default recipe ends at level OK."""
     with hydra_session() as hydra:
         recipe = make_recipe(resolve(compose(hydra.config_loader, ["runtime.device=cpu"])))
     assert [f for f in run_preflight(recipe, seconds=60) if f.level is not Level.OK] == []

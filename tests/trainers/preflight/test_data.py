@@ -25,8 +25,8 @@ from darkmagic.trainers.tricks.optimizer import Sgd
 from preflighting import RECIPE, make_rng, make_setup
 
 
-def test_nearest_is_the_smallest_difference() -> None:
-    """Root mean square, over all pairs."""
+def test_nearest_thumbnails_have_the_smallest_rms_difference() -> None:
+    """The nearest thumbnails are those of a search over the root mean square of all pairs."""
     images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8, generator=make_rng())
     points = thumbnails(images, side=4)
     assert points.shape == (30, 3 * 4 * 4)
@@ -38,8 +38,8 @@ def test_nearest_is_the_smallest_difference() -> None:
     assert torch.allclose(differences, pairs.sort(1).values[:, :2], atol=1e-2)
 
 
-def test_hashes_tell_images_apart_but_not_blank_ones() -> None:
-    """One grey level of one pixel is another image."""
+def test_image_hashes_differ_unless_images_are_equal_or_blank() -> None:
+    """A change of one grey level of one pixel changes the hash, and a blank image has no hash."""
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8, generator=make_rng())
     images[1] = images[0]
     images[2] = images[0]
@@ -51,8 +51,8 @@ def test_hashes_tell_images_apart_but_not_blank_ones() -> None:
 
 
 @pytest.mark.parametrize("source", [Digits(), Shapes(count=400, size=32), Shapes(count=400)])
-def test_lookalikes_are_no_copies(source: Digits | Shapes) -> None:
-    """Digits and shapes of one class are much alike; with noise added to one, it is a copy."""
+def test_near_copies_are_told_from_similar_images(source: Digits | Shapes) -> None:
+    """Similar images of one class are not reported as copies; an image with added noise is."""
     data = source.load(0)
     assert isinstance(data.train.images, Tensor)
     assert isinstance(data.val.images, Tensor)
@@ -62,8 +62,8 @@ def test_lookalikes_are_no_copies(source: Digits | Shapes) -> None:
     assert near_copies(torch.cat([data.val.images, copy]), data.train.images) == [len(data.val)]
 
 
-def test_agreement_is_measured_against_chance() -> None:
-    """Right guesses are far above it; those of the most frequent class are not."""
+def test_agreement_is_significant_only_above_chance() -> None:
+    """Correct guesses are significant, and guessing the most frequent class is not."""
     classes = torch.tensor([0] * 80 + [1] * 20)
     right = agreement(classes[:, None], classes, make_rng())
     assert (right.rate, right.significant) == (1.0, True)
@@ -73,8 +73,8 @@ def test_agreement_is_measured_against_chance() -> None:
     assert not frequent.significant
 
 
-def test_mixedness() -> None:
-    """About 1 for any shuffled set, balanced or not, and 1 / K for a sorted one."""
+def test_mixedness_is_1_if_shuffled_and_low_if_sorted() -> None:
+    """Mixedness is about 1 for shuffled labels, balanced or not, and under 0.15 for sorted ones."""
     for shares in ([100] * 10, [900, 90, 10], [20, 20]):
         classes = torch.repeat_interleave(torch.tensor(shares))
         counts = torch.tensor(shares)
@@ -86,8 +86,8 @@ def test_mixedness() -> None:
     )
 
 
-def test_scaling_is_what_the_pipeline_does() -> None:
-    """Found from two grey levels; ImageNet's weights next to their own statistics fit."""
+def test_weights_scaling_is_measured_from_the_pipeline() -> None:
+    """Mean and std are found from the pipeline's output and compared with ImageNet's."""
     setup = make_setup(tricks={"optimizer": Sgd()}, dataset=Shapes(count=80, channels=3))
     assert check_weights_scaling(setup) is None
     finding = check_weights_scaling(setup, "torchvision:resnet18")
@@ -115,14 +115,14 @@ def test_scaling_is_what_the_pipeline_does() -> None:
         (math.nan, 0.0, Level.STOP),
     ],
 )
-def test_scales_of_inputs(scale: float, shift: float, level: Level) -> None:
-    """Centred or nearly so, and of about unit spread."""
+def test_inputs_are_judged_by_mean_and_spread(scale: float, shift: float, level: Level) -> None:
+    """Inputs of about zero mean and unit spread pass; other scales warn, and NaN is a stop."""
     images = torch.randn(64, 3, 8, 8, generator=make_rng()) * scale + shift
     assert judge_inputs(images, images).level is level
 
 
-def test_every_unreadable_image_is_named(tmp_path: Path) -> None:
-    """Not only the first that reading stumbles over."""
+def test_all_unreadable_images_are_listed(tmp_path: Path) -> None:
+    """The finding lists every unreadable file, not only the first."""
     for kind in ("cat", "dog"):
         (tmp_path / kind).mkdir()
         for number in range(4):
@@ -137,8 +137,8 @@ def test_every_unreadable_image_is_named(tmp_path: Path) -> None:
     assert "cat/1.png, dog/2.png" in finding.message
 
 
-def test_images_read_from_files_are_checked_too(tmp_path: Path) -> None:
-    """A sample of them, which is said."""
+def test_checks_sample_images_that_are_read_from_files(tmp_path: Path) -> None:
+    """Data sets that do not fit in memory are checked by a sample, and the message says so."""
     for place in range(60):
         kind = tmp_path / f"kind{place % 2}"
         kind.mkdir(exist_ok=True)
