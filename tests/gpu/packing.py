@@ -1,6 +1,6 @@
 """How many trials of a workload pay on one GPU, and in which way they share it.
 
-    python tests/gpu/packing.py [--workload 0] [--most 16] [--seconds S]
+    python tests/gpu/packing.py [--workload 0] [--counts 1 8 16] [--seconds S]
     python tests/gpu/packing.py --device cpu --quick
 
 Plain processes and MPS as `sweeps.launch.local.sharing.calibrate` measures them, stepping as
@@ -48,8 +48,8 @@ def processes(options: argparse.Namespace, work: dict[str, Any]) -> float:
                 print(finding)
         alone = 0.0
         for way, env in ways.items():
-            counts = [1, 2, 4, 8, 16] if way == "MPS" or len(ways) == 1 else [1, 4]
-            for count in (c for c in counts if c <= options.most):
+            apart = len(ways) > 1 and way != "MPS"  # processes that take turns: two tell
+            for count in options.counts[:2] if apart else options.counts:
                 began = time.perf_counter()
                 share = Lease(lease.device, max(1, cores // count), {**lease.extra, **env})
                 try:
@@ -70,7 +70,7 @@ def processes(options: argparse.Namespace, work: dict[str, Any]) -> float:
 def streams(options: argparse.Namespace, work: dict[str, Any], alone: float) -> None:
     """Measure trials of this process, each with a graph and a stream of its own."""
     trials: list[Streamed] = []
-    for count in (c for c in (1, 2, 4, 8, 16) if c <= options.most):
+    for count in options.counts:
         trials += [Streamed.make(work, seed) for seed in range(len(trials), count)]
         for fixed in (True, False):
             taken, started = 0, time.perf_counter()
@@ -120,11 +120,11 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
     parser.add_argument("--quick", action="store_true", help="the smallest sizes")
     parser.add_argument("--workload", type=int, default=0)
-    parser.add_argument("--most", type=int, default=16)
+    parser.add_argument("--counts", type=int, nargs="*", default=[1, 2, 4, 8, 16])
     parser.add_argument("--seconds", type=float, default=1.5)
     options = parser.parse_args()
     if options.quick:
-        options.most, options.seconds = min(options.most, 2), min(options.seconds, 0.2)
+        options.counts, options.seconds = [1, 2], min(options.seconds, 0.2)
     device = "cuda" if options.device == "auto" and torch.cuda.is_available() else "cpu"
     work = {"workload": list(WORKLOADS)[options.workload], "device": device, "quick": options.quick}
     print(work["workload"])
