@@ -57,7 +57,8 @@ def cosine(step: int, steps: int) -> float:
 
 def work(model: nn.Module) -> dict[str, int]:
     """Return what a side is to have in common with the others."""
-    example = torch.zeros(2, 3, SIDE, SIDE, device=next(model.parameters()).device)
+    weight = next(model.parameters())
+    example = torch.zeros(2, 3, SIDE, SIDE, device=weight.device, dtype=weight.dtype)
     return {"parameters": count_parameters(model), "flops": count_flops(model, example)}
 
 
