@@ -24,6 +24,36 @@ def test_paths_that_a_page_names_exist(page: str) -> None:
     assert not missing
 
 
+def test_figures_of_the_gpu_page_are_in_the_committed_outputs() -> None:
+    """Each number of the page's tables, and of the README's lines on a GPU, is in an output."""
+    outputs = "\n".join(path.read_text() for path in (REPO / "tests/gpu/results").glob("*.txt"))
+    page = (REPO / "docs/gpu.md").read_text()
+    cells = [
+        cell.strip(" %")
+        for line in page.splitlines()
+        if line[:1] == "|"
+        for cell in line.split("|")
+    ]
+    figures = {cell for cell in cells if re.fullmatch(r"-?[\d,.]+", cell)}
+    readme = re.search(
+        r"On an NVIDIA H200 .*?docs/gpu", (REPO / "README.md").read_text(), re.DOTALL
+    )
+    assert readme is not None
+    figures |= set(re.findall(r"[\d,]*\d\.\d+|\d+,\d{3}", readme[0] + page))
+    assert len(figures) > 30
+    derived = {
+        "4.7",
+        "1.3",
+        "0.210",
+        "0.010",
+        "2.5",
+        "251,000",
+    }  # ratios and differences of those, and a goal
+    assert not {
+        f for f in figures - derived if not re.search(rf"(?<![\d.,]){re.escape(f)}\b", outputs)
+    }
+
+
 def test_every_room_is_on_the_page_of_floors() -> None:
     """The table of floors has every room of sweeps and every top-level folder."""
     table = (

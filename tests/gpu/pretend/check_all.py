@@ -9,6 +9,7 @@ the device, or if a graph trained other weights than single launches.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from pathlib import Path
 import torch
 
 import test_contract
+from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.evaluate import evaluate
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
@@ -36,6 +38,22 @@ from pretend_tensor import PretendMode
 
 COUNT = 1200
 """Images, 800 of them to train on: two of the largest batches an epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """`Shapes`, drawn once for all options."""
+
+    count: int
+
+    def load(self, split_seed: int) -> Data:
+        """Return the splits."""
+        return _draw(self.count, split_seed)
+
+
+@functools.cache
+def _draw(count: int, split_seed: int) -> Data:
+    return Shapes(count=count).load(split_seed)
 
 
 class Lookahead(Trick):
@@ -120,7 +138,7 @@ def _option_finding(trick: str, option: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         tricks = test_contract._tricks(Path(folder), **changed)
         recipe = test_contract._recipe(tricks, "cuda", trick)
-        recipe = dataclasses.replace(recipe, dataset=Shapes(count=COUNT))
+        recipe = dataclasses.replace(recipe, dataset=Drawn(COUNT))
         with pretended_gpu() as mode:
             trial = Trial.prepare(recipe)
             waits, words = _waits(trial, mode)

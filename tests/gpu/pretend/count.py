@@ -1,10 +1,13 @@
 """Kernels that a batch and a step launch, by a GPU pretended on the CPU: a line a recipe.
 
-bash tests/gpu/pretend/run.sh count.py
+    bash tests/gpu/pretend/run.sh count.py
+
+Ends with code 1 where a recipe launches more than `LIMITS` say, or anything waits for the device.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from torch import nn
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.models.library import torchvision_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.prepare.pipeline import MOST_JOINED
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step.select import make_eager
@@ -37,6 +41,26 @@ from darkmagic.trainers.tricks.weight_decay import WeightDecay
 from pretend_gpu import pretended_gpu
 
 CLASSES = 10
+LIMITS = {
+    "ResNet-20, SGD": (1.5, 207),
+    "bf16": (1.5, 256),
+    "EMA": (1.5, 212),
+    "SWA": (1.5, 212),
+    "clipping": (1.5, 343),
+    "centralized": (1.5, 273),
+    "AdamW": (1.5, 209),
+    "Lion": (1.5, 223),
+    "Sam": (1.5, 483),
+    "Muon": (1.5, 666),
+    "AutoAugment": (11.5, 0),
+    "RandAugment": (15, 0),
+    "TrivialAugment": (8.5, 0),
+    "Standard": (3.5, 0),
+    "mixup": (5.5, 0),
+    "ResNet-18, bf16": (1.5, 241),
+}
+"""Of each recipe: kernels a batch and a step at most, which are those of today."""
+WAITING = {"Muon"}  # whose matrices are looked at by the host
 KERNELS = {"convolution_backward": 2}
 """Of operators that are more than one."""
 RESNET_20 = partial(SmallResNet, depth=20, width=16)
@@ -78,21 +102,28 @@ def count(
     step: bool = True,
     bf16: bool = False,
     **tricks: Trick,
-) -> None:
-    """Print what a batch of `batch` and, if asked for, a step of the recipe launch."""
+) -> list[str]:
+    """Print what a batch of `batch` and, if asked for, a step of the recipe launch.
+
+    A batch is the mean over as many as are prepared together.
+    """
     every = {"lr_regime": Cosine(), "weight_decay": WeightDecay(5e-4), **tricks}
     amp = "bf16" if bf16 else "off"
-    recipe = Recipe(Noise(3 * batch), build, every, 4, batch, device="cuda", amp=amp)
+    recipe = Recipe(Noise(2 * MOST_JOINED * batch), build, every, 4, batch, device="cuda", amp=amp)
     with pretended_gpu(bf16=bf16) as mode:
         trial = Trial.prepare(recipe)
         trial.network.train()
         trial.hooks.schedule(trial.optimizer, 0.3)
         batches = trial.pipeline.training_epoch(0)
-        next(batches)
-        images, targets = next(batches)
+        for _ in range(MOST_JOINED - 1):  # those of 1, 2, 4, ... that are joined before the most
+            images, targets = next(batches)
         mode.clear()
-        next(batches)
-        line = f"{name}: a batch {_kernels(mode.launches)}, {dict(mode.copies)}, {mode.waits}"
+        for _ in range(MOST_JOINED):
+            next(batches)
+        made = _kernels(mode.launches) / MOST_JOINED
+        copied = sum(mode.copies.values()) / MOST_JOINED
+        line = f"{name}: a batch {made:.1f}, {copied:.1f} copies, {mode.waits}"
+        waits, taken = list(mode.waits), 0
         if step:
             eager, _ = make_eager(trial)
             few = images[:4].contiguous(memory_format=torch.channels_last), targets[:4]
@@ -101,8 +132,17 @@ def count(
             trial.hooks.schedule(trial.optimizer, 0.31)
             eager(*few, 0.2)
             most = ", ".join(f"{key} {times}" for key, times in mode.launches.most_common(12))
-            line += f"; a step {_kernels(mode.launches)}, {dict(mode.copies)}, {mode.waits}: {most}"
+            taken = _kernels(mode.launches)
+            waits += mode.waits
+            line += f"; a step {taken}, {dict(mode.copies)}, {mode.waits}: {most}"
         print(line, flush=True)
+    problems = [f"waits: {waits}"] if waits and name not in WAITING else []
+    for what, found, most_allowed in zip(
+        ("a batch", "a step"), (made, taken), LIMITS[name], strict=True
+    ):
+        if found > most_allowed:
+            problems.append(f"{what} launches {found:.1f}, and {most_allowed} are the limit")
+    return [f"{name}: {problem}" for problem in problems]
 
 
 def _kernels(launches: Counter[str]) -> int:
@@ -110,23 +150,24 @@ def _kernels(launches: Counter[str]) -> int:
 
 
 def main() -> None:
-    """Count the recipes of the checklists."""
+    """Count the recipes of the checklists, and hold them to their limits."""
     torch.set_num_threads(1)
     sgd = Sgd(nesterov=True)
-    count("ResNet-20, SGD", RESNET_20, optimizer=sgd)
-    count("bf16", RESNET_20, bf16=True, optimizer=sgd)
-    count("EMA", RESNET_20, optimizer=sgd, ema=Ema(0.99))
-    count("SWA", RESNET_20, optimizer=sgd, swa=Swa())
-    count("clipping", RESNET_20, optimizer=sgd, gradient_clipping=GradientClipping())
-    count("centralized", RESNET_20, optimizer=sgd, centralization=GradientCentralization())
+    problems = count("ResNet-20, SGD", RESNET_20, optimizer=sgd)
+    problems += count("bf16", RESNET_20, bf16=True, optimizer=sgd)
+    problems += count("EMA", RESNET_20, optimizer=sgd, ema=Ema(0.99))
+    problems += count("SWA", RESNET_20, optimizer=sgd, swa=Swa())
+    problems += count("clipping", RESNET_20, optimizer=sgd, gradient_clipping=GradientClipping())
+    centralization = GradientCentralization()
+    problems += count("centralized", RESNET_20, optimizer=sgd, centralization=centralization)
     for optimizer in (AdamW(), Lion(), Sam(), Muon()):
-        count(type(optimizer).__name__, RESNET_20, optimizer=optimizer)
+        problems += count(type(optimizer).__name__, RESNET_20, optimizer=optimizer)
     for augmentation in (AutoAugment(), RandAugment(), TrivialAugment(), Standard()):
         name = type(augmentation).__name__
-        count(name, RESNET_20, step=False, augmentation=augmentation)
-    count("AutoAugment, batch 512", RESNET_20, 512, step=False, augmentation=AutoAugment())
-    count("mixup", RESNET_20, step=False, mixup=Mixup())
-    count("ResNet-18, bf16", RESNET_18, bf16=True, optimizer=sgd)
+        problems += count(name, RESNET_20, step=False, augmentation=augmentation)
+    problems += count("mixup", RESNET_20, step=False, mixup=Mixup())
+    problems += count("ResNet-18, bf16", RESNET_18, bf16=True, optimizer=sgd)
+    sys.exit("\n".join(problems) or 0)
 
 
 if __name__ == "__main__":
