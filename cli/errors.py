@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -10,6 +11,8 @@ from types import FrameType
 import typer
 
 __all__ = ["Settings", "cli_errors", "interruptible"]
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Settings:
@@ -55,13 +58,24 @@ def _print_error(console: object, message: str) -> None:
 
 @contextlib.contextmanager
 def interruptible(how_to_continue: str) -> Iterator[None]:
-    """End Ctrl-C and SIGTERM with a line that gives the command to continue, and exit code 130."""
+    """End Ctrl-C, SIGTERM and SIGHUP with the command to continue, and exit code 130.
+
+    The first is given time to tidy up; a second ends the process at once, whose children follow.
+    """
     from darkmagic.cli.console import make_console
 
+    stops = 0
+
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stops
+        stops += 1
+        if stops > 1:
+            os.write(2, f"\nstopped at once. To go on: {how_to_continue}\n".encode())
+            os._exit(130)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    ignored = {s for s in ENDING if signal.getsignal(s) is signal.SIG_IGN}  # as nohup has it
+    before = {each: signal.signal(each, stop) for each in ENDING if each not in ignored}
     try:
         yield
     except KeyboardInterrupt:
@@ -70,4 +84,5 @@ def interruptible(how_to_continue: str) -> Iterator[None]:
         )
         raise typer.Exit(130) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -85,10 +85,12 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     directory: Path,
     *,
     on_event: Callable[[dict[str, Any]], None] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> Result:
     """Train `recipe`, continuing from the checkpoint in `directory` if there is one.
 
-    Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `on_event` gets each event too.
+    Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `on_event` gets each event too,
+    and `on_step` is called after each step, in place of showing in the log that training goes on.
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
 
     >>> from darkmagic.trainers.data import Shapes
@@ -109,6 +111,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     total_steps = sum(plan)
 
     log = EventLog(directory)
+    step_taken = log.beat if on_step is None else on_step
     state.resume(directory)
     for event in state.history[log.epochs_logged :]:  # checkpointed, killed before it was logged
         log.append(event)
@@ -135,6 +138,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             hooks.schedule(state.optimizer, step / total_steps)
             moved = hooks.average(step, total_steps, pipeline.steps_per_epoch)
             loss_sum += step_once(images, targets, moved)
+            step_taken()
             step += 1
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started

@@ -77,6 +77,9 @@ def run(
     skip_preflight: Annotated[
         bool, typer.Option("--skip-preflight", help="Train without the checks before.")
     ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="End the sweep with the first trial that fails.")
+    ] = False,
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
@@ -92,16 +95,16 @@ def run(
             planned = api.plan(every, config_dirs, will_train=True)
             if dry_run:
                 with api.dry_run_overrides(every) as dry:
-                    failed = _run(api.plan(dry, config_dirs), dry_run=True)
+                    failed = _run(api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast)
             else:
                 if not skip_preflight:
                     stop_before_training(planned, every)
-                failed = _run(planned, dry_run=False)
+                failed = _run(planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
 
 
-def _run(planned: PlannedSweep, *, dry_run: bool) -> bool:
+def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     """Train, show the table and the next steps; return whether a trial failed."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
@@ -110,7 +113,7 @@ def _run(planned: PlannedSweep, *, dry_run: bool) -> bool:
     from darkmagic.sweeps import api
 
     with make_progress(make_console(stderr=True)) as progress:
-        outcome = api.sweep(planned, progress)
+        outcome = api.sweep(planned, progress, fail_fast=fail_fast)
     report, paths = api.finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     console = make_console()

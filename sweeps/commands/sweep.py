@@ -36,9 +36,12 @@ def run_checklist(
     return sweep(plan(overrides, config_dirs, will_train=True), progress)
 
 
-def sweep(planned: PlannedSweep, progress: Progress) -> SweepOutcome:
-    """Train the trials of `planned` that are not trained yet, and report to `progress`."""
-    context = SweepContext(planned.request, planned.plan, progress)
+def sweep(planned: PlannedSweep, progress: Progress, *, fail_fast: bool = False) -> SweepOutcome:
+    """Train the trials of `planned` that are not trained yet, and report to `progress`.
+
+    With `fail_fast` the first that fails ends all others, which are trained the next time.
+    """
+    context = SweepContext(planned.request, planned.plan, progress, fail_fast=fail_fast)
     with hydra_session(planned.config_dirs) as hydra, use_context(context):
         outcome = hydra.multirun(CONFIG_NAME, run_trial, list(planned.checked.plain))
     assert isinstance(outcome, SweepOutcome)

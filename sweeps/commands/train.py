@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
+from darkmagic.checklist.records import ENDED
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
@@ -57,6 +58,11 @@ def train(
                 hydra.multirun(CONFIG_NAME, run_trial, trial_overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(short_message(error)) from error
+        except Exception:
+            observer.close()
+            if not observer.states or any(state.status not in ENDED for state in observer.states):
+                raise
+            # Hydra's own sweeper raises for a trial whose process died, which is a row like others.
         finally:
             observer.close()
     return observer.states
@@ -105,6 +111,7 @@ class _TrainObserver:
         """Send what is left and close the progress, also after an interruption."""
         if self._follower is not None:
             self._follower.__exit__()
+            self._follower = None
 
 
 def _state(directory: Path, job: DictConfig) -> TrialState:

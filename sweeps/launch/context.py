@@ -32,6 +32,7 @@ class SweepContext:
     plan: Plan | None = None
     progress: Progress = field(default_factory=SilentProgress)
     observer: Observer = field(default_factory=IgnoreJobs)
+    fail_fast: bool = False  # the first trial that fails ends the sweep
 
 
 _current: ContextVar[SweepContext | None] = ContextVar("sweep", default=None)

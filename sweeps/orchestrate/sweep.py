@@ -36,6 +36,10 @@ from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_fo
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
 
 
+LOOK_AHEAD_SECONDS = 300
+UNSEEN = "trials that change nothing are trained too"
+
+
 @dataclass(frozen=True)
 class SweepOutcome:
     """The results of a sweep. `records` are of every trial of the plan, in its order."""
@@ -138,14 +142,17 @@ def _start_inert_search(states: Sequence[TrialState]) -> fork_server.Job | None:
 def _inert_findings(
     search: fork_server.Job | None, progress: Progress
 ) -> list[tuple[str, str] | None]:
-    """Wait for the search. If its process died, the trials themselves will show why."""
+    """Wait for the search. If its process died or hangs, the trials themselves will show why."""
     if search is None:
         return []
+    findings: list[tuple[str, str] | None] = []
     try:
-        findings: list[tuple[str, str] | None] = search.result()
+        if search.connection.poll(LOOK_AHEAD_SECONDS):
+            findings = search.result()
+        else:
+            progress.note(f"the look ahead took {LOOK_AHEAD_SECONDS} s and was ended: {UNSEEN}")
     except EOFError:
-        findings = []
-        progress.note("the search for inert trials was killed: those that change nothing train too")
+        progress.note(f"the look ahead was killed: {UNSEEN}")
     search.stop()
     return findings
 

@@ -5,17 +5,19 @@ Runs in a forked child. Imports no MLflow: the orchestrator reads this trial's d
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -132,22 +134,39 @@ def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
     config = upstream_config(resolved)
     folder = cache_folder(resolved["runtime"]["cache"]) / "upstream" / identity(config)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    log = None if directory is None else EventLog(directory)
+    with _lock(folder / ".lock", log):
         result = read_result(folder)
         if result is None:
-            if directory is None:
+            if log is None:
                 raise TrialSkipped("its upstream weights are not trained yet")
-            log = EventLog(directory)
             outcome = train(
                 make_recipe(config, folder),
                 folder,
                 on_event=lambda event: log.append({**event, "type": "upstream"}),
+                on_step=log.beat,
             )
             write_json(folder / RESULT, outcome.as_dict())
             result = outcome.as_dict()
     if result["status"] != "finished":
         raise TrialSkipped(f"upstream training {result['status']}: {result['reason']}")
     return folder / CHECKPOINT
+
+
+@contextlib.contextmanager
+def _lock(path: Path, log: EventLog | None) -> Iterator[None]:
+    """Hold the lock at `path`; while another holds it, `log` shows that this trial is alive."""
+    lock = FileLock(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            if log is not None:
+                log.beat()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _log_to(path: Path) -> None:

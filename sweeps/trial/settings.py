@@ -53,6 +53,10 @@ class Launcher:
         None, at_least=1, words=("auto",), changes_result=False
     )
     threads: int | None = whole(None, at_least=1, changes_result=False)
+    retries: int = whole(1, at_least=0, changes_result=False)
+    stall_seconds: int | str | None = whole(
+        "auto", at_least=1, words=("auto",), changes_result=False
+    )
 
 
 def settings() -> Iterator[tuple[str, Declared]]:

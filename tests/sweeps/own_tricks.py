@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,16 @@ class Misbehave(Trick):
         return model
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if self.how == "hang" and _training():
+            time.sleep(600)
+        if self.how == "kill_once" and _training():
+            log = Path("/proc/self/fd/1").readlink()
+            if "DARKMAGIC_RETRIED" not in os.environ and log.with_name("checkpoint.pt").exists():
+                os.kill(os.getpid(), signal.SIGKILL)
         loss = nn.functional.cross_entropy(logits, targets)
         if self.how == "diverge":
             return loss * float("nan")
-        return loss if self.how == "inert" else loss * 1.1
+        return loss if self.how in ("inert", "kill_once") else loss * 1.1
 
 
 def _training() -> bool:

@@ -24,13 +24,17 @@ class ChecklistSweeperConf:
 class LocalLauncherConf:
     """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: a number; null for one
     a GPU and one a core of a CPU; or auto, the same on a CPU, which measures how many pay on a GPU.
-    `threads`: of each trial, its share of the cores if null.
+    `threads`: of each trial, its share of the cores if null. `retries`: how often a trial whose
+    process died is trained again, from its checkpoint. `stall_seconds`: without progress, after
+    which a trial is ended; auto goes by its own pace, null waits for ever.
     """
 
     _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
     devices: Any = "auto"
     trials_per_device: Any = "auto"
     threads: int | None = None
+    retries: int = 1
+    stall_seconds: Any = "auto"
 
 
 ConfigStore.instance().store(

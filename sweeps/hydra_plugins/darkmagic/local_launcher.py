@@ -21,7 +21,11 @@ class LocalLauncher(Launcher):
         devices: Any = "auto",
         trials_per_device: Any = None,
         threads: int | None = None,
+        retries: int = 1,
+        stall_seconds: Any = "auto",
     ) -> None:
+        self._retries = retries
+        self._stall_seconds = stall_seconds
         self._devices = devices
         self._trials_per_device = trials_per_device
         self._threads = threads
@@ -56,4 +60,6 @@ class LocalLauncher(Launcher):
             devices=self._devices,
             trials_per_device=self._trials_per_device,
             threads=self._threads,
+            retries=self._retries,
+            stall_seconds=self._stall_seconds,
         )

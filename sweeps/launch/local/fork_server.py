@@ -8,11 +8,13 @@ its children can.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -51,6 +53,13 @@ class Job:
         self.process.join()
         return self.process.exitcode
 
+    def print_stacks(self, seconds: float = 0.5) -> None:
+        """Have the child write the stacks of its threads to its stderr, and give it time."""
+        if self.process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGUSR1)
+                time.sleep(seconds)
+
     def stop(self, timeout: float = 5.0) -> None:
         """End the child: terminate it, and kill it if it runs after `timeout` seconds."""
         self.process.terminate()
@@ -58,6 +67,13 @@ class Job:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        self.end_group()
+
+    def end_group(self) -> None:
+        """Kill what the child started and left behind, if anything still runs."""
+        if self.process.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def _context() -> ForkServerContext:
@@ -90,7 +106,9 @@ def start(
 
 
 def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: int | None) -> None:
+    os.setpgid(0, 0)  # what it starts can be ended with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
+    faulthandler.register(signal.SIGUSR1, file=2)
     threading.Thread(target=_exit_with, args=(owner,), daemon=True).start()
     os.environ.update(env)
     here = str(Path.cwd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
+from darkmagic.sweeps.launch.local.stall import AUTO, StallWatch
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.trainers.errors import CaptureFailed
 
@@ -32,11 +34,15 @@ def launch_local(
     devices: Any,
     trials_per_device: Any,
     threads: int | None,
+    retries: int = 1,
+    stall_seconds: float | str | None = AUTO,
 ) -> list[JobReturn]:
     """Run a job for each of `job_overrides`; return how each ended, in their order.
 
     Every job is composed before the first starts, so that a bad override stops all of them.
-    A job that fails is a `JobReturn` with status FAILED, and stops no other.
+    A job that fails is a `JobReturn` with status FAILED, and stops no other, unless the context
+    says `fail_fast`. One that dies is run again up to `retries` times; one whose events stand still
+    for `stall_seconds` is ended.
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
@@ -55,11 +61,16 @@ def launch_local(
             job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
         configs.append(job_config)
 
-    observer = current_context().observer
+    observer, fail_fast = current_context().observer, current_context().fail_fast
+    watch = StallWatch([_directory(each) for each in configs], stall_seconds)
     # What all jobs share is pickled once.
     shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
     calls = [Call(_run, (shared, job_config)) for job_config in configs]
     jobs: dict[int, JobReturn] = {}
+
+    def on_start(index: int) -> None:
+        watch.started(index)
+        observer.started(index)
 
     def on_end(index: int, ended: Ended) -> None:
         jobs[index] = _job_return(ended, configs[index])
@@ -69,8 +80,18 @@ def launch_local(
         devices, trials_per_device, configs, observer.note, threads=threads
     ) as leases:
         observer.launching([(_directory(job_config), job_config) for job_config in configs])
-        run_calls(calls, leases, on_start=observer.started, on_end=on_end, retry=_retry)
-    return [jobs[index] for index in range(len(configs))]
+        results = run_calls(
+            calls,
+            leases,
+            on_start=on_start,
+            on_end=on_end,
+            retry=_retry,
+            retries=retries,
+            stalled=watch.stalled,
+            is_last=lambda ended: fail_fast and _has_failed(ended),
+        )
+    not_run = {index: _job_return(results[index], configs[index]) for index in range(len(configs))}
+    return list({**not_run, **jobs}.values())
 
 
 def _directory(config: DictConfig) -> Path:
@@ -94,21 +115,33 @@ def _run(shared: bytes, config: DictConfig) -> JobReturn:
 def _retry(ended: Ended) -> Retry | None:
     """Return how to train a failed job again, if it may end otherwise then.
 
-    Its neighbours on the device may be the cause: memory is shared, and under MPS a fault of one
-    process ends all the others. And a process in which a capture failed trains no more.
+    Its process may have died: killed, as for want of memory, or crashed. Its neighbours on the
+    device may be the cause: memory is shared, and under MPS a fault of one process ends all the
+    others. And a process in which a capture failed trains no more.
     """
-    job = ended.value
-    if not isinstance(job, JobReturn) or job.status is not JobStatus.COMPLETED:
-        return None
-    result = job.return_value
-    if not isinstance(result, dict) or result.get("status") != "failed":
-        return None
-    reason = str(result.get("reason", ""))
+    if ended.error is not None:
+        killed = ended.exit_code == -signal.SIGKILL
+        return None if ended.stalled else Retry(ended.error, alone=killed)
+    reason = _failure(ended)
     if reason.startswith(f"{CaptureFailed.__name__}:"):
         return Retry("a CUDA graph's capture failed", alone=False, env={WITHOUT_GRAPHS: "1"})
     if "OutOfMemoryError" in reason or "can't allocate memory" in reason:
-        return Retry("out of memory")
-    return Retry("a CUDA error") if "CUDA error" in reason else None
+        return Retry("out of memory", blames_neighbours=True)
+    return Retry("a CUDA error", blames_neighbours=True) if "CUDA error" in reason else None
+
+
+def _failure(ended: Ended) -> str:
+    """Return why the trial of a job failed, where it left a result; empty if it did not."""
+    job = ended.value
+    result = job.return_value if job.status is JobStatus.COMPLETED else None
+    if not isinstance(result, dict) or result.get("status") not in ("failed", "diverged"):
+        return ""
+    return str(result.get("reason") or result["status"])
+
+
+def _has_failed(ended: Ended) -> bool:
+    died = ended.error is not None or ended.value.status is not JobStatus.COMPLETED
+    return died or bool(_failure(ended))
 
 
 def _job_return(ended: Ended, config: DictConfig) -> JobReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from typing import Any
@@ -15,6 +15,9 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 
 __all__ = ["Call", "Ended", "Retry", "run_calls"]
+
+WATCH_SECONDS = 1.0
+"""Between two looks at calls that may have stalled."""
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,28 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call ended: with a value, or with the error message."""
+    """How a call ended: with a value, or with the error message.
+
+    `stalled` says that its child was ended, as the call made no progress.
+    """
 
     value: Any
     error: str | None
     exit_code: int | None
+    stalled: bool = False
 
 
 @dataclass(frozen=True)
 class Retry:
     """Why a call is made again, with `env` added to its environment.
 
-    `alone` on its device, after all others, or at once where neighbours are not the cause.
+    `alone` on its device, after all others, or at once. With `blames_neighbours` only if there
+    were any.
     """
 
     reason: str
     alone: bool = True
+    blames_neighbours: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,87 +64,133 @@ class _Running:
     began: float
 
 
-def _never(_: Ended) -> Retry | None:
-    """Retry no call."""
-
-
 def run_calls(
     calls: Sequence[Call],
     leases: Sequence[Lease],
     *,
     on_start: Callable[[int], None],
     on_end: Callable[[int, Ended], None],
-    retry: Callable[[Ended], Retry | None] = _never,
+    retry: Callable[[Ended], Retry | None] = lambda _: None,
+    retries: int = 1,
+    stalled: Callable[[int], str | None] | None = None,
+    is_last: Callable[[Ended], bool] = lambda _: False,
 ) -> list[Ended]:
     """Run `calls`, as many at once as there are `leases`; return how each ended.
 
-    A child that dies takes no other down. A call for which `retry` returns one is made again, once,
-    and `on_end` is called after that: alone on its device when all others are done, if it ended
-    beside others and they may be the cause (too little memory for all), or else next. When this is
-    interrupted (Ctrl-C), the children are ended before the exception propagates.
+    A child that dies takes no other down. A call for which `retry` returns one is made again, up to
+    `retries` times, and `on_end` is called after the last: alone on its device when all others are
+    done, or next. A call for which `stalled` returns a reason is ended, and its child's stacks go
+    to its stderr. When one has ended for which `is_last` is true, all others are ended too. When
+    this is interrupted (Ctrl-C), the children are ended before the exception propagates.
     """
-    waiting = deque(range(len(calls)))
-    alone: deque[int] = deque()
-    again: dict[int, Mapping[str, str]] = {}  # the environment of each call that is made again
-    free = deque(leases)
-    slots = Counter(lease.device for lease in leases)
-    running: dict[int, _Running] = {}
-    ended: dict[int, Ended] = {}
+    pool = _Pool(calls, leases)
     try:
-        while waiting or running or alone:
-            while waiting and free:
-                index = waiting.popleft()
-                running[index] = _start(calls[index], (free.popleft(),), again.get(index, {}))
-                if index not in again:
-                    on_start(index)
-            while not waiting and alone and (exclusive := _whole_device(free, slots)):
-                index = alone.pop()  # first in, first out
-                running[index] = _start(calls[index], exclusive, again[index])
-                free = deque(lease for lease in free if lease.device != exclusive[0].device)
-            ready = wait([each.job.connection for each in running.values()])
-            for index, each in list(running.items()):
-                if each.job.connection not in ready:
+        while pool.has_work:
+            for index in pool.start():
+                on_start(index)
+            for index, end, running in pool.collect(stalled):
+                if pool.again[index] < retries and pool.requeue(index, retry(end), running):
                     continue
-                end = _collect(each.job)
-                del running[index]
-                free.extend(each.leases)
-                neighbours = slots[each.leases[0].device] - len(each.leases)
-                cause = None if index in again else retry(end)
-                if cause is not None and (neighbours or not cause.alone):
-                    again[index] = _retry_env(cause, neighbours, each.began)
-                    (alone if cause.alone else waiting).appendleft(index)
-                    continue
-                ended[index] = end
+                told = f"{end.error}, also when trained again" if pool.again[index] else end.error
+                end = end if end.error is None else replace(end, error=told)  # noqa: PLW2901
+                pool.ended[index] = end
                 on_end(index, end)
+                if is_last(end):
+                    return pool.results()
     finally:
-        for each in running.values():
+        pool.stop()
+    return pool.results()
+
+
+class _Pool:
+    """The calls that wait, run and have ended, and the leases that are free."""
+
+    def __init__(self, calls: Sequence[Call], leases: Sequence[Lease]) -> None:
+        self._calls = calls
+        self._waiting = deque(range(len(calls)))
+        self._alone: deque[int] = deque()
+        self._env: dict[int, Mapping[str, str]] = {}  # of calls that are made again
+        self.again: Counter[int] = Counter()  # how often each was made again
+        self._free = deque(leases)
+        self._slots = Counter(lease.device for lease in leases)
+        self._running: dict[int, _Running] = {}
+        self.ended: dict[int, Ended] = {}
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._running or self._alone)
+
+    def start(self) -> Iterator[int]:
+        """Start what there are leases for; yield each call when it starts for the first time."""
+        while self._waiting and self._free:
+            index = self._waiting.popleft()
+            self._start(index, (self._free.popleft(),))
+            if not self.again[index]:
+                yield index
+        while not self._waiting and self._alone and (exclusive := self._whole_device()):
+            self._free = deque(each for each in self._free if each.device != exclusive[0].device)
+            self._start(self._alone.popleft(), exclusive)
+
+    def _start(self, index: int, leases: tuple[Lease, ...]) -> None:
+        lease, call = leases[0], self._calls[index]
+        env = {**lease.env, **self._env.get(index, {})}
+        job = fork_server.start(call.function, *call.args, env=env, threads=lease.threads)
+        self._running[index] = _Running(job, leases, time.monotonic())
+
+    def _whole_device(self) -> tuple[Lease, ...]:
+        """Return all leases of a device that nothing runs on; empty if every device is in use."""
+        for device, count in self._slots.items():
+            own = tuple(lease for lease in self._free if lease.device == device)
+            if len(own) == count:
+                return own
+        return ()
+
+    def collect(
+        self, stalled: Callable[[int], str | None] | None
+    ) -> Iterator[tuple[int, Ended, _Running]]:
+        """Wait until a call ends, or for a second if they are watched; yield those that ended."""
+        connections = [each.job.connection for each in self._running.values()]
+        ready = wait(connections, None if stalled is None else WATCH_SECONDS)
+        for index, each in list(self._running.items()):
+            if each.job.connection in ready:
+                end = _collect(each.job)
+            elif stalled is not None and (reason := stalled(index)):
+                each.job.print_stacks()
+                each.job.stop()
+                end = Ended(None, reason, each.job.exit_code(), stalled=True)
+            else:
+                continue
+            del self._running[index]
+            self._free.extend(each.leases)
+            yield index, end, each
+
+    def requeue(self, index: int, cause: Retry | None, ran: _Running) -> bool:
+        """Return whether the call that `ran` is to be made again, and have it wait."""
+        neighbours = self._slots[ran.leases[0].device] - len(ran.leases)
+        if cause is None or (cause.blames_neighbours and not neighbours):
+            return False
+        how = "trained again, alone" if cause.alone else "trained again"
+        beside = f" beside up to {neighbours} others" if cause.blames_neighbours else ""
+        cost = f"which cost {time.monotonic() - ran.began:.0f} s"
+        self._env[index] = {**cause.env, RETRY_REASON: f"{how}: {cause.reason}{beside}, {cost}"}
+        self.again[index] += 1
+        if cause.alone:
+            self._alone.append(index)
+        else:
+            self._waiting.appendleft(index)
+        return True
+
+    def stop(self) -> None:
+        """End the children that run."""
+        for each in self._running.values():
             each.job.process.terminate()
-        for each in running.values():
+        for each in self._running.values():
             each.job.stop()
-    return [ended[index] for index in range(len(calls))]
 
-
-def _retry_env(cause: Retry, neighbours: int, began: float) -> Mapping[str, str]:
-    """Return what a call that is made again is told: why, and what that cost."""
-    beside = f", alone: {cause.reason} beside up to {neighbours} others"
-    why = beside if cause.alone else f": {cause.reason}"
-    cost = f"which cost {time.monotonic() - began:.0f} s"
-    return {**cause.env, RETRY_REASON: f"trained again{why}, {cost}"}
-
-
-def _start(call: Call, leases: tuple[Lease, ...], env: Mapping[str, str]) -> _Running:
-    lease = replace(leases[0], extra={**leases[0].extra, **env})
-    job = fork_server.start(call.function, *call.args, env=lease.env, threads=lease.threads)
-    return _Running(job, leases, time.monotonic())
-
-
-def _whole_device(free: Sequence[Lease], slots: Counter[str]) -> tuple[Lease, ...]:
-    """Return all leases of a device that nothing runs on; empty if every device is in use."""
-    for device, count in slots.items():
-        own = tuple(lease for lease in free if lease.device == device)
-        if len(own) == count:
-            return own
-    return ()
+    def results(self) -> list[Ended]:
+        """Return how each call ended, those that were not made or were ended among them."""
+        not_made = Ended(None, "it was not run: an earlier one failed", None)
+        return [self.ended.get(index, not_made) for index in range(len(self._calls))]
 
 
 def _collect(job: fork_server.Job) -> Ended:
@@ -146,6 +201,7 @@ def _collect(job: fork_server.Job) -> Ended:
         value, error = None, "it ended without a result"
     code = job.exit_code()
     job.connection.close()
+    job.end_group()
     if error is None and code == 0:
         return Ended(value, None, code)
     return Ended(value, _describe_exit(code), code)

@@ -1,0 +1,67 @@
+"""Trials that make no progress: how long is too long, by a limit or by a trial's own pace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkmagic.trainers.outputs.names import EVENTS
+
+__all__ = ["AUTO", "StallWatch"]
+
+AUTO = "auto"
+FIRST_SECONDS = 3600.0
+"""Without a sign of life before training has a pace: data may be fetched, a network compiled."""
+LEAST_SECONDS, TIMES = 300.0, 10.0
+"""By a trial's pace: ten times the longest time between two signs so far, at least five minutes."""
+
+
+@dataclass
+class _Signs:
+    """When a trial gave its last sign of life, and how long it was silent before, in seconds."""
+
+    last: float
+    count: int = 0
+    longest: float = 0.0
+
+
+class StallWatch:
+    """Watches the trials in `directories`: their events, whose file training touches.
+
+    `limit` is in seconds, `auto` or None for never. A job that writes no events is never judged.
+
+    >>> watch = StallWatch([Path("trial")], limit=60)
+    >>> watch.stalled(0) is None
+    True
+    """
+
+    def __init__(self, directories: Sequence[Path], limit: float | str | None) -> None:
+        self._files = [directory / EVENTS for directory in directories]
+        self._limit = limit
+        self._signs: dict[int, _Signs] = {}
+
+    def started(self, index: int) -> None:
+        """Begin to watch trial `index` anew: events of an earlier run are no sign of this one."""
+        self._signs[index] = _Signs(time.time())
+
+    def stalled(self, index: int) -> str | None:
+        """Return why trial `index` is to be ended; None as long as it is not."""
+        signs = self._signs.setdefault(index, _Signs(time.time()))
+        try:
+            seen = self._files[index].stat().st_mtime
+        except OSError:
+            return None
+        if seen > signs.last:
+            if signs.count:  # the first sign comes when all is ready
+                signs.longest = max(signs.longest, seen - signs.last)
+            signs.last, signs.count = seen, signs.count + 1
+        silent, limit = time.time() - signs.last, self._seconds(signs)
+        return f"no progress for {silent:.0f} s" if limit is not None and silent > limit else None
+
+    def _seconds(self, signs: _Signs) -> float | None:
+        if self._limit != AUTO:
+            return None if self._limit is None else float(self._limit)
+        paced = signs.count > 1
+        return max(LEAST_SECONDS, TIMES * signs.longest) if paced else FIRST_SECONDS

@@ -1,0 +1,117 @@
+"""Trials that hang or die in a whole sweep, and sweeps that are told to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from commanding import FIVE, command
+from commanding import TINY as COMMAND_TINY
+from darkmagic.checklist.records import Status
+from darkmagic.sweeps import api
+from sweeping import TINY, Recorder, own_config
+
+PLAIN = ["trick/label_smoothing=0.0", "trick/augmentation=standard"]
+
+
+def _train(folder: Path, how: str, *overrides: str) -> dict[str, object]:
+    """Train one trial with `misbehave=how`; return its result, its folder added."""
+    conf = own_config(folder)
+    (conf / "trick" / "misbehave" / f"{how}.yaml").write_text(
+        f"# @package tricks.misbehave\n_target_: own_tricks.Misbehave\nhow: {how}\n"
+    )
+    words = [*TINY, *PLAIN, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'"]
+    words += [f"+trick/misbehave={how}", *overrides]
+    (state,) = api.train(words, Recorder(), [conf], multirun=False)
+    return {**state.result, "folder": state.directory, "is": state.status}
+
+
+def test_a_hanging_hook_ends_as_failed_with_its_stack_in_the_log(tmp_path: Path) -> None:
+    """After the seconds that are asked for."""
+    result = _train(tmp_path, "hang", "hydra.launcher.stall_seconds=3")
+    assert result["is"] is Status.FAILED
+    assert str(result["reason"]).startswith("no progress for ")
+    assert "own_tricks.py" in (Path(str(result["folder"])) / "log.txt").read_text()
+
+
+def test_a_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    """It finishes with every epoch once, as an undisturbed one does, and its reason says so."""
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "whole").mkdir()
+    killed = _train(tmp_path / "killed", "kill_once", "epochs=3")
+    whole = _train(tmp_path / "whole", "inert", "epochs=3")
+    assert killed["is"] is whole["is"] is Status.FINISHED
+    assert "trained again, alone: the process was ended by SIGKILL" in str(killed["reason"])
+    assert killed["val_loss"] == whole["val_loss"]
+    lines = (Path(str(killed["folder"])) / "events.jsonl").read_text().splitlines()
+    epochs = [event["epoch"] for event in map(json.loads, lines) if event["type"] == "epoch"]
+    assert epochs == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "words"),
+    [
+        ("SIGHUP", 1, "stopped; finished trials are kept. To go on: darkmagic checklist run"),
+        ("SIGTERM", 1, "stopped; finished trials are kept. To go on: darkmagic checklist run"),
+        ("SIGINT", 2, "To go on: darkmagic checklist run"),
+    ],
+)
+def test_a_signal_stops_a_run_and_says_how_to_go_on(
+    tmp_path: Path, name: str, times: int, words: str
+) -> None:
+    """Its children end with it; a second Ctrl-C does not wait for anything to be tidied up."""
+    arguments = ["checklist", "run", *COMMAND_TINY, "--skip-preflight", "epochs=500", FIVE]
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(tmp_path.rglob("checkpoint.pt")):
+        time.sleep(0.1)
+    pids = [
+        json.loads(path.read_text().splitlines()[0])["pid"]
+        for path in tmp_path.rglob("events.jsonl")
+    ]
+    for _ in range(times):
+        process.send_signal(getattr(signal, name))
+        time.sleep(0.1)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert words in stderr
+    assert "Traceback" not in stderr
+    assert pids
+    deadline = time.monotonic() + 10
+    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in pids if _runs(pid)]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_fail_fast_ends_a_sweep_with_its_first_failure(tmp_path: Path) -> None:
+    """The others are not trained now, and are by the next run; the table shows what there is."""
+    conf = own_config(tmp_path)
+    tricks = "{name: misbehave, section: s, options: ['off', raise]}"
+    tricks += ",{name: brighten, section: s, options: ['off', 'on']}"
+    words = [*TINY, *PLAIN, f"checklist.tricks=[{tricks}]", f"runtime.out='{tmp_path}'"]
+    words += [f"runtime.cache='{tmp_path}/cache'", "hydra.launcher.trials_per_device=1"]
+    os.chdir(tmp_path)
+    first = api.sweep(api.plan(words, [conf], will_train=True), Recorder(), fail_fast=True)
+    assert [r.status for r in first.records] == [Status.FINISHED, Status.FAILED, Status.PENDING]
+    again = api.sweep(api.plan(words, [conf], will_train=True), Recorder())
+    assert [r.status for r in again.records] == [Status.FINISHED, Status.FAILED, Status.FINISHED]
