@@ -20,8 +20,8 @@ from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
+from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
@@ -30,14 +30,9 @@ from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_O
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import TrackedRun, Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
-from darkmagic.sweeps.trial.inert import find_inert
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_folder_name
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
-
-
-LOOK_AHEAD_SECONDS = 300
-UNSEEN = "trials that change nothing are trained too"
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ def run_sweep(
     context = current_context()
     plan = context.plan or Planner(loader, master, arguments, trick_overrides).plan()
     states = _compose(loader, master, plan)
-    inert_search = _start_inert_search(states)
+    look = start_look(states)
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
     tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
@@ -82,7 +77,7 @@ def run_sweep(
     looks = int(parent.known.get(LOOKS, 0))
     if not looks:
         parent.files.append(write_cards(loader, plan.checklist, folder))
-    _set_untrained(states, _inert_findings(inert_search, context.progress))
+    _set_untrained(states, look_findings(look, context.progress))
     _open_runs(tracker, parent, states, look=looks + 1)
     tracker.flush()
     follower = Follower(states, tracker, context.progress)
@@ -128,33 +123,6 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Trial
         own = (*own, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
         states.append(TrialState(trial, own, job, resolved, trial_identity, folder / subdir))
     return states
-
-
-def _start_inert_search(states: Sequence[TrialState]) -> fork_server.Job | None:
-    """Start to compare the first seed's trials with their baseline, in a child on the CPU."""
-    seed = states[0].trial.seed
-    if all(state.status is not Status.PENDING for state in states):
-        return None
-    trials = [state.resolved for state in states if state.trial.seed == seed]
-    return fork_server.start(find_inert, trials, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1)
-
-
-def _inert_findings(
-    search: fork_server.Job | None, progress: Progress
-) -> list[tuple[str, str] | None]:
-    """Wait for the search. If its process died or hangs, the trials themselves will show why."""
-    if search is None:
-        return []
-    findings: list[tuple[str, str] | None] = []
-    try:
-        if search.connection.poll(LOOK_AHEAD_SECONDS):
-            findings = search.result()
-        else:
-            progress.note(f"the look ahead took {LOOK_AHEAD_SECONDS} s and was ended: {UNSEEN}")
-    except EOFError:
-        progress.note(f"the look ahead was killed: {UNSEEN}")
-    search.stop()
-    return findings
 
 
 def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:

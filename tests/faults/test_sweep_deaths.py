@@ -115,3 +115,25 @@ def test_fail_fast_ends_a_sweep_with_its_first_failure(tmp_path: Path) -> None:
     assert [r.status for r in first.records] == [Status.FINISHED, Status.FAILED, Status.PENDING]
     again = api.sweep(api.plan(words, [conf], will_train=True), Recorder())
     assert [r.status for r in again.records] == [Status.FINISHED, Status.FAILED, Status.FINISHED]
+
+
+def test_a_trick_that_kills_the_look_ahead_does_not_blind_it(tmp_path: Path) -> None:
+    """The others are looked at by themselves, and the one that killed it trains."""
+    conf = own_config(tmp_path)
+    (conf / "trick" / "misbehave" / "kill_look.yaml").write_text(
+        "# @package tricks.misbehave\n_target_: own_tricks.Misbehave\nhow: kill_look\n"
+    )
+    trick = "{name: misbehave, section: s, options: ['off', kill_look, inert, not_applicable]}"
+    words = [*TINY, *PLAIN, f"checklist.tricks=[{trick}]"]
+    words += [f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    os.chdir(tmp_path)
+    progress = Recorder()
+    outcome = api.sweep(api.plan(words, [conf], will_train=True), progress)
+    statuses = {record.name: record.status for record in outcome.records}
+    assert statuses == {
+        "baseline": Status.FINISHED,
+        "misbehave=kill_look": Status.FINISHED,
+        "misbehave=inert": Status.INERT,
+        "misbehave=not_applicable": Status.NOT_APPLICABLE,
+    }
+    assert "the look ahead was killed: each trial is looked at by itself" in progress.notes
