@@ -1,3 +1,4 @@
+from darkmagic.trainers.drawn_augmentation import DrawnAugmentation as DrawnAugmentation
 from darkmagic.trainers.ensemble import Ensemble as Ensemble
 from darkmagic.trainers.ensemble import Quality as Quality
 from darkmagic.trainers.ensemble import assess as assess

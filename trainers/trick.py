@@ -214,7 +214,11 @@ class Trick:
         return images
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Return augmented `images` (B, C, H, W), uint8 in and out. Draws come from `rng`."""
+        """Return augmented `images` (B, C, H, W), uint8 in and out. Draws come from `rng`.
+
+        Where each image has draws of its own, derive from `DrawnAugmentation` instead: several
+        batches are then augmented at once.
+        """
         del rng
         return images
 

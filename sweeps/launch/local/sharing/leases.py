@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.sweeps.launch.devices import AUTO, CPU, Lease, make_leases, resolve_devices
 from darkmagic.sweeps.launch.local import fork_server
@@ -41,6 +41,8 @@ def lease_devices(
     On GPUs with `trials_per_device=auto` the first job is calibrated on the first of them, or
     what was found for such trials in this experiment on such a GPU is used again.
     """
+    if configs and OmegaConf.select(configs[0], "runtime.device") == CPU:
+        devices = CPU  # a GPU that trials leave alone is not measured for them
     names = resolve_devices(devices)
     automatic = trials_per_device == AUTO and names != [CPU] and len(configs) > len(names)
     if not automatic or not all(key in configs[0] for key in WORKLOAD):

@@ -164,6 +164,9 @@ def test_gpu_is_shared_and_captured_by_default(monkeypatch: pytest.MonkeyPatch) 
     notes: list[str] = []
     with lease_devices("auto", per_device, [config] * 2, notes.append) as leases:
         assert [lease.device for lease in leases] == ["0", "1"]
+    config.runtime.device = "cpu"
+    with lease_devices("auto", per_device, [config] * 4, notes.append) as leases:
+        assert leases == make_leases("cpu", None)
     assert notes == []
 
 
