@@ -66,8 +66,8 @@ class Decoder:
         if image.size != (width, height):
             if self.fixed:
                 raise ValueError(
-                    f"{printable(path)} is {image.width} x {image.height}, the first image {width} x "
-                    f"{height}: set dataset.source.size to bring all to one size"
+                    f"{printable(path)} is {image.width} x {image.height}, the first image "
+                    f"{width} x {height}: set dataset.source.size to bring all to one size"
                 )
             image = _cover(image, width, height)
         return np.asarray(image)

@@ -39,17 +39,22 @@ LEARNING_RATE = 1e-3  # of Adam
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often guesses hit, how often they would by chance, and how sure the difference is."""
+    """How often guesses hit, how often they would by chance, and by how much that varies."""
 
     rate: float
     chance: float
-    deviations: float
+    deviation: float  # standard deviation of the rate by chance
     images: int
 
     @property
     def significant(self) -> bool:
         """Whether chance hardly explains it."""
-        return self.deviations > MIN_DEVIATIONS
+        return self.rate - self.chance > MIN_DEVIATIONS * self.deviation
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there are so many images that guesses which are all right are significant."""
+        return 1 - self.chance > MIN_DEVIATIONS * self.deviation
 
     def __str__(self) -> str:
         return f"{self.rate:.0%} (chance {self.chance:.0%})"
@@ -64,7 +69,7 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
     deviation = max(float(by_chance.std()), 0.5 / len(classes))
     chance = float(by_chance.mean())
     deviation = max(deviation, _spread_by_class(guesses, classes, rng))
-    return Agreement(rate, chance, (rate - chance) / deviation, len(classes))
+    return Agreement(rate, chance, deviation, len(classes))
 
 
 def _spread_by_class(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> float:
@@ -100,12 +105,19 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     if within.significant and len(val) >= MIN_IMAGES:
         advice = "labels of the validation split may be shuffled, or its images of another kind"
         return Finding("labels", Level.WARNING, seen, advice, figures)
+    if within.significant:
+        seen += f", whose {across.images} images are too few to tell"
+        return Finding("labels", Level.OK, seen, figures=figures)
 
     learnt = _learnt(setup, seconds, rng)
     figures["learnt_val"] = learnt.rate
     if learnt.significant:
         seen += f"; a short training guesses {learnt}"
         return Finding("labels", Level.OK, seen, figures=figures)
+    if not across.decidable:
+        advice = "look at some images of each class yourself"
+        seen = f"{across.images} validation images are too few to tell: {seen}"
+        return Finding("labels", Level.WARNING, seen, advice, figures)
     typical = float(torch.cdist(points[:500], points[:500]).median()) / points.shape[1] ** 0.5
     close = float(among[:, 1].median()) < MAX_NEIGHBOUR_DISTANCE * typical
     certain = (
