@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
@@ -109,6 +110,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     total_steps = sum(plan)
 
     log = EventLog(directory)
+    _log_reading(log, trial.data)
     state.resume(directory)
     for event in state.history[log.epochs_logged :]:  # checkpointed, killed before it was logged
         log.append(event)
@@ -203,6 +205,12 @@ def _guessing_loss(hooks: Hooks, classes: int) -> float:
     """Return the loss of logits that are all alike: log(K) of cross-entropy, smoothed or not."""
     hard = F.one_hot(torch.tensor([0]), classes).float()
     return float(hooks.loss(torch.zeros(1, classes), hard))
+
+
+def _log_reading(log: EventLog, data: Data) -> None:
+    """Log how the data were read, where there is something to say of that."""
+    if data.notes or data.doubts:
+        log.append({"type": "data", "notes": [*data.doubts, *data.notes]})
 
 
 def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:

@@ -24,7 +24,7 @@ from darkmagic.trainers.fields import check_fields, flag, number, size, text, wh
 
 __all__ = ["Folder"]
 
-MAX_NAMES = 5  # in a message
+MAX_NAMES, MAX_COUNTED = 5, 12  # in a message
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,13 @@ class Folder:
                 else f"{split} cut from train ({cut[split]:.0%})"
                 for split in ("train", "val", "test")
             )
+        parts = {"train": train, "val": val, "test": test}
+        sizes = ", ".join(f"{split} {len(part):,}" for split, part in parts.items())
+        counts = torch.bincount(train.targets, minlength=len(names)).tolist()
+        counted = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
+        sizes = f"{sizes} images; {len(names)} classes in train: {_listed(counted, MAX_COUNTED)}"
         return dataclasses.replace(
-            data, notes=(sources, *reading.notes()), doubts=tuple(reading.all_doubts())
+            data, notes=(sources, sizes, *reading.notes()), doubts=tuple(reading.all_doubts())
         )
 
     def _read(
@@ -218,6 +223,6 @@ def _counted(kinds: Counter[str]) -> str:
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(printable(name) for name in names[:MAX_NAMES]) + more
+def _listed(names: Sequence[str], most: int = MAX_NAMES) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(printable(name) for name in names[:most]) + more

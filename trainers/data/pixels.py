@@ -17,8 +17,10 @@ from PIL import Image, UnidentifiedImageError
 
 from darkmagic.trainers.errors import printable, short_message
 
-__all__ = ["BACKGROUND", "describe_kinds", "read_image"]
+__all__ = ["BACKGROUND", "SCALED", "describe_kinds", "read_image"]
 
+SCALED = "scaled to 8 bits"
+"""What is said of pixels that had more."""
 BACKGROUND = "white"
 """What is under transparent pixels, as on paper and on web pages."""
 
@@ -68,9 +70,9 @@ def describe_kinds(files: Sequence[str]) -> str:
 def _kind(image: Image.Image) -> str:
     most = _largest(image)
     if most is not None:
-        kind = f"{most.bit_length()}-bit grey, scaled to 8 bits"
+        kind = f"{most.bit_length()}-bit grey, {SCALED}"
     elif image.mode == "F":
-        kind = "float grey, 0 to 1 scaled to 8 bits"
+        kind = f"float grey, 0 to 1 {SCALED}"
     else:
         kind = {"L": "8-bit grey", "1": "1-bit", "P": "palette"}.get(image.mode, image.mode)
     if _has_alpha(image):

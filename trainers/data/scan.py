@@ -90,7 +90,8 @@ def _entries(top: str, scan: Scan) -> Iterator[os.DirEntry[str]]:
     """Yield what is no folder below `top`. Links are followed last, so that paths of what is
     reached both ways are those without links.
     """
-    folders, links, seen = [top], [], set()
+    folders, links = [top], list[str]()
+    seen: set[tuple[int, int]] = set()
     while folders or links:
         folder = folders.pop() if folders else links.pop()
         status = os.stat(folder)  # noqa: PTH116

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from darkmagic.trainers.data.base import Data
 
 __all__ = ["refuse_unusable", "why_unusable"]
@@ -21,7 +23,7 @@ def why_unusable(data: Data) -> str:
             f"no image is left for {' and '.join(empty)}: of a class with fewer than 3 images "
             "there is none to hold out"
         )
-    present = len(data.train.targets.unique())
+    present = len(torch.unique(data.train.targets))
     if present < 2:
         only = f" ({data.classes[int(data.train.targets[0])]})"
         return f"all images of train are of one class{only}, and a classifier needs two"

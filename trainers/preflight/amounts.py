@@ -9,6 +9,7 @@ __all__ = ["check_updates", "check_validation"]
 
 MIN_UPDATES = 200
 """Of the weights in a whole training; below, most networks still guess."""
+MIN_BATCH = 8  # images, for the statistics of batch normalisation
 MIN_SEEN = 0.8  # of the training images, in an epoch
 MIN_VALIDATION_IMAGES = 100
 """One of fewer is more than a point of accuracy."""
@@ -23,16 +24,18 @@ def check_updates(setup: Setup) -> Finding:
     left_out = images - an_epoch * size
     seen = f"{updates:,} in all: {an_epoch:,} an epoch, of {size} images"
     if left_out:
-        seen += f"; {left_out:,} of {images:,} images are left out of each, others every time"
+        seen += (
+            f"; {left_out:,} of {images:,} images are left out of each, different ones each time"
+        )
     figures = {"updates": updates, "left_out": left_out}
     few = updates < MIN_UPDATES and not recipe.max_steps
     if few or left_out > (1 - MIN_SEEN) * images:
-        smaller = max(1, min(recipe.batch_size // 2, images // 16))
-        advice = f"batch_size={smaller}"
+        smaller = max(MIN_BATCH, min(recipe.batch_size // 2, images // 16))
+        advice = [f"batch_size={smaller}"] if smaller < min(images, recipe.batch_size) else []
         if few:
             seen += ": few networks learn in so few"
-            advice += f", or epochs={-(-MIN_UPDATES // an_epoch)}"
-        return Finding("updates", Level.WARNING, seen, advice, figures)
+            advice.append(f"epochs={-(-MIN_UPDATES // an_epoch)}")
+        return Finding("updates", Level.WARNING, seen, " or ".join(advice), figures)
     return Finding("updates", Level.OK, seen, figures=figures)
 
 

@@ -14,11 +14,9 @@ from darkmagic.trainers.data.scan import scan_folder
 from darkmagic.trainers.errors import printable, short_message
 from darkmagic.trainers.preflight.finding import Finding, Level
 
-__all__ = ["READING", "check_files", "check_reading", "unreadable_files"]
+__all__ = ["check_files", "check_reading", "unreadable_files"]
 
 MAX_NAMES = 3
-READING = "files"
-"""The finding that says what was read, which is shown even where all is well."""
 
 
 def check_reading(data: Data) -> Finding | None:
@@ -29,8 +27,8 @@ def check_reading(data: Data) -> Finding | None:
     figures = {"notes": list(data.notes), "doubts": list(data.doubts)}
     if data.doubts:
         advice = "if it is meant so, nothing is to be done"
-        return Finding(READING, Level.WARNING, seen, advice, figures)
-    return Finding(READING, Level.OK, seen, figures=figures)
+        return Finding("files", Level.WARNING, seen, advice, figures, tell=True)
+    return Finding("files", Level.OK, seen, figures=figures, tell=True)
 
 
 def unreadable_files(folder: Path, channels: int = 3) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.data.pixels import BACKGROUND
+from darkmagic.trainers.data.pixels import BACKGROUND, SCALED
 from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
@@ -40,7 +40,7 @@ def check_pixels(setup: Setup) -> Finding:
     figures = {"mean": list(data.mean), "std": list(data.std)}
     spreads = images.float().flatten(2).std(2, unbiased=False).amax(1)
     low, high = int(images.min()), int(images.max())
-    figures |= {"low": low, "high": high}
+    figures |= {"range": [low, high]}
     if data.size != (1, 1) and float(spreads.quantile(CONSTANT_SHARE)) < MIN_CONTRAST:
         levels = f"levels {low} to {high}" if high > low else f"level {low}"
         return Finding(
@@ -53,11 +53,13 @@ def check_pixels(setup: Setup) -> Finding:
             figures,
         )
     if high - low < MIN_RANGE:
+        deeper = any(SCALED in note for note in data.notes)  # and finer differences are gone
         return Finding(
             "pixels",
-            Level.WARNING,
+            Level.STOP if deeper else Level.WARNING,
             f"only levels {low} to {high} of 0 to 255 are used: {seen}",
-            "look at the files' bit depth: what is left of finer differences is rounded away",
+            "look at the files' bit depth: deeper pixels are scaled by their full range, so write "
+            "10 or 12 bits over all 16, or as 8 bits",
             figures,
         )
     if images.shape[1] == 3 and bool((images == images[:, :1]).all()):

@@ -114,9 +114,9 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     if learnt.significant:
         seen += f"; a short training guesses {learnt}"
         return Finding("labels", Level.OK, seen, figures=figures)
-    if not across.decidable:
+    if not all(each.decidable for each in (within, across, learnt)):
         advice = "look at some images of each class yourself"
-        seen = f"{across.images} validation images are too few to tell: {seen}"
+        seen = f"{across.images} validation images are too few to tell whether labels fit: {seen}"
         return Finding("labels", Level.WARNING, seen, advice, figures)
     typical = float(torch.cdist(points[:500], points[:500]).median()) / points.shape[1] ** 0.5
     close = float(among[:, 1].median()) < MAX_NEIGHBOUR_DISTANCE * typical

@@ -8,7 +8,7 @@ from darkmagic.trainers.errors import format_error, short_message
 from darkmagic.trainers.preflight.amounts import check_updates, check_validation
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
-from darkmagic.trainers.preflight.files import READING, check_files, check_reading
+from darkmagic.trainers.preflight.files import check_files, check_reading
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.gradients import check_gradients
 from darkmagic.trainers.preflight.inputs import check_inputs, check_pixels, check_weights_scaling
@@ -66,7 +66,7 @@ def run_preflight(
         return
 
     checks: dict[str, Callable[[], Found]] = {
-        READING: lambda: check_reading(data),
+        "files": lambda: check_reading(data),
         "classes": lambda: check_classes(setup),
         "pixels": lambda: check_pixels(setup),
         "leaks": lambda: check_copies(setup),
