@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.stats import commonest_share
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
@@ -185,6 +186,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         val_loss=last["val_loss"],
         val_images=len(evaluation.correct),
         classes=len(trial.data.classes),
+        commonest=commonest_share(trial.data.val),
         guessing_loss=_guessing_loss(hooks, len(trial.data.classes)),
         test_accuracy=test_accuracy,
         train_loss=last["train_loss"],

@@ -10,7 +10,7 @@ __all__ = ["check_updates", "check_validation"]
 MIN_UPDATES = 200
 """Of the weights in a whole training; below, most networks still guess."""
 MIN_BATCH = 8  # images, for the statistics of batch normalisation
-MIN_SEEN = 0.8  # of the training images, in an epoch
+MAX_LEFT_OUT = 0.25  # of the training images, in an epoch
 MIN_VALIDATION_IMAGES = 100
 """One of fewer is more than a point of accuracy."""
 
@@ -29,7 +29,7 @@ def check_updates(setup: Setup) -> Finding:
         )
     figures = {"updates": updates, "left_out": left_out}
     few = updates < MIN_UPDATES and not recipe.max_steps
-    if few or left_out > (1 - MIN_SEEN) * images:
+    if few or left_out > MAX_LEFT_OUT * images:
         smaller = max(MIN_BATCH, min(recipe.batch_size // 2, images // 16))
         advice = [f"batch_size={smaller}"] if smaller < min(images, recipe.batch_size) else []
         if few:
