@@ -46,12 +46,23 @@ def read_image(path: str, channels: int) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
+            _unscramble(image)
             image.load()
             plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
             turn = TURNS.get(_orientation(image))
             return plain if turn is None else plain.transpose(turn)
     except Exception as error:  # PIL raises of every kind for files that are broken
         raise ValueError(f"cannot read {printable(path)}: {_reason(error)}") from error
+
+
+def _unscramble(image: Image.Image) -> None:
+    """Let a TIFF that lies on its side be read row by row, and then turned.
+
+    Pillow 13.0 reads uncompressed ones into rows of the turned image, which scrambles them.
+    """
+    stored = getattr(image, "_tile_size", None)
+    if stored is not None:
+        image._size = stored  # noqa: SLF001
 
 
 def describe_kinds(files: Sequence[str]) -> str:
