@@ -45,6 +45,9 @@ class Agreement:
     chance: float
     deviation: float  # standard deviation of the rate by chance
     images: int
+    ceiling: float = (
+        1.0  # the rate of the best guesses: a class may have fewer neighbours than asked
+    )
 
     @property
     def significant(self) -> bool:
@@ -53,14 +56,16 @@ class Agreement:
 
     @property
     def decidable(self) -> bool:
-        """Whether there are so many images that guesses which are all right are significant."""
-        return 1 - self.chance > MIN_DEVIATIONS * self.deviation
+        """Whether there are so many images that the best guesses are significant."""
+        return self.ceiling - self.chance > MIN_DEVIATIONS * self.deviation
 
     def __str__(self) -> str:
         return f"{self.rate:.0%} (chance {self.chance:.0%})"
 
 
-def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreement:
+def agreement(
+    guesses: Tensor, classes: Tensor, rng: torch.Generator, ceiling: float = 1.0
+) -> Agreement:
     """Return how `guesses` (N, k), int64, agree with `classes` (N,), against random orders."""
     rate = float((guesses == classes[:, None]).double().mean())
     orders = (classes[torch.randperm(len(classes), generator=rng)] for _ in range(ORDERS))
@@ -69,7 +74,7 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
     deviation = max(float(by_chance.std()), 0.5 / len(classes))
     chance = float(by_chance.mean())
     deviation = max(deviation, _spread_by_class(guesses, classes, rng))
-    return Agreement(rate, chance, deviation, len(classes))
+    return Agreement(rate, chance, deviation, len(classes), ceiling)
 
 
 def _spread_by_class(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> float:
@@ -96,8 +101,10 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     assert isinstance(val.images, Tensor)
     points, queries = thumbnails(train.images), thumbnails(val.images)
     among, indices = nearest(points, points, NEIGHBOURS + 1)
-    within = agreement(train.targets[indices[:, 1:]], train.targets, rng)  # the first is itself
-    across = agreement(train.targets[nearest(queries, points, NEIGHBOURS)[1]], val.targets, rng)
+    neighbours = train.targets[indices[:, 1:]]  # the first is the image itself
+    within = agreement(neighbours, train.targets, rng, _ceiling(train.targets, train.targets, 1))
+    neighbours = train.targets[nearest(queries, points, NEIGHBOURS)[1]]
+    across = agreement(neighbours, val.targets, rng, _ceiling(train.targets, val.targets))
     figures = {"neighbours_train": within.rate, "neighbours_val": across.rate}
     seen = f"neighbours share their class: {within} in train, {across} of val with train"
     if across.significant:
@@ -134,6 +141,12 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
         advice,
         figures,
     )
+
+
+def _ceiling(points: Tensor, queries: Tensor, itself: int = 0) -> float:
+    """Return which share of neighbours among `points` can be of the class of `queries` at most."""
+    counts = torch.bincount(points, minlength=int(queries.max()) + 1)[queries] - itself
+    return float(counts.clamp(0, NEIGHBOURS).double().mean()) / NEIGHBOURS
 
 
 def _affordable(setup: Setup, count: int) -> int:
