@@ -72,6 +72,7 @@ class TrialRecord:
     run_id: str = ""
     look: int = 1
     classes: int | None = None
+    commonest: float | None = None  # share of the commonest class in the validation set
     images: int | None = None  # in the validation set
     epochs: int | None = None  # trained
     training_notes: tuple[str, ...] = ()  # what its losses show about its training

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.data.usable import refuse_unusable
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
@@ -116,6 +117,7 @@ def predict(
     recipe = edit_recipe(recipe)
     device = pick_device(recipe.device)
     data = recipe.dataset.load(recipe.split_seed)
+    refuse_unusable(data, test=split == "test")
     hooks = Hooks(recipe.tricks, recipe.seed)
     network = make_network(recipe, data, hooks)
     network.load_state_dict(checkpoint["average"] or checkpoint["model"])

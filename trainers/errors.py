@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CaptureFailed", "format_error", "short_message"]
+__all__ = ["CaptureFailed", "format_error", "printable", "short_message"]
 
 
 class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
@@ -21,3 +21,12 @@ def format_error(error: BaseException) -> str:
     """Return the name of an error's type, and the first line of its message where it has one."""
     name, message = type(error).__name__, short_message(error)
     return name if message == name else f"{name}: {message}"
+
+
+def printable(text: object) -> str:
+    r"""Return `text` with what a terminal or UTF-8 cannot take as escapes: file names have it.
+
+    >>> printable("caf\udce9\x1b[2J.png")
+    'caf\\udce9\\x1b[2J.png'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.stats import commonest_share
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
@@ -112,6 +114,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     log = EventLog(directory)
     step_taken = log.beat if on_step is None else on_step
+    _log_reading(log, trial.data)
     state.resume(directory)
     for event in state.history[log.epochs_logged :]:  # checkpointed, killed before it was logged
         log.append(event)
@@ -187,6 +190,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         val_loss=last["val_loss"],
         val_images=len(evaluation.correct),
         classes=len(trial.data.classes),
+        commonest=commonest_share(trial.data.val),
         guessing_loss=_guessing_loss(hooks, len(trial.data.classes)),
         test_accuracy=test_accuracy,
         train_loss=last["train_loss"],
@@ -207,6 +211,12 @@ def _guessing_loss(hooks: Hooks, classes: int) -> float:
     """Return the loss of logits that are all alike: log(K) of cross-entropy, smoothed or not."""
     hard = F.one_hot(torch.tensor([0]), classes).float()
     return float(hooks.loss(torch.zeros(1, classes), hard))
+
+
+def _log_reading(log: EventLog, data: Data) -> None:
+    """Log how the data were read, where there is something to say of that."""
+    if data.notes or data.doubts:
+        log.append({"type": "data", "notes": [*data.doubts, *data.notes]})
 
 
 def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:

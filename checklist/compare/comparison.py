@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.costs import pareto_front
-from darkmagic.checklist.compare.floor import with_floor
+from darkmagic.checklist.compare.floor import Unlearnt, nothing_learnt, with_floor
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.model import BASELINE, Checklist
@@ -50,6 +50,7 @@ class Comparison:
     baseline_runs: int
     seeds: int  # most finished runs of a trick
     baseline_options: Mapping[str, str]  # by trick
+    unlearnt: Unlearnt | None = None  # why nothing was learnt in the whole of it
 
     @property
     def baseline(self) -> Row:
@@ -123,6 +124,7 @@ def compare(
         baseline_runs=len(rows[0].accuracies),
         seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
         baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
+        unlearnt=nothing_learnt(records) if look else None,
     )
 
 

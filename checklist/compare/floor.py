@@ -1,16 +1,58 @@
-"""Runs that ended but learned nothing count as failed."""
+"""Runs that ended but learned nothing count as failed, and experiments in which none did."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["with_floor"]
+__all__ = ["Unlearnt", "nothing_learnt", "with_floor"]
 
 TIMES_CHANCE = 1.1
 """A network below this many times chance level has learned nothing."""
+DEVIATIONS = 3.0
+"""Standard errors above guessing that luck, in the best of many runs, does not give."""
+
+
+@dataclass(frozen=True)
+class Unlearnt:
+    """An experiment none of whose runs is better than guessing. All in percent.
+
+    `guess` is what always naming one class gets right, `luck` what is no proof of more on
+    `images`, and `best` the best run.
+    """
+
+    best: float
+    guess: float
+    luck: float
+    images: int | None
+
+
+def nothing_learnt(records: Sequence[TrialRecord]) -> Unlearnt | None:
+    """Return why nothing was learnt in `records`; None where a run learnt, or it is not known.
+
+    A run has learnt if it is right more often than the commonest class is there, by more than
+    luck explains on so many images.
+    """
+    finished = [r for r in records if r.status is Status.FINISHED and r.accuracy is not None]
+    if not finished:
+        return None
+    found = []
+    for record in finished:
+        assert record.accuracy is not None
+        if not record.classes:
+            return None
+        guess = max(1 / record.classes, record.commonest or 0.0)
+        error = math.sqrt(guess * (1 - guess) / record.images) if record.images else 0.0
+        luck = max(guess + DEVIATIONS * error, TIMES_CHANCE / record.classes)
+        if record.accuracy > min(luck, 1 - 1e-9):
+            return None
+        found.append((record.accuracy, guess, luck, record.images))
+    best, guess, luck, images = max(found)
+    return Unlearnt(100 * best, 100 * guess, 100 * min(luck, 1.0), images)
 
 
 def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[TrialRecord]:

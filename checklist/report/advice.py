@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import Comparison
+from darkmagic.checklist.compare.floor import Unlearnt
 from darkmagic.checklist.compare.power import seeds_to_settle
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
@@ -19,10 +20,14 @@ MAX_NAMES = 5
 
 @dataclass(frozen=True)
 class Advice:
-    """Plain sentences, and commands with what each is for."""
+    """Plain sentences, and commands with what each is for.
+
+    `alarm` is what a reader must know before the table; where there is one, it is all of it.
+    """
 
     sentences: tuple[str, ...]
     steps: tuple[tuple[str, str], ...]
+    alarm: str = ""
 
 
 def winners(comparison: Comparison) -> dict[str, str]:
@@ -50,6 +55,10 @@ def advise(
         if comparison.waiting:
             steps.append(("Go on with", _command("run", overrides)))
         return Advice(tuple(sentences), tuple(steps))
+    if comparison.unlearnt is not None:
+        alarm = _nothing_learnt(comparison.unlearnt)
+        why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
+        return Advice((), (why,), alarm)
     better = comparison.having(Verdict.BETTER)
     worse = comparison.having(Verdict.WORSE)
     same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
@@ -74,6 +83,16 @@ def advise(
     if better:
         steps.append(("To confirm on the test set", _command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
+
+
+def _nothing_learnt(found: Unlearnt) -> str:
+    images = f" on {found.images:,} images" if found.images else ""
+    luck = f", and up to {found.luck:.1f} % may be luck{images}" if found.luck > found.guess else ""
+    return (
+        f"Nothing was learnt: the best run is {found.best:.1f} % right, where always naming one "
+        f"class gives {found.guess:.1f} %{luck}. The table compares nothing, and more seeds "
+        "will not help: look at the data, the labels and the learning rate, or train for longer."
+    )
 
 
 def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:

@@ -56,9 +56,9 @@ def stop_before_training(planned: PlannedSweep, overrides: Sequence[str]) -> Non
         findings = api.preflight(planned, unless_trained=True)
     if not findings:
         return
-    problems = [finding for finding in findings if finding.level is not Level.OK]
-    if problems:
-        console.print(findings_table(problems, console))
+    shown = [finding for finding in findings if finding.level is not Level.OK or finding.tell]
+    if shown:
+        console.print(findings_table(shown, console))
     console.print(summary(findings, time.monotonic() - started))
     if any(finding.level is Level.STOP for finding in findings):
         folders = [o for folder in planned.config_dirs for o in ("-c", str(folder))]

@@ -66,7 +66,9 @@ def comparison_view(
         table.add_row(*(column.cell(row) for column in columns))
     marked = width >= INTERVALS_WIDTH and any(row.on_pareto_front for row in report.rows)
     below = map(note, endings(report.comparison)) if alone else _below(report, marked=marked)
-    return Group(table, *below)
+    alarm = "" if alone else report.advice.alarm
+    above = [Text(alarm, style="bold red"), Text()] if alarm else []
+    return Group(*above, table, *below)
 
 
 def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column]:

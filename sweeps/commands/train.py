@@ -93,7 +93,7 @@ class _TrainObserver:
             state.run = tracker.open_trial(
                 known, None, state.run_name, {**state.tags, **tags}, params
             )
-        self._follower = Follower(self.states, tracker, self._progress)
+        self._follower = Follower(self.states, tracker, self._progress, tell_data=True)
         self._follower.__enter__()
         self._follower.launching(jobs)
 

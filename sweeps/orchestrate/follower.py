@@ -43,7 +43,14 @@ MLFLOW_STATUS = {
 class Follower:
     """An `Observer` of the launcher. Use as a context around the launch of `states`."""
 
-    def __init__(self, states: Sequence[TrialState], tracker: Tracker, progress: Progress) -> None:
+    def __init__(
+        self,
+        states: Sequence[TrialState],
+        tracker: Tracker,
+        progress: Progress,
+        *,
+        tell_data: bool = False,
+    ) -> None:
         self._by_directory = {state.directory: state for state in states}
         self._states = list(states)
         self._tracker = tracker
@@ -54,6 +61,8 @@ class Follower:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower")
         self._problem_noted = False
+        self._tell_data = tell_data  # what was read as what, where no check says so before
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         for state in self._states:  # earlier runs of the experiment may have left events unsent
@@ -148,6 +157,8 @@ class Follower:
         epochs = []
         for event in events:
             state.events += 1
+            if event["type"] == "data" and self._tell_data:
+                self._tell("data: " + "; ".join(event["notes"]))
             if event["type"] not in ("epoch", "upstream"):
                 continue
             phase = "upstream" if event["type"] == "upstream" else "train"
@@ -159,6 +170,12 @@ class Follower:
             state.run.events_sent = state.events
             state.run.tags[EVENTS_SENT] = str(state.events)
         return epochs
+
+    def _tell(self, message: str) -> None:
+        """Show `message` once: the trials of a sweep say the same."""
+        if message not in self._told:
+            self._told.add(message)
+            self._progress.note(message)
 
     def _send_end(self, state: TrialState) -> None:
         run = state.run

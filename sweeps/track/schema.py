@@ -71,13 +71,14 @@ COSTS = ("step_seconds", "wall_seconds", "peak_memory_bytes", "parameters", "flo
 ACCURACY = "final.val_accuracy"
 SHARE = "final.pretrained_share"
 VAL_IMAGES = "final.val_images"
-CLASSES, EPOCHS = "final.classes", "final.epochs"
+CLASSES, COMMONEST, EPOCHS = "final.classes", "final.commonest", "final.epochs"
 TEST = "final.test_accuracy"
 FINAL_METRICS = {
     "val_accuracy": ACCURACY,
     "val_loss": "final.val_loss",
     "val_images": VAL_IMAGES,
     "classes": CLASSES,
+    "commonest": COMMONEST,
     "epochs": EPOCHS,
     "test_accuracy": TEST,
     "pretrained_share": SHARE,
@@ -153,6 +154,7 @@ def read_record(
         look=int(tags.get(LOOK, 1)),
         training_notes=tuple(json.loads(tags.get(TRAINING_NOTES, "[]"))),
         classes=_whole(metrics.get(CLASSES)),
+        commonest=metrics.get(COMMONEST),
         images=images,
         epochs=_whole(metrics.get(EPOCHS)),
         test_accuracy=metrics.get(TEST),

@@ -35,7 +35,8 @@ class Data:
     """Three disjoint splits. `mean` and `std` are the training split's, per channel, in [0, 1].
 
     `flip` and `pad` are the geometry that suits the images: whether a mirrored image keeps
-    its class, and how many pixels a random crop may shift.
+    its class, and how many pixels a random crop may shift. `notes` say how the images were read,
+    and `doubts` what of that may not be meant, a sentence each: both are shown before training.
 
     >>> from darkmagic.trainers.data import Shapes
     >>> data = Shapes(count=100).load(split_seed=0)
@@ -53,6 +54,8 @@ class Data:
     std: tuple[float, ...]
     flip: bool = True
     pad: int = 4
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 class DataSet(Protocol):

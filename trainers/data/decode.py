@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from darkmagic.trainers.data.pixels import read_image
+from darkmagic.trainers.errors import printable
 from darkmagic.trainers.runtime.cache import cache_folder
 
 __all__ = ["Decoder", "ImageFiles", "decode_all"]
+
+VERSION = 2
+"""Of the pixels that a file gives: what older versions kept is not used."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,8 @@ class Decoder:
         if channels not in (1, 3):
             raise ValueError(f"channels={channels}: choose 1 (grey) or 3 (RGB)")
         if size is None:
-            with _open(files[0]) as image:
-                return cls((image.height, image.width), channels, fixed=True)
+            first = read_image(files[0], channels)
+            return cls((first.height, first.width), channels, fixed=True)
         sides = (size, size) if isinstance(size, int) else tuple(size)
         if len(sides) != 2 or min(sides) < 1:
             raise ValueError(f"size={size}: give a side or [height, width]")
@@ -56,26 +62,15 @@ class Decoder:
     def read(self, path: str) -> np.ndarray:
         """Return the pixels (H, W) or (H, W, 3). Raises `ValueError` naming a bad file."""
         height, width = self.size
-        with _open(path) as opened:
-            try:
-                image = opened.convert("L" if self.channels == 1 else "RGB")
-            except OSError as error:
-                raise ValueError(f"cannot read {path}: {error}") from error
+        image = read_image(path, self.channels)
         if image.size != (width, height):
             if self.fixed:
                 raise ValueError(
-                    f"{path} is {image.width} x {image.height}, the first image {width} x "
-                    f"{height}: set dataset.source.size to bring all to one size"
+                    f"{printable(path)} is {image.width} x {image.height}, the first image "
+                    f"{width} x {height}: set dataset.source.size to bring all to one size"
                 )
             image = _cover(image, width, height)
         return np.asarray(image)
-
-
-def _open(path: str) -> Image.Image:
-    try:
-        return Image.open(path)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"cannot read {path}: not an image that PIL knows") from error
 
 
 def _cover(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -110,25 +105,58 @@ def _channels_first(pixels: np.ndarray) -> Tensor:
 def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> Tensor:
     """Return all `files` as uint8 (N, C, H, W), decoded once and kept under `cache`.
 
-    The cache's key has the files' names, sizes and times, so a changed file is decoded again.
-    Processes that ask at the same time wait for the one that decodes.
+    The cache's key has the files' names, sizes and times, so a changed file is decoded again, and
+    so is all where what was kept is cut short. Processes that ask at the same time wait for the
+    one that decodes. A cache that cannot be written costs time and no more.
     """
     kept = cache_folder(cache) / "images" / f"{_fingerprint(folder, files, decoder)}.npy"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(kept.with_suffix(".lock")):
-        if not kept.exists():
-            with ThreadPoolExecutor() as pool:  # PIL decodes outside Python's lock
-                pixels = np.stack(list(pool.map(decoder.read, files)))
-            temporary = kept.with_suffix(".part.npy")
-            np.save(temporary, pixels)
-            temporary.replace(kept)
-    return _channels_first(np.load(kept))
+    pixels: np.ndarray | None = None
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(kept.with_suffix(".lock")):
+            pixels = _load(kept, len(files), decoder)
+            if pixels is None:
+                pixels = _decode(files, decoder)
+                _keep(pixels, kept)
+    except OSError as error:  # no room, or no right to write
+        logging.getLogger(__name__).warning("decoded images are not kept: %s", error)
+    return _channels_first(_decode(files, decoder) if pixels is None else pixels)
+
+
+def _decode(files: Sequence[str], decoder: Decoder) -> np.ndarray:
+    with ThreadPoolExecutor() as pool:  # PIL decodes outside Python's lock
+        return np.stack(list(pool.map(decoder.read, files)))
+
+
+def _load(kept: Path, count: int, decoder: Decoder) -> np.ndarray | None:
+    """Return the kept pixels; None where there are none, or not all of them."""
+    colours = () if decoder.channels == 1 else (decoder.channels,)
+    try:
+        pixels: np.ndarray = np.load(kept)
+    except (OSError, ValueError, EOFError):  # absent, cut short, empty
+        return None
+    whole = pixels.dtype == np.uint8 and pixels.shape == (count, *decoder.size, *colours)
+    return pixels if whole else None
+
+
+def _keep(pixels: np.ndarray, kept: Path) -> None:
+    """Write `pixels` beside `kept` and rename them when they are on the disk."""
+    temporary = kept.with_suffix(".part.npy")
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, pixels)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(kept)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _fingerprint(folder: Path, files: Sequence[str], decoder: Decoder) -> str:
-    digest = hashlib.sha256(repr(decoder).encode())
+    digest = hashlib.sha256(f"{VERSION} {decoder!r}".encode())
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (strings: there may be a million)
     for path in files:
         status = os.stat(path)  # noqa: PTH116
-        digest.update(f"{path[start:]} {status.st_size} {status.st_mtime_ns}\n".encode())
+        line = f"{path[start:]} {status.st_size} {status.st_mtime_ns}\n"
+        digest.update(os.fsencode(line))  # a name need not be UTF-8
     return digest.hexdigest()[:32]

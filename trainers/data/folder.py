@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,17 +15,24 @@ from torch import Tensor
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
+from darkmagic.trainers.data.layout import find_layout
+from darkmagic.trainers.data.pixels import describe_kinds
+from darkmagic.trainers.data.scan import EXTENSIONS, loose_images, scan_folder, subfolders
 from darkmagic.trainers.data.split import split_in_three, split_off
+from darkmagic.trainers.errors import printable
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
 
 __all__ = ["Folder"]
 
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"}
+MAX_NAMES, MAX_COUNTED = 5, 12  # in a message
 
 
 @dataclass(frozen=True)
 class Folder:
     """The images under `root`. A split that has no folder is taken from the others.
+
+    The folders of the splits go by their usual names, such as `train`, `Validation` or `Testing`.
+    What was read as what, and what was left out, is in the `notes` and `doubts` of the `Data`.
 
     `size` is the side of the square that images are resized and cropped to, or (height,
     width); None takes them as they are, which needs all of one size. Up to
@@ -64,34 +72,79 @@ class Folder:
         root = Path(self.root).expanduser()
         if not root.is_dir():
             raise ValueError(f"no folder {root} (dataset.source.root)")
-        if not (root / "train").is_dir():
-            whole, classes = self._read(root, None)
-            splits = split_in_three(whole, self.val_fraction, self.test_fraction, split_seed)
-            return assemble(*splits, classes, flip=self.flip, pad=self.pad)
-        train, classes = self._read(root / "train", None)
+        layout, reading = find_layout(root), _Reading()
+        reading.doubts += layout.doubts
+        reading.hidden(root)
+        whole = layout.folders.get("all")
+        if whole is not None:
+            images, classes = self._read(whole, None, reading)
+            splits = split_in_three(images, self.val_fraction, self.test_fraction, split_seed)
+            return self._assemble(*splits, classes, reading)
+        train, classes = self._read(layout.folders["train"], None, reading)
         parts = {
-            name: self._read(root / name, classes)[0] if (root / name).is_dir() else None
+            name: self._read(layout.folders[name], classes, reading)[0]
             for name in ("test", "val")
+            if name in layout.folders
         }
-        test, val = parts["test"], parts["val"]
+        test, val = parts.get("test"), parts.get("val")
         if test is None:
             train, test = split_off(train, self.test_fraction, split_seed)
         if val is None:
             train, val = split_off(train, self.val_fraction, split_seed + 1)
-        return assemble(train, val, test, classes, flip=self.flip, pad=self.pad)
+        taken = {name: layout.folders[name].name for name in layout.folders}
+        return self._assemble(train, val, test, classes, reading, taken)
 
-    def _read(self, folder: Path, known: Sequence[str] | None) -> tuple[Split, list[str]]:
+    def _assemble(
+        self,
+        train: Split,
+        val: Split,
+        test: Split,
+        classes: Sequence[str],
+        reading: _Reading,
+        folders: Mapping[str, str] | None = None,
+    ) -> Data:
+        """Return the data; `folders` are the splits' own, None where there are none."""
+        names = [printable(name) for name in classes]
+        data = assemble(train, val, test, names, flip=self.flip, pad=self.pad)
+        sources = (
+            f"all from {printable(Path(self.root).expanduser().absolute().name)}/, split three ways"
+        )
+        if folders is not None:
+            cut = {"val": self.val_fraction, "test": self.test_fraction}
+            sources = ", ".join(
+                f"{split} from {printable(folders[split])}/"
+                if split in folders
+                else f"{split} cut from train ({cut[split]:.0%})"
+                for split in ("train", "val", "test")
+            )
+        parts = {"train": train, "val": val, "test": test}
+        sizes = ", ".join(f"{split} {len(part):,}" for split, part in parts.items())
+        counts = torch.bincount(train.targets, minlength=len(names)).tolist()
+        counted = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
+        sizes = f"{sizes} images; {len(names)} classes in train: {_listed(counted, MAX_COUNTED)}"
+        return dataclasses.replace(
+            data, notes=(sources, sizes, *reading.notes()), doubts=tuple(reading.all_doubts())
+        )
+
+    def _read(
+        self, folder: Path, known: Sequence[str] | None, reading: _Reading
+    ) -> tuple[Split, list[str]]:
         """Return the images of `folder` and its classes, which must be among `known`."""
-        classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
-        if unknown := set(classes) - set(classes if known is None else known):
-            raise ValueError(f"{folder} has classes that train has not: {sorted(unknown)}")
+        classes = subfolders(folder)
+        if known is not None and (unknown := sorted(set(classes) - set(known))):
+            raise ValueError(
+                f"{printable(folder)} has classes that train has not: {_listed(unknown)}; "
+                f"those of train are {_listed(known)}"
+            )
         order = list(known or classes)
-        files, targets = _scan(folder, order)
+        files, targets = reading.scan(folder, order)
         if not files:
             raise ValueError(
-                f"no images under {folder}; expected CLASS/*.jpg or another of "
+                f"no images under {printable(folder)}; expected CLASS/*.jpg or another of "
                 f"{', '.join(sorted(EXTENSIONS))}"
             )
+        if len(set(targets)) < 2 and known is None:
+            raise ValueError(_one_class(folder, order[targets[0]]))
         decoder = Decoder.for_files(files, self.size, self.channels)
         images: Tensor | ImageFiles = ImageFiles(files, decoder)
         if len(files) * decoder.bytes_per_image <= self.memory_budget:
@@ -99,20 +152,77 @@ class Folder:
         return Split(images, torch.tensor(targets)), order
 
 
-def _scan(folder: Path, classes: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the image files below `folder` and the places of their classes, sorted.
+@dataclass
+class _Reading:
+    """What was found beside the images of all splits, and of what kind these are."""
 
-    As strings: making a `Path` of each of a million files takes half a minute, in every trial.
-    """
-    files: list[str] = []
-    targets: list[int] = []
-    for index, name in enumerate(classes):
-        found = [
-            os.path.join(place, file)  # noqa: PTH118 (see above)
-            for place, _, names in os.walk(folder / name)
-            for file in names
-            if os.path.splitext(file)[1].lower() in EXTENSIONS  # noqa: PTH122
-        ]
-        files += sorted(found, key=lambda path: path.split(os.sep))  # noqa: PTH206
-        targets += [index] * len(found)
-    return files, targets
+    kinds: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    doubtful: Counter[str] = field(default_factory=Counter)
+    doubts: list[str] = field(default_factory=list)
+
+    def hidden(self, folder: Path) -> None:
+        """Count the hidden folders in `folder`, which are no classes."""
+        for name in subfolders(folder, hidden=True):
+            self.left_out[f"{printable(name)}/"] += 1
+
+    def scan(self, folder: Path, classes: Sequence[str]) -> tuple[list[str], list[int]]:
+        """Return the image files below `folder` and the places of their classes, in order."""
+        files: list[str] = []
+        targets: list[int] = []
+        inner: list[frozenset[str]] = []
+        for index, name in enumerate(classes):
+            if not (folder / name).is_dir():  # a class of train's only
+                continue
+            scan = scan_folder(folder / name)
+            files += scan.files
+            targets += [index] * len(scan.files)
+            self.left_out += scan.left_out
+            self.doubtful += scan.doubtful
+            inner.append(frozenset(scan.folders))
+        self.hidden(folder)
+        if loose := loose_images(folder):
+            self.doubts.append(
+                f"{loose:,} images lie in {printable(folder.name)}/ itself, in no "
+                "class's folder, and are not used"
+            )
+        if len(inner) > 1 and len(inner[0]) > 1 and len(set(inner)) == 1:
+            self.doubts.append(
+                f"every class of {printable(folder.name)}/ has the folders "
+                f"{_listed(sorted(inner[0]))}: if these are the classes, name what they are in "
+                "train, val and test"
+            )
+        self.kinds.append(describe_kinds(files))
+        return files, targets
+
+    def notes(self) -> list[str]:
+        """Return what the images are, and what was left out that is none."""
+        kinds = "; ".join(dict.fromkeys(part for kind in self.kinds for part in kind.split("; ")))
+        notes = [f"pixels: {kinds}"] if kinds else []
+        return notes + ([f"left out: {_counted(self.left_out)}"] if self.left_out else [])
+
+    def all_doubts(self) -> list[str]:
+        """Return what was left out and may have been meant."""
+        doubtful = [f"left out: {_counted(self.doubtful)}"] if self.doubtful else []
+        return self.doubts + doubtful
+
+
+def _one_class(folder: Path, name: str) -> str:
+    inner = subfolders(folder / name)
+    also = f"; if its folders {_listed(inner)} are the classes, move them up" if inner else ""
+    return (
+        f"{printable(folder)} has images of one class only, {printable(name)}, and a classifier "
+        f"needs two{also}"
+    )
+
+
+def _counted(kinds: Counter[str]) -> str:
+    return ", ".join(
+        f"{count:,} {kind}" if count > 1 or not kind.endswith("/") else kind
+        for kind, count in kinds.most_common()
+    )
+
+
+def _listed(names: Sequence[str], most: int = MAX_NAMES) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(printable(name) for name in names[:most]) + more

@@ -29,6 +29,7 @@ class Result:
     val_loss: float | None = None  # nats
     val_images: int | None = None
     classes: int | None = None
+    commonest: float | None = None  # share of the validation images that are of the commonest class
     guessing_loss: float | None = None  # the training loss of logits that are all alike
     test_accuracy: float | None = None  # in [0, 1]; only where the recipe asks for it
     train_loss: float | None = None  # of the last epoch, as trained on

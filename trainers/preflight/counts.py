@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.usable import why_unusable
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 
 __all__ = ["check_classes", "count_classes"]
 
 MAX_IMBALANCE = 10  # times as many images of one class as of another
-MAX_NAMES = 5  # classes in a message
+MAX_NAMES = 5  # classes in a list of problems
+MAX_COUNTED = 12  # classes whose images are counted in the message
 
 
 def count_classes(targets: Tensor, classes: int) -> Tensor:
@@ -28,13 +32,11 @@ def check_classes(setup: Setup) -> Finding:
     train = counts["train"]
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
     seen = f"{len(data.classes)} classes; {sizes}; {_range(train)} a class in train"
+    seen += f" ({_counted(data.classes, train)})"
 
-    present = int((train > 0).sum())
-    if present < 2:
-        advice = "a classifier needs two: look at the folders, or at what reads the classes"
-        return Finding(
-            "classes", Level.STOP, f"{present} class in train ({sizes})", advice, figures
-        )
+    if reason := why_unusable(data):
+        advice = "look at the folders, or at what reads the classes"
+        return Finding("classes", Level.STOP, f"{reason} ({sizes})", advice, figures)
     problems = []
     for name, count in counts.items():
         if len(parts[name]) and (empty := [data.classes[i] for i in (count == 0).nonzero()]):
@@ -54,6 +56,12 @@ def check_classes(setup: Setup) -> Finding:
 def _range(counts: Tensor) -> str:
     low, high = int(counts.min()), int(counts.max())
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _counted(names: Sequence[str], counts: Tensor) -> str:
+    some = zip(names[:MAX_COUNTED], counts.tolist(), strict=False)
+    more = f", and {len(names) - MAX_COUNTED} more" if len(names) > MAX_COUNTED else ""
+    return ", ".join(f"{name} {count:,}" for name, count in some) + more
 
 
 def _names(names: list[str]) -> str:

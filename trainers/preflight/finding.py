@@ -26,7 +26,8 @@ class Level(StrEnum):
 class Finding:
     """One finding: the name of its `check`, what it found as `message`, and `advice`.
 
-    `figures` are plain numbers, strings and lists, for plots and records.
+    `figures` are plain numbers, strings and lists, for plots and records. One to `tell` is shown
+    before training even where it is ok: it says what was read as what.
 
     >>> Finding("labels", Level.OK, "labels agree with images").level is Level.STOP
     False
@@ -37,3 +38,4 @@ class Finding:
     message: str
     advice: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
+    tell: bool = False

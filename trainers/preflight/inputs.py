@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.pixels import BACKGROUND, SCALED
 from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
@@ -16,6 +17,8 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["IMAGENET", "check_inputs", "check_pixels", "check_weights_scaling", "judge_inputs"]
 
 SAMPLE_IMAGES = 256  # of a split, spread over it
+MIN_CONTRAST, CONSTANT_SHARE = 1.0, 0.95  # grey levels, of an image; of the images
+MIN_RANGE = 32  # grey levels, of all images together
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation, of pixels in [0, 1], that torchvision's weights were made for."""
 
@@ -35,10 +38,30 @@ def check_pixels(setup: Setup) -> Finding:
     height, width = data.size
     seen = f"{data.channels} x {height} x {width}; mean {mean}; std {std}, of pixels in [0, 1]"
     figures = {"mean": list(data.mean), "std": list(data.std)}
-    spreads = images.float().flatten(2).std(2).amax(1)
-    if bool((spreads < 1).all()):
-        advice = "every image is of one colour: look at what reads them"
-        return Finding("pixels", Level.STOP, seen, advice, figures)
+    spreads = images.float().flatten(2).std(2, unbiased=False).amax(1)
+    low, high = int(images.min()), int(images.max())
+    figures |= {"range": [low, high]}
+    if data.size != (1, 1) and float(spreads.quantile(CONSTANT_SHARE)) < MIN_CONTRAST:
+        levels = f"levels {low} to {high}" if high > low else f"level {low}"
+        return Finding(
+            "pixels",
+            Level.STOP,
+            f"nearly all images are of one colour ({levels} of 0 to 255): {seen}",
+            "look at the files' bit depth: deeper pixels are scaled by their full range, so 10 or "
+            "12 bits in files of 16 are nearly black, and what is white on a transparent ground is "
+            f"white on {BACKGROUND}; write 8 bits over their full range",
+            figures,
+        )
+    if high - low < MIN_RANGE:
+        deeper = any(SCALED in note for note in data.notes)  # and finer differences are gone
+        return Finding(
+            "pixels",
+            Level.STOP if deeper else Level.WARNING,
+            f"only levels {low} to {high} of 0 to 255 are used: {seen}",
+            "look at the files' bit depth: deeper pixels are scaled by their full range, so write "
+            "10 or 12 bits over all 16, or as 8 bits",
+            figures,
+        )
     if images.shape[1] == 3 and bool((images == images[:, :1]).all()):
         advice = "the three channels are equal: channels=1 says the same with less"
         return Finding("pixels", Level.OK, seen, advice, figures)

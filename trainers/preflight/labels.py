@@ -39,23 +39,33 @@ LEARNING_RATE = 1e-3  # of Adam
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often guesses hit, how often they would by chance, and how sure the difference is."""
+    """How often guesses hit, how often they would by chance, and by how much that varies."""
 
     rate: float
     chance: float
-    deviations: float
+    deviation: float  # standard deviation of the rate by chance
     images: int
+    ceiling: float = (
+        1.0  # the rate of the best guesses: a class may have fewer neighbours than asked
+    )
 
     @property
     def significant(self) -> bool:
         """Whether chance hardly explains it."""
-        return self.deviations > MIN_DEVIATIONS
+        return self.rate - self.chance > MIN_DEVIATIONS * self.deviation
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there are so many images that the best guesses are significant."""
+        return self.ceiling - self.chance > MIN_DEVIATIONS * self.deviation
 
     def __str__(self) -> str:
         return f"{self.rate:.0%} (chance {self.chance:.0%})"
 
 
-def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreement:
+def agreement(
+    guesses: Tensor, classes: Tensor, rng: torch.Generator, ceiling: float = 1.0
+) -> Agreement:
     """Return how `guesses` (N, k), int64, agree with `classes` (N,), against random orders."""
     rate = float((guesses == classes[:, None]).double().mean())
     orders = (classes[torch.randperm(len(classes), generator=rng)] for _ in range(ORDERS))
@@ -64,7 +74,7 @@ def agreement(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> Agreeme
     deviation = max(float(by_chance.std()), 0.5 / len(classes))
     chance = float(by_chance.mean())
     deviation = max(deviation, _spread_by_class(guesses, classes, rng))
-    return Agreement(rate, chance, (rate - chance) / deviation, len(classes))
+    return Agreement(rate, chance, deviation, len(classes), ceiling)
 
 
 def _spread_by_class(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> float:
@@ -91,8 +101,10 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     assert isinstance(val.images, Tensor)
     points, queries = thumbnails(train.images), thumbnails(val.images)
     among, indices = nearest(points, points, NEIGHBOURS + 1)
-    within = agreement(train.targets[indices[:, 1:]], train.targets, rng)  # the first is itself
-    across = agreement(train.targets[nearest(queries, points, NEIGHBOURS)[1]], val.targets, rng)
+    neighbours = train.targets[indices[:, 1:]]  # the first is the image itself
+    within = agreement(neighbours, train.targets, rng, _ceiling(train.targets, train.targets, 1))
+    neighbours = train.targets[nearest(queries, points, NEIGHBOURS)[1]]
+    across = agreement(neighbours, val.targets, rng, _ceiling(train.targets, val.targets))
     figures = {"neighbours_train": within.rate, "neighbours_val": across.rate}
     seen = f"neighbours share their class: {within} in train, {across} of val with train"
     if across.significant:
@@ -100,12 +112,19 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     if within.significant and len(val) >= MIN_IMAGES:
         advice = "labels of the validation split may be shuffled, or its images of another kind"
         return Finding("labels", Level.WARNING, seen, advice, figures)
+    if within.significant:
+        seen += f", whose {across.images} images are too few to tell"
+        return Finding("labels", Level.OK, seen, figures=figures)
 
     learnt = _learnt(setup, seconds, rng)
     figures["learnt_val"] = learnt.rate
     if learnt.significant:
         seen += f"; a short training guesses {learnt}"
         return Finding("labels", Level.OK, seen, figures=figures)
+    if not all(each.decidable for each in (within, across, learnt)):
+        advice = "look at some images of each class yourself"
+        seen = f"{across.images} validation images are too few to tell whether labels fit: {seen}"
+        return Finding("labels", Level.WARNING, seen, advice, figures)
     typical = float(torch.cdist(points[:500], points[:500]).median()) / points.shape[1] ** 0.5
     close = float(among[:, 1].median()) < MAX_NEIGHBOUR_DISTANCE * typical
     certain = (
@@ -122,6 +141,12 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
         advice,
         figures,
     )
+
+
+def _ceiling(points: Tensor, queries: Tensor, itself: int = 0) -> float:
+    """Return which share of neighbours among `points` can be of the class of `queries` at most."""
+    counts = torch.bincount(points, minlength=int(queries.max()) + 1)[queries] - itself
+    return float(counts.clamp(0, NEIGHBOURS).double().mean()) / NEIGHBOURS
 
 
 def _affordable(setup: Setup, count: int) -> int:

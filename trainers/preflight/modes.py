@@ -20,9 +20,10 @@ TRAIN_PASSES = 3  # over the batch, by which running averages settle
 
 @torch.no_grad()
 def frozen_norms(network: nn.Module, images: Tensor) -> list[str]:
-    """Return the names of norm layers whose running mean a pass in train mode does not change.
+    """Return the names of norm layers whose statistics a pass in train mode does not change.
 
-    They are found by behaviour, not by class: torchvision's frozen ones are no `BatchNorm2d`.
+    They are found by behaviour, not by class: torchvision's frozen ones are no `BatchNorm2d`. A
+    mean alone would stay where its input is constant, behind a dead layer or on empty images.
     """
     network.train()
     ran: set[nn.Module] = set()
@@ -31,7 +32,7 @@ def frozen_norms(network: nn.Module, images: Tensor) -> list[str]:
         for name, module in network.named_modules()
         if isinstance(getattr(module, "running_mean", None), Tensor)
     }
-    before = {name: norm.running_mean.clone() for name, norm in norms.items()}
+    before = {name: _statistics(norm) for name, norm in norms.items()}
     hooks = [
         norm.register_forward_hook(lambda module, _in, _out: ran.add(module))
         for norm in norms.values()
@@ -44,8 +45,15 @@ def frozen_norms(network: nn.Module, images: Tensor) -> list[str]:
     return [
         name
         for name, norm in norms.items()
-        if norm in ran and torch.equal(before[name], norm.running_mean)
+        if norm in ran and all(map(torch.equal, before[name], _statistics(norm)))
     ]
+
+
+def _statistics(norm: nn.Module) -> list[Tensor]:
+    """Return copies of what a norm layer averages in train mode."""
+    names = ("running_mean", "running_var")
+    values = (getattr(norm, name, None) for name in names)
+    return [value.clone() for value in values if isinstance(value, Tensor)]
 
 
 def check_modes(setup: Setup, fit: Fit) -> Finding:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from darkmagic.trainers.errors import format_error, short_message
+from darkmagic.trainers.preflight.amounts import check_updates, check_validation
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
-from darkmagic.trainers.preflight.files import check_files
+from darkmagic.trainers.preflight.files import check_files, check_reading
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.gradients import check_gradients
 from darkmagic.trainers.preflight.inputs import check_inputs, check_pixels, check_weights_scaling
@@ -29,6 +30,9 @@ __all__ = ["run_preflight"]
 
 MAX_SECONDS_PER_CHECK = 5.0
 """Seconds that each check with training takes at most, which limits it on a slow network."""
+
+FUNDAMENTAL = ("classes", "pixels")
+"""Checks after whose stop nothing that the others find means anything."""
 
 Found = Finding | Iterable[Finding] | None
 
@@ -62,9 +66,12 @@ def run_preflight(
         return
 
     checks: dict[str, Callable[[], Found]] = {
+        "files": lambda: check_reading(data),
         "classes": lambda: check_classes(setup),
-        "leaks": lambda: check_copies(setup),
         "pixels": lambda: check_pixels(setup),
+        "leaks": lambda: check_copies(setup),
+        "updates": lambda: check_updates(setup),
+        "validation": lambda: check_validation(setup),
         "inputs": lambda: check_inputs(setup),
         "scaling": lambda: check_weights_scaling(setup, weights),
         "labels": lambda: check_labels(setup, seconds),
@@ -79,7 +86,10 @@ def run_preflight(
         "speed": lambda: check_speed(setup, seconds),
     }
     for name, check in checks.items():
-        yield from _guarded(name, check)
+        found = list(_guarded(name, check))
+        yield from found
+        if name in FUNDAMENTAL and any(finding.level is Level.STOP for finding in found):
+            return
 
 
 def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:

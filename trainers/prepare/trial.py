@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.usable import refuse_unusable
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.result import count_flops
@@ -40,12 +41,15 @@ class Trial:
 
     @classmethod
     def prepare(cls, recipe: Recipe) -> Trial:
-        """Load the data and build the rest. Raises `NotApplicable` and `TrialSkipped`."""
+        """Load the data and build the rest. Raises `NotApplicable` and `TrialSkipped`, and
+        `ValueError` for data that cannot be trained on.
+        """
         recipe = edit_recipe(recipe)
         device = pick_device(recipe.device)
         keep_freed_memory(device)
         idle_memory_bytes()  # the data count as memory of training
         data = recipe.dataset.load(recipe.split_seed)
+        refuse_unusable(data, test=recipe.test_set)
         reset_peak_memory(device)
         hooks = Hooks(recipe.tricks, recipe.seed)
         network = make_network(recipe, data, hooks)

@@ -55,7 +55,7 @@ def to_json(report: Report) -> str:
             "floor": comparison.rules.floor,
             "validation_images": comparison.images,
         },
-        "advice": list(report.advice.sentences),
+        "advice": [text for text in (report.advice.alarm, *report.advice.sentences) if text],
         "next_steps": [{"why": why, "command": command} for why, command in report.advice.steps],
         "notes": report.notes,
         "facts": dict(report.facts),

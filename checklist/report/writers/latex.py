@@ -43,8 +43,13 @@ def _lines(report: Report) -> Iterator[str]:
         yield " & ".join(_cells(row)) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
-    yield r"\caption{" + escape(" ".join([report.title + ".", *report.notes])) + "}"
+    yield r"\caption{" + escape(" ".join(_caption(report))) + "}"
     yield r"\end{table}"
+
+
+def _caption(report: Report) -> list[str]:
+    alarm = [report.advice.alarm] if report.advice.alarm else []
+    return [report.title + ".", *alarm, *report.notes]
 
 
 def _cells(row: Row) -> list[str]:

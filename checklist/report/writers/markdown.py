@@ -41,6 +41,9 @@ def to_markdown(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"# {_escape(report.title)}"
     yield ""
+    if report.advice.alarm:
+        yield f"**{_escape(report.advice.alarm)}**"
+        yield ""
     if report.advice.sentences:
         yield " ".join(_escape(sentence) for sentence in report.advice.sentences)
         yield ""

@@ -130,16 +130,18 @@ def _finding(recipe: Recipe, check: str) -> Finding:
     return next(finding for finding in run_preflight(recipe, seconds=60) if finding.check == check)
 
 
-EPOCH = Batches.epoch
+CHUNKS = Batches.chunks
 
 
-def _unshuffled(self: Batches, _rng: torch.Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
-    return EPOCH(self, None)
+def _unshuffled(
+    self: Batches, _rng: torch.Generator | None, most: int = 1
+) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
+    return CHUNKS(self, None, most)
 
 
 def test_unshuffled_training_order_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """An order that never changes is a warning, and a stop if the images are sorted by class."""
-    monkeypatch.setattr(Batches, "epoch", _unshuffled)
+    monkeypatch.setattr(Batches, "chunks", _unshuffled)
     found = _finding(RECIPE, "order")
     assert (found.level, found.message.partition(":")[0]) == (WARNING, "never shuffled")
     found = _finding(_data(sorted_by_class), "order")
