@@ -11,13 +11,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import TargetFields, target_fields
+from darkmagic.sweeps.compose.config_files import config_message
+from darkmagic.sweeps.compose.config_keys import raw_value
 from darkmagic.sweeps.trial.former_names import current_field
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import show
-from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import broken_constraint
 
 __all__ = [
+    "MISSING",
     "check_config",
     "check_node",
     "check_resolved",
@@ -51,8 +53,16 @@ def resolve_part(config: DictConfig, key: str) -> Any:
     try:
         value = config[key]
         return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key or key}: {short_message(error)}") from error
+    except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
+        raise UserError(_unresolved(config, key, error)) from error
+
+
+def _unresolved(config: DictConfig, key: str, error: Exception) -> str:
+    """Return a line about an interpolation: its key, what is written there, what is wrong."""
+    where = getattr(error, "full_key", None) or key
+    written = raw_value(config._get_root(), str(where))  # noqa: SLF001 (a part knows no public way)
+    shown = f"{where}={show(written)}" if written is not None else where
+    return f"{shown}: {config_message(error).removeprefix(f'{where}: ')}"
 
 
 def check_swept_values(config: DictConfig, key: str, values: Iterable[Any]) -> None:
