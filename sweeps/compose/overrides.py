@@ -53,10 +53,11 @@ def check_overrides(
     refuse_moved_keys(overrides)
     groups = all_groups(loader)
     parsed = parse_overrides(loader, overrides, groups)
-    chosen = [o for o in parsed if o.key_or_group in groups]
-    for override in chosen:
-        check_choice(loader, override, groups)
-    base = _compose(loader, [o for o in chosen if not o.is_sweep_override()])
+    for override in parsed:
+        if is_choice(override, groups):
+            check_choice(loader, override, groups)
+    choices = [o for o in parsed if o.key_or_group in groups]
+    base = _compose(loader, [o for o in choices if not o.is_sweep_override()])
     parsed = [
         as_text(o) if _is_text_by_mistake(o, base, sweep=sweep, groups=groups) else o
         for o in parsed
@@ -67,10 +68,6 @@ def check_overrides(
                 f"{override.input_line!r} gives several values, but a checklist gives one to all "
                 "its trials; to try several: darkmagic train -m " + str(override.input_line)
             )
-        if is_choice(override, groups) and override not in chosen:
-            check_choice(loader, override, groups)
-
-    choices = [o for o in parsed if o.key_or_group in groups]
     tricks = [o for o in parsed if is_trick_field(o) and not o.is_add() and not o.is_delete()]
     for override in (o for o in parsed if o not in choices):
         if override in tricks:

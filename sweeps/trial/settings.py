@@ -60,6 +60,7 @@ class Runtime:
     )
     out: str = text("runs", changes_result=False)
     tracking_uri: str | None = text(None, changes_result=False)
+    preflight_seconds: float = number(30, above=0, changes_result=False)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
-from darkmagic.trainers.errors import format_error, short_message
+from darkmagic.trainers.errors import is_memory, own_error, short_message
+from darkmagic.trainers.preflight.budget import Budget, OutOfTime
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
 from darkmagic.trainers.preflight.files import check_files
@@ -30,16 +32,27 @@ __all__ = ["run_preflight"]
 MAX_SECONDS_PER_CHECK = 5.0
 """Seconds that each check with training takes at most, which limits it on a slow network."""
 
+ORDER = (
+    *("classes", "pixels", "inputs", "labels", "leaks", "logits", "first loss", "samples"),
+    *("gradients", "overfit", "learning rate", "scaling", "order", "layers", "speed"),
+)
+"""Checks by how much a finding matters: what makes every result worthless goes first."""
 Found = Finding | Iterable[Finding] | None
 
 
 def run_preflight(
-    recipe: Recipe, *, weights: str = "", seconds: float = MAX_SECONDS_PER_CHECK
+    recipe: Recipe,
+    *,
+    weights: str = "",
+    seconds: float = MAX_SECONDS_PER_CHECK,
+    budget: float = math.inf,
 ) -> Iterator[Finding]:
     """Yield what the checks find in the trial that `recipe` trains.
 
     `weights` are those that other trials of a sweep load, as `Pretrain` names them. Ends
     early, with a stop that gives the reason, where data cannot be loaded or the network built.
+    Checks have `budget` seconds in all, after the data are loaded: those that find what makes
+    training worthless go first, and those left out are named in the last finding.
 
     >>> from darkmagic.trainers.data import Shapes
     >>> from darkmagic.trainers.models import SmallResNet
@@ -53,6 +66,9 @@ def run_preflight(
     except (TrialSkipped, ValueError, OSError) as error:
         yield from check_files(recipe.dataset, error)
         return
+    except Exception as error:  # noqa: BLE001 (a user's data set may raise anything)
+        yield _failed("data", Level.STOP, error, "no trial could train either")
+        return
     try:
         setup = Setup.prepare(recipe, data)
     except (TrialSkipped, NotApplicable, ValueError) as error:
@@ -60,7 +76,12 @@ def run_preflight(
             "model", Level.STOP, short_message(error), "a trial of it would end the same way"
         )
         return
+    except Exception as error:  # noqa: BLE001 (a user's network may raise anything)
+        yield _failed("model", Level.STOP, error, "a trial of it would end the same way")
+        return
 
+    time_left = Budget(budget)
+    left_out = []
     checks: dict[str, Callable[[], Found]] = {
         "classes": lambda: check_classes(setup),
         "leaks": lambda: check_copies(setup),
@@ -78,8 +99,21 @@ def run_preflight(
         "learning rate": lambda: check_learning_rate(setup, seconds),
         "speed": lambda: check_speed(setup, seconds),
     }
-    for name, check in checks.items():
-        yield from _guarded(name, check)
+    for name in sorted(checks, key=ORDER.index):
+        try:
+            with time_left:
+                found = list(_guarded(name, checks[name]))
+        except OutOfTime:
+            left_out.append(name)
+            continue
+        yield from found
+    if left_out:
+        yield Finding(
+            "time",
+            Level.WARNING,
+            f"not checked within {budget:g} s: {', '.join(left_out)}",
+            f"to check all: runtime.preflight_seconds={10 * budget:g}",
+        )
 
 
 def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:
@@ -98,10 +132,16 @@ def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
             yield found
         elif found is not None:
             yield from found
+    except OutOfTime:
+        raise
     except Exception as error:  # noqa: BLE001 (anything may come out of a user's network)
-        yield Finding(
-            name,
-            Level.WARNING,
-            f"the check ended in {format_error(error)}",
-            "training may end so too; darkmagic train shows where",
-        )
+        advice = "training may end so too; darkmagic train shows where"
+        yield _failed(name, Level.WARNING, error, advice)
+
+
+def _failed(name: str, level: Level, error: Exception, advice: str) -> Finding:
+    """Return the finding of a check that ended in `error`: memory is one that says so."""
+    if is_memory(error):
+        advice = "lower batch_size, or take a smaller model"
+        return Finding("memory", level, f"{name}: {short_message(error)}", advice)
+    return Finding(name, level, f"the check ended in {own_error(error)}", advice)

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import TargetFields, target_fields
+from darkmagic.sweeps.compose.checks.targets import target_problem
 from darkmagic.sweeps.compose.config_files import config_message
 from darkmagic.sweeps.compose.config_keys import raw_value
 from darkmagic.sweeps.trial.former_names import current_field
@@ -129,6 +130,7 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     target = content.get("_target_") if isinstance(content, Mapping) else None
     if not isinstance(target, str):
         raise UserError(f"{key}={show(content)}{note}: it takes a mapping with a _target_")
+    _check_target(key, target, content, note)
     fields = target_fields(target)
     if fields is None:
         return
@@ -148,6 +150,15 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     problem = broken_constraint(fields.constraints, {**defaults, **given})
     if problem is not None:
         raise UserError(f"{key}{note}: {problem}")
+
+
+def _check_target(key: str, target: str, content: Mapping[Any, Any], note: str) -> None:
+    problem = target_problem(target)
+    if problem is not None:
+        raise UserError(f"{key}._target_={show(target)}{note}: {problem}")
+    for name, kind in (("_partial_", bool), ("_args_", list)):
+        if not isinstance(content.get(name, kind()), kind):
+            raise UserError(f"{key}.{name}={show(content[name])}{note}: leave it out")
 
 
 def _unknown_field(key: str, target: str, name: str, fields: TargetFields) -> str:
