@@ -11,6 +11,7 @@ from darkmagic.checklist.model import BASELINE, Checklist, Trial, Trick
 
 __all__ = [
     "COMBINATION",
+    "MAX_SEEDS",
     "Baseline",
     "baseline_choices",
     "expand",
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 COMBINATION = "combination"
+MAX_SEEDS = 1000
+"""Seeds of a trial: far more than decide anything, and planned in a second."""
 
 
 class Baseline(StrEnum):
@@ -96,7 +99,7 @@ def plan_seeds(
 ) -> dict[str, list[int]]:
     """Return the seeds of every trial: `seeds` each, the baseline `baseline_repeats` if more.
 
-    Raises `UserError` for fewer than one seed.
+    Raises `UserError` for fewer than one seed, and for more than `MAX_SEEDS`.
 
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
     >>> plan_seeds(mine, seeds=2, baseline_repeats=3)
@@ -105,6 +108,8 @@ def plan_seeds(
     for name, count in {"seeds": seeds, "baseline_repeats": baseline_repeats}.items():
         if count is not None and count < 1:
             raise UserError(f"{name}={count} trains nothing; give {name}=1 or more")
+        if count is not None and count > MAX_SEEDS:
+            raise UserError(f"{name}={count}: give {name}={MAX_SEEDS} or fewer")
     shared = list(range(first_seed, first_seed + seeds))
     repeats = list(range(first_seed, first_seed + max(seeds, baseline_repeats or 0)))
     return {n: repeats if n == BASELINE else shared for n in trial_names(checklist)}

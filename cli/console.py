@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
-__all__ = ["make_console"]
+__all__ = ["SafeConsole", "make_console"]
 
 FILE_WIDTH = 160
 """Of output that no terminal cuts off."""
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"}
+"""Control characters, which a terminal would obey, and what is printed in their place."""
 
 
-def make_console(*, stderr: bool = False) -> Console:
+class SafeConsole(Console):
+    r"""A console that prints text as it is, whoever wrote it.
+
+    Brackets are no markup, control characters are shown and not obeyed, and no line is cut, so
+    that a command can be pasted. Names of classes, paths and errors come from users' files.
+
+    >>> SafeConsole(width=20).print("only=[mixup]", chr(27))
+    only=[mixup] \x1b
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, soft_wrap=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print `objects` as `Console.print` does, and cut no line."""
+        super().print(*objects, **{"crop": False, **options})
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield the segments of `renderable`, without control characters in their text."""
+        for segment in super().render(renderable, options):
+            if segment.control is None and not segment.text.replace("\n", "").isprintable():
+                yield Segment(segment.text.translate(CONTROL), segment.style)
+            else:
+                yield segment
+
+
+def make_console(*, stderr: bool = False) -> SafeConsole:
     """Return a console of stdout or stderr. Colours follow the terminal and NO_COLOR."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else FILE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    return SafeConsole(stderr=stderr, width=width)

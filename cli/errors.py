@@ -35,14 +35,14 @@ def cli_errors() -> Iterator[None]:
     except UserError as error:
         if Settings.debug:
             raise
-        _print_error(make_console(stderr=True), f"error: {error}")
+        _print_error(make_console(stderr=True), "error: " + " ".join(str(error).splitlines()))
         raise typer.Exit(2) from None
     except Exception as error:
         if Settings.debug:
             raise
         _print_error(
             make_console(stderr=True),
-            f"internal error: {type(error).__name__}: {error}\n"
+            f"internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
             "This is a bug of darkmagic's; `darkmagic --debug ...` shows where.",
         )
         raise typer.Exit(1) from None

@@ -31,9 +31,11 @@ Out = Annotated[
 
 def all_overrides(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:
     """Return the overrides, with those that `name` and `out` abbreviate."""
+    from darkmagic.sweeps.compose.parse_overrides import quote
+
     every = list(overrides or [])
     if name is not None:
-        every.append(f"runtime.experiment='{name}'")
+        every.append(f"runtime.experiment={quote(name)}")
     if out is not None:
-        every.append(f"runtime.out='{out}'")
+        every.append(f"runtime.out={quote(str(out))}")
     return every

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["CaptureFailed", "format_error", "printable", "short_message"]
+import sys
+import traceback
+from pathlib import Path
+
+__all__ = ["CaptureFailed", "format_error", "is_memory", "own_error", "printable", "short_message"]
+
+LIBRARIES = (
+    *("/site-packages/", "/dist-packages/", "<frozen", f"{sys.base_prefix}/lib/python"),
+    f"{Path(__file__).parent.parent}/",
+)
+"""Parts of the paths of files that are not the user's."""
 
 
 class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
@@ -13,8 +23,42 @@ class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
 
 
 def short_message(error: BaseException) -> str:
-    """Return the first line of an error's message, its type's name where it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    r"""Return an error's message in one line, its type's name where it has none.
+
+    That is the first line, with the next where the first only announces it by a colon.
+
+    >>> short_message(ValueError("Error in call to target 'x':\nKeyError('size')\nfull_key: y"))
+    "Error in call to target 'x': KeyError('size')"
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    message = lines[0] if lines else type(error).__name__
+    for line in lines[1:]:
+        if not message.endswith(":"):
+            break
+        message += f" {line}"
+    return message
+
+
+def own_error(error: BaseException) -> str:
+    """Return an error with the line that raised it: `KeyError: 'size' (my_data.py, line 12: ...)`.
+
+    What a library wrapped around a user's own error, as Hydra does, is left out. The line is the
+    last one of the traceback that is neither ours nor a library's; without one, none is given.
+    """
+    while error.__cause__ is not None and type(error).__module__.startswith("hydra"):
+        error = error.__cause__
+    message = format_error(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not any(part in frame.filename for part in LIBRARIES)]
+    if not own:
+        return message
+    last = own[-1]
+    return f"{message} ({last.filename}, line {last.lineno}: {last.line})"
+
+
+def is_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory, of the machine or of a GPU, did not suffice."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
 def format_error(error: BaseException) -> str:

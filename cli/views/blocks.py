@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["next_steps", "note", "plain_table"]
+__all__ = ["command_line", "next_steps", "note", "plain_table"]
 
 INDENT = (0, 0, 0, 2)
 
@@ -33,6 +33,14 @@ def note(text: str) -> RenderableType:
 
 
 def next_steps(steps: Iterable[tuple[str, str]]) -> Iterator[RenderableType]:
-    """Yield each of `steps`, why and a command, under an empty line."""
+    """Yield each of `steps`, why and a command, under an empty line.
+
+    A command is one line however narrow the terminal is, so that it can be pasted.
+    """
     for why, command in steps:
-        yield from (Text(), Text(f"{why}:"), Padding(Text(command, style="bold"), INDENT))
+        yield from (Text(), Text(f"{why}:"), command_line(command))
+
+
+def command_line(command: str) -> Text:
+    """Return an indented command that is not wrapped."""
+    return Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")

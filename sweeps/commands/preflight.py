@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from omegaconf import DictConfig
@@ -15,10 +16,12 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, read_result, trial_folder_name
 from darkmagic.sweeps.trial.pretraining import without_upstream_training
-from darkmagic.trainers.errors import format_error
+from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.preflight.finding import Finding, Level
 
 __all__ = ["Finding", "Level", "preflight"]
+
+BUDGET = "preflight_seconds"
 
 
 def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Finding]:
@@ -46,9 +49,7 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
         findings: list[Finding] = job.result()
     except EOFError:
         code = job.exit_code()
-        seen = f"the process of the checks was killed (exit code {code})"
-        advice = "the usual reason is memory: lower batch_size, or take a smaller model"
-        return [Finding("memory", Level.STOP, seen, advice)]
+        return [_died(code)]
     finally:
         job.stop()
     return findings
@@ -73,6 +74,19 @@ def _check(resolved: dict[str, Any], weights: str) -> list[Finding]:
         recipe = make_recipe(without_upstream_training(resolved))
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything)
         return [
-            Finding("recipe", Level.STOP, format_error(error), "every trial would end the same way")
+            Finding("recipe", Level.STOP, own_error(error), "every trial would end the same way")
         ]
-    return list(run_preflight(recipe, weights=weights))
+    return list(run_preflight(recipe, weights=weights, budget=resolved["runtime"][BUDGET]))
+
+
+def _died(code: int | None) -> Finding:
+    """Return the finding of a process of the checks that ended without findings."""
+    if code == -signal.SIGKILL:  # as the kernel ends what takes the last of the memory
+        seen = "the process of the checks was killed (SIGKILL)"
+        advice = "the usual reason is memory: lower batch_size, or take a smaller model"
+        return Finding("memory", Level.STOP, seen, advice)
+    how = f"ended with exit code {code}"
+    if code is not None and code < 0:
+        how = f"crashed ({signal.Signals(-code).name}), in a library or in code of your own"
+    advice = "a trial would end the same way; darkmagic train shows where"
+    return Finding("process", Level.STOP, f"the process of the checks {how}", advice)

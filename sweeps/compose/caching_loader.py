@@ -15,6 +15,8 @@ from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
+from darkmagic.sweeps.compose.config_files import read_errors
+
 __all__ = ["ReadingOnceLoader", "RememberingLoader"]
 
 Files = dict[str, ConfigResult | None]
@@ -36,7 +38,8 @@ class _ReadOnce(CachingConfigRepository):
         """Return the content of a file, a copy that the composition may change."""
         if config_path not in self.cache:
             if config_path not in self._files:
-                self._files[config_path] = self.delegate.load_config(config_path)
+                with read_errors(config_path):
+                    self._files[config_path] = self.delegate.load_config(config_path)
             self.cache[config_path] = copy.deepcopy(self._files[config_path])
         return self.cache[config_path]
 

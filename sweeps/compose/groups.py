@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import target_fields
+from darkmagic.sweeps.compose.config_files import load_file
 from darkmagic.sweeps.compose.session import group_options, subgroups
 
 OFF = "off"
@@ -51,12 +52,9 @@ def trick_names(loader: ConfigLoader) -> list[str]:
 
 def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
     """Return the content of one option's file. Raises `UserError` if there is none."""
-    path = f"trick/{trick}/{option}"
-    for source in loader.get_sources():
-        if source.available() and source.is_config(path):
-            config = source.load_config(path).config
-            assert isinstance(config, DictConfig)
-            return config
+    found = load_file(loader, f"trick/{trick}/{option}")
+    if found is not None:
+        return found
     options = group_options(loader, f"trick/{trick}")
     if not options:
         raise UserError(f"no trick {trick!r}; " + nearest(trick, trick_names(loader)))

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.checks.choices import check_choice, chosen_options, is_choice
-from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field
-from darkmagic.sweeps.compose.checks.values import check_config, check_swept_values
+from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field, takes_text
+from darkmagic.sweeps.compose.checks.moved_keys import refuse_moved_keys, refuse_moved_values
+from darkmagic.sweeps.compose.checks.values import MISSING, check_config, check_swept_values
+from darkmagic.sweeps.compose.config_keys import flat_items
 from darkmagic.sweeps.compose.groups import all_groups
-from darkmagic.sweeps.compose.moved_keys import refuse_moved_keys, refuse_moved_values
-from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_overrides, values
+from darkmagic.sweeps.compose.parse_overrides import (
+    as_text,
+    is_trick_field,
+    parse_overrides,
+    values,
+)
 from darkmagic.sweeps.compose.session import compose
-from darkmagic.trainers.errors import short_message
 
 __all__ = ["CheckedOverrides", "check_overrides"]
 
@@ -51,26 +54,25 @@ def check_overrides(
     groups = all_groups(loader)
     parsed = parse_overrides(loader, overrides, groups)
     for override in parsed:
+        if is_choice(override, groups):
+            check_choice(loader, override, groups)
+    choices = [o for o in parsed if o.key_or_group in groups]
+    base = _compose(loader, [o for o in choices if not o.is_sweep_override()])
+    parsed = [
+        as_text(o) if _is_text_by_mistake(o, base, sweep=sweep, groups=groups) else o
+        for o in parsed
+    ]
+    for override in parsed:
         if override.is_sweep_override() and not sweep:
             raise UserError(
                 f"{override.input_line!r} gives several values, but a checklist gives one to all "
                 "its trials; to try several: darkmagic train -m " + str(override.input_line)
             )
-        if is_choice(override, groups):
-            check_choice(loader, override, groups)
-
-    choices = [o for o in parsed if o.key_or_group in groups]
-    base = _compose(loader, [o for o in choices if not o.is_sweep_override()])
     tricks = [o for o in parsed if is_trick_field(o) and not o.is_add() and not o.is_delete()]
-    for override in parsed:
+    for override in (o for o in parsed if o not in choices):
         if override in tricks:
             check_trick_field(loader, override)
-        elif not (
-            override in choices
-            or override.is_add()
-            or override.is_delete()
-            or override.is_hydra_override()
-        ):
+        else:
             check_key(override, base)
 
     plain = [o for o in parsed if o not in tricks]
@@ -93,6 +95,17 @@ def check_overrides(
     )
 
 
+def _is_text_by_mistake(
+    override: Override, base: DictConfig, *, sweep: bool, groups: Sequence[str]
+) -> bool:
+    """Whether a key takes text, and a path such as `a,b` or `[old]` was read as several values."""
+    if override.key_or_group in groups or override.is_delete():
+        return False
+    several = override.is_sweep_override() and not sweep
+    nested = not override.is_sweep_override() and isinstance(override.value(), list | dict)
+    return (several or nested) and takes_text(override.key_or_group, base)
+
+
 def _options(config: DictConfig, choices: Sequence[Override]) -> dict[str, tuple[str, ...]]:
     """Return the options that `config` has of each trick, and those that `choices` sweep over."""
     chosen: dict[str, tuple[str, ...]] = {
@@ -104,15 +117,12 @@ def _options(config: DictConfig, choices: Sequence[Override]) -> dict[str, tuple
 
 
 def _missing_keys(config: DictConfig) -> set[str]:
+    """Return the keys that are still to be given, without those that only refer to one."""
     ours = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    try:
-        return OmegaConf.missing_keys(ours)
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {short_message(error)}") from error
+    plain = OmegaConf.to_container(ours, resolve=False)
+    assert isinstance(plain, dict)
+    return {key for key, value in flat_items(plain) if value == MISSING}
 
 
 def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:
-    try:
-        return compose(loader, [str(o.input_line) for o in overrides])
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UserError(short_message(error)) from error
+    return compose(loader, [str(o.input_line) for o in overrides])

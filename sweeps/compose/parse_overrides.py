@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -14,26 +15,70 @@ from hydra.errors import HydraException
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.session import compose
 
-__all__ = ["is_interpolation", "is_trick_field", "parse_override", "parse_overrides", "values"]
+__all__ = [
+    "as_text",
+    "is_interpolation",
+    "is_trick_field",
+    "parse_override",
+    "parse_overrides",
+    "quote",
+    "read_override",
+    "values",
+]
+
+MAX_VALUES = 10_000
+"""Values of one sweep over a key: `range(1,1000000000)` is a mistake that takes hours to list."""
+ASSIGNMENT = re.compile(r"([+~]*[\w./@-]+)=(.*)", re.DOTALL)
 
 
 def parse_overrides(
     loader: ConfigLoader, overrides: Sequence[str], groups: Sequence[str]
 ) -> list[Override]:
     """Return `overrides` parsed; an option of one of `groups` need not be quoted, and a trick that
-    the configuration is without need not have a plus.
+    the configuration is without need not have a plus. A value that is no other is text, such as
+    the path `/data/[old]/a=b`.
 
     Raises `UserError` for one that cannot be read.
     """
     quoted = [_quote_option(override, groups) for override in overrides]
-    return [parse_override(override) for override in _add_tricks(loader, quoted, groups)]
+    return [read_override(override, groups) for override in _add_tricks(loader, quoted, groups)]
+
+
+def read_override(text: str, groups: Sequence[str] = ()) -> Override:
+    """Return one override as it is typed, whose value is text if it cannot be anything else.
+
+    Raises `UserError` where it cannot be read.
+    """
+    try:
+        return parse_override(text)
+    except UserError:
+        found = ASSIGNMENT.fullmatch(text)
+        if found is None or found[1].lstrip("+~") in groups:
+            raise
+        return parse_override(f"{found[1]}={quote(found[2])}")
+
+
+def as_text(override: Override) -> Override:
+    """Return an override whose value is the text that was typed, such as `a,b` or `[old]`."""
+    key, _, value = str(override.input_line).partition("=")
+    return parse_override(f"{key}={quote(value)}")
+
+
+def quote(text: str) -> str:
+    r"""Return `text` as a value of an override that stands for it.
+
+    >>> print(quote("o'brien"), quote("a=b, [c]"))
+    'o\'brien' 'a=b, [c]'
+    """
+    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text)
+    return f"'{escaped}'"
 
 
 def parse_override(text: str) -> Override:
     """Return one override. Raises `UserError` where it cannot be read."""
     try:
         return OverridesParser.create().parse_override(text)
-    except HydraException:
+    except (HydraException, ValueError, RecursionError):
         raise UserError(
             f"cannot read {text!r} as an override; write key=value, such as epochs=20, "
             "dataset=cifar10 or trick/optimizer=adam"
@@ -48,11 +93,14 @@ def values(override: Override) -> list[Any]:
     if not override.is_sweep_override():
         return [override.value()]
     try:
-        return [v.text if isinstance(v, QuotedString) else v for v in override.sweep_iterator()]
-    except HydraException:
+        several = list(itertools.islice(override.sweep_iterator(), MAX_VALUES + 1))
+    except (HydraException, ValueError, TypeError):
         raise UserError(
             f"{override.input_line!r}: write each value, separated by commas, or range(...)"
         ) from None
+    if len(several) > MAX_VALUES:
+        raise UserError(f"{override.input_line!r} gives more than {MAX_VALUES:,} values")
+    return [value.text if isinstance(value, QuotedString) else value for value in several]
 
 
 def is_interpolation(value: Any) -> bool:

@@ -19,6 +19,7 @@ from darkmagic.checklist.plan import (
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.groups import OFF, read_option
+from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.session import group_options
 
 __all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override"]
@@ -84,7 +85,11 @@ class Planner:
         own |= {"checklist", "seed", "runtime.experiment"}
         common = [o for o in plain if _group(o) not in own]
         common = [o for o in common if not _group(o).startswith("checklist.")]
-        self._common = [*common, NO_CHECKLIST, f"runtime.experiment='{config.runtime.experiment}'"]
+        self._common = [
+            *common,
+            NO_CHECKLIST,
+            f"runtime.experiment={quote(str(config.runtime.experiment))}",
+        ]
         self._defaults = {str(group): str(option) for group, option in choices.items()}
 
     @property

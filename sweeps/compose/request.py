@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.plan import MAX_SEEDS
+from darkmagic.sweeps.compose.parse_overrides import read_override
 
 __all__ = ["UNDECIDED", "Request", "split_request"]
 
@@ -59,8 +61,10 @@ def split_request(
                     f"{override!r} names no trial; write only=undecided or only=[mixup]"
                 )
         elif key == "seeds" and value.startswith("+"):
-            if not re.fullmatch(r"\+[1-9]\d*", value):
-                raise UserError(f"cannot add {value!r} seeds; write seeds=+2")
+            if not re.fullmatch(r"\+[1-9]\d*", value) or len(value) > len(str(MAX_SEEDS)):
+                raise UserError(
+                    f"cannot add {value!r} seeds; write seeds=+2, up to {MAX_SEEDS - 1}"
+                )
             more_seeds = int(value)
         else:
             plain.append(override)
@@ -72,7 +76,7 @@ def _as_typed(overrides: Sequence[str]) -> list[str]:
     """Write `runtime.experiment='x'` as the option that it came from."""
     typed = []
     for override in overrides:
-        key, _, value = override.partition("=")
+        key = override.partition("=")[0]
         option = {"runtime.experiment": "--name", "runtime.out": "--out"}.get(key)
-        typed += [override] if option is None else [option, value.strip("'")]
+        typed += [override] if option is None else [option, str(read_override(override).value())]
     return typed

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.caching_loader import ReadingOnceLoader
+from darkmagic.sweeps.compose.config_files import composition_errors
 from darkmagic.sweeps.trial.identity import identity, resolve
 
 __all__ = [
@@ -86,5 +87,9 @@ def subgroups(loader: ConfigLoader, group: str) -> list[str]:
 
 
 def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
-    """Compose the configuration, its `hydra` node included."""
-    return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
+    """Compose the configuration, its `hydra` node included.
+
+    Raises `UserError` for files and overrides that make none.
+    """
+    with composition_errors(" ".join(overrides)):
+        return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)

@@ -16,6 +16,7 @@ from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.checks.values import check_resolved
+from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
@@ -120,7 +121,7 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Trial
         check_resolved(resolved)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        own = (*own, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{subdir}'")
+        own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
         states.append(TrialState(trial, own, job, resolved, trial_identity, folder / subdir))
     return states
 

@@ -28,6 +28,7 @@ from darkmagic.sweeps.trial.paths import FINAL, read_result
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
+from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.json_file import write_json
@@ -79,7 +80,7 @@ def _outcome(resolved: dict[str, Any], directory: Path) -> Result:
         return Result("skipped", str(finding))
     except Exception as error:  # noqa: BLE001 (a trial's failure is a row of the table)
         traceback.print_exc()
-        return Result("failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+        return Result("failed", own_error(error))
 
 
 def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Recipe:

@@ -14,7 +14,19 @@ from darkmagic.trainers.declare.kinds import Declared
 from darkmagic.trainers.fields import choice, declared_fields, number, text, whole
 from darkmagic.trainers.recipe import Recipe
 
-__all__ = ["Launcher", "Rates", "Runtime", "Sweep", "irrelevant_keys", "recipe_numbers", "settings"]
+__all__ = [
+    "Launcher",
+    "Rates",
+    "Runtime",
+    "Sweep",
+    "irrelevant_keys",
+    "recipe_numbers",
+    "settings",
+]
+
+
+MAX_NAME = 100
+"""Characters of an experiment's name, which is a folder's."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +52,15 @@ class Sweep:
 class Runtime:
     """Where a trial runs, beside what the recipe has of it. None of it can change a result."""
 
-    experiment: str = text(numeric=True, changes_result=False)
+    experiment: str = text(
+        pattern=rf"(?!\.{{1,2}}$)(?! )[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_NAME}}}(?<! )",
+        such_as=f"a name of 1 to {MAX_NAME} letters, without / (runtime.out is the folder)",
+        numeric=True,
+        changes_result=False,
+    )
     out: str = text("runs", changes_result=False)
     tracking_uri: str | None = text(None, changes_result=False)
+    preflight_seconds: float = number(30, above=0, changes_result=False)
 
 
 @dataclass(frozen=True)

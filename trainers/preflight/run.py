@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
-from darkmagic.trainers.errors import format_error, short_message
+from darkmagic.trainers.errors import is_memory, own_error, short_message
 from darkmagic.trainers.preflight.amounts import check_updates, check_validation
+from darkmagic.trainers.preflight.budget import Budget, OutOfTime
 from darkmagic.trainers.preflight.copies import check_copies
 from darkmagic.trainers.preflight.counts import check_classes
 from darkmagic.trainers.preflight.files import check_files, check_reading
@@ -33,17 +35,28 @@ MAX_SECONDS_PER_CHECK = 5.0
 
 FUNDAMENTAL = ("classes", "pixels")
 """Checks after whose stop nothing that the others find means anything."""
-
+ORDER = (
+    *("files", "classes", "pixels", "updates", "validation", "inputs", "labels", "leaks", "logits"),
+    *("first loss", "samples", "gradients", "overfit", "learning rate", "scaling", "order"),
+    *("layers", "speed"),
+)
+"""Checks by how much a finding matters: what makes every result worthless goes first."""
 Found = Finding | Iterable[Finding] | None
 
 
 def run_preflight(
-    recipe: Recipe, *, weights: str = "", seconds: float = MAX_SECONDS_PER_CHECK
+    recipe: Recipe,
+    *,
+    weights: str = "",
+    seconds: float = MAX_SECONDS_PER_CHECK,
+    budget: float = math.inf,
 ) -> Iterator[Finding]:
     """Yield what the checks find in the trial that `recipe` trains.
 
     `weights` are those that other trials of a sweep load, as `Pretrain` names them. Ends
     early, with a stop that gives the reason, where data cannot be loaded or the network built.
+    Checks have `budget` seconds in all, after the data are loaded: those that find what makes
+    training worthless go first, and those left out are named in the last finding.
 
     >>> from darkmagic.trainers.data import Shapes
     >>> from darkmagic.trainers.models import SmallResNet
@@ -57,6 +70,9 @@ def run_preflight(
     except (TrialSkipped, ValueError, OSError) as error:
         yield from check_files(recipe.dataset, error)
         return
+    except Exception as error:  # noqa: BLE001 (a user's data set may raise anything)
+        yield _failed("data", Level.STOP, error, "no trial could train either")
+        return
     try:
         setup = Setup.prepare(recipe, data)
     except (TrialSkipped, NotApplicable, ValueError) as error:
@@ -64,7 +80,12 @@ def run_preflight(
             "model", Level.STOP, short_message(error), "a trial of it would end the same way"
         )
         return
+    except Exception as error:  # noqa: BLE001 (a user's network may raise anything)
+        yield _failed("model", Level.STOP, error, "a trial of it would end the same way")
+        return
 
+    time_left = Budget(budget)
+    left_out = []
     checks: dict[str, Callable[[], Found]] = {
         "files": lambda: check_reading(data),
         "classes": lambda: check_classes(setup),
@@ -85,11 +106,23 @@ def run_preflight(
         "learning rate": lambda: check_learning_rate(setup, seconds),
         "speed": lambda: check_speed(setup, seconds),
     }
-    for name, check in checks.items():
-        found = list(_guarded(name, check))
+    for name in sorted(checks, key=ORDER.index):
+        try:
+            with time_left:
+                found = list(_guarded(name, checks[name]))
+        except OutOfTime:
+            left_out.append(name)
+            continue
         yield from found
         if name in FUNDAMENTAL and any(finding.level is Level.STOP for finding in found):
             return
+    if left_out:
+        yield Finding(
+            "time",
+            Level.WARNING,
+            f"not checked within {budget:g} s: {', '.join(left_out)}",
+            f"to check all: runtime.preflight_seconds={10 * budget:g}",
+        )
 
 
 def _overfit(setup: Setup, seconds: float) -> Iterator[Finding]:
@@ -108,10 +141,16 @@ def _guarded(name: str, check: Callable[[], Found]) -> Iterator[Finding]:
             yield found
         elif found is not None:
             yield from found
+    except OutOfTime:
+        raise
     except Exception as error:  # noqa: BLE001 (anything may come out of a user's network)
-        yield Finding(
-            name,
-            Level.WARNING,
-            f"the check ended in {format_error(error)}",
-            "training may end so too; darkmagic train shows where",
-        )
+        advice = "training may end so too; darkmagic train shows where"
+        yield _failed(name, Level.WARNING, error, advice)
+
+
+def _failed(name: str, level: Level, error: Exception, advice: str) -> Finding:
+    """Return the finding of a check that ended in `error`: memory is one that says so."""
+    if is_memory(error):
+        advice = "lower batch_size, or take a smaller model"
+        return Finding("memory", level, f"{name}: {short_message(error)}", advice)
+    return Finding(name, level, f"the check ended in {own_error(error)}", advice)

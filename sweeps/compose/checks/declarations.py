@@ -19,7 +19,7 @@ from darkmagic.trainers.declare.expressions import evaluate
 from darkmagic.trainers.declare.kinds import Declared
 from darkmagic.trainers.fields import DECLARERS, with_default
 
-__all__ = ["TargetFields", "target_fields"]
+__all__ = ["TargetFields", "find_module", "target_fields"]
 
 OURS = "darkmagic.trainers."
 TRICKS = ("darkmagic.trainers.tricks", "darkmagic.trainers.trick")
@@ -213,7 +213,7 @@ def _lineage(source: _Module, node: ast.ClassDef) -> Iterator[tuple[_Module, ast
 
 
 def _read(module: str) -> _Module | None:
-    spec = _find_module(module)
+    spec = find_module(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return None
     path = Path(spec.origin)
@@ -228,7 +228,7 @@ def _parse(module: str, path: Path, _changed: int) -> _Module | None:
         return None
 
 
-def _find_module(module: str) -> ModuleSpec | None:
+def find_module(module: str) -> ModuleSpec | None:
     """Find a module as the process of a trial does, importing none of its parents.
 
     Users' own modules are found in the current folder first.

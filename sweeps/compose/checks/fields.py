@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.checks.values import former_field
-from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys
+from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys, raw_value
 from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_interpolation, values
 from darkmagic.sweeps.compose.session import group_options
 from darkmagic.sweeps.trial.settings import settings
-from darkmagic.trainers.declare.kinds import Declared, show
+from darkmagic.trainers.declare.kinds import Declared, Kind, show
 
-__all__ = ["check_key", "check_trick_field"]
+__all__ = ["check_key", "check_trick_field", "takes_text"]
 
+HYDRAS_KEYS = ("hydra.launcher.", "hydra.sweeper.", "hydra.sweep.", "hydra.searchpath.")
+FIELDS = ("dataset.source.", "dataset.upstream.", "model.build.", "hydra.launcher.")
+"""Where a field that is left out has its default."""
 Problem = Callable[[Any], str | None]
 """Returns what is wrong with a value; None if nothing is."""
 
@@ -31,16 +38,75 @@ def check_key(override: Override, base: DictConfig) -> None:
     A key without one takes what its value in `base` is of. Raises `UserError` naming the
     nearest keys where there is no such key.
     """
-    key = override.key_or_group
+    key, line = override.key_or_group, override.input_line
+    root = key.partition(".")[0]
+    if root == "hydra" and not f"{key}.".startswith(HYDRAS_KEYS):
+        known = ", ".join(k.rstrip(".") for k in HYDRAS_KEYS)
+        raise UserError(f"{line!r}: of Hydra's own keys you can set those of {known}")
+    if key == "hydra.searchpath":
+        _check_search_path(override)
     if not has_key(base, key):
-        raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
+        _check_new_key(override, base)
+        return
+    if override.is_add():
+        raise UserError(f"{line!r}: {key} is there already; write {str(line).lstrip('+')}")
+    if override.is_delete():
+        if not key.startswith(FIELDS):
+            raise UserError(f"{line!r}: {key} cannot be left out; give it another value")
+        return
     declared = dict(settings()).get(key)
     if declared is not None:
         _check(override, [_declared(key, declared)])
         return
-    default = OmegaConf.select(base, key, throw_on_missing=False)
-    plain = OmegaConf.to_object(default) if OmegaConf.is_config(default) else default
-    _check(override, [_like(key, plain)])
+    _check(override, [_like(key, _default(base, key))])
+
+
+def _check_new_key(override: Override, base: DictConfig) -> None:
+    """Check a key that `base` is without: a plus adds it, unless it is near one that there is."""
+    key = override.key_or_group
+    closed = key.startswith(("hydra.", "runtime.", "checklist."))
+    if not (override.is_add() or override.is_force_add()) or (
+        closed and not key.startswith("hydra.launcher.")
+    ):
+        raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)*", key) is None:
+        raise UserError(f"no key {key!r} can be added; write +name=value")
+    parent, _, name = key.rpartition(".")
+    beside = raw_value(base, parent) if parent else OmegaConf.to_container(base, resolve=False)
+    if parent and not isinstance(beside, Mapping | None):
+        raise UserError(f"no key {key!r}: {parent}={show(beside)} holds no keys")
+    if close := difflib.get_close_matches(name, map(str, beside or ()), n=1, cutoff=0.75):
+        near = f"{parent}.{close[0]}" if parent else close[0]
+        raise UserError(f"{override.input_line!r}: no code reads {key}; did you mean {near}?")
+
+
+def _check_search_path(override: Override) -> None:
+    for value in values(override):
+        for folder in value if isinstance(value, list) else [value]:
+            path = str(folder).removeprefix("file://")
+            if "://" not in path and not Path(path).is_dir():
+                raise UserError(f"no folder {path} ({override.input_line})")
+
+
+def _default(base: DictConfig, key: str) -> Any:
+    """Return the value of `key` in `base`, None where that depends on what is not set yet."""
+    try:
+        default = OmegaConf.select(base, key, throw_on_missing=False)
+        return OmegaConf.to_object(default) if OmegaConf.is_config(default) else default
+    except OmegaConfBaseException:
+        return None
+
+
+def takes_text(key: str, base: DictConfig) -> bool:
+    """Return whether a key takes text, by its declaration or by what `base` has there."""
+    declared = dict(settings()).get(key)
+    if declared is None and key.startswith(("dataset.", "model.")):
+        parent, _, name = key.rpartition(".")
+        fields = target_fields(str(raw_value(base, f"{parent}._target_")))
+        declared = fields.declared.get(name) if fields is not None else None
+    if declared is not None:
+        return declared.kind is Kind.TEXT
+    return isinstance(raw_value(base, key), str) and has_key(base, key)
 
 
 def check_trick_field(loader: ConfigLoader, override: Override) -> None:

@@ -61,7 +61,12 @@ def _contents(
         group = f"trick/{trick}"
         plus = "" if group in config.hydra.runtime.choices else "+"
         composed = compose(loader, [f"{plus}{group}='{option}'"])
-        plain = OmegaConf.to_container(composed.tricks)[trick]  # type: ignore[call-overload,index]
+        plain = OmegaConf.to_container(composed.tricks).get(trick)  # type: ignore[union-attr]
+        if not isinstance(plain, dict):
+            raise UserError(
+                f"trick/{trick}={option} sets nothing in tricks.{trick}; its file begins with "
+                f"# @package tricks.{trick} and names a _target_"
+            )
     applied = []
     for override in overrides:
         path = override.key_or_group.split(".", 2)[2]

@@ -11,13 +11,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import TargetFields, target_fields
+from darkmagic.sweeps.compose.checks.targets import target_problem
+from darkmagic.sweeps.compose.config_files import config_message
+from darkmagic.sweeps.compose.config_keys import raw_value
 from darkmagic.sweeps.trial.former_names import current_field
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import show
-from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import broken_constraint
 
 __all__ = [
+    "MISSING",
     "check_config",
     "check_node",
     "check_resolved",
@@ -51,8 +54,16 @@ def resolve_part(config: DictConfig, key: str) -> Any:
     try:
         value = config[key]
         return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key or key}: {short_message(error)}") from error
+    except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
+        raise UserError(_unresolved(config, key, error)) from error
+
+
+def _unresolved(config: DictConfig, key: str, error: Exception) -> str:
+    """Return a line about an interpolation: its key, what is written there, what is wrong."""
+    where = getattr(error, "full_key", None) or key
+    written = raw_value(config._get_root(), str(where))  # noqa: SLF001 (a part knows no public way)
+    shown = f"{where}={show(written)}" if written is not None else where
+    return f"{shown}: {config_message(error).removeprefix(f'{where}: ')}"
 
 
 def check_swept_values(config: DictConfig, key: str, values: Iterable[Any]) -> None:
@@ -119,6 +130,7 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     target = content.get("_target_") if isinstance(content, Mapping) else None
     if not isinstance(target, str):
         raise UserError(f"{key}={show(content)}{note}: it takes a mapping with a _target_")
+    _check_target(key, target, content, note)
     fields = target_fields(target)
     if fields is None:
         return
@@ -138,6 +150,15 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     problem = broken_constraint(fields.constraints, {**defaults, **given})
     if problem is not None:
         raise UserError(f"{key}{note}: {problem}")
+
+
+def _check_target(key: str, target: str, content: Mapping[Any, Any], note: str) -> None:
+    problem = target_problem(target)
+    if problem is not None:
+        raise UserError(f"{key}._target_={show(target)}{note}: {problem}")
+    for name, kind in (("_partial_", bool), ("_args_", list)):
+        if not isinstance(content.get(name, kind()), kind):
+            raise UserError(f"{key}.{name}={show(content[name])}{note}: leave it out")
 
 
 def _unknown_field(key: str, target: str, name: str, fields: TargetFields) -> str:

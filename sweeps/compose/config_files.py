@@ -1,0 +1,96 @@
+"""Files of configuration that cannot be read or composed: a line with the file and the place."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import yaml
+from hydra.core.config_loader import ConfigLoader
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.trainers.errors import short_message
+
+__all__ = ["composition_errors", "config_message", "load_file", "read_errors"]
+
+COMPOSITION = (
+    *(HydraException, OmegaConfBaseException, ValueError, TypeError, KeyError, AttributeError),
+    *(AssertionError, IndexError, RecursionError, OSError),
+)
+"""What Hydra raises, some of it by chance, for files and overrides that make no configuration."""
+HYDRAS_ADVICE = ("To append", "To override", "Key ", "Set the environment", "You may also")
+"""Starts of lines with which Hydra advises what is no help here."""
+
+
+@contextlib.contextmanager
+def read_errors(path: str) -> Iterator[None]:
+    """Raise `UserError` naming file, line and column for YAML in `path` that cannot be read."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}" if mark else path
+        raise UserError(f"{where}: {error.problem or error.context}{_hint(error)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {_one_line(error)}") from None
+    except (OSError, *COMPOSITION) as error:
+        raise UserError(f"cannot read {path}: {config_message(error)}") from None
+
+
+def _hint(error: yaml.MarkedYAMLError) -> str:
+    problem = str(error.problem)
+    if r"'\t'" in problem:
+        return "; indent with blanks, not with tabs"
+    if "single document" in str(error.context) + problem or "<document start>" in problem:
+        return "; a file holds one mapping"
+    return ""
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+@contextlib.contextmanager
+def composition_errors(overrides: str = "") -> Iterator[None]:
+    """Raise `UserError`, one line, for files and `overrides` that make no configuration."""
+    try:
+        yield
+    except COMPOSITION as error:
+        if isinstance(error, HydraException | OmegaConfBaseException | ValueError):
+            raise UserError(config_message(error)) from error
+        of = f" of {overrides}" if overrides else ""
+        message = f"{type(error).__name__}: {short_message(error)}".removesuffix(": ")
+        raise UserError(f"cannot compose the configuration{of}: {message}") from error
+
+
+def config_message(error: BaseException) -> str:
+    """Return one line about an error of Hydra's or OmegaConf's: the key, and what is wrong.
+
+    Their own messages have several, of which the first often says only that something is.
+    """
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    kept = [line for line in lines[1:] if not line.startswith(HYDRAS_ADVICE) and "=" not in line]
+    kept = [line for line in kept if not line.startswith("full_key:")]
+    first = lines[0] if lines else type(error).__name__
+    message = " ".join([first, *kept[:2]]) if first.endswith((".", ":")) or not kept else first
+    key = getattr(error, "full_key", None)
+    return f"{key}: {message}" if key and str(key) not in message else message
+
+
+def load_file(loader: ConfigLoader, path: str) -> DictConfig | None:
+    """Return the content of the configuration file `path`, such as `trick/mixup/on`.
+
+    None if there is none. Raises `UserError` for one that is no mapping.
+    """
+    for source in loader.get_sources():
+        if source.available() and source.is_config(path):
+            name = f"{source.path}/{path}.yaml".removeprefix("file://")
+            with read_errors(name):
+                config = source.load_config(path).config
+            if not isinstance(config, DictConfig):
+                raise UserError(f"{name}: a file holds a mapping, key: value, and this is a list")
+            return config
+    return None
