@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import numpy as np
-
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.track.cards import CARDS, read_cards
 from darkmagic.sweeps.track.schema import EXPERIMENT, KIND, PARENT, VAL_IMAGES, read_record
 from darkmagic.sweeps.track.store import search_runs
+from darkmagic.trainers.outputs.correct import read_correct
+from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CORRECT
 
 __all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
@@ -86,7 +86,11 @@ def _correct(client: Any, run: Any, folder: Path) -> Any:
     if VAL_IMAGES not in run.data.metrics:
         return None
     path = _artifact(client, run, CORRECT, folder / run.info.run_id)
-    return np.load(path) if path is not None and path.exists() else None
+    images = int(run.data.metrics[VAL_IMAGES])
+    try:
+        return read_correct(path, images) if path is not None else None
+    except DamagedFileError:  # the images are left out of this run's statistics
+        return None
 
 
 def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:
