@@ -201,10 +201,10 @@ class Follower:
         run = state.run
         if run is None or run.status == state.status:
             return
-        run.add_metrics(result_metrics(state.result), when=time.time(), step=0)
-        run.set_tags(state.tags)
         if state.status is Status.FINISHED and state.correct.exists():
             run.files.append(state.correct)
+        run.add_metrics(result_metrics(state.result), when=time.time(), step=0)
+        run.set_tags(state.tags)
         run.next_status = MLFLOW_STATUS[state.status]
         run.status = state.status
 

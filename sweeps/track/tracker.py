@@ -221,11 +221,11 @@ class Tracker:
         try:
             if not run.run_id:
                 self._create(run)
-            while run.files:  # before the tags that say how the trial ended
-                if run.files[0].exists():
-                    self._client.log_artifact(run.run_id, str(run.files[0]))
-                del run.files[0]
             while run.waiting:
+                while run.files:  # before the tags that say how the trial ended
+                    if run.files[0].exists():
+                        self._client.log_artifact(run.run_id, str(run.files[0]))
+                    del run.files[0]
                 self._send_batch(run)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, training goes on)
             if run.run_id and _is_deleted(error):
