@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
@@ -24,8 +23,10 @@ from darkmagic.trainers.data.stats import commonest_share
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
+from darkmagic.trainers.outputs.correct import write_correct
+from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog
-from darkmagic.trainers.outputs.names import CORRECT
+from darkmagic.trainers.outputs.names import CHECKPOINT
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
@@ -74,12 +75,16 @@ class _State:
         checkpoint = load_checkpoint(directory)
         if checkpoint is None:
             return
-        self.network.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(checkpoint["average"])
-        self.history = checkpoint["history"]
-        self.seconds = checkpoint["seconds"]
+        try:
+            self.network.load_state_dict(checkpoint["model"])
+            self.optimizer.load_state_dict(checkpoint["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(checkpoint["average"])
+            self.history = list(checkpoint["history"])
+            self.seconds = float(checkpoint["seconds"])
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            path = directory / CHECKPOINT
+            raise DamagedFileError(path, "is of another network or recipe") from error
 
 
 def train(  # noqa: PLR0915 (one trial, read top to bottom)
@@ -105,6 +110,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     ('finished', 2)
     """
     started = time.perf_counter()
+    asked = recipe
     trial = Trial.prepare(recipe)
     recipe, device, hooks, pipeline = trial.recipe, trial.device, trial.hooks, trial.pipeline
     network = trial.network
@@ -115,9 +121,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     log = EventLog(directory)
     step_taken = log.beat if on_step is None else on_step
     _log_reading(log, trial.data)
-    state.resume(directory)
-    for event in state.history[log.epochs_logged :]:  # checkpointed, killed before it was logged
-        log.append(event)
+    if not _resume(state, directory, log):  # the network may hold a part of what was damaged
+        return train(asked, directory, on_event=on_event, on_step=on_step)
 
     status, reason = "finished", ""
     evaluation: Evaluation | None = None
@@ -177,7 +182,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     if evaluation is None:  # killed after its last epoch, before its result
         evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
-    _save_correct(directory, evaluation.correct)
+    write_correct(directory, evaluation.correct.cpu().numpy())
     test_accuracy = None
     if recipe.test_set:
         test_accuracy = evaluate(state.evaluated, pipeline.test(), device, recipe.amp).accuracy
@@ -205,6 +210,20 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         device=_device_name(device),
         stepping=stepping if step_once is None else describe(step_once, stepping),
     )
+
+
+def _resume(state: _State, directory: Path, log: EventLog) -> bool:
+    """Go on from the checkpoint, if there is one; set it aside and return False if damaged."""
+    try:
+        state.resume(directory)
+    except DamagedFileError as damage:
+        aside = set_aside(damage.path).name
+        log.append({"type": "note", "message": f"{damage}: set aside as {aside}; it starts over"})
+        return False
+    for event in state.history:
+        if event["epoch"] not in log.epochs:  # checkpointed, killed before it was logged
+            log.append(event)
+    return True
 
 
 def _guessing_loss(hooks: Hooks, classes: int) -> float:
@@ -243,10 +262,6 @@ def _settle_statistics(
     if averager is None or average is None or averager.averages_statistics or moved == 1:
         return
     recompute_statistics(average, batches)
-
-
-def _save_correct(directory: Path, correct: Tensor) -> None:
-    np.save(directory / CORRECT, np.packbits(correct.cpu().numpy()))
 
 
 def _device_name(device: torch.device) -> str:

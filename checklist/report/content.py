@@ -35,7 +35,7 @@ class Report:
     `facts` are label and value: versions, machine, commit. `overrides` are the overrides that ask
     for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
     alone, by its name. `curves` has for each quantity, by row name, how it went; it is empty
-    where no plots are wanted.
+    where no plots are wanted. `remarks` are notes on the sweep as a whole, which come first.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -60,11 +60,12 @@ class Report:
     reproduce: Mapping[str, str] = field(default_factory=dict)
     curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     sort: Sort = Sort.BEST
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def notes(self) -> list[str]:
         """The notes below the table."""
-        return table_notes(self.comparison, epochs=self.epochs)
+        return [*self.remarks, *table_notes(self.comparison, epochs=self.epochs)]
 
     @cached_property
     def advice(self) -> Advice:

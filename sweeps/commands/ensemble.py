@@ -13,10 +13,12 @@ import yaml
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.trial.paths import read_result
+from darkmagic.sweeps.trial.mend import is_edited
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.outputs.names import RESULT
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.names import CONFIG, RESULT
+from darkmagic.trainers.outputs.result_file import read_result
 
 if TYPE_CHECKING:
     from darkmagic.trainers.ensemble import Ensemble
@@ -90,7 +92,10 @@ def choose_members(folder: Path, *, of: EnsembleKind, trial: str, count: int) ->
 
 
 def _member(directory: Path) -> Member | None:
-    result = read_result(directory)
+    try:
+        result = read_result(directory)
+    except DamagedFileError:  # the next sweep sets it aside, and makes it again
+        return None
     if result is None or result["status"] != "finished" or result["val_accuracy"] is None:
         return None
     name, _, tail = directory.name.rpartition("-s")
@@ -105,6 +110,13 @@ def ensemble(members: Sequence[Member], split: str, devices: Any = "auto") -> En
 
     Raises `UserError` if one of them cannot predict.
     """
+    for member in members:
+        config = member.directory / CONFIG
+        if is_edited(config, member.directory.name.rpartition("-")[2]):
+            raise UserError(
+                f"{config} was edited by hand, so it is not known what was trained; "
+                "darkmagic checklist run writes it again"
+            )
     fork_server.warm_up()
     lease = make_leases(devices, 1)[0]
     directories = [member.directory for member in members]
@@ -127,10 +139,10 @@ def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
 
     predictions = []
     for directory in directories:
-        resolved = yaml.safe_load((directory / "config.yaml").read_text())
         try:
+            resolved = yaml.safe_load((directory / CONFIG).read_text())
             recipe = make_recipe(without_pretraining(resolved))
             predictions.append(predict(recipe, directory, split))
-        except (FileNotFoundError, RuntimeError, TrialSkipped) as error:
+        except (OSError, RuntimeError, DamagedFileError, TrialSkipped) as error:
             return f"{directory.name}: {short_message(error)}"
     return evaluate_ensemble([probabilities for probabilities, _ in predictions], predictions[0][1])

@@ -13,10 +13,13 @@ from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.orchestrate.hold import check_free
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, read_result, trial_folder_name
+from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, trial_folder_name
 from darkmagic.sweeps.trial.pretraining import without_upstream_training
 from darkmagic.trainers.errors import own_error
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.result_file import read_result
 from darkmagic.trainers.preflight.finding import Finding, Level
 
 __all__ = ["Finding", "Level", "preflight"]
@@ -29,6 +32,8 @@ def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Fi
 
     Empty, `unless_trained`, if the baseline has a result already: it was checked before that.
     """
+    if unless_trained:  # the sweep that follows would end at once
+        check_free(experiment_folder(planned.config))
     with hydra_session(planned.config_dirs) as hydra:
         baseline = compose(hydra.config_loader, planned.plan.overrides[0])
     if unless_trained and _is_trained(baseline, planned.plan.trials[0]):
@@ -58,7 +63,10 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
 def _is_trained(baseline: DictConfig, trial: Trial) -> bool:
     """Whether `trial`, composed as `baseline`, has a final result."""
     name = trial_folder_name(trial.name, trial.seed, identity(resolve(baseline)))
-    result = read_result(experiment_folder(baseline) / name)
+    try:
+        result = read_result(experiment_folder(baseline) / name)
+    except DamagedFileError:  # the sweep sets it aside
+        return False
     return result is not None and result["status"] in FINAL
 
 

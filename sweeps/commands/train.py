@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
+from darkmagic.sweeps.orchestrate.hold import hold_trials
 from darkmagic.sweeps.orchestrate.sweep import flatten
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.identity import identity, resolve
+from darkmagic.sweeps.trial.mend import mend_folder
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
 from darkmagic.sweeps.trial.task import run_trial
 from darkmagic.trainers.errors import short_message
@@ -74,6 +77,7 @@ class _TrainObserver:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._follower: Follower | None = None
+        self._held = contextlib.ExitStack()
         self.states: list[TrialState] = []
 
     def note(self, message: str) -> None:
@@ -82,7 +86,8 @@ class _TrainObserver:
 
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
         """Open a run for each job, before any starts."""
-        self.states = [_state(directory, job) for directory, job in jobs]
+        self._held.enter_context(hold_trials([directory for directory, _ in jobs]))
+        self.states = [_state(directory, job, self._progress) for directory, job in jobs]
         config = jobs[0][1]
         uri = default_uri(config.runtime.tracking_uri, out_folder(config))
         artifacts = experiment_folder(config).parent / "artifacts"
@@ -109,15 +114,18 @@ class _TrainObserver:
 
     def close(self) -> None:
         """Send what is left and close the progress, also after an interruption."""
-        if self._follower is not None:
-            self._follower.__exit__()
-            self._follower = None
+        with self._held:
+            if self._follower is not None:
+                self._follower.__exit__()
+                self._follower = None
 
 
-def _state(directory: Path, job: DictConfig) -> TrialState:
+def _state(directory: Path, job: DictConfig, progress: Progress) -> TrialState:
     overrides = tuple(str(override) for override in job.hydra.overrides.task)
     resolved = resolve(job)
     trial = Trial(None, None, "", int(job.seed))
+    for message in mend_folder(directory, resolved, identity(resolved)):
+        progress.note(message)
     run_name = " ".join(overrides) or "train"
     return TrialState(
         trial,

@@ -20,6 +20,7 @@ from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import UNDECIDED, Request
 from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, read_record
 from darkmagic.sweeps.track.store import default_uri, open_client, search_runs
+from darkmagic.sweeps.track.tracker import check_active
 from darkmagic.sweeps.trial.identity import recipe_identity, resolve
 from darkmagic.sweeps.trial.paths import out_folder
 
@@ -51,6 +52,7 @@ def find_sweep(key: SweepKey) -> Any:
     found = client.get_experiment_by_name(key.experiment)
     if found is None:
         return None
+    check_active(found)
     parents = search_runs(client, found.experiment_id, {KIND: "sweep", RECIPE: key.recipe})
     return parents[0] if parents else None
 

@@ -25,20 +25,22 @@ def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
     It is made from MLflow, so that everyone who can read that gets the same. If MLflow is away
     it is made from the trials' directories, and the next run of the sweep attaches it.
     """
-    snapshot = _snapshot(outcome)
+    sent = outcome.tracker.flush()
+    snapshot = _snapshot(outcome, sent=sent)
     report = make_report(snapshot)
     paths = write_files(report, outcome.folder)
     tracker, parent = outcome.tracker, outcome.parent
     parent.files += paths
     if report.comparison.look > outcome.looks:
-        parent.tags[LOOKS] = str(report.comparison.look)
+        parent.set_tags({LOOKS: str(report.comparison.look)})
     _annotate(outcome, snapshot, report.comparison.rows)
-    tracker.flush()
+    if sent:
+        tracker.flush()
     return report, paths
 
 
-def _snapshot(outcome: SweepOutcome) -> Snapshot:
-    if outcome.tracker.flush():
+def _snapshot(outcome: SweepOutcome, *, sent: bool) -> Snapshot:
+    if sent and not outcome.parent.is_gone:
         try:
             client = open_client(outcome.uri)
             parent = client.get_run(outcome.parent.run_id)
@@ -69,7 +71,7 @@ def _annotate(outcome: SweepOutcome, snapshot: Snapshot, rows: Sequence[Row]) ->
         if snapshot.run_tags.get(record.run_id, {}).get(VERDICT) == verdict:
             continue
         run = outcome.tracker.follow(record.run_id)
-        run.tags[VERDICT] = verdict
+        run.set_tags({VERDICT: verdict})
         run.add_metrics(dict(_figures(row)), when=time.time(), step=0)
 
 

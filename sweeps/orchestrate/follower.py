@@ -6,10 +6,11 @@ event files, writes to MLflow and calls the progress, so that none of these dela
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,12 +19,13 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.orchestrate.room import RoomWatch
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
-from darkmagic.sweeps.track.schema import EVENTS_SENT, epoch_metrics, result_metrics
+from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracker import Tracker
-from darkmagic.sweeps.trial.paths import read_events, read_result
-from darkmagic.trainers.outputs.json_file import write_json
-from darkmagic.trainers.outputs.names import RESULT
+from darkmagic.sweeps.trial.paths import read_events
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.result_file import read_result, write_result
 
 __all__ = ["Follower"]
 
@@ -60,16 +62,17 @@ class Follower:
         self._reports: queue.Queue[tuple[int, JobReturn | None, int | None]] = queue.Queue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower")
-        self._problem_noted = False
         self._tell_data = tell_data  # what was read as what, where no check says so before
         self._told: set[str] = set()
+        self._sender = threading.Thread(target=self._send, name="sender")
+        self._room = RoomWatch({state.directory.parent for state in states})
 
     def __enter__(self) -> Self:
         for state in self._states:  # earlier runs of the experiment may have left events unsent
             self._read(state)
             if state.status not in (Status.PENDING, Status.RUNNING):
                 self._send_end(state)
-        self._tracker.flush()
+        self._sender.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,12 +81,18 @@ class Follower:
             self._thread.join()
         for state in self._running.values():
             state.status = Status.PENDING  # interrupted: it resumes from its checkpoint
-            self._send_end(state)
+        for state in self._states:
+            if state.status is Status.PENDING and state.run is not None:
+                if state.run.state == "RUNNING":  # as every new run is, begun or not
+                    state.run.status = Status.RUNNING
+                self._send_end(state)
+        self._sender.join()
         if not self._tracker.flush():
             self._progress.note(
                 f"MLflow did not take everything ({self._tracker.problem}); the same command "
                 "sends what is missing"
             )
+        self._note_deleted()
         self._progress.closed()
 
     # The launcher's thread.
@@ -112,7 +121,8 @@ class Follower:
     def _follow(self) -> None:
         while not self._stop.is_set() or not self._reports.empty():
             self._poll()
-            self._flush_if_due()
+            for message in self._room.check():
+                self._progress.note(message)
             self._stop.wait(POLL_SECONDS)
         self._poll()
 
@@ -127,7 +137,10 @@ class Follower:
                 ends.append((index, job, exit_code))
         for index, state in self._running.items():
             for event in self._read(state):
-                self._progress.event(index, event)
+                if event["type"] == "note":
+                    self._progress.note(f"{state.directory.name}: {event.get('message', '')}")
+                else:
+                    self._progress.event(index, event)
         for index, job, exit_code in ends:
             self._end(index, job, exit_code)
 
@@ -137,7 +150,7 @@ class Follower:
         if state.run is not None:
             state.run.mark_running()
             state.run.status = state.status  # it may have ended before, as it will again
-            state.run.tags.update(state.tags)
+            state.run.set_tags(state.tags)
         self._progress.status(index, Status.RUNNING, "")
 
     def _end(self, index: int, job: JobReturn, exit_code: int | None) -> None:
@@ -146,29 +159,53 @@ class Follower:
         self._send_end(state)
         self._progress.status(index, state.status, state.reason)
 
-    def _flush_if_due(self) -> None:
-        if not self._tracker.flush_if_due() and self._tracker.problem and not self._problem_noted:
-            self._problem_noted = True
-            self._progress.note(f"MLflow is away ({self._tracker.problem}); training goes on")
+    # The sender's thread, as a store that is slow or frozen must delay nothing else.
+
+    def _send(self) -> None:
+        is_away = False
+        while not self._stop.is_set():
+            if not self._tracker.flush_if_due() and self._tracker.problem and not is_away:
+                is_away = True
+                self._progress.note(f"MLflow is away ({self._tracker.problem}); training goes on")
+            elif is_away and self._tracker.problem is None:
+                is_away = False
+                self._progress.note("MLflow is back")
+            self._stop.wait(POLL_SECONDS)
+
+    def _note_deleted(self) -> None:
+        deleted = self._tracker.deleted
+        if deleted:
+            others = f" and of {len(deleted) - 1} others" if len(deleted) > 1 else ""
+            self._progress.note(
+                f"the run of {deleted[0]}{others} was deleted in MLflow meanwhile; the same "
+                "command makes it again"
+            )
+
+    # Both.
 
     def _read(self, state: TrialState) -> list[dict[str, Any]]:
-        """Read the new events of a trial; queue those that MLflow does not have yet."""
+        """Read the new events of a trial; queue those that MLflow does not have yet.
+
+        Returns its epochs and notes.
+        """
         events, state.offset = read_events(state.directory, state.offset)
         epochs = []
         for event in events:
             state.events += 1
             if event["type"] == "data" and self._tell_data:
                 self._tell("data: " + "; ".join(event["notes"]))
+            if event["type"] == "note":
+                epochs.append(event)
             if event["type"] not in ("epoch", "upstream"):
                 continue
             phase = "upstream" if event["type"] == "upstream" else "train"
             epochs.append({**event, "type": "epoch", "phase": phase})
-            if state.run is not None and state.events > state.run.events_sent:
-                metrics = epoch_metrics(event)
-                state.run.add_metrics(metrics, when=event["time"], step=event["epoch"])
-        if state.run is not None and state.events > state.run.events_sent:
-            state.run.events_sent = state.events
-            state.run.tags[EVENTS_SENT] = str(state.events)
+            kind, epoch, run = event["type"], event["epoch"], state.run
+            if run is None:
+                continue
+            if state.events <= run.events_sent:
+                run.epochs_sent[kind] = max(epoch, run.epochs_sent.get(kind, 0))
+            run.add_epoch(kind, epoch, epoch_metrics(event), event["time"])
         return epochs
 
     def _tell(self, message: str) -> None:
@@ -181,10 +218,10 @@ class Follower:
         run = state.run
         if run is None or run.status == state.status:
             return
-        run.add_metrics(result_metrics(state.result), when=time.time(), step=0)
-        run.tags.update(state.tags)
         if state.status is Status.FINISHED and state.correct.exists():
             run.files.append(state.correct)
+        run.add_metrics(result_metrics(state.result), when=time.time(), step=0)
+        run.set_tags(state.tags)
         run.next_status = MLFLOW_STATUS[state.status]
         run.status = state.status
 
@@ -194,11 +231,16 @@ def _judge(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, 
 
     If not, the failure is written, so that the trial is not taken for finished later.
     """
-    result = read_result(directory)
+    result, left = None, "it left no result"
+    try:
+        result = read_result(directory)
+    except DamagedFileError as damage:
+        left = str(damage)
     if result is not None and job.status is JobStatus.COMPLETED and exit_code in (0, None):
         return result
-    reason = str(job._return_value) if job.status is JobStatus.FAILED else "it left no result"  # noqa: SLF001
-    failure: Mapping[str, Any] = {"status": "failed", "reason": reason}
-    directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / RESULT, failure)
-    return dict(failure)
+    reason = str(job._return_value) if job.status is JobStatus.FAILED else left  # noqa: SLF001
+    failure = {"status": "failed", "reason": reason}
+    with contextlib.suppress(OSError):  # without a file too it is trained again
+        directory.mkdir(parents=True, exist_ok=True)
+        write_result(directory, failure)
+    return failure

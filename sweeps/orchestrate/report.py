@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import compare
@@ -16,6 +16,7 @@ from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.write import FORMATS, write_report
+from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
@@ -66,6 +67,22 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
+        remarks=tuple(_other_sweeps(snapshot)),
+    )
+
+
+def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
+    """Yield a note if the experiment has sweeps of other recipes, of which the table shows none."""
+    others = snapshot.other_sweeps
+    if not others:
+        return
+    noun = "another sweep" if len(others) == 1 else f"{len(others)} other sweeps"
+    asked = json.loads(others[0].get(SWEEP_OVERRIDES, "[]"))
+    newest = shlex.join(["darkmagic", "checklist", "run", *asked])
+    which = "it was" if len(others) == 1 else "the newest of them was"
+    yield (
+        f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
+        f"not show; {which} asked for with: {newest}"
     )
 
 
@@ -122,7 +139,8 @@ def write_files(report: Report, folder: Path) -> list[Path]:
 def ui_command(uri: str) -> str:
     """Return the command that opens MLflow's pages on the store at `uri`."""
     if uri.startswith("http"):
-        return uri
+        return mask_secrets(uri)
+    uri = mask_secrets(uri)
     prefix = "sqlite:///"
     if uri.startswith(prefix):
         path = Path(uri.removeprefix(prefix))

@@ -21,7 +21,9 @@ from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
+from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
@@ -31,6 +33,7 @@ from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_O
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import TrackedRun, Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
+from darkmagic.sweeps.trial.mend import mend_folder
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_folder_name
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
@@ -66,9 +69,17 @@ def run_sweep(
     a child while this process imports MLflow; MLflow's runs exist before the first trial.
     """
     fork_server.warm_up()
+    plan = current_context().plan or Planner(loader, master, arguments, trick_overrides).plan()
+    with hold_experiment(experiment_folder(master)):
+        return _run_held(loader, master, plan, launcher)
+
+
+def _run_held(
+    loader: ConfigLoader, master: DictConfig, plan: Plan, launcher: Launcher
+) -> SweepOutcome:
+    """Run the sweep, while no other process trains the experiment."""
     context = current_context()
-    plan = context.plan or Planner(loader, master, arguments, trick_overrides).plan()
-    states = _compose(loader, master, plan)
+    states = _compose(loader, master, plan, context.progress)
     look = start_look(states)
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
@@ -79,15 +90,15 @@ def run_sweep(
     if not looks:
         parent.files.append(write_cards(loader, plan.checklist, folder))
     _set_untrained(states, look_findings(look, context.progress))
-    _open_runs(tracker, parent, states, look=looks + 1)
-    tracker.flush()
+    _open_runs(tracker, parent, states, context.progress, look=looks + 1)
     follower = Follower(states, tracker, context.progress)
     try:
         with follower, use_context(replace(context, observer=follower)):
             _launch(launcher, loader, states)
     except BaseException:
         parent.next_status = "KILLED"
-        tracker.flush()
+        if tracker.problem is None:
+            tracker.flush()
         raise
     parent.next_status = "FINISHED"
     return SweepOutcome(
@@ -103,8 +114,13 @@ def run_sweep(
     )
 
 
-def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[TrialState]:
-    """Compose each trial once; its other seeds share that, and differ in one value."""
+def _compose(
+    loader: ConfigLoader, master: DictConfig, plan: Plan, progress: Progress
+) -> list[TrialState]:
+    """Compose each trial once; its other seeds share that, and differ in one value.
+
+    What is damaged in a trial's folder is set aside before it is read.
+    """
     folder = experiment_folder(master)
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
@@ -121,6 +137,8 @@ def _compose(loader: ConfigLoader, master: DictConfig, plan: Plan) -> list[Trial
         check_resolved(resolved)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
+        for message in mend_folder(folder / subdir, resolved, trial_identity):
+            progress.note(message)
         own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
         states.append(TrialState(trial, own, job, resolved, trial_identity, folder / subdir))
     return states
@@ -145,15 +163,29 @@ def _open_parent(
 
 
 def _open_runs(
-    tracker: Tracker, parent: TrackedRun, states: Sequence[TrialState], *, look: int
+    tracker: Tracker,
+    parent: TrackedRun,
+    states: Sequence[TrialState],
+    progress: Progress,
+    *,
+    look: int,
 ) -> None:
     """Open the run of every trial; new ones belong to the interim look `look`."""
     known = tracker.known_trials(parent.run_id)
+    elsewhere = 0
     for state in states:
         before = known.get(run_key(state.tags))
         state.look = look if before is None else int(before.data.tags.get(LOOK, 1))
+        if before is not None:
+            elsewhere += state.load_run(before.data.tags, before.data.metrics)
         params = flatten(state.resolved)
         state.run = tracker.open_trial(known, parent, state.run_name, state.tags, params)
+    if elsewhere:
+        noun = "trial has its result" if elsewhere == 1 else "trials have their results"
+        progress.note(
+            f"{elsewhere} {noun} from MLflow alone: no folder of it is in "
+            f"{states[0].directory.parent}; to train it here, give another name: -n NAME"
+        )
     parent.mark_running()
 
 

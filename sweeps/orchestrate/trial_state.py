@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from darkmagic.checklist.model import Trial
@@ -22,11 +22,16 @@ from darkmagic.sweeps.track.schema import (
     TRAINING_NOTES,
     read_record,
     result_metrics,
+    result_of,
     trial_tags,
 )
 from darkmagic.sweeps.track.tracker import TrackedRun
-from darkmagic.sweeps.trial.paths import FINAL, read_events, read_result
+from darkmagic.sweeps.trial.paths import FINAL, read_events
+from darkmagic.trainers.outputs.correct import read_correct
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.event_log import last_of_each_epoch
 from darkmagic.trainers.outputs.names import CORRECT
+from darkmagic.trainers.outputs.result_file import read_result
 
 __all__ = ["TrialState", "derive_job_config"]
 
@@ -81,9 +86,26 @@ class TrialState:
 
     def load_result(self) -> None:
         """Read a final result from the trial's directory, if there is one."""
-        result = read_result(self.directory)
+        try:
+            result = read_result(self.directory)
+        except DamagedFileError:  # `mend_folder` sets it aside
+            return
         if result is not None and result["status"] in FINAL:
             self.set_result(result)
+
+    def load_run(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:
+        """Read a final result from its MLflow run, if its own folder is not on this machine.
+
+        Returns whether there was one.
+        """
+        if self.status is not Status.PENDING or self.directory.exists():
+            return False
+        result = result_of(tags, metrics)
+        if result is None:
+            return False
+        self.result, self.status, self.reason = result, Status(result["status"]), result["reason"]
+        self.training_notes = list(json.loads(tags.get(TRAINING_NOTES, "[]")))
+        return True
 
     def set_result(self, result: dict[str, Any]) -> None:
         """Take status and reason from `result`."""
@@ -92,13 +114,16 @@ class TrialState:
         if self.status in (Status.FINISHED, Status.DIVERGED):
             events, _ = read_events(self.directory)
             self.training_notes = diagnose(
-                events, result.get("classes"), result.get("guessing_loss")
+                last_of_each_epoch(events), result.get("classes"), result.get("guessing_loss")
             )
 
     def record(self) -> TrialRecord:
         """Return the record that a comparison reads, as it would from MLflow."""
         run_id = self.run.run_id if self.run else ""
-        bits = np.load(self.correct) if self.correct.exists() else None
+        try:
+            bits = read_correct(self.correct, self.result.get("val_images"))
+        except DamagedFileError:
+            bits = None
         return read_record(self.tags, result_metrics(self.result), run_id, bits)
 
 

@@ -31,5 +31,8 @@ def read_cards(path: Path | None) -> dict[str, str]:
     """Return the cards by trick; empty if there is no such file."""
     if path is None or not path.exists():
         return {}
-    content: dict[str, str] = json.loads(path.read_text())
-    return content
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):  # a report without its cards is better than none
+        return {}
+    return content if isinstance(content, dict) else {}

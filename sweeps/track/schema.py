@@ -14,26 +14,32 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 
 __all__ = [
     "CHECKLIST",
+    "EPOCHS_SENT",
     "EVENTS_SENT",
     "EXPERIMENT",
     "IDENTITY",
     "KIND",
     "LOOK",
     "LOOKS",
+    "OPTION",
     "PARENT",
     "REASON",
     "RECIPE",
     "RULES",
+    "SEED",
     "STATUS",
     "STEPPING",
     "SWEEP_OVERRIDES",
     "TRAINING_NOTES",
     "TRIAL_OVERRIDES",
+    "TRICK",
     "VAL_IMAGES",
     "VERDICT",
     "epoch_metrics",
+    "has_trial_tags",
     "read_record",
     "result_metrics",
+    "result_of",
     "run_key",
     "trial_tags",
 ]
@@ -53,7 +59,8 @@ TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train 
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 VERDICT = "darkmagic.verdict"
-EVENTS_SENT = "darkmagic.events_sent"
+EPOCHS_SENT = "darkmagic.epochs_sent"  # of a trial: the last epoch by type of event, as JSON
+EVENTS_SENT = "darkmagic.events_sent"  # the lines of its log, as versions before counted
 PARENT = "mlflow.parentRunId"
 TRICK, OPTION = "darkmagic.trick", "darkmagic.option"
 SECTION, SEED = "darkmagic.section", "darkmagic.seed"
@@ -68,6 +75,7 @@ PER_EPOCH = (
     "peak_memory",
 )
 COSTS = ("step_seconds", "wall_seconds", "peak_memory_bytes", "parameters", "flops")
+COUNTS = ("val_images", "classes", "epochs", "peak_memory_bytes", "parameters", "flops")
 ACCURACY = "final.val_accuracy"
 SHARE = "final.pretrained_share"
 VAL_IMAGES = "final.val_images"
@@ -104,6 +112,11 @@ def trial_tags(
     }
 
 
+def has_trial_tags(tags: Mapping[str, str]) -> bool:
+    """Whether the tags say which trial a run is of: someone may have removed them in MLflow."""
+    return tags.get(SEED, "").isdecimal() and {TRICK, OPTION, SECTION, IDENTITY} <= set(tags)
+
+
 def run_key(tags: Mapping[str, str]) -> tuple[str, ...]:
     """Return what distinguishes a trial's run from others under the same parent."""
     return (tags[TRICK], tags[OPTION], tags[SEED], tags[IDENTITY])
@@ -124,6 +137,23 @@ def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
+def result_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any] | None:
+    """Return the final result that a trial's run has; None if it has none that is whole."""
+    status = tags.get(STATUS)
+    if status not in (Status.FINISHED, Status.DIVERGED):
+        return None
+    result: dict[str, Any] = {
+        field: metrics[metric] for field, metric in FINAL_METRICS.items() if metric in metrics
+    }
+    if status == Status.FINISHED and "val_accuracy" not in result:
+        return None
+    for name in COUNTS:
+        if name in result:
+            result[name] = int(result[name])
+    texts = {"status": status, "reason": tags.get(REASON, "")}
+    return {**result, **texts, "stepping": tags.get(STEPPING, "")}
+
+
 def read_record(
     tags: Mapping[str, str],
     metrics: Mapping[str, float],
@@ -138,7 +168,7 @@ def read_record(
     parameters = costs.pop("parameters")
     images = _whole(metrics.get(VAL_IMAGES))
     correct = None
-    if bits is not None and images is not None:
+    if bits is not None and images is not None and len(bits) == -(-images // 8):
         correct = np.unpackbits(bits, count=images).astype(bool)
     return TrialRecord(
         trick=tags[TRICK] or None,

@@ -10,13 +10,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import numpy as np
-
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps.track.cards import CARDS, read_cards
-from darkmagic.sweeps.track.schema import EXPERIMENT, KIND, PARENT, VAL_IMAGES, read_record
+from darkmagic.sweeps.track.schema import (
+    EXPERIMENT,
+    KIND,
+    PARENT,
+    RECIPE,
+    STATUS,
+    VAL_IMAGES,
+    has_trial_tags,
+    read_record,
+    run_key,
+)
 from darkmagic.sweeps.track.store import search_runs
+from darkmagic.trainers.outputs.correct import read_correct
+from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CORRECT
 
 __all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
@@ -30,6 +40,7 @@ THREADS = 8
 class Snapshot:
     """A sweep at one moment. `tags` are its parent run's and `run_tags` each trial's, by run.
 
+    `other_sweeps` are the tags of those of other recipes in the experiment, newest first.
     `histories` has for each of `CURVES`, by run, a value an epoch.
     """
 
@@ -39,6 +50,7 @@ class Snapshot:
     run_tags: Mapping[str, Mapping[str, str]]
     cards: Mapping[str, str] = field(default_factory=dict)
     histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
+    other_sweeps: tuple[Mapping[str, str], ...] = ()
 
 
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
@@ -62,7 +74,8 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
 def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot:
     """Return all that MLflow knows of the sweep with the run `parent`; reads nothing else."""
     tags = {KIND: "trial", PARENT: parent.info.run_id}
-    runs = search_runs(client, parent.info.experiment_id, tags)
+    runs = _one_a_trial(search_runs(client, parent.info.experiment_id, tags))
+    sweeps = search_runs(client, parent.info.experiment_id, {KIND: "sweep"})
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
         cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
         bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
@@ -79,14 +92,38 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
         run_tags={run.info.run_id: run.data.tags for run in runs},
         cards=cards,
         histories=histories,
+        other_sweeps=tuple(
+            run.data.tags
+            for run in sweeps
+            if run.data.tags.get(RECIPE) != parent.data.tags.get(RECIPE)
+        ),
     )
+
+
+def _one_a_trial(runs: Sequence[Any]) -> list[Any]:
+    """Return one run of each trial: a server whose answer was lost may have made two of one."""
+    chosen: dict[tuple[str, ...], Any] = {}
+    for run in runs:
+        if has_trial_tags(run.data.tags):
+            key = run_key(run.data.tags)
+            if key not in chosen or (_has_ended(run) and not _has_ended(chosen[key])):
+                chosen[key] = run
+    return list(chosen.values())
+
+
+def _has_ended(run: Any) -> bool:
+    return run.data.tags.get(STATUS) not in (None, Status.PENDING, Status.RUNNING)
 
 
 def _correct(client: Any, run: Any, folder: Path) -> Any:
     if VAL_IMAGES not in run.data.metrics:
         return None
     path = _artifact(client, run, CORRECT, folder / run.info.run_id)
-    return np.load(path) if path is not None and path.exists() else None
+    images = int(run.data.metrics[VAL_IMAGES])
+    try:
+        return read_correct(path, images) if path is not None else None
+    except DamagedFileError:  # the images are left out of this run's statistics
+        return None
 
 
 def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:

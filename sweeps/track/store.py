@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.track.database import prepare_database
 from darkmagic.sweeps.track.gc_paused import pause_gc
 from darkmagic.trainers.errors import short_message
 
@@ -34,15 +35,16 @@ def open_client(uri: str) -> Any:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It prints a traceback for each call that a database refuses; the tracker notes one line.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # "View run ... at"
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    prepare_database(uri)
     try:
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except Exception as error:
-        reason = short_message(error)
+        reason = mask_secrets(short_message(error))
         raise UserError(
-            f"MLflow's store at {_without_password(uri)} does not answer: {reason}"
+            f"MLflow's store at {mask_secrets(uri)} does not answer: {reason}"
         ) from error
     return client
 
@@ -57,8 +59,3 @@ def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> lis
         token = page.token
         if not token:
             return runs
-
-
-def _without_password(uri: str) -> str:
-    parts = urlparse(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri

@@ -1,30 +1,41 @@
 """Tracker: writes runs to MLflow in batches, from the orchestrator alone.
 
-What cannot be sent waits for the next flush. The number of events that were sent of a trial is a
-tag in the same batch, so that a later run of the experiment knows what is missing.
+What cannot be sent waits for the next flush. The last epoch that was sent of a trial is a tag in
+the same batch, so that a later run of the experiment knows what is missing. New runs are made by
+the flush too: a trial need not wait for a server.
 """
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.track.schema import (
+    EPOCHS_SENT,
     EVENTS_SENT,
     EXPERIMENT,
+    IDENTITY,
     KIND,
+    OPTION,
     PARENT,
     RECIPE,
+    SEED,
     STATUS,
+    TRICK,
+    has_trial_tags,
     run_key,
 )
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.trainers.errors import short_message
 
-__all__ = ["TrackedRun", "Tracker"]
+__all__ = ["TrackedRun", "Tracker", "check_active"]
 
 METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # MLflow's limits
 FLUSH_SECONDS, FLUSH_SECONDS_AT_MOST = 5.0, 30.0
@@ -33,14 +44,22 @@ FLUSH_SHARE = 0.01
 took, within the limits above.
 """
 RUNNING = "RUNNING"
+IDENTIFYING = (KIND, EXPERIMENT, RECIPE, IDENTITY, TRICK, OPTION, SEED)
+"""Tags by which a run is found again."""
 
 
 @dataclass
 class TrackedRun:
-    """A run in MLflow, and what waits to be sent to it."""
+    """A run in MLflow, and what waits to be sent to it.
 
-    run_id: str
-    events_sent: int = 0
+    One thread adds to it while another sends.
+    """
+
+    run_id: str  # empty until it is made
+    name: str = ""
+    parent: TrackedRun | None = None
+    events_sent: int = 0  # lines of the log, as earlier versions counted them
+    epochs_sent: dict[str, int] = field(default_factory=dict)  # the last one, by type of event
     status: str = ""
     known: dict[str, str] = field(default_factory=dict)  # the tags that it had when opened
     tags: dict[str, str] = field(default_factory=dict)
@@ -49,16 +68,34 @@ class TrackedRun:
     files: list[Path] = field(default_factory=list)  # to be its artifacts
     state: str = RUNNING  # MLflow's status of it
     next_status: str | None = None  # the next, once what waits is sent
+    is_gone: bool = False  # deleted in MLflow, so that nothing more can be sent
+    may_exist: bool = False  # it was asked for, without an answer
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add_metrics(self, metrics: Mapping[str, float], *, when: float, step: int) -> None:
         """Queue `metrics` of `step`, measured at the unix time `when`."""
         stamp = int(when * 1000)
-        self.metrics += [(name, value, stamp, step) for name, value in metrics.items()]
+        with self.lock:
+            self.metrics += [(name, value, stamp, step) for name, value in metrics.items()]
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Queue `tags`."""
+        with self.lock:
+            self.tags.update(tags)
+
+    def add_epoch(self, kind: str, epoch: int, metrics: Mapping[str, float], when: float) -> None:
+        """Queue the metrics of an epoch, unless it or a later one was sent before."""
+        if epoch <= self.epochs_sent.get(kind, 0):
+            return
+        self.epochs_sent[kind] = epoch
+        self.add_metrics(metrics, when=when, step=epoch)
+        self.set_tags({EPOCHS_SENT: json.dumps(self.epochs_sent)})
 
     @property
     def waiting(self) -> bool:
         """Whether anything is to be sent."""
-        return bool(self.tags or self.metrics or self.params or self.files or self.next_status)
+        queues = (self.tags, self.metrics, self.params, self.files, self.next_status)
+        return not self.is_gone and (not self.run_id or any(queues))
 
     def mark_running(self) -> None:
         """Set its status to running if it had ended before."""
@@ -66,22 +103,35 @@ class TrackedRun:
 
 
 class Tracker:
-    """The runs of one experiment. Not thread-safe: one thread writes."""
+    """The runs of one experiment. One thread adds to them, and one at a time flushes."""
 
     def __init__(self, uri: str, experiment: str, artifacts: Path | None) -> None:
         self.uri = uri
         self.experiment = experiment
         self._client = open_client(uri)
-        found = self._client.get_experiment_by_name(experiment)
+        self._experiment_id = self._open_experiment(artifacts)
+        self._runs: list[TrackedRun] = []
+        self._due_at = time.monotonic()
+        self._flushing = threading.Lock()
+        self.problem: str | None = None  # why the last flush could not send everything
+        self.deleted: list[str] = []  # names of runs that were found deleted
+
+    def _open_experiment(self, artifacts: Path | None) -> str:
+        from mlflow.exceptions import MlflowException
+
+        uri, name = self.uri, self.experiment
+        found = self._client.get_experiment_by_name(name)
         if found is None:
             # A server decides where artifacts go; an embedded store keeps them beside it.
             location = artifacts.as_uri() if artifacts and uri.startswith("sqlite:") else None
-            self._experiment_id = self._client.create_experiment(experiment, location)
-        else:
-            self._experiment_id = found.experiment_id
-        self._runs: dict[str, TrackedRun] = {}
-        self._due_at = time.monotonic() + FLUSH_SECONDS
-        self.problem: str | None = None  # why the last flush could not send everything
+            try:
+                return str(self._client.create_experiment(name, location))
+            except MlflowException:  # another process made it at the same moment?
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        check_active(found)
+        return str(found.experiment_id)
 
     def _search(self, **tags: str) -> list[Any]:
         return search_runs(self._client, self._experiment_id, tags)
@@ -93,9 +143,15 @@ class Tracker:
         return self._open(found[0] if found else None, self.experiment, {**identity, **tags})
 
     def known_trials(self, parent_id: str | None) -> dict[tuple[str, ...], Any]:
-        """Return the trials' runs under a parent (all of the experiment's if None) by key."""
+        """Return the trials' runs under a parent (all of the experiment's if None) by key.
+
+        A parent that is not made yet, whose id is empty, has none.
+        """
+        if parent_id == "":
+            return {}
         tags = {KIND: "trial"} if parent_id is None else {KIND: "trial", PARENT: parent_id}
-        return {run_key(run.data.tags): run for run in self._search(**tags)}
+        found = self._search(**tags)
+        return {run_key(run.data.tags): run for run in found if has_trial_tags(run.data.tags)}
 
     def open_trial(
         self,
@@ -106,31 +162,40 @@ class Tracker:
         params: Mapping[str, str],
     ) -> TrackedRun:
         """Return the run of the trial with `tags`, a new one if `known` has none."""
-        if parent is not None:
-            tags = {**tags, PARENT: parent.run_id}
         found = known.get(run_key(tags))
-        run = self._open(found, name, tags)
+        run = self._open(found, name, tags, parent)
         if found is None:
-            run.params = dict(params)
+            run.params = mask_nested(dict(params))
         return run
 
-    def _open(self, found: Any, name: str, tags: Mapping[str, str]) -> TrackedRun:
+    def _open(
+        self, found: Any, name: str, tags: Mapping[str, str], parent: TrackedRun | None = None
+    ) -> TrackedRun:
+        tags = mask_nested(tags)
         if found is None:
-            created = self._client.create_run(self._experiment_id, run_name=name, tags=dict(tags))
-            run = TrackedRun(created.info.run_id)
-        else:
-            known = found.data.tags
-            sent = int(known.get(EVENTS_SENT, 0))
-            run = TrackedRun(found.info.run_id, sent, known.get(STATUS, ""), dict(known))
+            run = TrackedRun("", name, parent, tags=dict(tags))
+            self._runs.append(run)
+            return run
+        before = next((run for run in self._runs if run.run_id == found.info.run_id), None)
+        known = found.data.tags
+        run = before or TrackedRun(
+            found.info.run_id, name, parent, status=known.get(STATUS, ""), known=dict(known)
+        )
+        if before is None:
+            run.epochs_sent = json.loads(known.get(EPOCHS_SENT, "{}"))
+            run.events_sent = 0 if EPOCHS_SENT in known else int(known.get(EVENTS_SENT, 0))
             run.state = found.info.status
-            run.tags = {key: value for key, value in tags.items() if known.get(key) != value}
-        followed = self._runs.setdefault(run.run_id, run)
-        followed.tags.update(run.tags)
-        return followed
+            self._runs.append(run)
+        run.set_tags({key: value for key, value in tags.items() if known.get(key) != value})
+        return run
 
     def follow(self, run_id: str) -> TrackedRun:
         """Return the run `run_id`, the one that is open if there is one, to write more to."""
-        return self._runs.setdefault(run_id, TrackedRun(run_id))
+        found = next((run for run in self._runs if run.run_id == run_id), None)
+        if found is None:
+            found = TrackedRun(run_id)
+            self._runs.append(found)
+        return found
 
     def flush_if_due(self) -> bool:
         """Flush if it is due; return False if something could not be sent."""
@@ -145,43 +210,95 @@ class Tracker:
 
     def flush(self) -> bool:
         """Send what waits, a call a run; return whether nothing is left."""
-        for run in self._runs.values():
-            if run.waiting and not self._send(run):
-                return False
-        self.problem = None
-        return True
+        with self._flushing:
+            for run in self._runs:
+                if run.waiting and not self._send(run):
+                    return False
+            self.problem = None
+            return True
 
     def _send(self, run: TrackedRun) -> bool:
-        from mlflow.entities import Metric, Param, RunTag
-
         try:
-            while run.files:  # before the tags that say how the trial ended
-                self._client.log_artifact(run.run_id, str(run.files[0]))
-                del run.files[0]
+            if not run.run_id:
+                self._create(run)
             while run.waiting:
-                metrics = run.metrics[:METRICS_A_BATCH]
-                params = dict(list(run.params.items())[:PARAMS_A_BATCH])
-                last = len(metrics) == len(run.metrics)
-                self._client.log_batch(
-                    run.run_id,
-                    metrics=[Metric(*metric) for metric in metrics],
-                    params=[Param(*param) for param in params.items()],
-                    tags=[RunTag(*tag) for tag in run.tags.items()] if last else [],
-                )
-                run.metrics = run.metrics[len(metrics) :]
-                run.params = {k: v for k, v in run.params.items() if k not in params}
-                if last:
-                    run.tags = {}
-                if last and not run.params and run.next_status:
-                    self._set_status(run, run.next_status)
+                while run.files:  # before the tags that say how the trial ended
+                    if run.files[0].exists():
+                        self._client.log_artifact(run.run_id, str(run.files[0]))
+                    del run.files[0]
+                self._send_batch(run)
         except Exception as error:  # noqa: BLE001 (whatever the store raises, training goes on)
-            self.problem = short_message(error)
+            if run.run_id and _is_deleted(error):
+                run.is_gone = True
+                self.deleted.append(run.name or run.run_id)
+                return True
+            self.problem = mask_secrets(short_message(error))
             return False
         return True
+
+    def _create(self, run: TrackedRun) -> None:
+        """Make the run, or find the one that an earlier call made whose answer was lost."""
+        with run.lock:
+            tags = dict(run.tags)
+        if run.parent is not None:
+            tags[PARENT] = run.parent.run_id
+        if run.may_exist:
+            same = {k: tags[k] for k in (*IDENTIFYING, PARENT) if tags.get(k)}
+            found = self._search(**same)
+            if found:
+                run.run_id = found[0].info.run_id
+                return
+        run.may_exist = True
+        created = self._client.create_run(self._experiment_id, run_name=run.name, tags=tags)
+        run.run_id = created.info.run_id
+        with run.lock:
+            run.tags = {key: value for key, value in run.tags.items() if tags.get(key) != value}
+
+    def _send_batch(self, run: TrackedRun) -> None:
+        """Send as much as MLflow takes in a call; tags and status come with the last of it."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        with run.lock:
+            metrics = run.metrics[:METRICS_A_BATCH]
+            params = dict(list(run.params.items())[:PARAMS_A_BATCH])
+            last = len(metrics) == len(run.metrics)
+            tags = dict(run.tags) if last else {}
+            ends = run.next_status if last and len(params) == len(run.params) else None
+        if metrics or params or tags:
+            self._client.log_batch(
+                run.run_id,
+                metrics=[Metric(*metric) for metric in metrics],
+                params=[Param(*param) for param in params.items()],
+                tags=[RunTag(*tag) for tag in tags.items()],
+            )
+        if ends:
+            self._set_status(run, ends)
+        with run.lock:
+            del run.metrics[: len(metrics)]
+            run.params = {k: v for k, v in run.params.items() if k not in params}
+            run.tags = {k: v for k, v in run.tags.items() if tags.get(k) != v}
+            if run.next_status == ends:
+                run.next_status = None
 
     def _set_status(self, run: TrackedRun, status: str) -> None:
         if status == RUNNING:
             self._client.update_run(run.run_id, status=status)
         else:
             self._client.set_terminated(run.run_id, status)
-        run.state, run.next_status = status, None
+        run.state = status
+
+
+def check_active(experiment: Any) -> None:
+    """Raise `UserError` if `experiment` was deleted in MLflow, which keeps its name."""
+    if experiment.lifecycle_stage == "deleted":
+        raise UserError(
+            f"experiment {experiment.name!r} was deleted in MLflow; give another name (-n NAME), "
+            f"or restore it: mlflow experiments restore -x {experiment.experiment_id}"
+        )
+
+
+def _is_deleted(error: Exception) -> bool:
+    """Whether a call failed as its run was deleted, for good or into MLflow's bin."""
+    code = getattr(error, "error_code", "")
+    gone = code == "RESOURCE_DOES_NOT_EXIST"
+    return gone or (code == "INVALID_PARAMETER_VALUE" and "'active' state" in str(error))

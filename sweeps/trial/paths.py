@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from darkmagic.trainers.outputs.names import EVENTS, RESULT
+from darkmagic.trainers.outputs.event_log import parse_event
+from darkmagic.trainers.outputs.names import EVENTS
 
 __all__ = [
     "FINAL",
     "experiment_folder",
     "out_folder",
     "read_events",
-    "read_result",
     "trial_folder_name",
 ]
 
@@ -38,25 +37,18 @@ def trial_folder_name(trial: str, seed: int, identity: str) -> str:
     return f"{trial[:100]}-s{seed}-{identity[:8]}"
 
 
-def read_result(directory: Path) -> dict[str, Any] | None:
-    """Return a trial's result; None while it has none."""
-    try:
-        content: dict[str, Any] = json.loads((directory / RESULT).read_text())
-    except FileNotFoundError:
-        return None
-    return content
-
-
 def read_events(directory: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Return the events from byte `offset` on, and the offset to continue from.
 
-    A line that is still being written is left for the next call.
+    A line that is still being written is left for the next call, and one that cannot be read is
+    left out.
     """
     try:
         with (directory / EVENTS).open("rb") as file:
             file.seek(offset)
             content = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return [], offset
     whole = content.rfind(b"\n") + 1
-    return [json.loads(line) for line in content[:whole].splitlines()], offset + whole
+    events = (parse_event(line) for line in content[:whole].splitlines())
+    return [event for event in events if event is not None], offset + whole

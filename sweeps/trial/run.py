@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -24,16 +23,18 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import FINAL, read_result
+from darkmagic.sweeps.trial.mend import write_config
+from darkmagic.sweeps.trial.paths import FINAL
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.hooks import refuse_conflicts
+from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog
-from darkmagic.trainers.outputs.json_file import write_json
-from darkmagic.trainers.outputs.names import CHECKPOINT, RESULT
+from darkmagic.trainers.outputs.names import CHECKPOINT, LOG, RESULT
 from darkmagic.trainers.outputs.result import Result
+from darkmagic.trainers.outputs.result_file import read_result, write_result
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.cache import cache_folder
 from darkmagic.trainers.train import train
@@ -50,13 +51,13 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
     resolved = resolve(config)
-    before = read_result(directory)
+    before = _read_result(directory)
     if before is not None and before["status"] in FINAL:
         return before
     (directory / RESULT).unlink(missing_ok=True)
     if multiprocessing.parent_process() is not None:
-        _log_to(directory / "log.txt")
-    (directory / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False))
+        _log_to(directory / LOG)
+    write_config(directory, resolved)
     start = {"type": "start", "pid": os.getpid(), "time": time.time()}
     EventLog(directory).append({**start, "retried": os.environ.get(RETRY_REASON, "")})
     result = _outcome(resolved, directory)
@@ -64,7 +65,7 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
         again = os.environ[RETRY_REASON]
         reason = f"{result.reason}; {again}" if result.reason else again
         result = dataclasses.replace(result, reason=reason)
-    write_json(directory / RESULT, result.as_dict())
+    write_result(directory, result.as_dict())
     return result.as_dict()
 
 
@@ -137,7 +138,7 @@ def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     log = None if directory is None else EventLog(directory)
     with _lock(folder / ".lock", log):
-        result = read_result(folder)
+        result = _read_result(folder)
         if result is None:
             if log is None:
                 raise TrialSkipped("its upstream weights are not trained yet")
@@ -147,7 +148,7 @@ def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
                 on_event=lambda event: log.append({**event, "type": "upstream"}),
                 on_step=log.beat,
             )
-            write_json(folder / RESULT, outcome.as_dict())
+            write_result(folder, outcome.as_dict())
             result = outcome.as_dict()
     if result["status"] != "finished":
         raise TrialSkipped(f"upstream training {result['status']}: {result['reason']}")
@@ -168,6 +169,15 @@ def _lock(path: Path, log: EventLog | None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _read_result(folder: Path) -> dict[str, Any] | None:
+    """Return the result in `folder`; None without one, or if it is damaged."""
+    try:
+        return read_result(folder)
+    except DamagedFileError as damage:
+        print(f"{damage}: set aside as {set_aside(damage.path).name}", flush=True)  # noqa: T201 (log)
+        return None
 
 
 def _log_to(path: Path) -> None:

@@ -115,11 +115,13 @@ def _whole_lines(directory: Path) -> list[str]:
 def test_a_torn_line_is_dropped(tmp_path: Path) -> None:
     """What a kill left of a line does not spoil the next one."""
     log = EventLog(tmp_path)
-    log.append({"type": "epoch", "epoch": 1, "loss": float("nan")})
+    epoch = {"type": "epoch", "epoch": 1, "epochs": 2, "time": 0.0, "images_per_second": 1.0}
+    figures = {"train_loss": float("nan"), "val_loss": 1.0, "val_accuracy": 0.5}
+    log.append({**epoch, **figures})
     with (tmp_path / "events.jsonl").open("a") as file:
         file.write('{"type": "epo')
     log = EventLog(tmp_path)
-    assert log.epochs_logged == 1
+    assert log.epochs == {1}
     log.append({"type": "epoch", "epoch": 2})
     assert [event["epoch"] for event in epochs_of(tmp_path)] == [1, 2]
-    assert epochs_of(tmp_path)[0]["loss"] is None
+    assert epochs_of(tmp_path)[0]["train_loss"] is None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["CHECKPOINT", "CORRECT", "EVENTS", "RESULT"]
+__all__ = ["CHECKPOINT", "CONFIG", "CORRECT", "EVENTS", "LOG", "RESULT"]
 
 CHECKPOINT = "checkpoint.pt"
+CONFIG = "config.yaml"
+LOG = "log.txt"
 EVENTS = "events.jsonl"
 RESULT = "result.json"
 CORRECT = "val_correct.npy"

@@ -49,8 +49,11 @@ class Packing:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Packing:
-        """Return the packing that `as_dict` was of."""
+        """Return the packing that `as_dict` was of. Raises `ValueError` if it was of none."""
         measured = tuple(Measured(**each) for each in content["measured"])
+        if not isinstance(content["trials"], int) or content["trials"] < 1:
+            raise ValueError(f"trials={content['trials']!r}")
+        content = {**content, "times": float(content["times"])}
         return cls(**{**content, "measured": measured})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, ca
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.trainers.outputs.json_file import write_json
+from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
+from darkmagic.trainers.outputs.json_file import read_json, write_json
 
 __all__ = ["PACKING", "find_packing", "keep_packing", "lease_devices"]
 
@@ -72,7 +72,7 @@ def _packing(
     folder = Path(str(configs[0].hydra.sweep.dir))
     lease = make_leases(devices, 1)[0]
     device: str = fork_server.start(_device_name, env=lease.env).result()
-    found = find_packing(folder, device, resolved)
+    found = find_packing(folder, device, resolved, note)
     if found is not None and (found.way != MPS or not isinstance(mps, str)):
         note(f"{found}, as measured before on {device}")
         return found
@@ -88,15 +88,28 @@ def _packing(
     return packing
 
 
-def find_packing(folder: Path, device: str, resolved: Mapping[str, Any]) -> Packing | None:
-    """Return what was found for trials like `resolved` on a `device` of this name, if it was."""
+def find_packing(
+    folder: Path,
+    device: str,
+    resolved: Mapping[str, Any],
+    note: Callable[[str], None] = print,
+) -> Packing | None:
+    """Return what was found for trials like `resolved` on a `device` of this name, if it was.
+
+    A file that cannot be read is set aside, of which `note` hears.
+    """
+    path = folder / PACKING
     try:
-        content = json.loads((folder / PACKING).read_text())
-    except FileNotFoundError:
+        content = read_json(path)
+        if content is None:
+            return None
+        if content["device"] != device or content["workload"] != _workload(resolved):
+            return None
+        return Packing.from_dict(content["packing"])
+    except (DamagedFileError, KeyError, TypeError, AttributeError, ValueError):
+        with contextlib.suppress(OSError):
+            note(f"{PACKING} cannot be read: set aside as {set_aside(path).name}, measured again")
         return None
-    if content["device"] != device or content["workload"] != _workload(resolved):
-        return None
-    return Packing.from_dict(content["packing"])
 
 
 def keep_packing(folder: Path, device: str, resolved: Mapping[str, Any], packing: Packing) -> None:

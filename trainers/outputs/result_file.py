@@ -1,0 +1,54 @@
+"""The file `result.json`: what it must have to be believed, by which an edit is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.json_file import finite, read_json, write_json
+from darkmagic.trainers.outputs.names import RESULT
+
+__all__ = ["read_result", "write_result"]
+
+STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable"}
+TEXTS = ("reason", "device", "stepping", "torch")
+DIGEST = "digest"
+
+
+def write_result(directory: Path, result: Mapping[str, Any]) -> None:
+    """Write `result` as the result of the trial in `directory`, atomically."""
+    content = {key: finite(value) for key, value in result.items()}
+    write_json(directory / RESULT, {**content, DIGEST: _digest(content)})
+
+
+def read_result(directory: Path) -> dict[str, Any] | None:
+    """Return a trial's result; None while it has none.
+
+    Raises `DamagedFileError` for one that was not written whole, or was edited since.
+    """
+    path = directory / RESULT
+    content = read_json(path)
+    if content is None:
+        return None
+    digest = content.pop(DIGEST, None)  # results of earlier versions have none
+    if digest is not None and digest != _digest(content):
+        raise DamagedFileError(path, "was edited by hand")
+    if content.get("status") not in STATUSES:
+        raise DamagedFileError(path, "has no status that we know")
+    content.setdefault("reason", "")
+    for name, value in content.items():
+        kind = str if name in (*TEXTS, "status") else int | float | None
+        if not isinstance(value, kind):
+            raise DamagedFileError(path, f"has no valid {name}")
+    if content["status"] == "finished" and content.get("val_accuracy") is None:
+        raise DamagedFileError(path, "has no val_accuracy")
+    return content
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
