@@ -238,6 +238,15 @@ def test_experiments_that_learnt_are_compared(kind: str) -> None:
     assert report.advice.sentences
 
 
+def test_report_of_an_experiment_without_results_says_so_first() -> None:
+    """Where every run failed, that is the alarm, with the baseline's reason."""
+    names = ("baseline", "lr=cosine")
+    gone = [record(n, status=Status.FAILED, accuracy=None, reason="ValueError: x") for n in names]
+    advice = Report("mine", compare(SMALL, gone), facts={}).advice
+    assert advice.alarm == "Nothing was trained: no run has a result (ValueError: x)."
+    assert [why for why, _ in advice.steps] == ["To find out why"]
+
+
 def test_runs_without_a_result_are_no_proof_that_nothing_was_learnt() -> None:
     """Where no run finished there is no accuracy to compare with guessing."""
     failed = [record(status=Status.FAILED, accuracy=None, classes=10)]
