@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.floor import Unlearnt
 from darkmagic.checklist.compare.power import seeds_to_settle
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
@@ -55,8 +54,8 @@ def advise(
         if comparison.waiting:
             steps.append(("Go on with", _command("run", overrides)))
         return Advice(tuple(sentences), tuple(steps))
-    if comparison.unlearnt is not None:
-        alarm = _nothing_learnt(comparison.unlearnt)
+    alarm = _alarm(comparison)
+    if alarm:
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
     better = comparison.having(Verdict.BETTER)
@@ -85,7 +84,14 @@ def advise(
     return Advice(tuple(sentences), tuple(steps))
 
 
-def _nothing_learnt(found: Unlearnt) -> str:
+def _alarm(comparison: Comparison) -> str:
+    """Return what makes all of the table worthless; empty if nothing does."""
+    found = comparison.unlearnt
+    if not any(row.accuracies for row in comparison.rows):
+        reason = f" ({comparison.baseline.reason})" if comparison.baseline.reason else ""
+        return f"Nothing was trained: no run has a result{reason}."
+    if found is None:
+        return ""
     images = f" on {found.images:,} images" if found.images else ""
     luck = f", and up to {found.luck:.1f} % may be luck{images}" if found.luck > found.guess else ""
     return (

@@ -66,6 +66,10 @@ def _cell(setting: Setting, spread: float) -> str:
 def undecided_view(report: Report) -> RenderableType:
     """Return the number of seeds that would settle each undecided trial."""
     comparison = report.comparison
+    if report.advice.alarm:
+        return Group(
+            Text(), Text(report.advice.alarm, style="bold red"), *next_steps(report.advice.steps)
+        )
     rows = comparison.having(Verdict.UNDECIDED)
     if not rows:
         return Text("\nNo trial is undecided.")

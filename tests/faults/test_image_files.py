@@ -16,11 +16,15 @@ import pytest
 import torch
 from PIL import Image
 
+from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.batches import Batches
+from darkmagic.trainers.data.decode import Decoder, ImageFiles
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.pixels import describe_kinds, read_image
 from darkmagic.trainers.preflight.files import unreadable_files
 from image_sets import make_set, picture, save_images
 
+DECODER = Decoder((8, 8), 3, fixed=True)
 GREY = picture(0, 6, 10)
 HALF = np.where(GREY > 127, 255, 0).astype(np.uint8)
 SHAPE = np.zeros((6, 10), np.uint8)
@@ -236,6 +240,22 @@ def test_preflight_names_what_training_refuses(tmp_path: Path) -> None:
     _bomb(root / "dog" / "y.png")
     os.mkfifo(root / "dog" / "z.png")
     assert [path.name for path in unreadable_files(root)] == ["x.tif", "y.png"]
+
+
+def test_unreadable_file_found_by_a_loader_is_named_in_one_line(tmp_path: Path) -> None:
+    """A bad file of a set that is read while it trains ends it with its name, no traceback."""
+    root = make_set(tmp_path / "set", {"cat": 6, "dog": 6})
+    data = Folder(str(root), memory_budget=0).load(0)
+    assert isinstance(data.train.images, torch.utils.data.Subset)
+    (root / "dog" / "3.png").write_bytes(b"")
+    every = Split(
+        ImageFiles(sorted(map(str, root.rglob("*.png"))), DECODER), torch.zeros(12).long()
+    )
+    for workers in (0, 1):
+        batches = Batches(every, 4, torch.device("cpu"), workers=workers)
+        with pytest.raises(ValueError, match=r"^cannot read .*3\.png: .*$") as raised:
+            list(batches.epoch(None))
+        assert "\n" not in str(raised.value)
 
 
 def test_fifos_sockets_and_devices_are_left_out_and_named(tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ AMBIGUOUS: dict[str, tuple[dict[str, int], str]] = {
         "one class only, training_set, and a classifier needs two; if its folders cat, dog",
     ),
     "one class in train": ({"train/cat": 5, "val/cat": 5}, "one class only, cat"),
+    "splits inside the classes": (
+        {"cat/train": 3, "cat/test": 3, "dog/train": 3, "dog/test": 3},
+        "has the folders test, train, which would be joined: put the splits above the classes",
+    ),
     "splits without classes": ({"train": 5, "test": 5}, "no images under"),
 }
 
@@ -187,6 +191,14 @@ def test_classes_with_the_same_folders_are_a_doubt(tmp_path: Path) -> None:
     counts = {f"fold{fold}/{cls}": 3 for fold in range(3) for cls in ("cat", "dog")}
     (doubt,) = _load(make_set(tmp_path / "set", counts)).doubts
     assert "every class of set/ has the folders cat, dog" in doubt
+
+
+def test_classes_that_differ_by_capitals_are_a_doubt(tmp_path: Path) -> None:
+    """Classes whose names are one to a reader are asked about."""
+    counts = dict.fromkeys(("Cat", "cat ", "dog", "café", "café"), 3)
+    doubts = _load(make_set(tmp_path / "set", counts)).doubts
+    assert len(doubts) == 2
+    assert "'Cat', 'cat ' of set/ are taken as different classes" in doubts[0]
 
 
 def test_order_of_files_is_that_of_earlier_versions(tmp_path: Path) -> None:

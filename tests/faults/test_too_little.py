@@ -22,6 +22,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.cli.views.comparison import comparison_view
+from darkmagic.cli.views.power import undecided_view
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.shapes import Shapes
@@ -220,6 +221,8 @@ def test_report_of_an_experiment_without_learning_says_so_first(kind: str) -> No
     console = Console(width=100, record=True, color_system=None)
     console.print(comparison_view(report, 100))
     assert console.export_text().startswith("Nothing was learnt: ")
+    console.print(undecided_view(report))
+    assert "to settle" not in console.export_text()
     for form in set(FORMATS) - {"csv"}:
         text = write_report(report, form)
         assert "seeds=" not in text, form
@@ -236,6 +239,15 @@ def test_experiments_that_learnt_are_compared(kind: str) -> None:
     report = Report("mine", compare(SMALL, LEARNT[kind]), facts={})
     assert report.advice.alarm == ""
     assert report.advice.sentences
+
+
+def test_report_of_an_experiment_without_results_says_so_first() -> None:
+    """Where every run failed, that is the alarm, with the baseline's reason."""
+    names = ("baseline", "lr=cosine")
+    gone = [record(n, status=Status.FAILED, accuracy=None, reason="ValueError: x") for n in names]
+    advice = Report("mine", compare(SMALL, gone), facts={}).advice
+    assert advice.alarm == "Nothing was trained: no run has a result (ValueError: x)."
+    assert [why for why, _ in advice.steps] == ["To find out why"]
 
 
 def test_runs_without_a_result_are_no_proof_that_nothing_was_learnt() -> None:
@@ -260,3 +272,6 @@ def test_sweep_on_noise_says_what_was_read_and_that_nothing_was_learnt(tmp_path:
     assert "updates" in seen
     assert done.stdout.lstrip().startswith("Nothing was learnt: ")
     assert "seeds=" not in done.stdout
+    done = run_command("train", *some, "max_steps=1", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "data: train from Training/, val from valid/" in " ".join(done.stderr.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -73,7 +73,7 @@ class Batches:
         chunks = torch.split(order, self._batch_size)[: len(self)]
         if self._images is None:
             self._order.batches = [chunk.tolist() for chunk in chunks]
-            for images, chunk in zip(self._loader, chunks, strict=True):
+            for images, chunk in zip(_named(self._loader), chunks, strict=True):
                 on_device = chunk.to(self._device, non_blocking=True)
                 on_gpu = images.to(self._device, non_blocking=True)
                 yield on_gpu, self._targets[on_device], [len(chunk)]
@@ -85,6 +85,20 @@ class Batches:
             places = order[done : done + sum(now)]
             yield self._images[places], self._targets[places], now
             done, count = done + sum(now), min(2 * count, most)
+
+
+def _named(loader: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield the batches of `loader`; a file that cannot be read ends in one line with its name.
+
+    The loader hands on the whole traceback of its process as the message.
+    """
+    try:
+        yield from loader
+    except ValueError as error:
+        lines = str(error).splitlines()
+        if not lines or "DataLoader worker" not in lines[0]:
+            raise
+        raise ValueError(lines[-1].removeprefix("ValueError: ")) from error
 
 
 class _Order(torch.utils.data.Sampler[list[int]]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from torch import Tensor
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
-from darkmagic.trainers.data.layout import find_layout
+from darkmagic.trainers.data.layout import find_layout, split_of
 from darkmagic.trainers.data.pixels import describe_kinds
 from darkmagic.trainers.data.scan import EXTENSIONS, loose_images, scan_folder, subfolders
 from darkmagic.trainers.data.split import split_in_three, split_off
@@ -186,7 +187,13 @@ class _Reading:
                 f"{loose:,} images lie in {printable(folder.name)}/ itself, in no "
                 "class's folder, and are not used"
             )
+        self._compare_names(folder, classes)
         if len(inner) > 1 and len(inner[0]) > 1 and len(set(inner)) == 1:
+            if splits := [name for name in sorted(inner[0]) if split_of(name)]:
+                raise ValueError(
+                    f"every class of {printable(folder)} has the folders {_listed(splits)}, which "
+                    "would be joined: put the splits above the classes, train/CLASS and val/CLASS"
+                )
             self.doubts.append(
                 f"every class of {printable(folder.name)}/ has the folders "
                 f"{_listed(sorted(inner[0]))}: if these are the classes, name what they are in "
@@ -194,6 +201,19 @@ class _Reading:
             )
         self.kinds.append(describe_kinds(files))
         return files, targets
+
+    def _compare_names(self, folder: Path, classes: Sequence[str]) -> None:
+        """Doubt classes whose names differ by capitals, blanks or encoding alone."""
+        alike: dict[str, list[str]] = {}
+        for name in classes:
+            plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+            alike.setdefault(plain, []).append(name)
+        for same in alike.values():
+            if len(same) > 1:
+                self.doubts.append(
+                    f"{_listed([repr(name) for name in same])} of {printable(folder.name)}/ are "
+                    "taken as different classes"
+                )
 
     def notes(self) -> list[str]:
         """Return what the images are, and what was left out that is none."""
