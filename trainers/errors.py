@@ -23,11 +23,11 @@ class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
 
 
 def short_message(error: BaseException) -> str:
-    """Return an error's message in one line, its type's name where it has none.
+    r"""Return an error's message in one line, its type's name where it has none.
 
     That is the first line, with the next where the first only announces it by a colon.
 
-    >>> short_message(ValueError("Error in call to target 'x':\\nKeyError('size')\\nfull_key: y"))
+    >>> short_message(ValueError("Error in call to target 'x':\nKeyError('size')\nfull_key: y"))
     "Error in call to target 'x': KeyError('size')"
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -147,8 +147,8 @@ VALUES = [
 RIGHT = [
     *("dataset=tiny", "dataset=cifar10", "model=resnet18", "epochs=2", "seeds=2", "lr=0.2"),
     *("trick/mixup=on", "trick/cutout=16", "tricks.mixup.alpha=0.5", "checklist=modern"),
-    *("model=timm", "model=torchvision", "model.build.name=resnet18", "baseline=vanilla"),
-    *("dataset=folder", "dataset.source.root=/data", "runtime.experiment=mine"),
+    *("baseline=vanilla", "runtime.experiment=mine", "max_steps=3", "min_effect=0.2"),
+    *("tricks.lr_regime.cycles=3", "hydra.launcher.devices=cpu", "+note=mine", "floor=0.2"),
 ]
 """Overrides that are right, by themselves or together."""
 PREFIXES = ["", "", "", "", "", "+", "++", "~", "~~", "+++", " "]
