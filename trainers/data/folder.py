@@ -16,6 +16,7 @@ from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
 from darkmagic.trainers.data.split import split_in_three, split_off
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["Folder"]
 
@@ -61,7 +62,7 @@ class Folder:
 
         Raises `ValueError`, one line, where `root` is no folder.
         """
-        root = Path(self.root).expanduser()
+        root = expand(self.root)
         if not root.is_dir():
             raise ValueError(f"no folder {root} (dataset.source.root)")
         if not (root / "train").is_dir():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_off
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
+from darkmagic.trainers.runtime.cache import expand
 from darkmagic.trainers.trick import TrialSkipped
 
 __all__ = ["TorchvisionSet"]
@@ -77,7 +77,7 @@ class TorchvisionSet:
         from filelock import FileLock  # noqa: PLC0415
         from torchvision import datasets  # noqa: PLC0415 (slow to import)
 
-        root = Path(self.root).expanduser()
+        root = expand(self.root)
         root.mkdir(parents=True, exist_ok=True)
         part: dict[str, Any] = {"train": train}
         if self.name == "SVHN":

@@ -12,6 +12,7 @@ from darkmagic.trainers.data.base import DataSet
 from darkmagic.trainers.data.folder import EXTENSIONS, Folder
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["check_files", "unreadable_files"]
 
@@ -35,7 +36,7 @@ def check_files(dataset: DataSet, error: Exception) -> Iterator[Finding]:
     message = short_message(error)
     bad: list[Path] = []
     if isinstance(dataset, Folder):
-        root = Path(dataset.root).expanduser()
+        root = expand(dataset.root)
         bad = list(unreadable_files(root)) if root.is_dir() else []
         if bad:
             names = ", ".join(os.fspath(path.relative_to(root)) for path in bad[:MAX_NAMES])
