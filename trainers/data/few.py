@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkmagic.trainers.data.base import Data, DataSet, Split
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.select import read, spread
-from darkmagic.trainers.data.torchvision_sets import TorchvisionSet
 from darkmagic.trainers.fields import check_fields, whole
 
 __all__ = ["Few"]
@@ -18,8 +18,8 @@ __all__ = ["Few"]
 class Few:
     """`count` images of each split of `source`, the others neither decoded nor downloaded.
 
-    A set that torchvision downloads is replaced by noise of its size. What `source` raises when
-    it is loaded, this raises too.
+    A set with a method `noise(count)`, as those that torchvision downloads have, gives images of
+    its size by that. What `source` raises when it is loaded, this raises too.
 
     >>> from darkmagic.trainers.data import Digits
     >>> data = Few(Digits(), count=20).load(split_seed=0)
@@ -36,13 +36,15 @@ class Few:
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` and the fields alone."""
         source = self.source
-        if isinstance(source, TorchvisionSet):
-            return source.noise(self.count)
+        noise: Callable[[int], Data] | None = getattr(source, "noise", None)
+        if callable(noise):
+            return noise(self.count)
         if isinstance(source, Folder):
             source = dataclasses.replace(source, memory_budget=0)  # files are read as needed
         data = source.load(split_seed)
-        splits = {name: self._few(getattr(data, name)) for name in ("train", "val", "test")}
-        return dataclasses.replace(data, **splits)
+        return dataclasses.replace(
+            data, train=self._few(data.train), val=self._few(data.val), test=self._few(data.test)
+        )
 
     def _few(self, split: Split) -> Split:
         return read(split, spread(len(split), self.count)) if len(split) else split

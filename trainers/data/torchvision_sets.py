@@ -60,14 +60,14 @@ class TorchvisionSet:
         channels, side = (1, 28) if self.name == "FashionMNIST" else (3, 32)
         rng = torch.Generator().manual_seed(0)
         shape = (count, channels, side, side)
-        splits = [
+        train, val, test = (
             Split(
                 torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng),
                 torch.arange(count) % len(self._classes),
             )
             for _ in range(3)
-        ]
-        return assemble(*splits, self._classes, flip=self.flip, pad=self.pad)
+        )
+        return assemble(train, val, test, self._classes, flip=self.flip, pad=self.pad)
 
     @property
     def _classes(self) -> list[str]:
