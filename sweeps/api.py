@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from darkmagic.sweeps.commands.confirm import Confirmed, confirm_winners
-from darkmagic.sweeps.commands.dry_run import dry_run_overrides
+from darkmagic.sweeps.commands.dry_run import check_tracking, dry_run_overrides
 from darkmagic.sweeps.commands.ensemble import (
     EnsembleKind,
     Member,
@@ -29,6 +29,7 @@ __all__ = [
     "Level",
     "Member",
     "PlannedSweep",
+    "check_tracking",
     "checklists",
     "choose_members",
     "confirm_winners",

@@ -71,7 +71,7 @@ def run(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Train two steps of every trial on tiny data, and keep nothing."
+            "--dry-run", help="Train two steps of every trial on a few images, and keep nothing."
         ),
     ] = False,
     skip_preflight: Annotated[
@@ -94,7 +94,8 @@ def run(
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
             planned = api.plan(every, config_dirs, will_train=True)
             if dry_run:
-                with api.dry_run_overrides(every) as dry:
+                api.check_tracking(planned.config)
+                with api.dry_run_overrides(every, config_dirs) as dry:
                     failed = _run(api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast)
             else:
                 if not skip_preflight:
@@ -105,7 +106,7 @@ def run(
 
 
 def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
-    """Train, show the table and the next steps; return whether a trial failed."""
+    """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
@@ -116,6 +117,8 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
         outcome = api.sweep(planned, progress, fail_fast=fail_fast)
     report, paths = api.finish(outcome)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
+    baselines = [record for record in outcome.records if record.trick is None]
+    nothing_to_compare = all(record.status is not Status.FINISHED for record in baselines)
     console = make_console()
     console.print(comparison_view(report, console.width, alone=dry_run))
     if dry_run:
@@ -123,14 +126,17 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
         untried = len(outcome.records) - trained - len(failed)
         tail = f", {untried} could not be tried" if untried else ""
         console.print(f"dry run: {trained} of {len(outcome.records)} trials work{tail}")
-        return bool(failed)
+        if nothing_to_compare:
+            console.print("the baseline does not work, so that there is nothing to compare")
+        return bool(failed) or nothing_to_compare
     for path in paths:
         if path.suffix == ".html":
             console.print(f"report: {path}", soft_wrap=True)
     console.print(f"all runs: {api.ui_command(outcome.uri)}", soft_wrap=True)
     if any(record.status is Status.FAILED for record in outcome.records):
         console.print(f"logs of failed trials: {outcome.folder}/*/log.txt", soft_wrap=True)
-    return any(record.status is Status.FAILED for record in outcome.records)
+    failed = [record for record in failed if record.status is Status.FAILED]
+    return bool(failed) or nothing_to_compare
 
 
 app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)

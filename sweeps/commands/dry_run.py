@@ -3,36 +3,81 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+from omegaconf import DictConfig
+
+from darkmagic.sweeps.compose.checks.values import resolve_part
+from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.request import split_request
+from darkmagic.sweeps.compose.session import hydra_session
+from darkmagic.sweeps.track.store import default_uri, open_client
+from darkmagic.sweeps.trial.paths import out_folder
 
-__all__ = ["dry_run_overrides"]
+__all__ = ["check_tracking", "dry_run_overrides"]
+
+FEW = "darkmagic.trainers.data.few.Few"
 
 
 @contextmanager
-def dry_run_overrides(overrides: Sequence[str]) -> Iterator[list[str]]:
-    """Yield `overrides` changed to two steps on tiny data on the CPU, in a temporary folder.
+def dry_run_overrides(
+    overrides: Sequence[str], config_dirs: Sequence[Path] = ()
+) -> Iterator[list[str]]:
+    """Yield `overrides` changed to two steps on a few images on the CPU, in a temporary folder.
 
-    The user's data set is replaced, and what depends on earlier runs (`seeds=+2`, `only=`) is
-    left out; all else that they set stays.
+    The images are of the user's own data set, or of its size, channels and classes where they
+    would have to be downloaded. What depends on earlier runs (`seeds=+2`, `only=`) is left out;
+    all else that they set stays. Raises `UserError` for an override that cannot be used.
 
     >>> with dry_run_overrides(["dataset=cifar10", "model=resnet18"]) as overrides:
-    ...     print(overrides[:3])
-    ['model=resnet18', 'dataset=tiny', 'max_steps=2']
+    ...     print(overrides[:2], overrides[3])
+    ['model=resnet18', 'dataset=few'] max_steps=2
     """
     plain, _ = split_request(overrides)
-    kept = [o for o in plain if not o.lstrip("+").startswith(("dataset=", "dataset."))]
+    with hydra_session(config_dirs) as hydra:
+        dataset = resolve_part(check_overrides(hydra.config_loader, plain).config, "dataset")
+    kept = [o for o in plain if not o.lstrip("+~").startswith(("dataset=", "dataset."))]
+    upstream = dataset.get("upstream")
+    few = [f"dataset.source.source={_typed(dataset['source'])}"]
+    if upstream is not None:
+        source = {"_target_": FEW, "source": upstream["source"]}
+        few.append(f"dataset.upstream={_typed({'epochs': 1, 'source': source})}")
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
         yield [
             *kept,
-            "dataset=tiny",
+            "dataset=few",
+            few[0],
             "max_steps=2",
+            *few[1:],
             "floor=0",
             "runtime.device=cpu",
             "hydra.launcher.devices=cpu",
-            f"runtime.out='{folder}'",
-            f"runtime.cache='{folder}/cache'",
-            f"runtime.tracking_uri='sqlite:///{folder}/mlflow.db'",
+            f"runtime.out={quote(folder)}",
+            f"runtime.cache={quote(f'{folder}/cache')}",
+            f"runtime.tracking_uri={quote(f'sqlite:///{folder}/mlflow.db')}",
         ]
+
+
+def check_tracking(config: DictConfig) -> None:
+    """Raise `UserError` where the tracking server of `config` does not answer.
+
+    A store in a file is not asked: to ask makes one.
+    """
+    uri = default_uri(config.runtime.tracking_uri, out_folder(config))
+    if not uri.startswith(("sqlite:", "file:", "/")):
+        open_client(uri)
+
+
+def _typed(value: Any) -> str:
+    """Return `value` as an override has it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_typed(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_typed, value)) + "]"
+    if isinstance(value, str):
+        return quote(value)
+    return "null" if value is None else str(value).lower()

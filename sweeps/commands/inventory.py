@@ -22,8 +22,10 @@ def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         names = group_options(loader, "checklist")
-        nodes = [compose(loader, [f"checklist={name}"]).checklist for name in names]
-        return [read_checklist(loader, node) for node in nodes]
+        return [
+            read_checklist(loader, compose(loader, [f"checklist={name}"]).get("checklist"), [name])
+            for name in names
+        ]
 
 
 def trick_cards(config_dirs: Sequence[Path] = (), name: str | None = None) -> list[TrickCard]:

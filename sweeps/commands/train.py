@@ -16,6 +16,7 @@ from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import ENDED
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
 from darkmagic.sweeps.launch.context import SweepContext, use_context
 from darkmagic.sweeps.launch.devices import check_devices
@@ -33,6 +34,7 @@ from darkmagic.sweeps.trial.mend import mend_folder
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
 from darkmagic.sweeps.trial.task import run_trial
 from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["train"]
 
@@ -55,7 +57,9 @@ def train(
         check_devices(checked.config)
         chosen = [*checked.plain, *checked.tricks]
         check_options(hydra.config_loader, checked.config, checked.options, chosen)
-        trial_overrides = [*chosen, "hydra/sweeper=basic"]
+        out = str(checked.config.runtime.out)  # Hydra makes folders as they are written
+        expanded = [] if str(expand(out)) == out else [f"runtime.out={quote(str(expand(out)))}"]
+        trial_overrides = [*chosen, *expanded, "hydra/sweeper=basic"]
         try:
             with use_context(SweepContext(progress=progress, observer=observer)):
                 hydra.multirun(CONFIG_NAME, run_trial, trial_overrides)

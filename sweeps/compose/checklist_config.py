@@ -24,14 +24,12 @@ SWITCHES = {True: "on", False: OFF}
 """The options that YAML reads as true and false where they are written without quotes."""
 
 
-def read_checklist(
-    loader: ConfigLoader, node: DictConfig, extended_by: Sequence[str] = ()
-) -> Checklist:
+def read_checklist(loader: ConfigLoader, node: DictConfig, files: Sequence[str] = ()) -> Checklist:
     """Return the checklist that `node` describes, each option checked to have a file.
 
     `off` needs no file: a trick without a file of that name is left out of the trial. The tricks
-    of the checklist that it `extends`, if any, come first; `extended_by` are the files of
-    checklists that extend this one.
+    of the checklist that it `extends`, if any, come first; `files` are those of this checklist
+    and of the ones that extend it, outermost first.
 
     Raises `UserError` for a row that cannot be read, and for a trick or an option without a file.
     """
@@ -45,7 +43,7 @@ def read_checklist(
     for key in content:
         if key not in KEYS:
             raise UserError(f"checklist {name!r} has no key {show(key)}; {nearest(str(key), KEYS)}")
-    tricks = list(_extended(loader, name, content.get("extends"), extended_by))
+    tricks = list(_extended(loader, name, content.get("extends"), files))
     if content.get("tricks") is None and not tricks:
         raise UserError(f"checklist {name!r} has no tricks; write tricks: [{EXAMPLE}]")
     tricks += [_trick(loader, name, row) for row in _rows(name, content.get("tricks"))]
@@ -110,7 +108,7 @@ def _text(value: Any, what: str) -> str:
 
 
 def _extended(
-    loader: ConfigLoader, name: str, other: Any, extended_by: Sequence[str]
+    loader: ConfigLoader, name: str, other: Any, files: Sequence[str]
 ) -> tuple[Trick, ...]:
     if other is None:
         return ()
@@ -120,8 +118,8 @@ def _extended(
             f"checklist {name!r} extends {show(other)}, which there is not; "
             + nearest(str(other), known)
         )
-    if other in extended_by:
-        circle = " -> ".join([*extended_by[extended_by.index(other) :], other])
+    if other in files:
+        circle = " -> ".join([*files[files.index(other) :], other])
         raise UserError(f"checklist {name!r} extends itself: {circle}; leave one extends out")
     node = compose(loader, [f"checklist={other}"])
-    return read_checklist(loader, node.get("checklist"), [*extended_by, other]).tricks
+    return read_checklist(loader, node.get("checklist"), [*files, other]).tricks

@@ -14,7 +14,7 @@ from darkmagic.sweeps.compose.checks.choices import check_choice, chosen_options
 from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field, takes_text
 from darkmagic.sweeps.compose.checks.moved_keys import refuse_moved_keys, refuse_moved_values
 from darkmagic.sweeps.compose.checks.values import MISSING, check_config, check_swept_values
-from darkmagic.sweeps.compose.config_keys import flat_items
+from darkmagic.sweeps.compose.config_keys import flat_items, raw_value
 from darkmagic.sweeps.compose.groups import all_groups
 from darkmagic.sweeps.compose.parse_overrides import (
     as_text,
@@ -78,6 +78,7 @@ def check_overrides(
     plain = [o for o in parsed if o not in tricks]
     config = _compose(loader, [o for o in plain if not o.is_sweep_override()])
     refuse_moved_values(config)
+    _refuse_unnamed(config)
     swept = {o.key_or_group for o in plain if o.is_sweep_override()}
     for key in sorted(_missing_keys(config) - swept):
         raise UserError(f"{key} is not set; give it as {key}=...")
@@ -93,6 +94,18 @@ def check_overrides(
         config=config,
         options=_options(config, choices),
     )
+
+
+def _refuse_unnamed(config: DictConfig) -> None:
+    """Raise `UserError` for a file of a checklist, a data set or a model without a name."""
+    choices = config.hydra.runtime.choices
+    for group in (group for group in ("checklist", "dataset", "model") if group in choices):
+        file = f"{group}/{choices[group]}"
+        node = config.get(group)
+        if not isinstance(node, DictConfig):
+            raise UserError(f"{file} sets no keys of {group}; its file is a mapping, key: value")
+        if raw_value(node, "name") in (None, ""):
+            raise UserError(f"{group} has no name; write name: {choices[group]} in {file}.yaml")
 
 
 def _is_text_by_mistake(

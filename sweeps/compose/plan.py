@@ -71,7 +71,7 @@ class Planner:
         choices = config.hydra.runtime.choices
         changed = {_group(override) for override in plain} & set(choices)
         chosen = {g.removeprefix("trick/"): choices[g] for g in changed if g.startswith("trick/")}
-        listed = read_checklist(loader, config.checklist)
+        listed = read_checklist(loader, config.checklist, [str(choices["checklist"])])
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])

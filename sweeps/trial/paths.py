@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from darkmagic.trainers.outputs.event_log import parse_event
 from darkmagic.trainers.outputs.names import EVENTS
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = [
     "FINAL",
@@ -24,7 +25,7 @@ FINAL = ("finished", "diverged")
 
 def out_folder(config: DictConfig) -> Path:
     """Return the absolute folder of all experiments."""
-    return Path(config.runtime.out).expanduser().absolute()
+    return expand(config.runtime.out).absolute()
 
 
 def experiment_folder(config: DictConfig) -> Path:

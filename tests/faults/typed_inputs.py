@@ -147,8 +147,8 @@ VALUES = [
 RIGHT = [
     *("dataset=tiny", "dataset=cifar10", "model=resnet18", "epochs=2", "seeds=2", "lr=0.2"),
     *("trick/mixup=on", "trick/cutout=16", "tricks.mixup.alpha=0.5", "checklist=modern"),
-    *("model=timm", "model=torchvision", "model.build.name=resnet18", "baseline=vanilla"),
-    *("dataset=folder", "dataset.source.root=/data", "runtime.experiment=mine"),
+    *("baseline=vanilla", "runtime.experiment=mine", "max_steps=3", "min_effect=0.2"),
+    *("tricks.lr_regime.cycles=3", "hydra.launcher.devices=cpu", "+note=mine", "floor=0.2"),
 ]
 """Overrides that are right, by themselves or together."""
 PREFIXES = ["", "", "", "", "", "+", "++", "~", "~~", "+++", " "]
@@ -156,14 +156,23 @@ SOME_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
 def overrides() -> st.SearchStrategy[str]:
-    """One override, most often with a key that there is."""
+    """Return one override, most often with a key that there is."""
     values = st.one_of(st.sampled_from(VALUES), st.sampled_from(VALUES), SOME_TEXT)
     assigned = st.tuples(st.sampled_from(PREFIXES), st.sampled_from(KEYS), values).map(
         lambda parts: f"{parts[0]}{parts[1]}={parts[2]}"
     )
     bare = st.tuples(st.sampled_from(PREFIXES), st.sampled_from(KEYS)).map("".join)
     free = st.tuples(SOME_TEXT, values).map("=".join)
-    return st.one_of(assigned, assigned, assigned, assigned, bare, free, SOME_TEXT)
+    return st.one_of(assigned, assigned, assigned, _mistyped(), bare, free, SOME_TEXT)
+
+
+@st.composite
+def _mistyped(draw: st.DrawFn) -> str:
+    """Return an override that is right but for one character."""
+    text = draw(st.sampled_from(RIGHT))
+    at = draw(st.integers(0, len(text) - 1))
+    instead = draw(st.sampled_from(["", text[at] * 2, " ", "0", "x", "=", ",", "'", ".", "-", "/"]))
+    return text[:at] + instead + text[at + 1 :]
 
 
 def command_lines() -> st.SearchStrategy[list[str]]:
@@ -228,64 +237,32 @@ CHECKLISTS: st.SearchStrategy[Any] = st.one_of(
 )
 
 
+SLIPS = [":", "[", "{", "'", "- ", "\n", "&a", "*a", "!!python/object:x ", "\x00", "%", "@", "é"]
+HEADERS = [
+    *("# @package _global_\n", "# @package tricks\n", "# @package x.y\n", "# @package\n"),
+    *("\ufeff", "---\n"),
+]
+
+
 @st.composite
 def _broken(draw: st.DrawFn, text: str) -> str:
     """Return YAML with what slips in when it is written by hand, or as it is."""
-    how = draw(st.sampled_from(["as it is", "tab", "cut", "twice", "insert", "header", "two"]))
     at = draw(st.integers(0, max(0, len(text) - 1)))
-    lines = text.splitlines(keepends=True)
-    match how:
-        case "tab":
-            return "".join(
-                ["\t" + line if i == at % len(lines) else line for i, line in enumerate(lines)]
-            )
-        case "cut":
-            return text[:at]
-        case "twice":
-            return "".join([*lines, lines[at % len(lines)]]) if lines else text
-        case "insert":
-            return (
-                text[:at]
-                + draw(
-                    st.sampled_from(
-                        [
-                            ":",
-                            "[",
-                            "{",
-                            "'",
-                            "- ",
-                            "\n",
-                            "&a",
-                            "*a",
-                            "!!python/object:x ",
-                            "\x00",
-                            "%",
-                            "@",
-                            "é",
-                        ]
-                    )
-                )
-                + text[at:]
-            )
-        case "header":
-            return (
-                draw(
-                    st.sampled_from(
-                        [
-                            "# @package _global_\n",
-                            "# @package tricks\n",
-                            "# @package x.y\n",
-                            "# @package\n",
-                            "\ufeff",
-                            "---\n",
-                        ]
-                    )
-                )
-                + text
-            )
-        case "two":
-            return text + "---\n" + text
-    return text
+    lines = text.splitlines(keepends=True) or [""]
+    line = at % len(lines)
+    return draw(
+        st.sampled_from(
+            [
+                text,
+                "".join([*lines[:line], "\t", *lines[line:]]),
+                text[:at],
+                "".join([*lines, lines[line]]),
+                text[:at] + draw(st.sampled_from(SLIPS)) + text[at:],
+                draw(st.sampled_from(HEADERS)) + text,
+                text + "---\n" + text,
+            ]
+        )
+    )
 
 
 def _yaml(nodes: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:

@@ -2,6 +2,7 @@ from darkmagic.trainers.data.base import Data as Data
 from darkmagic.trainers.data.base import DataSet as DataSet
 from darkmagic.trainers.data.base import Split as Split
 from darkmagic.trainers.data.digits import Digits as Digits
+from darkmagic.trainers.data.few import Few as Few
 from darkmagic.trainers.data.folder import Folder as Folder
 from darkmagic.trainers.data.prepare import Scaling as Scaling
 from darkmagic.trainers.data.prepare import by_channel as by_channel

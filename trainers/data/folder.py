@@ -22,6 +22,7 @@ from darkmagic.trainers.data.scan import EXTENSIONS, loose_images, scan_folder, 
 from darkmagic.trainers.data.split import split_in_three, split_off
 from darkmagic.trainers.errors import printable
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["Folder"]
 
@@ -70,7 +71,7 @@ class Folder:
 
         Raises `ValueError`, one line, where `root` is no folder.
         """
-        root = Path(self.root).expanduser()
+        root = expand(self.root)
         if not root.is_dir():
             raise ValueError(f"no folder {root} (dataset.source.root)")
         layout, reading = find_layout(root), _Reading()

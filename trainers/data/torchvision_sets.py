@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.split import split_off
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
+from darkmagic.trainers.runtime.cache import expand
 from darkmagic.trainers.trick import TrialSkipped
 
 __all__ = ["TorchvisionSet"]
@@ -47,14 +47,37 @@ class TorchvisionSet:
         Raises `TrialSkipped` where the set is not under `root` and cannot be downloaded.
         """
         train, val = split_off(self._read(train=True), self.val_fraction, split_seed)
-        names = [str(cls) for cls in range(100 if self.name == "CIFAR100" else 10)]
-        return assemble(train, val, self._read(train=False), names, flip=self.flip, pad=self.pad)
+        return assemble(
+            train, val, self._read(train=False), self._classes, flip=self.flip, pad=self.pad
+        )
+
+    def noise(self, count: int) -> Data:
+        """Return `count` images a split of random pixels, as large as the set's. Reads nothing.
+
+        >>> TorchvisionSet("FashionMNIST", root="data").noise(8).size
+        (28, 28)
+        """
+        channels, side = (1, 28) if self.name == "FashionMNIST" else (3, 32)
+        rng = torch.Generator().manual_seed(0)
+        shape = (count, channels, side, side)
+        train, val, test = (
+            Split(
+                torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng),
+                torch.arange(count) % len(self._classes),
+            )
+            for _ in range(3)
+        )
+        return assemble(train, val, test, self._classes, flip=self.flip, pad=self.pad)
+
+    @property
+    def _classes(self) -> list[str]:
+        return [str(cls) for cls in range(100 if self.name == "CIFAR100" else 10)]
 
     def _read(self, *, train: bool) -> Split:
         from filelock import FileLock  # noqa: PLC0415
         from torchvision import datasets  # noqa: PLC0415 (slow to import)
 
-        root = Path(self.root).expanduser()
+        root = expand(self.root)
         root.mkdir(parents=True, exist_ok=True)
         part: dict[str, Any] = {"train": train}
         if self.name == "SVHN":

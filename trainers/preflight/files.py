@@ -13,6 +13,7 @@ from darkmagic.trainers.data.pixels import read_image
 from darkmagic.trainers.data.scan import scan_folder
 from darkmagic.trainers.errors import printable, short_message
 from darkmagic.trainers.preflight.finding import Finding, Level
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["check_files", "check_reading", "unreadable_files"]
 
@@ -51,7 +52,7 @@ def check_files(dataset: DataSet, error: Exception) -> Iterator[Finding]:
     message = short_message(error)
     bad: list[Path] = []
     if isinstance(dataset, Folder) and message.startswith("cannot read"):
-        root = Path(dataset.root).expanduser()
+        root = expand(dataset.root)
         bad = list(unreadable_files(root, dataset.channels))
         if len(bad) > 1:
             names = ", ".join(printable(path.relative_to(root)) for path in bad[:MAX_NAMES])

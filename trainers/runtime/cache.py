@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder"]
+__all__ = ["cache_folder", "expand"]
 
 
 def cache_folder(named: str | Path | None) -> Path:
@@ -14,4 +14,14 @@ def cache_folder(named: str | Path | None) -> Path:
     Where none is `named` it is the user's: $XDG_CACHE_HOME/darkmagic, or ~/.cache/darkmagic.
     """
     base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
-    return (Path(named) if named else base / "darkmagic").expanduser().absolute()
+    return expand(named or base / "darkmagic").absolute()
+
+
+def expand(path: str | Path) -> Path:
+    """Return `path` with `~` and environment variables as a shell would have them.
+
+    >>> os.environ["DATA"] = "/data"
+    >>> expand("$DATA/photos").as_posix()
+    '/data/photos'
+    """
+    return Path(os.path.expandvars(path)).expanduser()

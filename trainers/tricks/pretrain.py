@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.fields import flag, text
+from darkmagic.trainers.runtime.cache import expand
 from darkmagic.trainers.trick import EditStage, TrialSkipped, Trick
 
 __all__ = [
@@ -175,7 +176,7 @@ def take_pretrained_share(model: nn.Module) -> float | None:
 def _read(weights: str) -> Mapping[str, Tensor]:
     if weights.startswith(TORCHVISION):
         return _torchvision_weights(weights.removeprefix(TORCHVISION))
-    path = Path(weights).expanduser()
+    path = expand(weights)
     if not path.exists():
         raise TrialSkipped(f"no file of weights at {path}")
     content: Any = torch.load(path, map_location="cpu", weights_only=True)

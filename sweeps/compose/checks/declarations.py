@@ -233,6 +233,8 @@ def find_module(module: str) -> ModuleSpec | None:
 
     Users' own modules are found in the current folder first.
     """
+    if not all(part.isidentifier() for part in module.split(".")):
+        return None
     folders: list[str] = [str(Path.cwd()), *sys.path]
     spec = None
     prefix = ""

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import target_fields
-from darkmagic.sweeps.compose.checks.values import former_field
+from darkmagic.sweeps.compose.checks.values import MISSING, former_field
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys, raw_value
 from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_interpolation, values
@@ -106,7 +106,8 @@ def takes_text(key: str, base: DictConfig) -> bool:
         declared = fields.declared.get(name) if fields is not None else None
     if declared is not None:
         return declared.kind is Kind.TEXT
-    return isinstance(raw_value(base, key), str) and has_key(base, key)
+    written = raw_value(base, key)
+    return isinstance(written, str) and written != MISSING
 
 
 def check_trick_field(loader: ConfigLoader, override: Override) -> None:

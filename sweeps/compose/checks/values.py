@@ -61,7 +61,8 @@ def resolve_part(config: DictConfig, key: str) -> Any:
 def _unresolved(config: DictConfig, key: str, error: Exception) -> str:
     """Return a line about an interpolation: its key, what is written there, what is wrong."""
     where = getattr(error, "full_key", None) or key
-    written = raw_value(config._get_root(), str(where))  # noqa: SLF001 (a part knows no public way)
+    root = config._get_root()  # noqa: SLF001 (a part knows no public way to it)
+    written = raw_value(root, str(where)) if isinstance(root, DictConfig) else None
     shown = f"{where}={show(written)}" if written is not None else where
     return f"{shown}: {config_message(error).removeprefix(f'{where}: ')}"
 

@@ -1,0 +1,226 @@
+"""What people type and write: a plan, or one line that says what is wrong, whatever it is."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hydra.types import RunMode
+from hypothesis import HealthCheck, given, settings
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.cli.options import all_overrides
+from darkmagic.sweeps import api
+from darkmagic.sweeps.compose.session import hydra_session
+from darkmagic.sweeps.orchestrate.sweep import _compose
+from typed_inputs import command_lines, config_files, outcome, write_files
+
+GENERATED = int(os.environ.get("DARKMAGIC_GENERATED", "20"))
+"""Inputs of each kind; the same ones in every run, as their seed is kept."""
+generated = settings(
+    max_examples=GENERATED,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def _check(arguments: list[str]) -> None:
+    """Check that it is a plan (exit code 0), or one printable line and exit code 2; never a bug."""
+    before = sorted(Path.cwd().rglob("*"))
+    code, printed = outcome(arguments)
+    assert code in (0, 2), printed
+    assert "internal error" not in printed
+    assert all(c.isprintable() or c == "\n" for c in printed)
+    if code == 2 and "Usage:" not in printed:
+        assert len(printed.strip().splitlines()) == 1, printed
+    assert sorted(Path.cwd().rglob("*")) == before
+
+
+@pytest.mark.timeout(0 if GENERATED > 100 else 300)
+@generated
+@given(command_lines())
+def test_generated_command_line_is_planned_or_refused_in_one_line(arguments: list[str]) -> None:
+    """No command line is an internal error, hangs, or leaves a file."""
+    _check(arguments)
+
+
+@pytest.mark.timeout(0 if GENERATED > 100 else 300)
+@generated
+@given(config_files())
+def test_generated_file_is_planned_or_refused_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, case: tuple[dict[str, str], list[str]]
+) -> None:
+    """No file of a user's own is an internal error, hangs, or leaves a file."""
+    files, overrides = case
+    folder = tmp_path_factory.mktemp("conf")
+    write_files(folder, files)
+    _check(["checklist", "plan", "-c", str(folder), *overrides])
+
+
+TYPED = {
+    "hydra=x": "of Hydra's own keys you can set",
+    "hydra.job.name=x": "of Hydra's own keys you can set",
+    "hydra.searchpath=[nope]": "no folder nope",
+    "~dataset.name": "dataset.name cannot be left out",
+    "~tricks.mixup": "tricks.mixup cannot be left out",
+    "~nope": "no key 'nope'",
+    "+seeds=0": "seeds is there already; write seeds=0",
+    "+epochs=a": "epochs is there already",
+    "++epochs=a": "epochs=a: epochs takes a whole number",
+    "+epoch=3": "did you mean epochs",
+    "+runtime.devic=cpu": "no key 'runtime.devic'; did you mean runtime.device",
+    "+dataset=tiny": "write dataset=tiny",
+    "dataset@x=tiny": "write dataset=tiny, without @",
+    "runtime.device=${nope:1}": r"runtime.device=\$\{nope:1\}: Unsupported interpolation",
+    "runtime.device=${oc.env:NOPE}": "Environment variable 'NOPE' not found",
+    "runtime.device=upc": "need auto, cpu, cuda",
+    "+dataset.source.nope=1": "Digits has no field 'nope'",
+    "min_effect=nan": "and finite",
+    "model=torchvision": "model.build.name is not set",
+    "model=timm": "model.build.name is not set",
+    "seeds=1000000": "seeds=1000000: give seeds=1000 or fewer",
+    "seeds=+1000000": r"write seeds=\+2",
+    "lr=range(1,100000000000)": "gives several values",
+    "dataset.source._target_=nope.Nope": "no module 'nope'",
+    "dataset.source._target_=torch.nn.Lineer": "did you mean Linear",
+    "dataset.source._target_=darkmagic.trainers.data.Shape": "did you mean Shapes",
+    "dataset.source._target_=json": "need a dotted name",
+    "dataset.source._target_=json.decoder": "it is a module",
+    "+dataset.source._partial_=[1]": "leave it out",
+}
+
+
+@pytest.mark.parametrize("override", TYPED)
+def test_override_is_refused_in_one_line(override: str) -> None:
+    """The line has the key, the value and the nearest valid choice."""
+    with pytest.raises(UserError, match=TYPED[override]) as error:
+        api.plan([override])
+    assert "\n" not in str(error.value)
+
+
+BAD_NAMES = [
+    "",
+    "x" * 300,
+    "../../x",
+    "/abs",
+    "a/b",
+    ".",
+    "..",
+    " a",
+    "a\nb",
+    "a\x1b",
+    "${oc.env:HOME}",
+]
+GOOD_NAMES = ["o'brien", "a=b", "a,b", "[old]", "ü & x", "5", "x\\", "a #1", "100%", "-n", "{x}"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_name_that_is_no_folders_is_refused(name: str) -> None:
+    """Nothing may be written outside the out folder."""
+    with pytest.raises(UserError, match=r"runtime.experiment=.*: need a name of 1 to 100"):
+        api.plan(all_overrides([], name, None))
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES)
+def test_name_with_any_other_character_is_taken(name: str) -> None:
+    """In the option, in an override, and in what starts the sweep again."""
+    planned = api.plan(all_overrides([], name, Path("a'b, [c]")))
+    assert str(planned.config.runtime.experiment) == name
+    assert planned.config.runtime.out == "a'b, [c]"
+    assert planned.request.overrides == ("--name", name, "--out", "a'b, [c]")
+
+
+PATHS = ["a=b", "a,b", "[old]", "/d/[old]/x", "a b", "a&b", "ü", "~/x", "o'brien", "a#b", "{a: 1}"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_path_is_taken_as_it_is_typed(path: str) -> None:
+    """No quotes are needed beside the shell's."""
+    planned = api.plan(["dataset=folder", f"dataset.source.root={path}"])
+    assert planned.config.dataset.source.root == path
+
+
+def test_nearest_plan_of_many_seeds_is_quick() -> None:
+    """As many seeds as are allowed are planned in seconds."""
+    started = time.monotonic()
+    assert len(api.plan(["seeds=1000"]).plan.trials) == 16000
+    assert time.monotonic() - started < 20
+
+
+ROW = "{name: mixup, section: s, options: ['off', 'on']}"
+CHECKLISTS = {
+    "tricks: []\n": "checklist has no name",
+    "name: mine\n": "has no tricks; write tricks:",
+    "name: mine\ntricks: null\n": "has no tricks",
+    "name: mine\ntricks: mixup\n": "write a list",
+    "name: mine\ntricks:\n- {name: mixup, options: [on]}\n": r"it has no section\); write",
+    "name: mine\ntricks:\n- {name: mixup, section: s}\n": r"it has no options\); write",
+    f"name: mine\ntricks: [{ROW}]\noptions: []\n": "no key options",
+    f"name: mine\ntrick: [{ROW}]\n": "no key trick; did you mean tricks",
+    "name: mine\ntricks:\n- {name: mixup, section: s, options: ['off'], x: 1}\n": "no key x",
+    "name: mine\ntricks:\n- {name: [1], section: s, options: ['off']}\n": "need a name",
+    "name: mine\nextends: mine\n": "extends itself: mine -> mine",
+    "name: mine\nextends: other\n": "extends itself: mine -> other -> mine",
+    "name: mine\nextends: [article]\n": "which there is not",
+    "name: mine\ntricks:\n\t- x\n": r"mine.yaml, line 3, column 1: .*blanks, not with tabs",
+    "name: mine\ntricks: [\n": r"mine.yaml, line 3, column 1: expected",
+    "name: mine\nname: yours\n": r"mine.yaml, line 2, column 1: found duplicate key name",
+    "name: mine\n---\nname: yours\n": r"mine.yaml, line 2, column 1: .*one mapping",
+    "- name\n": "checklist/mine sets no keys of checklist",
+    "name: ${nope}\n": "nope",
+    "name: !!python/object:os.system x\n": r"mine.yaml, line 1",
+    "name: \x00\n": "mine.yaml",
+}
+
+
+@pytest.mark.parametrize("content", CHECKLISTS)
+def test_checklist_that_cannot_be_read_is_named_with_its_place(
+    tmp_path: Path, content: str
+) -> None:
+    """A row, or file, line and column, and how it is written."""
+    other = f"name: other\nextends: mine\ntricks: [{ROW}]\n"
+    write_files(tmp_path, {"checklist/mine.yaml": content, "checklist/other.yaml": other})
+    with pytest.raises(UserError, match=CHECKLISTS[content]) as error:
+        api.plan(["checklist=mine"], [tmp_path])
+    assert "\n" not in str(error.value)
+
+
+def test_off_and_on_need_no_quotes(tmp_path: Path) -> None:
+    """YAML reads them as false and true."""
+    rows = "- {name: mixup, section: s, options: [off, on], vanilla: off}"
+    write_files(tmp_path, {"checklist/mine.yaml": f"name: mine\ntricks:\n{rows}\n"})
+    trials = api.plan(["checklist=mine"], [tmp_path]).plan.trials
+    assert [trial.name for trial in trials] == ["baseline", "mixup=on"]
+
+
+OPTIONS = [
+    ["runtime.experiment='x y'"],
+    ["runtime.out='a, b'"],
+    ["model=timm", "model.build.name=resnet26d"],
+    ["model=torchvision", "model.build.name=resnet18"],
+    ["dataset=folder", "dataset.source.root=x"],
+    ["checklist=modern", "baseline=vanilla"],
+    ["seeds=2", "trick/cutout=16", "tricks.mixup.alpha=1"],
+    ["hydra.launcher.threads=1", "+note=mine"],
+]
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(range(len(OPTIONS)), 2)))
+def test_pair_of_options_is_composed_to_its_last_trial(first: int, second: int) -> None:
+    """No two options break each other, up to the configuration of each trial."""
+    if {first, second} == {2, 3}:  # one of two models
+        return
+    planned = api.plan([*OPTIONS[first], *OPTIONS[second]])
+    with hydra_session() as hydra:
+        last = planned.plan.overrides[-1]
+        master = hydra.config_loader.load_configuration(
+            "config", list(planned.checked.plain), run_mode=RunMode.MULTIRUN
+        )
+        one = type(planned.plan)(planned.plan.checklist, planned.plan.trials[-1:], (last,))
+        (state,) = _compose(hydra.config_loader, master, one)
+    assert state.resolved["seed"] == planned.plan.trials[-1].seed
