@@ -14,6 +14,7 @@ from omegaconf import DictConfig, open_dict
 
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.checks.values import check_resolved
 from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
@@ -168,12 +169,13 @@ def _inert_findings(
 
 
 def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:
-    return {
+    tags = {
         CHECKLIST: to_json(plan.checklist),
         SWEEP_OVERRIDES: json.dumps(request.overrides),
         RULES: json.dumps(asdict(read_rules(master))),
         **provenance(),
     }
+    return {key: mask_secrets(value) for key, value in tags.items()}
 
 
 def _open_parent(

@@ -81,7 +81,7 @@ class TrackedRun:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Queue `tags`."""
         with self.lock:
-            self.tags.update(tags)
+            self.tags.update(mask_nested(tags))
 
     def add_epoch(self, kind: str, epoch: int, metrics: Mapping[str, float], when: float) -> None:
         """Queue the metrics of an epoch, unless it or a later one was sent before."""
