@@ -22,6 +22,7 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.room import RoomWatch
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
+from darkmagic.sweeps.track.tracked_run import RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.durable import DamagedFileError
@@ -74,7 +75,7 @@ class Follower:
             state.status = Status.PENDING  # interrupted: it resumes from its checkpoint
         for state in self._states:
             if state.status is Status.PENDING and state.run is not None:
-                if state.run.state == "RUNNING":  # as every new run is, begun or not
+                if state.run.state == RUNNING:  # as every new run is, begun or not
                     state.run.status = Status.RUNNING
                 self._send_end(state)
         self._sender.join()

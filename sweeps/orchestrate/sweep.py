@@ -24,16 +24,17 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
+from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_OVERRIDES, run_key
 from darkmagic.sweeps.track.store import default_uri
-from darkmagic.sweeps.track.tracker import TrackedRun, Tracker
+from darkmagic.sweeps.track.tracked_run import TrackedRun
+from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
 from darkmagic.sweeps.trial.inert import find_inert
-from darkmagic.sweeps.trial.mend import mend_folder
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_folder_name
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]

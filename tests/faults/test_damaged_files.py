@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from darkmagic.checklist.records import Status
+from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.report import load_report
-from darkmagic.sweeps.trial.mend import mend_folder
 from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.result_file import read_result, write_result
