@@ -31,6 +31,7 @@ from darkmagic.trainers.outputs.result_file import read_result, write_result
 __all__ = ["Follower"]
 
 POLL_SECONDS = 0.25
+SLOW_SECONDS = 5.0  # of a call to MLflow under way when the last trial has ended
 MLFLOW_STATUS = {
     Status.FINISHED: "FINISHED",
     Status.INERT: "FINISHED",
@@ -78,6 +79,11 @@ class Follower:
                 if state.run.state == RUNNING:  # as every new run is, begun or not
                     state.run.status = Status.RUNNING
                 self._send_end(state)
+        self._sender.join(SLOW_SECONDS)
+        if self._sender.is_alive():
+            self._progress.note(
+                "MLflow is slow: sending it what is left; Ctrl-C leaves that to the next run"
+            )
         self._sender.join()
         if not self._tracker.flush():
             self._progress.note(

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -239,3 +240,33 @@ def test_frozen_store_delays_no_trial_and_misses_nothing(
     printed = "".join(capfd.readouterr())
     assert "View run" not in printed
     assert "%|" not in printed
+
+
+@dataclass
+class Interrupter(Recorder):
+    """Interrupts the sweep as soon as its first trial has started."""
+
+    def started(self, trials: object, finished: int) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+
+
+def test_interrupted_sweep_leaves_no_run_running_and_another_recipe_is_said(tmp_path: Path) -> None:
+    """Runs that never started end with those that did; the table names sweeps it leaves out."""
+    from darkmagic.sweeps import api
+
+    every = [*TINY, *TWO, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    slow = [*every, "epochs=3000", "seeds=4", "hydra.launcher.trials_per_device=1"]
+    with pytest.raises(KeyboardInterrupt):
+        api.run_checklist(slow, Interrupter())
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name != "Default"]
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 9
+    assert {each.info.status for each in runs} == {"KILLED"}
+    run(tmp_path, TWO)
+    (note,) = load_report(uri, None).remarks
+    assert "another sweep, of another recipe" in note
+    assert "epochs=3000" in note
