@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,20 @@ import typer
 __all__ = ["Settings", "cli_errors", "interruptible"]
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SURROUNDINGS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EFBIG,
+)
+"""Errors of the machine that we run on, which are no bugs of ours."""
 
 
 class Settings:
@@ -37,23 +52,41 @@ def cli_errors() -> Iterator[None]:
             raise
         _print_error(make_console(stderr=True), "error: " + " ".join(str(error).splitlines()))
         raise typer.Exit(2) from None
+    except OSError as error:
+        if Settings.debug:
+            raise
+        if error.errno not in SURROUNDINGS:
+            _print_bug(error)
+            raise typer.Exit(1) from None
+        where = f" {error.filename}" if error.filename else ""
+        message = f"cannot use{where or ' a file'}: {os.strerror(error.errno)}"
+        _print_error(make_console(stderr=True), f"error: {message}")
+        raise typer.Exit(2) from None
     except Exception as error:
         if Settings.debug:
             raise
-        _print_error(
-            make_console(stderr=True),
-            f"internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
-            "This is a bug of darkmagic's; `darkmagic --debug ...` shows where.",
-        )
+        _print_bug(error)
         raise typer.Exit(1) from None
+
+
+def _print_bug(error: Exception) -> None:
+    from darkmagic.cli.console import make_console
+
+    _print_error(
+        make_console(stderr=True),
+        f"internal error: {type(error).__name__}: {' '.join(str(error).split())}\n"
+        "This is a bug of darkmagic's; `darkmagic --debug ...` shows where.",
+    )
 
 
 def _print_error(console: object, message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from darkmagic.checklist.secrets import mask_secrets
+
     assert isinstance(console, Console)
-    console.print(Text(message, style="red"), soft_wrap=True)
+    console.print(Text(mask_secrets(message), style="red"), soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -62,15 +95,16 @@ def interruptible(how_to_continue: str) -> Iterator[None]:
 
     The first is given time to tidy up; a second ends the process at once, whose children follow.
     """
+    from darkmagic.checklist.secrets import mask_secrets
     from darkmagic.cli.console import make_console
 
-    stops = 0
+    command, stops = mask_secrets(how_to_continue), 0
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         nonlocal stops
         stops += 1
         if stops > 1:
-            os.write(2, f"\nstopped at once. To go on: {how_to_continue}\n".encode())
+            os.write(2, f"\nstopped at once. To go on: {command}\n".encode())
             os._exit(130)
         raise KeyboardInterrupt
 
@@ -80,7 +114,7 @@ def interruptible(how_to_continue: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         make_console(stderr=True).print(
-            f"stopped; finished trials are kept. To go on: {how_to_continue}", soft_wrap=True
+            f"stopped; finished trials are kept. To go on: {command}", soft_wrap=True, markup=False
         )
         raise typer.Exit(130) from None
     finally:

@@ -132,6 +132,12 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     for path in paths:
         if path.suffix == ".html":
             console.print(f"report: {path}", soft_wrap=True)
+    if not paths:
+        console.print(
+            f"no report was written, as {outcome.folder} takes no files (is the disk full?); the "
+            "same command writes it when it does",
+            soft_wrap=True,
+        )
     console.print(f"all runs: {api.ui_command(outcome.uri)}", soft_wrap=True)
     if any(record.status is Status.FAILED for record in outcome.records):
         console.print(f"logs of failed trials: {outcome.folder}/*/log.txt", soft_wrap=True)

@@ -45,6 +45,7 @@ def stop_before_training(planned: PlannedSweep, overrides: Sequence[str]) -> Non
 
     `overrides`, from which the sweep was planned, are part of the command that shows all.
     """
+    from darkmagic.checklist.secrets import mask_secrets
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.findings import findings_table, summary
     from darkmagic.sweeps import api
@@ -62,7 +63,7 @@ def stop_before_training(planned: PlannedSweep, overrides: Sequence[str]) -> Non
     console.print(summary(findings, time.monotonic() - started))
     if any(finding.level is Level.STOP for finding in findings):
         folders = [o for folder in planned.config_dirs for o in ("-c", str(folder))]
-        command = shlex.join(["darkmagic", "preflight", *overrides, *folders])
+        command = mask_secrets(shlex.join(["darkmagic", "preflight", *overrides, *folders]))
         console.print(f"nothing was trained. All findings: {command}", soft_wrap=True)
         console.print("To train all the same: --skip-preflight")
         raise typer.Exit(2)

@@ -13,7 +13,7 @@ import yaml
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.trial.mend import is_edited
+from darkmagic.sweeps.trial.paths import is_edited
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.durable import DamagedFileError

@@ -23,12 +23,16 @@ def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
     """Write the report of a sweep into its folder and attach it to its run; return both.
 
     It is made from MLflow, so that everyone who can read that gets the same. If MLflow is away
-    it is made from the trials' directories, and the next run of the sweep attaches it.
+    it is made from the trials' directories, and the next run of the sweep attaches it. Where the
+    folder cannot be written to there are no paths.
     """
     sent = outcome.tracker.flush()
     snapshot = _snapshot(outcome, sent=sent)
     report = make_report(snapshot)
-    paths = write_files(report, outcome.folder)
+    try:
+        paths = write_files(report, outcome.folder)
+    except OSError:  # a full disk: the caller sees that there are none
+        paths = []
     tracker, parent = outcome.tracker, outcome.parent
     parent.files += paths
     if report.comparison.look > outcome.looks:

@@ -22,6 +22,7 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.room import RoomWatch
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
+from darkmagic.sweeps.track.tracked_run import RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.durable import DamagedFileError
@@ -30,6 +31,7 @@ from darkmagic.trainers.outputs.result_file import read_result, write_result
 __all__ = ["Follower"]
 
 POLL_SECONDS = 0.25
+SLOW_SECONDS = 5.0  # of a call to MLflow under way when the last trial has ended
 MLFLOW_STATUS = {
     Status.FINISHED: "FINISHED",
     Status.INERT: "FINISHED",
@@ -83,9 +85,14 @@ class Follower:
             state.status = Status.PENDING  # interrupted: it resumes from its checkpoint
         for state in self._states:
             if state.status is Status.PENDING and state.run is not None:
-                if state.run.state == "RUNNING":  # as every new run is, begun or not
+                if state.run.state == RUNNING:  # as every new run is, begun or not
                     state.run.status = Status.RUNNING
                 self._send_end(state)
+        self._sender.join(SLOW_SECONDS)
+        if self._sender.is_alive():
+            self._progress.note(
+                "MLflow is slow: sending it what is left; Ctrl-C leaves that to the next run"
+            )
         self._sender.join()
         if not self._tracker.flush():
             self._progress.note(

@@ -7,11 +7,11 @@ waits for the file's time to stand still, by the clock of the file system that b
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import json
 import os
 import platform
+import signal
 import threading
 import time
 import uuid
@@ -179,7 +179,8 @@ def _beat(
             found = _read(path)
             if found is not None and found != ours:
                 lost.append(_held(name, found))
-                _thread.interrupt_main()
+                # To the main thread itself, as only that ends a call that it waits in.
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return
             with contextlib.suppress(OSError):
                 os.utime(path)

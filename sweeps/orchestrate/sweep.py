@@ -14,6 +14,7 @@ from omegaconf import DictConfig, open_dict
 
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.checks.values import check_resolved
 from darkmagic.sweeps.compose.parse_overrides import quote
@@ -25,15 +26,16 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
+from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_OVERRIDES, run_key
 from darkmagic.sweeps.track.store import default_uri
-from darkmagic.sweeps.track.tracker import TrackedRun, Tracker
+from darkmagic.sweeps.track.tracked_run import TrackedRun
+from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
-from darkmagic.sweeps.trial.mend import mend_folder
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_folder_name
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
@@ -145,12 +147,13 @@ def _compose(
 
 
 def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:
-    return {
+    tags = {
         CHECKLIST: to_json(plan.checklist),
         SWEEP_OVERRIDES: json.dumps(request.overrides),
         RULES: json.dumps(asdict(read_rules(master))),
         **provenance(),
     }
+    return {key: mask_secrets(value) for key, value in tags.items()}
 
 
 def _open_parent(

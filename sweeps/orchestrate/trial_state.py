@@ -25,7 +25,7 @@ from darkmagic.sweeps.track.schema import (
     result_of,
     trial_tags,
 )
-from darkmagic.sweeps.track.tracker import TrackedRun
+from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.trial.paths import FINAL, read_events
 from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError

@@ -43,8 +43,12 @@ def prepare_database(uri: str) -> None:
 def sqlite_path(uri: str) -> Path | None:
     """Return the absolute path of an SQLite URI's file; None if it has none, as in memory."""
     from sqlalchemy import make_url
+    from sqlalchemy.exc import SQLAlchemyError
 
-    name = make_url(uri).database
+    try:
+        name = make_url(uri).database
+    except (SQLAlchemyError, ValueError):
+        return None  # MLflow says what is wrong with it
     return None if not name or name == ":memory:" else Path(name).absolute()
 
 
@@ -116,7 +120,7 @@ def _try_to_connect(uri: str) -> None:
             f"MLflow's store at {where} needs the Python package {error.name}, which is not "
             f"installed: uv pip install {error.name}"
         ) from error
-    except (SQLAlchemyError, OSError, TypeError) as error:
+    except (SQLAlchemyError, OSError, TypeError, ValueError) as error:
         reason = mask_secrets(_reason(error))
         raise UserError(f"MLflow's store at {where} does not answer: {reason}") from error
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.track.cards import CARDS, read_cards
 from darkmagic.sweeps.track.schema import (
     EXPERIMENT,
@@ -61,12 +62,13 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     if experiment is not None and experiment not in experiments:
         raise UserError(
-            f"no experiment {experiment!r} at {uri}; " + nearest(experiment, experiments)
+            f"no experiment {experiment!r} at {mask_secrets(uri)}; "
+            + nearest(experiment, experiments)
         )
     chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
     sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
     if not sweeps:
-        where = f"experiment {experiment!r}" if experiment else uri
+        where = f"experiment {experiment!r}" if experiment else mask_secrets(uri)
         raise UserError(f"no sweep in {where} yet; start one with: darkmagic checklist run")
     return max(sweeps, key=lambda run: run.info.start_time)
 

@@ -11,7 +11,6 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,10 @@ from darkmagic.sweeps.track.schema import (
     run_key,
 )
 from darkmagic.sweeps.track.store import open_client, search_runs
+from darkmagic.sweeps.track.tracked_run import RUNNING, TrackedRun
 from darkmagic.trainers.errors import short_message
 
-__all__ = ["TrackedRun", "Tracker", "check_active"]
+__all__ = ["Tracker", "check_active"]
 
 METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # MLflow's limits
 FLUSH_SECONDS, FLUSH_SECONDS_AT_MOST = 5.0, 30.0
@@ -43,63 +43,8 @@ FLUSH_SHARE = 0.01
 """Largest share of the time for flushing: each flush waits a hundred times as long as the last one
 took, within the limits above.
 """
-RUNNING = "RUNNING"
 IDENTIFYING = (KIND, EXPERIMENT, RECIPE, IDENTITY, TRICK, OPTION, SEED)
 """Tags by which a run is found again."""
-
-
-@dataclass
-class TrackedRun:
-    """A run in MLflow, and what waits to be sent to it.
-
-    One thread adds to it while another sends.
-    """
-
-    run_id: str  # empty until it is made
-    name: str = ""
-    parent: TrackedRun | None = None
-    events_sent: int = 0  # lines of the log, as earlier versions counted them
-    epochs_sent: dict[str, int] = field(default_factory=dict)  # the last one, by type of event
-    status: str = ""
-    known: dict[str, str] = field(default_factory=dict)  # the tags that it had when opened
-    tags: dict[str, str] = field(default_factory=dict)
-    metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
-    params: dict[str, str] = field(default_factory=dict)
-    files: list[Path] = field(default_factory=list)  # to be its artifacts
-    state: str = RUNNING  # MLflow's status of it
-    next_status: str | None = None  # the next, once what waits is sent
-    is_gone: bool = False  # deleted in MLflow, so that nothing more can be sent
-    may_exist: bool = False  # it was asked for, without an answer
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-    def add_metrics(self, metrics: Mapping[str, float], *, when: float, step: int) -> None:
-        """Queue `metrics` of `step`, measured at the unix time `when`."""
-        stamp = int(when * 1000)
-        with self.lock:
-            self.metrics += [(name, value, stamp, step) for name, value in metrics.items()]
-
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Queue `tags`."""
-        with self.lock:
-            self.tags.update(tags)
-
-    def add_epoch(self, kind: str, epoch: int, metrics: Mapping[str, float], when: float) -> None:
-        """Queue the metrics of an epoch, unless it or a later one was sent before."""
-        if epoch <= self.epochs_sent.get(kind, 0):
-            return
-        self.epochs_sent[kind] = epoch
-        self.add_metrics(metrics, when=when, step=epoch)
-        self.set_tags({EPOCHS_SENT: json.dumps(self.epochs_sent)})
-
-    @property
-    def waiting(self) -> bool:
-        """Whether anything is to be sent."""
-        queues = (self.tags, self.metrics, self.params, self.files, self.next_status)
-        return not self.is_gone and (not self.run_id or any(queues))
-
-    def mark_running(self) -> None:
-        """Set its status to running if it had ended before."""
-        self.next_status = None if self.state == RUNNING else RUNNING
 
 
 class Tracker:

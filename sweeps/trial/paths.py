@@ -1,22 +1,29 @@
-"""Paths on disk: experiments under the out folder, trials under experiments."""
+"""Paths on disk: experiments under the out folder, trials under experiments, their files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig
 
+from darkmagic.checklist.secrets import mask_nested
+from darkmagic.sweeps.trial.identity import identity
+from darkmagic.trainers.outputs.durable import write_file
 from darkmagic.trainers.outputs.event_log import parse_event
-from darkmagic.trainers.outputs.names import EVENTS
+from darkmagic.trainers.outputs.names import CONFIG, EVENTS
 from darkmagic.trainers.runtime.cache import expand
 
 __all__ = [
     "FINAL",
     "experiment_folder",
+    "is_edited",
     "out_folder",
     "read_events",
     "trial_folder_name",
+    "write_config",
 ]
 
 FINAL = ("finished", "diverged")
@@ -53,3 +60,29 @@ def read_events(directory: Path, offset: int = 0) -> tuple[list[dict[str, Any]],
     whole = content.rfind(b"\n") + 1
     events = (parse_event(line) for line in content[:whole].splitlines())
     return [event for event in events if event is not None], offset + whole
+
+
+def write_config(directory: Path, resolved: Mapping[str, Any]) -> None:
+    """Write the configuration of the trial in `directory`, without the secrets of its store."""
+    content = {**resolved, "runtime": mask_nested(resolved["runtime"])}
+    text = yaml.safe_dump(content, sort_keys=False)
+    write_file(directory / CONFIG, lambda file: file.write(text.encode()))
+
+
+def is_edited(path: Path, trial_identity: str) -> bool:
+    """Whether the configuration in `path` is not the one of the trial with this identity.
+
+    `trial_identity` may be its first digits alone. A file that is not there is not edited.
+    """
+    try:
+        content = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+    except FileNotFoundError:
+        return False
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return True
+    if not isinstance(content, dict):
+        return True
+    try:
+        return not identity(content).startswith(trial_identity)
+    except (TypeError, AttributeError, ValueError):
+        return True

@@ -23,8 +23,7 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.mend import write_config
-from darkmagic.sweeps.trial.paths import FINAL
+from darkmagic.sweeps.trial.paths import FINAL, write_config
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers

@@ -18,6 +18,7 @@ from darkmagic.trainers.outputs.names import EVENTS
 __all__ = ["EventLog", "last_of_each_epoch", "parse_event", "repair_events"]
 
 EPOCHS = ("epoch", "upstream")
+TORN = b'{"'  # how a line begins that was being written
 NUMBERS = ("epoch", "epochs", "time", "images_per_second")
 FIGURES = ("train_loss", "val_loss", "val_accuracy")
 """Of an epoch's event: what is a number, and what may be None, if it was not finite."""
@@ -104,6 +105,9 @@ def repair_events(directory: Path) -> list[str]:
         return []
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
+    torn = content[len(whole) :]
+    if not torn.startswith(TORN[: len(torn)]):  # nothing that a kill leaves
+        whole = content
     lines = whole.splitlines(keepends=True)
     good = [line for line in lines if parse_event(line) is not None]
     if len(good) == len(lines):

@@ -27,6 +27,9 @@ from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.track.tracker import Tracker
 from sweeping import TINY, Recorder
 
+SECRET = "s3cretw0rd"
+"""A password, which the server trusts everyone without, and which nothing may show."""
+
 
 def _program(name: str) -> str | None:
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
@@ -44,7 +47,7 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self.uri = f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
+        self.uri = f"postgresql+psycopg://postgres:{SECRET}@127.0.0.1:{self._port}/postgres"
         self._call(initdb, "-D", f"{folder}/data", "-U", "postgres", "-A", "trust")
         self.start()
 
@@ -148,7 +151,9 @@ def test_trials_finish_if_the_store_stops_during_the_sweep(
     assert {"baseline", "mixup=on", "label_smoothing=0.1"} == set(trained)
     assert any("training goes on" in note for note in progress.notes)
     assert "the same command sends what is missing" in progress.notes[-1]
-    assert "Traceback" not in capfd.readouterr().err
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.err
+    assert SECRET not in printed.out + printed.err
     postgres.start()
     again = Recorder()
     finish(api.run_checklist(overrides, again, [tmp_path / "conf"]))
@@ -159,3 +164,10 @@ def test_trials_finish_if_the_store_stops_during_the_sweep(
     (experiment,) = [e for e in client.search_experiments() if e.name != "Default"]
     runs = search_runs(client, experiment.experiment_id, {KIND: "trial"})
     assert {run.info.status for run in runs} == {"FINISHED"}
+    sweeps = search_runs(client, experiment.experiment_id, {KIND: "sweep"})
+    assert not [run for run in (*runs, *sweeps) if SECRET in str(run.to_dictionary())]
+    assert runs[0].data.params["runtime.tracking_uri"].endswith("/postgres")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if path.name == "config.yaml"]
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+    assert SECRET not in "".join([*progress.notes, *again.notes])

@@ -6,27 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from darkmagic.checklist.secrets import mask_nested
-from darkmagic.sweeps.trial.identity import identity
-from darkmagic.sweeps.trial.paths import FINAL
+from darkmagic.sweeps.trial.paths import FINAL, is_edited, write_config
 from darkmagic.trainers.outputs.correct import read_correct
-from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside, write_file
+from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import repair_events
 from darkmagic.trainers.outputs.names import CHECKPOINT, CONFIG, CORRECT, LOG, RESULT
 from darkmagic.trainers.outputs.result_file import read_result
 
-__all__ = ["is_edited", "mend_folder", "write_config"]
+__all__ = ["mend_folder"]
 
 FILES = (CONFIG, LOG, CHECKPOINT, CORRECT, RESULT)
-
-
-def write_config(directory: Path, resolved: Mapping[str, Any]) -> None:
-    """Write the configuration of the trial in `directory`, without the secrets of its store."""
-    content = {**resolved, "runtime": mask_nested(resolved["runtime"])}
-    text = yaml.safe_dump(content, sort_keys=False)
-    write_file(directory / CONFIG, lambda file: file.write(text.encode()))
 
 
 def mend_folder(directory: Path, resolved: Mapping[str, Any], trial_identity: str) -> list[str]:
@@ -75,22 +64,3 @@ def _what_next(directory: Path) -> str:
     if (directory / CHECKPOINT).exists():
         return "the trial goes on from its checkpoint"
     return "the trial starts over"
-
-
-def is_edited(path: Path, trial_identity: str) -> bool:
-    """Whether the configuration in `path` is not the one of the trial with this identity.
-
-    `trial_identity` may be its first digits alone. A file that is not there is not edited.
-    """
-    try:
-        content = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
-    except FileNotFoundError:
-        return False
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return True
-    if not isinstance(content, dict):
-        return True
-    try:
-        return not identity(content).startswith(trial_identity)
-    except (TypeError, AttributeError, ValueError):
-        return True

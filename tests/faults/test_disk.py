@@ -1,0 +1,117 @@
+"""A disk that is full or can only be read: one line, and trials go on when there is room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from commanding import TINY, run_command
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.orchestrate.hold import hold_experiment
+from darkmagic.sweeps.orchestrate.room import CHECK_SECONDS, RoomWatch
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
+from darkmagic.trainers.outputs.event_log import EventLog, parse_event
+from darkmagic.trainers.outputs.result_file import read_result, write_result
+
+SIZE = 2**20
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder that is a file system of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _fill(disk: Path, *, but: int = 0) -> Path:
+    """Fill the disk but for `but` bytes."""
+    path = disk / "fill"
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            os.truncate(path, path.stat().st_size - but)
+    return path
+
+
+def test_files_wait_for_room_and_are_whole(disk: Path) -> None:
+    """Checkpoint, events and result that found no room are written when there is, complete."""
+    write_result(disk, {"status": "failed", "reason": "before"})
+    fill = _fill(disk, but=8192)
+    log = EventLog(disk)
+    began = time.monotonic()
+    threading.Timer(1.5, fill.unlink).start()
+    for index in range(30):
+        log.append({"type": "note", "message": f"{index} " + "x" * 1000})
+    save_checkpoint(disk, {"a": torch.ones(50_000)})
+    write_result(disk, {"status": "skipped", "reason": "after"})
+    assert time.monotonic() - began > 1.4
+    lines = (disk / "events.jsonl").read_bytes().splitlines()
+    events = [parse_event(line) for line in lines]
+    assert [event["message"].split()[0] for event in events if event] == [*map(str, range(30))]
+    checkpoint = load_checkpoint(disk)
+    assert checkpoint is not None
+    assert checkpoint["a"].sum() == 50_000
+    result = read_result(disk)
+    assert result is not None
+    assert result["reason"] == "after"
+
+
+def test_what_is_there_stays_while_there_is_no_room(disk: Path) -> None:
+    """A file that finds no room for its next content keeps the one before."""
+    save_checkpoint(disk, {"a": torch.ones(50_000)})
+    fill = _fill(disk)
+    thread = threading.Thread(target=lambda: save_checkpoint(disk, {"a": torch.zeros(50_000)}))
+    thread.start()
+    time.sleep(0.3)
+    before = load_checkpoint(disk)
+    fill.unlink()
+    thread.join()
+    after = load_checkpoint(disk)
+    assert before is not None
+    assert after is not None
+    assert (before["a"].sum(), after["a"].sum()) == (50_000, 0)
+
+
+def test_watch_says_when_the_disk_is_full_and_when_it_is_not(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user hears once that there is no room, and once that there is again."""
+    assert CHECK_SECONDS > 1
+    monkeypatch.setattr("darkmagic.sweeps.orchestrate.room.CHECK_SECONDS", 0.0)
+    watch = RoomWatch([disk])
+    assert watch.check() == []
+    fill = _fill(disk)
+    (message,) = watch.check()
+    assert "no room" in message
+    assert watch.check() == []
+    fill.unlink()
+    (message,) = watch.check()
+    assert "go on" in message
+
+
+def test_full_or_read_only_folder_is_one_line_before_anything_starts(disk: Path) -> None:
+    """A sweep into a folder that takes no files is the user's error, with the folder's name."""
+    arguments = ("checklist", "run", *TINY, "--skip-preflight", "-n", "mine", "-o", str(disk))
+    _fill(disk)
+    with pytest.raises(UserError, match="No space left"), hold_experiment(disk / "mine"):
+        pass
+    full = run_command(*arguments, folder=disk.parent)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    read_only = run_command(*arguments, folder=disk.parent)
+    for done, reason in ((full, "No space left on device"), (read_only, "Read-only file system")):
+        assert done.returncode == 2
+        assert done.stderr.splitlines() == [f"error: cannot write to {disk}/mine: {reason}"]
