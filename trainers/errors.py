@@ -45,7 +45,9 @@ def own_error(error: BaseException) -> str:
     What a library wrapped around a user's own error, as Hydra does, is left out. The line is the
     last one of the traceback that is neither ours nor a library's; without one, none is given.
     """
-    while error.__cause__ is not None and type(error).__module__.startswith("hydra"):
+    while error.__cause__ is not None and (
+        type(error).__module__.startswith("hydra") or str(error).startswith("Error loading")
+    ):
         error = error.__cause__
     message = format_error(error)
     frames = traceback.extract_tb(error.__traceback__)

@@ -90,7 +90,7 @@ def _check(resolved: dict[str, Any], weights: str) -> list[Finding]:
 def _died(code: int | None) -> Finding:
     """Return the finding of a process of the checks that ended without findings."""
     if code == -signal.SIGKILL:  # as the kernel ends what takes the last of the memory
-        seen = "the process of the checks was killed (SIGKILL)"
+        seen = f"the process of the checks was killed (exit code {code})"
         advice = "the usual reason is memory: lower batch_size, or take a smaller model"
         return Finding("memory", Level.STOP, seen, advice)
     how = f"ended with exit code {code}"

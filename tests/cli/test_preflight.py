@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from commanding import run_command
+from darkmagic.checklist.errors import UserError
 from darkmagic.cli.views.findings import findings_table, sparkline, summary
 from darkmagic.sweeps import api
 from darkmagic.sweeps.api import Finding, Level
@@ -55,12 +56,20 @@ def test_trained_baseline_is_not_checked_again(tmp_path: Path) -> None:
     assert api.preflight(api.plan(arguments), unless_trained=True) == []
 
 
-def test_model_that_cannot_be_built_is_a_stop() -> None:
-    """An error of the user's module is one finding, with the error message."""
-    arguments = [*TINY, "model=own", "model.build._target_=no_such_package.Net"]
+def test_model_that_cannot_be_built_is_a_stop(tmp_path: Path) -> None:
+    """An error of the user's module is one finding, with the error message and its line."""
+    (tmp_path / "unfinished.py").write_text("import no_such_package\n\nNet = no_such_package.Net\n")
+    arguments = [*TINY, "model=own", "model.build._target_=unfinished.Net"]
     (finding,) = api.preflight(api.plan(arguments))
     assert finding.level is Level.STOP
     assert "no_such_package" in finding.message
+    assert "unfinished.py, line 1" in finding.message
+
+
+def test_model_that_there_is_not_is_refused_before_the_checks() -> None:
+    """A `_target_` that no process can import is found in the sources."""
+    with pytest.raises(UserError, match="no module 'no_such_package'"):
+        api.plan([*TINY, "model=own", "model.build._target_=no_such_package.Net"])
 
 
 DEADLY = """

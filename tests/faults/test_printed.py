@@ -111,7 +111,7 @@ def test_want_of_memory_is_said_where_it_is_one() -> None:
 
 
 DEATHS = {
-    -signal.SIGKILL: ("memory", "SIGKILL"),
+    -signal.SIGKILL: ("memory", "was killed (exit code -9)"),
     -signal.SIGSEGV: ("process", "SIGSEGV"),
     3: ("process", "exit code 3"),
     0: ("process", "exit code 0"),
