@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from darkmagic.trainers.outputs.names import EVENTS
+
 __all__ = ["DamagedFileError", "set_aside", "wait_for_room", "write_file"]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -65,6 +67,8 @@ def wait_for_room(write: Callable[[], None], path: Path) -> None:
             with contextlib.suppress(OSError):  # the log may be on the same disk
                 sys.stderr.write(f"no room on the disk of {path}: waiting for it\n")
                 sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            os.utime(path.with_name(EVENTS))  # who watches sees that it waits and does not hang
         time.sleep(ROOM_PAUSE_SECONDS)
 
 
