@@ -26,7 +26,7 @@ from darkmagic.trainers.declare.kinds import Declared, Kind, show
 __all__ = ["check_key", "check_trick_field", "takes_text"]
 
 HYDRAS_KEYS = ("hydra.launcher.", "hydra.sweeper.", "hydra.sweep.", "hydra.searchpath.")
-FIELDS = ("dataset.source.", "dataset.upstream.", "model.build.", "hydra.launcher.")
+FIELDS = ("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher.")
 """Where a field that is left out has its default."""
 Problem = Callable[[Any], str | None]
 """Returns what is wrong with a value; None if nothing is."""
