@@ -34,25 +34,25 @@ def dry_run_overrides(
     all else that they set stays. Raises `UserError` for an override that cannot be used.
 
     >>> with dry_run_overrides(["dataset=cifar10", "model=resnet18"]) as overrides:
-    ...     print(overrides[:2], overrides[3])
-    ['model=resnet18', 'dataset=few'] max_steps=2
+    ...     print(overrides[:3])
+    ['model=resnet18', 'dataset=tiny', 'max_steps=2']
     """
     plain, _ = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
         dataset = resolve_part(check_overrides(hydra.config_loader, plain).config, "dataset")
     kept = [o for o in plain if not o.lstrip("+~").startswith(("dataset=", "dataset."))]
     upstream = dataset.get("upstream")
-    few = [f"dataset.source.source={_typed(dataset['source'])}"]
-    if upstream is not None:
-        source = {"_target_": FEW, "source": upstream["source"]}
-        few.append(f"dataset.upstream={_typed({'epochs': 1, 'source': source})}")
+    few = _few("dataset.source", dataset["source"], ("size", "channels"))
+    if upstream is None:
+        few.append("~dataset.upstream")
+    else:
+        few += _few("dataset.upstream.source", upstream["source"], ("size", "channels", "seed"))
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
         yield [
             *kept,
-            "dataset=few",
-            few[0],
+            "dataset=tiny",
             "max_steps=2",
-            *few[1:],
+            *few,
             "floor=0",
             "runtime.device=cpu",
             "hydra.launcher.devices=cpu",
@@ -60,6 +60,14 @@ def dry_run_overrides(
             f"runtime.cache={quote(f'{folder}/cache')}",
             f"runtime.tracking_uri={quote(f'sqlite:///{folder}/mlflow.db')}",
         ]
+
+
+def _few(key: str, source: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    """Return the overrides that put a few images of `source` at `key`, in place of the tiny set,
+    which has `fields`.
+    """
+    leave_out = [f"~{key}.{field}" for field in fields]
+    return [f"{key}._target_={FEW}", *leave_out, f"+{key}.source={_typed(source)}"]
 
 
 def check_tracking(config: DictConfig) -> None:

@@ -18,7 +18,7 @@ from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.checks.values import MISSING, former_field
 from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys, raw_value
 from darkmagic.sweeps.compose.groups import read_option
-from darkmagic.sweeps.compose.parse_overrides import is_interpolation, values
+from darkmagic.sweeps.compose.parse_overrides import is_interpolation, is_trick_field, values
 from darkmagic.sweeps.compose.session import group_options
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import Declared, Kind, show
@@ -26,7 +26,7 @@ from darkmagic.trainers.declare.kinds import Declared, Kind, show
 __all__ = ["check_key", "check_trick_field", "takes_text"]
 
 HYDRAS_KEYS = ("hydra.launcher.", "hydra.sweeper.", "hydra.sweep.", "hydra.searchpath.")
-FIELDS = ("dataset.source.", "dataset.upstream.", "model.build.", "hydra.launcher.")
+FIELDS = ("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher.")
 """Where a field that is left out has its default."""
 Problem = Callable[[Any], str | None]
 """Returns what is wrong with a value; None if nothing is."""
@@ -45,6 +45,8 @@ def check_key(override: Override, base: DictConfig) -> None:
         raise UserError(f"{line!r}: of Hydra's own keys you can set those of {known}")
     if key == "hydra.searchpath":
         _check_search_path(override)
+    if override.is_delete() and (is_trick_field(override) or _is_declared(key)):
+        return  # what needs it says so
     if not has_key(base, key):
         _check_new_key(override, base)
         return
@@ -69,6 +71,8 @@ def _check_new_key(override: Override, base: DictConfig) -> None:
         closed and not key.startswith("hydra.launcher.")
     ):
         raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
+    if key.startswith(FIELDS) or is_trick_field(override):
+        return  # its class says which there are
     if re.fullmatch(r"[\w-]+(\.[\w-]+)*", key) is None:
         raise UserError(f"no key {key!r} can be added; write +name=value")
     parent, _, name = key.rpartition(".")
@@ -78,6 +82,10 @@ def _check_new_key(override: Override, base: DictConfig) -> None:
     if close := difflib.get_close_matches(name, map(str, beside or ()), n=1, cutoff=0.75):
         near = f"{parent}.{close[0]}" if parent else close[0]
         raise UserError(f"{override.input_line!r}: no code reads {key}; did you mean {near}?")
+
+
+def _is_declared(key: str) -> bool:
+    return any(f"{each}.".startswith(f"{key}.") for each, _ in settings())
 
 
 def _check_search_path(override: Override) -> None:

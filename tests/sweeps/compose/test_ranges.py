@@ -126,7 +126,7 @@ WORDS = {
     "tricks.optimizer.momentum=0": "need not nesterov or momentum > 0",
     "epochs='${lr}'": "epochs=0.1: epochs takes a whole number",
     "lr='${nothing}'": "Interpolation key 'nothing' not found",
-    "tricks.mixup.alpha='${nothing}'": "tricks.mixup.alpha: Interpolation key",
+    "tricks.mixup.alpha='${nothing}'": "tricks.mixup.alpha=${nothing}: Interpolation key",
     "+tricks.lr_regime.power_=2": "no field 'power_'; did you mean tricks.lr_regime.power",
     "+tricks.mine.alpha=1": "takes a mapping with a _target_",
     "~seeds": "seeds is not set",
