@@ -118,5 +118,6 @@ def interruptible(how_to_continue: str) -> Iterator[None]:
         )
         raise typer.Exit(130) from None
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        if not stops:  # or else the process is about to end, and a second signal may still come
+            for each, handler in before.items():
+                signal.signal(each, handler)

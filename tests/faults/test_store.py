@@ -258,8 +258,12 @@ def test_interrupted_sweep_leaves_no_run_running_and_another_recipe_is_said(tmp_
 
     every = [*TINY, *TWO, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
     slow = [*every, "epochs=3000", "seeds=4", "hydra.launcher.trials_per_device=1"]
-    with pytest.raises(KeyboardInterrupt):
-        api.run_checklist(slow, Interrupter())
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            api.run_checklist(slow, Interrupter())
+    finally:
+        signal.signal(signal.SIGINT, before)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = MlflowClient(uri)
     (experiment,) = [e for e in client.search_experiments() if e.name != "Default"]

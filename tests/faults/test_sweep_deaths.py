@@ -73,7 +73,7 @@ def test_a_signal_stops_a_run_and_says_how_to_go_on(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=_heed_signals,  # noqa: PLW1509
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.rglob("checkpoint.pt")):
@@ -82,11 +82,16 @@ def test_a_signal_stops_a_run_and_says_how_to_go_on(
         json.loads(path.read_text().splitlines()[0])["pid"]
         for path in tmp_path.rglob("events.jsonl")
     ]
-    for _ in range(times):
-        process.send_signal(getattr(signal, name))
-        time.sleep(0.1)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
+    try:
+        for _ in range(times):
+            process.send_signal(getattr(signal, name))
+            time.sleep(0.1)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    # A second Ctrl-C may meet a Python that is all but gone; a shell says 130 of both.
+    assert process.returncode == 130 or (times > 1 and process.returncode == -signal.SIGINT)
     assert words in stderr
     assert "Traceback" not in stderr
     assert pids
@@ -94,6 +99,11 @@ def test_a_signal_stops_a_run_and_says_how_to_go_on(
     while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in pids if _runs(pid)]
+
+
+def _heed_signals() -> None:
+    for each in (signal.SIGINT, signal.SIGHUP):  # which jobs in the background and nohup ignore
+        signal.signal(each, signal.SIG_DFL)
 
 
 def _runs(pid: int) -> bool:

@@ -15,6 +15,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.cli.options import all_overrides
 from darkmagic.sweeps import api
 from darkmagic.sweeps.compose.session import hydra_session
+from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.orchestrate.sweep import _compose
 from typed_inputs import command_lines, config_files, outcome, write_files
 
@@ -222,5 +223,5 @@ def test_pair_of_options_is_composed_to_its_last_trial(first: int, second: int) 
             "config", list(planned.checked.plain), run_mode=RunMode.MULTIRUN
         )
         one = type(planned.plan)(planned.plan.checklist, planned.plan.trials[-1:], (last,))
-        (state,) = _compose(hydra.config_loader, master, one)
+        (state,) = _compose(hydra.config_loader, master, one, SilentProgress())
     assert state.resolved["seed"] == planned.plan.trials[-1].seed

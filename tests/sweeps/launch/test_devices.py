@@ -18,7 +18,7 @@ tricks:
   - {name: mixup, section: s, options: ["off", "on"]}
   - {name: squeeze_excite, section: s, options: ["on", "off"]}
 """
-TIMES = {"wall_seconds", "train_seconds", "step_seconds", "peak_memory_bytes"}
+TIMES = {"wall_seconds", "train_seconds", "step_seconds", "peak_memory_bytes", "digest"}
 
 
 def _results(folder: Path, *overrides: str) -> dict[str, dict[str, object]]:

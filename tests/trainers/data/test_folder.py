@@ -129,14 +129,14 @@ def test_missing_root_folder_is_refused_by_key(tmp_path: Path) -> None:
 
 
 def test_first_cifar10_jpegs_are_read(tmp_path: Path, repo: Path) -> None:
-    """The first files of CIFAR-10's archive are read, where the archive is present."""
+    """Files of two of CIFAR-10's classes are read, where the archive is present."""
     default = repo.parent / "shared" / "data" / "cifar10-jpeg.tar.gz"
     archive = Path(os.environ.get("DARKMAGIC_CIFAR10_JPEG", default))
     if not archive.exists():
         pytest.skip(f"no CIFAR-10 archive at {archive}; name it by DARKMAGIC_CIFAR10_JPEG")
     with tarfile.open(archive) as tar:
-        members = (m for m in tar if m.isfile())
-        for _, member in zip(range(60), members, strict=False):
+        every = [m for m in tar if m.isfile() and "train" in Path(m.name).parts]
+        for member in every[:30] + every[-30:]:  # of the first class and of the last
             target = tmp_path / "c" / "train" / Path(*Path(member.name).parts[1:])
             target.parent.mkdir(parents=True, exist_ok=True)
             content = tar.extractfile(member)
