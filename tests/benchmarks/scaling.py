@@ -37,7 +37,11 @@ PARTS = ("planned", "composed", "tracked", "reported", "memory")
 
 
 def make_checklist(folder: Path, rows: int) -> None:
-    """Write a checklist of `rows` - 1 options over `TRICKS` tricks, with a file for each."""
+    """Write a checklist of `rows` - 1 options over `TRICKS` tricks, with a file for each.
+
+    Their class is in a module beside `folder`.
+    """
+    (folder.parent / "own.py").write_text("class Trick: pass\n")
     lines = ["name: many", "tricks:"]
     for trick in range(TRICKS):
         options = [f"o{place}" for place in range((rows - 1) // TRICKS + 1)]
@@ -56,6 +60,7 @@ def run_size(trials: int) -> dict[str, float]:
     from darkmagic.sweeps.compose.overrides import check_overrides
     from darkmagic.sweeps.compose.plan import Planner
     from darkmagic.sweeps.compose.session import compose, hydra_session
+    from darkmagic.sweeps.launch.progress import SilentProgress
     from darkmagic.sweeps.orchestrate import report as reporting
     from darkmagic.sweeps.orchestrate import sweep
     from darkmagic.sweeps.track import tracker as tracking
@@ -74,6 +79,7 @@ def run_size(trials: int) -> dict[str, float]:
         folder = Path(name)
         os.environ["DARKMAGIC_CACHE"] = name
         make_checklist(folder / "conf", rows)
+        sys.path.insert(0, name)
         before = _peak()
         words = ["checklist=many", f"seeds={seeds}", f"runtime.out={folder}/runs"]
         with hydra_session([folder / "conf"]) as hydra:
@@ -83,7 +89,8 @@ def run_size(trials: int) -> dict[str, float]:
                 plan = Planner(loader, checked.config, checked.plain, checked.tricks).plan()
             assert len(plan.trials) == trials
             with timed("composed"):
-                states = sweep._compose(loader, compose(loader, checked.plain), plan)
+                master = compose(loader, checked.plain)
+                states = sweep._compose(loader, master, plan, SilentProgress())
             assert len({state.identity for state in states}) == trials
         uri = f"sqlite:///{folder}/mlflow.db"
         with timed("tracked"):

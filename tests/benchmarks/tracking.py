@@ -76,7 +76,9 @@ def by_log_metric(epochs: int) -> float:
 
 
 def _new_run(tracker: Tracker) -> str:
-    return str(tracker.open_sweep(str(time.time_ns()), {}).run_id)
+    run = tracker.open_sweep(str(time.time_ns()), {})
+    assert tracker.flush(), tracker.problem  # which makes it
+    return str(run.run_id)
 
 
 def _values(epoch: int) -> dict[str, float]:
