@@ -25,10 +25,11 @@ GATED = (
     "one_trial",
     "noop_trials",
     "tracking",
-    "packing_cpu",
     "scaling",
     "startup",
 )
+WEEKLY = ("packing_cpu",)
+"""Those that take minutes however small: with `--full` alone."""
 SLACK = 2.0
 MISSED = {
     "Hydra's basic launcher": "one import is the floor of both, and it isolates nothing",
@@ -40,12 +41,12 @@ MISSED = {
 def main() -> int:
     """Run them; return how many rows are worse than half their goal."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", default=GATED, metavar="NAME", help="all, if none")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all, if none")
     parser.add_argument("--full", action="store_true", help="whole benchmarks, with every peer")
     options = parser.parse_args()
     quick = [] if options.full else ["--quick"]
     worse = 0
-    for name in options.names:
+    for name in options.names or [*GATED, *WEEKLY * options.full]:
         started = time.perf_counter()
         done = subprocess.run(
             [sys.executable, str(FOLDER / f"{name}.py"), *quick, "--json"],
