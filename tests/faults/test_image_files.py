@@ -307,7 +307,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "pickled": lambda kept: np.save(kept, np.array([{}], object), allow_pickle=True),
     "half-written before": lambda kept: (
         kept.unlink(),
-        kept.with_suffix(".part.npy").write_bytes(b"x"),
+        kept.with_name(f"{kept.name}.part").write_bytes(b"x"),
     ),
 }
 

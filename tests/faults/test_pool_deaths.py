@@ -76,7 +76,7 @@ def test_a_call_that_stalls_is_ended_and_its_stacks_are_logged(tmp_path: Path) -
     """It is not made again, and the log shows where it hung."""
     log = tmp_path / "log.txt"
 
-    def stalled(_: int) -> str | None:
+    def stalled(_: int, __: float) -> str | None:
         return "no progress for 7 s" if log.exists() else None
 
     ended = _run(Call(_hang, (str(log),)), stalled=stalled)
@@ -163,17 +163,18 @@ def test_a_trial_has_as_long_as_its_own_pace_gives_it(
     watch = StallWatch([tmp_path], limit)
     (tmp_path / EVENTS).touch()
     os.utime(tmp_path / EVENTS, (now[0] - 5000, now[0] - 5000))  # of a run before
-    watch.started(0)
-    assert watch.stalled(0) is None
+    began = now[0]
+    assert watch.stalled(0, began) is None
     for after in signs:
         now[0] += after
         os.utime(tmp_path / EVENTS, (now[0], now[0]))
-        assert watch.stalled(0) is None
+        assert watch.stalled(0, began) is None
     now[0] += silent
-    reason = watch.stalled(0)
+    reason = watch.stalled(0, began)
+    assert watch.stalled(0, now[0]) is None  # a run that begins only now
     assert reason == (f"no progress for {silent:.0f} s" if ended else None)
 
 
 def test_a_job_without_events_is_never_judged(tmp_path: Path) -> None:
     """As that of another Hydra application."""
-    assert StallWatch([tmp_path], 0.0).stalled(0) is None
+    assert StallWatch([tmp_path], 0.0).stalled(0, 0.0) is None

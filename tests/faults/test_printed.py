@@ -21,7 +21,7 @@ from darkmagic.trainers.data import Few, Folder, Shapes, TorchvisionSet
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.errors import own_error, short_message
 from darkmagic.trainers.models import SmallResNet
-from darkmagic.trainers.preflight.run import ORDER, run_preflight
+from darkmagic.trainers.preflight.run import CHECKS, run_preflight
 from darkmagic.trainers.recipe import Recipe
 
 HOSTILE = ["[/x]", "[old]", "only=[mixup]", "[red]x[/red]", ":smile:", "\\[x]", "ü"]
@@ -141,7 +141,7 @@ def test_checks_beyond_the_budget_are_named() -> None:
     """A budget that is spent leaves all of them out, and says how to have them."""
     (finding,) = run_preflight(_recipe(Shapes(40)), budget=1e-9)
     assert finding.check == "time"
-    assert all(name in finding.message for name in ORDER)
+    assert all(name in finding.message for name in CHECKS)
     assert "runtime.preflight_seconds=" in finding.advice
 
 

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from steps import captured
+
 SHAPES = ((16, 32), (32, 16), (64, 8))  # channels, side
 LAST = torch.channels_last
 
@@ -35,14 +37,7 @@ def passes(x: Tensor, w: Tensor, dy: Tensor, groups: int = 1) -> None:
 def microseconds(run: Callable[[], object], device: str, repeats: int = 30) -> float:
     """Return the microseconds of `run`, as a graph where there is a GPU."""
     if device == "cuda":
-        stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                run()
-        with torch.cuda.graph(graph, stream=stream):
-            run()
-        run = graph.replay
+        run = captured(run)
         run()
         torch.cuda.synchronize()
     started = time.perf_counter()

@@ -74,9 +74,9 @@ class Batches:
         if self._images is None:
             self._order.batches = [chunk.tolist() for chunk in chunks]
             for images, chunk in zip(_named(self._loader), chunks, strict=True):
-                on_device = chunk.to(self._device, non_blocking=True)
-                on_gpu = images.to(self._device, non_blocking=True)
-                yield on_gpu, self._targets[on_device], [len(chunk)]
+                places = chunk.to(self._device, non_blocking=True)
+                on_device = images.to(self._device, non_blocking=True)
+                yield on_device, self._targets[places], [len(chunk)]
             return
         sizes, order = [len(chunk) for chunk in chunks], order.to(self._device)
         done, count = 0, 1

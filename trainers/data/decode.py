@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.utils.data import Dataset
 
 from darkmagic.trainers.data.pixels import read_image
 from darkmagic.trainers.errors import printable
+from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
 
 __all__ = ["Decoder", "ImageFiles", "decode_all"]
@@ -117,7 +119,7 @@ def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str 
             pixels = _load(kept, len(files), decoder)
             if pixels is None:
                 pixels = _decode(files, decoder)
-                _keep(pixels, kept)
+                replace_file(kept, partial(np.save, arr=pixels))
     except OSError as error:  # no room, or no right to write
         logging.getLogger(__name__).warning("decoded images are not kept: %s", error)
     return _channels_first(_decode(files, decoder) if pixels is None else pixels)
@@ -137,19 +139,6 @@ def _load(kept: Path, count: int, decoder: Decoder) -> np.ndarray | None:
         return None
     whole = pixels.dtype == np.uint8 and pixels.shape == (count, *decoder.size, *colours)
     return pixels if whole else None
-
-
-def _keep(pixels: np.ndarray, kept: Path) -> None:
-    """Write `pixels` beside `kept` and rename them when they are on the disk."""
-    temporary = kept.with_suffix(".part.npy")
-    try:
-        with temporary.open("wb") as file:
-            np.save(file, pixels)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(kept)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _fingerprint(folder: Path, files: Sequence[str], decoder: Decoder) -> str:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["DamagedFileError", "set_aside", "wait_for_room", "write_file"]
+__all__ = ["DamagedFileError", "replace_file", "set_aside", "wait_for_room", "write_file"]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ROOM_PAUSE_SECONDS = 1.0
@@ -30,24 +30,28 @@ class DamagedFileError(Exception):
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Have `write` fill a file that then replaces `path`, at once and as a whole.
 
+    As `replace_file` does it, but a full disk is waited for.
+    """
+    wait_for_room(lambda: replace_file(path, write), path)
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Have `write` fill a file that then replaces `path`, at once and as a whole.
+
     It is on the disk before it has its name, so that also after a power cut there is either the
-    file before or this one. A full disk is waited for.
+    file before or this one.
     """
     temporary = path.with_name(path.name + ".part")
-
-    def attempt() -> None:
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)  # a torn one takes room
-            raise
-
-    wait_for_room(attempt, path)
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)  # a torn one takes room
+        raise
 
 
 def wait_for_room(write: Callable[[], None], path: Path) -> None:

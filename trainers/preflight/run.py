@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from darkmagic.trainers.errors import is_memory, own_error, short_message
 from darkmagic.trainers.preflight.amounts import check_updates, check_validation
@@ -35,13 +36,31 @@ MAX_SECONDS_PER_CHECK = 5.0
 
 FUNDAMENTAL = ("classes", "pixels")
 """Checks after whose stop nothing that the others find means anything."""
-ORDER = (
-    *("files", "classes", "pixels", "updates", "validation", "inputs", "labels", "leaks", "logits"),
-    *("first loss", "samples", "gradients", "overfit", "learning rate", "scaling", "order"),
-    *("layers", "speed"),
-)
-"""Checks by how much a finding matters: what makes every result worthless goes first."""
 Found = Finding | Iterable[Finding] | None
+CHECKS: Mapping[str, Callable[[Setup, float, str], Found]] = {
+    "files": lambda setup, _, __: check_reading(setup.data),
+    "classes": lambda setup, _, __: check_classes(setup),
+    "pixels": lambda setup, _, __: check_pixels(setup),
+    "updates": lambda setup, _, __: check_updates(setup),
+    "validation": lambda setup, _, __: check_validation(setup),
+    "inputs": lambda setup, _, __: check_inputs(setup),
+    "labels": lambda setup, seconds, _: check_labels(setup, seconds),
+    "leaks": lambda setup, _, __: check_copies(setup),
+    "logits": lambda setup, _, __: check_logits(setup),
+    "first loss": lambda setup, _, __: check_first_loss(setup),
+    "samples": lambda setup, _, __: check_samples(setup),
+    "gradients": lambda setup, _, __: check_gradients(setup),
+    "overfit": lambda setup, seconds, _: _overfit(setup, seconds),
+    "learning rate": lambda setup, seconds, _: check_learning_rate(setup, seconds),
+    "scaling": lambda setup, _, weights: check_weights_scaling(setup, weights),
+    "order": lambda setup, _, __: check_order(setup),
+    "layers": lambda setup, _, __: check_layers(setup),
+    "speed": lambda setup, seconds, _: check_speed(setup, seconds),
+}
+"""Checks of a setup, in so many seconds, with the weights that other trials load.
+
+By how much a finding matters: what makes every result worthless goes first.
+"""
 
 
 def run_preflight(
@@ -86,30 +105,10 @@ def run_preflight(
 
     time_left = Budget(budget)
     left_out = []
-    checks: dict[str, Callable[[], Found]] = {
-        "files": lambda: check_reading(data),
-        "classes": lambda: check_classes(setup),
-        "pixels": lambda: check_pixels(setup),
-        "leaks": lambda: check_copies(setup),
-        "updates": lambda: check_updates(setup),
-        "validation": lambda: check_validation(setup),
-        "inputs": lambda: check_inputs(setup),
-        "scaling": lambda: check_weights_scaling(setup, weights),
-        "labels": lambda: check_labels(setup, seconds),
-        "order": lambda: check_order(setup),
-        "layers": lambda: check_layers(setup),
-        "logits": lambda: check_logits(setup),
-        "first loss": lambda: check_first_loss(setup),
-        "samples": lambda: check_samples(setup),
-        "gradients": lambda: check_gradients(setup),
-        "overfit": lambda: _overfit(setup, seconds),
-        "learning rate": lambda: check_learning_rate(setup, seconds),
-        "speed": lambda: check_speed(setup, seconds),
-    }
-    for name in sorted(checks, key=ORDER.index):
+    for name, check in CHECKS.items():
         try:
             with time_left:
-                found = list(_guarded(name, checks[name]))
+                found = list(_guarded(name, partial(check, setup, seconds, weights)))
         except OutOfTime:
             left_out.append(name)
             continue

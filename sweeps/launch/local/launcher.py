@@ -15,9 +15,10 @@ from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.launch.context import current_context
+from darkmagic.sweeps.launch.devices import AUTO
 from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
-from darkmagic.sweeps.launch.local.stall import AUTO, StallWatch
+from darkmagic.sweeps.launch.local.stall import StallWatch
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.trainers.errors import CaptureFailed
 
@@ -66,15 +67,9 @@ def launch_local(
     # What all jobs share is pickled once.
     shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
     calls = [Call(_run, (shared, job_config)) for job_config in configs]
-    jobs: dict[int, JobReturn] = {}
-
-    def on_start(index: int) -> None:
-        watch.started(index)
-        observer.started(index)
 
     def on_end(index: int, ended: Ended) -> None:
-        jobs[index] = _job_return(ended, configs[index])
-        observer.ended(index, jobs[index], ended.exit_code)
+        observer.ended(index, _job_return(ended, configs[index]), ended.exit_code)
 
     with lease_devices(
         devices, trials_per_device, configs, observer.note, threads=threads
@@ -83,15 +78,14 @@ def launch_local(
         results = run_calls(
             calls,
             leases,
-            on_start=on_start,
+            on_start=observer.started,
             on_end=on_end,
             retry=_retry,
             retries=retries,
             stalled=watch.stalled,
             is_last=lambda ended: fail_fast and _has_failed(ended),
         )
-    not_run = {index: _job_return(results[index], configs[index]) for index in range(len(configs))}
-    return list({**not_run, **jobs}.values())
+    return [_job_return(*pair) for pair in zip(results, configs, strict=True)]
 
 
 def _directory(config: DictConfig) -> Path:

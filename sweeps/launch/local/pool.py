@@ -72,16 +72,17 @@ def run_calls(
     on_end: Callable[[int, Ended], None],
     retry: Callable[[Ended], Retry | None] = lambda _: None,
     retries: int = 1,
-    stalled: Callable[[int], str | None] | None = None,
+    stalled: Callable[[int, float], str | None] | None = None,
     is_last: Callable[[Ended], bool] = lambda _: False,
 ) -> list[Ended]:
     """Run `calls`, as many at once as there are `leases`; return how each ended.
 
     A child that dies takes no other down. A call for which `retry` returns one is made again, up to
     `retries` times, and `on_end` is called after the last: alone on its device when all others are
-    done, or next. A call for which `stalled` returns a reason is ended, and its child's stacks go
-    to its stderr. When one has ended for which `is_last` is true, all others are ended too. When
-    this is interrupted (Ctrl-C), the children are ended before the exception propagates.
+    done, or next. A call for which `stalled`, of its place and the unix time when it began, returns
+    a reason is ended, and its child's stacks go to its stderr. When one has ended for which
+    `is_last` is true, all others are ended too. When this is interrupted (Ctrl-C), the children are
+    ended before the exception propagates.
     """
     pool = _Pool(calls, leases)
     try:
@@ -135,7 +136,7 @@ class _Pool:
         lease, call = leases[0], self._calls[index]
         env = {**lease.env, **self._env.get(index, {})}
         job = fork_server.start(call.function, *call.args, env=env, threads=lease.threads)
-        self._running[index] = _Running(job, leases, time.monotonic())
+        self._running[index] = _Running(job, leases, time.time())
 
     def _whole_device(self) -> tuple[Lease, ...]:
         """Return all leases of a device that nothing runs on; empty if every device is in use."""
@@ -146,7 +147,7 @@ class _Pool:
         return ()
 
     def collect(
-        self, stalled: Callable[[int], str | None] | None
+        self, stalled: Callable[[int, float], str | None] | None
     ) -> Iterator[tuple[int, Ended, _Running]]:
         """Wait until a call ends, or for a second if they are watched; yield those that ended."""
         connections = [each.job.connection for each in self._running.values()]
@@ -154,7 +155,7 @@ class _Pool:
         for index, each in list(self._running.items()):
             if each.job.connection in ready:
                 end = _collect(each.job)
-            elif stalled is not None and (reason := stalled(index)):
+            elif stalled is not None and (reason := stalled(index, each.began)):
                 each.job.print_stacks()
                 each.job.stop()
                 end = Ended(None, reason, each.job.exit_code(), stalled=True)
@@ -171,7 +172,7 @@ class _Pool:
             return False
         how = "trained again, alone" if cause.alone else "trained again"
         beside = f" beside up to {neighbours} others" if cause.blames_neighbours else ""
-        cost = f"which cost {time.monotonic() - ran.began:.0f} s"
+        cost = f"which cost {time.time() - ran.began:.0f} s"
         self._env[index] = {**cause.env, RETRY_REASON: f"{how}: {cause.reason}{beside}, {cost}"}
         self.again[index] += 1
         if cause.alone:

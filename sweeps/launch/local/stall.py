@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from darkmagic.sweeps.launch.devices import AUTO
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["AUTO", "StallWatch"]
+__all__ = ["StallWatch"]
 
-AUTO = "auto"
 FIRST_SECONDS = 3600.0
 """Without a sign of life before training has a pace: data may be fetched, a network compiled."""
 LEAST_SECONDS, TIMES = 300.0, 10.0
@@ -20,8 +20,9 @@ LEAST_SECONDS, TIMES = 300.0, 10.0
 
 @dataclass
 class _Signs:
-    """When a trial gave its last sign of life, and how long it was silent before, in seconds."""
+    """When a run of a trial began, its last sign of life, and its longest silence, in seconds."""
 
+    began: float
     last: float
     count: int = 0
     longest: float = 0.0
@@ -33,7 +34,7 @@ class StallWatch:
     `limit` is in seconds, `auto` or None for never. A job that writes no events is never judged.
 
     >>> watch = StallWatch([Path("trial")], limit=60)
-    >>> watch.stalled(0) is None
+    >>> watch.stalled(0, began=time.time()) is None
     True
     """
 
@@ -42,13 +43,14 @@ class StallWatch:
         self._limit = limit
         self._signs: dict[int, _Signs] = {}
 
-    def started(self, index: int) -> None:
-        """Begin to watch trial `index` anew: events of an earlier run are no sign of this one."""
-        self._signs[index] = _Signs(time.time())
+    def stalled(self, index: int, began: float) -> str | None:
+        """Return why trial `index`, which `began` at that unix time, is to be ended, or None.
 
-    def stalled(self, index: int) -> str | None:
-        """Return why trial `index` is to be ended; None as long as it is not."""
-        signs = self._signs.setdefault(index, _Signs(time.time()))
+        Events of an earlier run are no sign of this one.
+        """
+        signs = self._signs.get(index)
+        if signs is None or signs.began != began:
+            signs = self._signs[index] = _Signs(began, began)
         try:
             seen = self._files[index].stat().st_mtime
         except OSError:
