@@ -18,9 +18,9 @@ from PIL import Image
 
 from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.batches import Batches
-from darkmagic.trainers.data.decode import Decoder, ImageFiles
 from darkmagic.trainers.data.folder import Folder
-from darkmagic.trainers.data.pixels import describe_kinds, read_image
+from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
+from darkmagic.trainers.data.image_files.pixels import describe_kinds, read_image
 from darkmagic.trainers.preflight.files import unreadable_files
 from image_sets import make_set, picture, save_images
 

@@ -10,8 +10,8 @@ import pytest
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.folder import EXTENSIONS, Folder
-from darkmagic.trainers.data.layout import SPLIT_NAMES, split_of
-from darkmagic.trainers.data.scan import scan_folder
+from darkmagic.trainers.data.image_files.layout import SPLIT_NAMES, split_of
+from darkmagic.trainers.data.image_files.scan import scan_folder
 from image_sets import make_set, save_images
 
 

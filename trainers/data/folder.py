@@ -15,10 +15,15 @@ from torch import Tensor
 
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.decode import Decoder, ImageFiles, decode_all
-from darkmagic.trainers.data.layout import find_layout, split_of
-from darkmagic.trainers.data.pixels import describe_kinds
-from darkmagic.trainers.data.scan import EXTENSIONS, loose_images, scan_folder, subfolders
+from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles, decode_all
+from darkmagic.trainers.data.image_files.layout import find_layout, split_of
+from darkmagic.trainers.data.image_files.pixels import describe_kinds
+from darkmagic.trainers.data.image_files.scan import (
+    EXTENSIONS,
+    loose_images,
+    scan_folder,
+    subfolders,
+)
 from darkmagic.trainers.data.split import split_in_three, split_off
 from darkmagic.trainers.errors import printable
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from darkmagic.trainers.data.base import Data, DataSet
 from darkmagic.trainers.data.folder import Folder
-from darkmagic.trainers.data.pixels import read_image
-from darkmagic.trainers.data.scan import scan_folder
+from darkmagic.trainers.data.image_files.pixels import read_image
+from darkmagic.trainers.data.image_files.scan import scan_folder
 from darkmagic.trainers.errors import printable, short_message
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.runtime.cache import expand

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.data.pixels import BACKGROUND, SCALED
+from darkmagic.trainers.data.image_files.pixels import BACKGROUND, SCALED
 from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup

@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from darkmagic.trainers.data.decode import ImageFiles
 from darkmagic.trainers.data.folder import Folder
+from darkmagic.trainers.data.image_files.decode import ImageFiles
 
 
 def _image(path: Path, seed: int, size: tuple[int, int] = (8, 8)) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from darkmagic.trainers.data.pixels import read_image
+from darkmagic.trainers.data.image_files.pixels import read_image
 from darkmagic.trainers.errors import printable
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
