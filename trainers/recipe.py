@@ -45,7 +45,9 @@ class Recipe:
     max_steps: int | None = whole(None, at_least=1)  # ends training early, at the schedules' end
     lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
     test_set: bool = flag(False)  # evaluate the test set too, once, after training
-    amp: str = choice("auto", ("auto", "bf16", "off"))  # auto: bf16 on GPUs that have it
+    amp: str = choice(
+        "auto", ("auto", "bf16", "fp16", "off")
+    )  # auto: what the GPU has, off on a CPU
     channels_last: bool = flag(True)
     compile: bool = flag(False)  # the network's training pass, by inductor, where that is faster
     device: str = text(
@@ -56,6 +58,7 @@ class Recipe:
     )
     workers: int = whole(2, at_least=0, changes_result=False)  # processes that read images
     cuda_graphs: str = choice("auto", ("auto", "on", "off"), changes_result=False)  # on a GPU
+    checkpoint_seconds: float = number(5.0, at_least=0, changes_result=False)
     cache: str | None = text(None, changes_result=False)  # of compiled code; None: the user's
 
     def __post_init__(self) -> None:

@@ -9,25 +9,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.stats import commonest_share
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
-from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.outputs.correct import write_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog
-from darkmagic.trainers.outputs.names import CHECKPOINT
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
+from darkmagic.trainers.prepare.training_state import TrainingState
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.device import synchronize
@@ -44,49 +42,6 @@ STATISTICS_BATCHES = 50
 """What settles batch normalisation's statistics at averaged weights."""
 
 
-@dataclass
-class _State:
-    """What changes while training, and is therefore what a checkpoint holds."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    average: nn.Module | None  # of the weights, evaluated in their place
-    history: list[dict[str, Any]] = field(default_factory=list)  # an event an epoch
-    seconds: float = 0.0  # spent in runs that were interrupted
-
-    @property
-    def evaluated(self) -> nn.Module:
-        return self.network if self.average is None else self.average
-
-    def save(self, directory: Path, seconds: float) -> None:
-        average = self.average.state_dict() if self.average is not None else None
-        save_checkpoint(
-            directory,
-            {
-                "model": self.network.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "average": average,
-                "history": self.history,
-                "seconds": self.seconds + seconds,
-            },
-        )
-
-    def resume(self, directory: Path) -> None:
-        checkpoint = load_checkpoint(directory)
-        if checkpoint is None:
-            return
-        try:
-            self.network.load_state_dict(checkpoint["model"])
-            self.optimizer.load_state_dict(checkpoint["optimizer"])
-            if self.average is not None:
-                self.average.load_state_dict(checkpoint["average"])
-            self.history = list(checkpoint["history"])
-            self.seconds = float(checkpoint["seconds"])
-        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            path = directory / CHECKPOINT
-            raise DamagedFileError(path, "is of another network or recipe") from error
-
-
 def train(  # noqa: PLR0915 (one trial, read top to bottom)
     recipe: Recipe,
     directory: Path,
@@ -96,8 +51,9 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 ) -> Result:
     """Train `recipe`, continuing from the checkpoint in `directory` if there is one.
 
-    Appends to `events.jsonl` and saves `checkpoint.pt` an epoch; `on_event` gets each event too,
-    and `on_step` is called after each step, in place of showing in the log that training goes on.
+    Appends to `events.jsonl` an epoch, and saves `checkpoint.pt` at the end and in between, every
+    `recipe.checkpoint_seconds` at most; `on_event` gets each event too, and `on_step` is called
+    after each step, in place of showing in the log that training goes on.
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
 
     >>> from darkmagic.trainers.data import Shapes
@@ -114,7 +70,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     trial = Trial.prepare(recipe)
     recipe, device, hooks, pipeline = trial.recipe, trial.device, trial.hooks, trial.pipeline
     network = trial.network
-    state = _State(network, trial.optimizer, trial.average)
+    state = TrainingState(trial, started)
     plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
     total_steps = sum(plan)
 
@@ -172,7 +128,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             "time": time.time(),
         }
         state.history.append(event)
-        state.save(directory, time.perf_counter() - started)
+        state.save_if_due(directory, recipe.checkpoint_seconds, epochs=len(plan))
         log.append(event)
         if on_event is not None:
             on_event(event)
@@ -180,6 +136,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             status, reason = "diverged", f"loss is not finite in epoch {epoch + 1}"
             break
 
+    state.save(directory)
     if evaluation is None:  # killed after its last epoch, before its result
         evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
     write_correct(directory, evaluation.correct.cpu().numpy())
@@ -201,7 +158,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         train_loss=last["train_loss"],
         epochs=len(state.history),
         step_seconds=median_step_seconds(state.history),
-        wall_seconds=state.seconds + time.perf_counter() - started,
+        wall_seconds=state.seconds,
         train_seconds=sum(e["seconds"] for e in state.history),
         peak_memory_bytes=max(e["peak_memory"] for e in state.history),
         parameters=count_parameters(hooks.finish_model(network)),
@@ -212,7 +169,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     )
 
 
-def _resume(state: _State, directory: Path, log: EventLog) -> bool:
+def _resume(state: TrainingState, directory: Path, log: EventLog) -> bool:
     """Go on from the checkpoint, if there is one; set it aside and return False if damaged."""
     try:
         state.resume(directory)
@@ -249,7 +206,10 @@ def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
 
 
 def _settle_statistics(
-    state: _State, hooks: Hooks, moved: float | None, batches: Iterator[tuple[Tensor, Tensor]]
+    state: TrainingState,
+    hooks: Hooks,
+    moved: float | None,
+    batches: Iterator[tuple[Tensor, Tensor]],
 ) -> None:
     """Give averaged weights batch statistics of their own, over `batches`, if they need them.
 

@@ -28,7 +28,7 @@ from darkmagic.trainers.tricks.cutout import Cutout
 from darkmagic.trainers.tricks.dropout import Dropout
 from darkmagic.trainers.tricks.ema import Ema
 from darkmagic.trainers.tricks.mixup import Mixup
-from darkmagic.trainers.tricks.optimizer import Adam, AdamW, Muon, Sam
+from darkmagic.trainers.tricks.optimizer import Adam, AdamW, Muon, Sam, ScheduleFree
 from darkmagic.trainers.tricks.random_erasing import RandomErasing
 from deterministic import deterministic_kernels
 from training import StopsAfter
@@ -74,7 +74,9 @@ def test_batches_are_those_of_a_cpu(name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["off", "on"])
-@pytest.mark.parametrize("optimizer", [None, Adam(), AdamW(), Sam(0.05), Muon()], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", [None, Adam(), AdamW(), Sam(0.05), Muon(), ScheduleFree(0.5)], ids=str
+)
 def test_training_is_that_of_a_cpu(tmp_path: Path, optimizer: Trick | None, mode: str) -> None:
     """In single precision, over two epochs: losses to a few parts in a hundred."""
     losses = {}

@@ -14,7 +14,15 @@ from darkmagic.trainers.tricks.ema import Ema
 from darkmagic.trainers.tricks.gradient_centralization import GradientCentralization
 from darkmagic.trainers.tricks.gradient_clipping import GradientClipping
 from darkmagic.trainers.tricks.lr_regime import Cosine
-from darkmagic.trainers.tricks.optimizer import Adam, AdamW, Lion, Sam, Sgd
+from darkmagic.trainers.tricks.optimizer import (
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    Sam,
+    ScheduleFree,
+    Sgd,
+)
 from darkmagic.trainers.tricks.scheduled_weight_decay import LinearWeightDecay
 from darkmagic.trainers.tricks.swa import Swa
 from darkmagic.trainers.tricks.weight_decay import WeightDecay
@@ -45,7 +53,15 @@ HOOKS: dict[str, dict[str, Trick]] = {
     },
 }
 """Tricks with hooks inside a step, all of which can be captured."""
-CAPTURABLE = [Sgd(0.05, nesterov=True), Adam(), AdamW(), Lion(), Sam(0.05)]
+CAPTURABLE = [
+    Sgd(0.05, nesterov=True),
+    Adam(),
+    AdamW(),
+    Lion(),
+    Sam(0.05),
+    Muon(),
+    ScheduleFree(lr=0.5),
+]
 
 
 def graph_recipe(optimizer: Trick, *, moves: bool = False, device: str = "cpu") -> Recipe:

@@ -58,6 +58,7 @@ RECIPE = Recipe(
     epochs=3,
     batch_size=32,
     device="cpu",
+    checkpoint_seconds=0,
     amp=AMP,
 )
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, _foreach_add, _foreach_add_, _foreach_lerp_
+from torch import Tensor
 
 from darkmagic.trainers.optimizers.closure import call_closure
+from darkmagic.trainers.optimizers.foreach import add_scaled, add_scaled_, lerp_
 
 __all__ = ["ScheduleFreeSgd"]
 
@@ -28,6 +29,7 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
     """Parameters are y in training and x after `eval`, until `train`; z is the state.
 
     Keeping y and z, x is what follows from them, so that memory is that of SGD with momentum.
+    Rate and decay of a group may be tensors (0-d), which are read on the device.
 
     >>> weight = nn.Parameter(torch.tensor([1.0, -1.0]))
     >>> optimizer = ScheduleFreeSgd([{"params": [weight]}], lr=0.1)
@@ -49,7 +51,6 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
             "lr": lr,
             "beta": beta,
             "weight_decay": weight_decay,
-            "weight_sum": 0.0,
             "averaged": False,
         }
         super().__init__(params, defaults)
@@ -61,19 +62,26 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
         for group in self.param_groups:
             if group["averaged"]:
                 raise ValueError("the weights are the average: call train() before a step")
-            lr, beta = group["lr"], group["beta"]
-            group["weight_sum"] += lr**2
-            c = lr**2 / group["weight_sum"] if group["weight_sum"] else 0.0
             params = [p for p in group["params"] if p.grad is not None]
             if not params:
                 continue
-            grads = _foreach_add([p.grad for p in params], params, alpha=group["weight_decay"])
+            lr, beta = group["lr"], group["beta"]
+            c = self._count(group["params"][0], lr)
+            grads = add_scaled([p.grad for p in params], params, group["weight_decay"])
             steps = [self._steps(p) for p in params]
             # The three equations with x put in: y' = (1 - c) y + c z - lr (1 - beta (1 - c)) g.
-            _foreach_lerp_(params, steps, c)
-            _foreach_add_(params, grads, alpha=-lr * (1 - beta * (1 - c)))
-            _foreach_add_(steps, grads, alpha=-lr)
+            lerp_(params, steps, c)
+            add_scaled_(params, grads, -lr * (1 - beta * (1 - c)))
+            add_scaled_(steps, grads, -lr)
         return loss
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        """Make the state that a first step would make: a captured step must find it there."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                self._steps(p)
+            self._weight_sum(group["params"][0])
 
     def eval(self) -> None:
         """Make the parameters x, the average, to evaluate."""
@@ -92,12 +100,28 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
             beta = group["beta"]
             share = 1 - 1 / beta if averaged else 1 - beta  # of z; x is on y's far side of z
             for p in group["params"]:
-                if p in self.state:
+                if "z" in self.state.get(p, ()):
                     p.lerp_(self.state[p]["z"], share)
 
     def _steps(self, parameter: Tensor) -> Tensor:
+        """Return z."""
         state = self.state[parameter]
-        if not state:
+        if "z" not in state:
             state["z"] = parameter.clone()
         z: Tensor = state["z"]
         return z
+
+    def _weight_sum(self, parameter: Tensor) -> Tensor:
+        """Return the sum of squared rates of the group whose first parameter this is."""
+        state = self.state[parameter]
+        if "weight_sum" not in state:
+            state["weight_sum"] = torch.zeros((), dtype=torch.float64, device=parameter.device)
+        total: Tensor = state["weight_sum"]
+        return total
+
+    def _count(self, first: Tensor, lr: float | Tensor) -> float | Tensor:
+        """Count a step of rate `lr`; return c, its weight in the average, in [0, 1]."""
+        total = self._weight_sum(first)
+        total += lr**2
+        c = torch.where(total > 0, lr**2 / total, 0.0)  # a warm-up begins at a rate of 0
+        return c.to(lr.dtype) if isinstance(lr, Tensor) else c.item()

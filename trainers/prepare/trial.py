@@ -13,11 +13,12 @@ from darkmagic.trainers.data.usable import refuse_unusable
 from darkmagic.trainers.hooks import Hooks, edit_recipe
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.result import count_flops
+from darkmagic.trainers.prepare.loss_scale import LossScale
 from darkmagic.trainers.prepare.network import example_batch, make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.allocator import keep_freed_memory
-from darkmagic.trainers.runtime.device import pick_device
+from darkmagic.trainers.runtime.device import pick_device, precision
 from darkmagic.trainers.runtime.memory import idle_memory_bytes, reset_peak_memory
 from darkmagic.trainers.runtime.memory_format import pick_memory_format
 
@@ -35,6 +36,7 @@ class Trial:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: nn.Module | None  # of the weights, evaluated in their place
+    scale: LossScale | None  # of the loss, in half precision
     pipeline: Pipeline
     flops: int
     pretrained_share: float | None
@@ -60,14 +62,17 @@ class Trial:
         network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
         average = copy.deepcopy(network).eval() if hooks.averager is not None else None
         channels = input_channels(network) or data.channels
+        optimizer = hooks.build_optimizer(network, recipe.lr_scale)
+        half = precision(device, recipe.amp) is torch.float16
         return cls(
             recipe,
             data,
             hooks,
             device,
             network,
-            hooks.build_optimizer(network, recipe.lr_scale),
+            optimizer,
             average,
+            LossScale(optimizer, device) if half else None,
             Pipeline(recipe, data, hooks, device, channels, memory_format),
             flops,
             share,

@@ -13,8 +13,12 @@ __all__ = [
     "autocast",
     "forbid_waiting",
     "pick_device",
+    "precision",
     "synchronize",
 ]
+
+TENSOR_CORES = (7, 0)
+"""Compute capability of the first GPUs that have them, in fp16: V100."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -58,20 +62,29 @@ def forbid_waiting() -> Iterator[None]:
 
 
 def autocast(device: torch.device, amp: str) -> contextlib.AbstractContextManager[object]:
-    """Return the context of a forward pass under `amp`: auto, bf16 or off.
+    """Return the context of a forward pass under `amp`: auto, bf16, fp16 or off."""
+    dtype = precision(device, amp)
+    return contextlib.nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
 
-    `auto` is bf16 on a GPU that computes in it, and off on a CPU: bf16 brings no speed there,
-    and a trial's numbers would depend on the processor's model.
+
+def precision(device: torch.device, amp: str) -> torch.dtype | None:
+    """Return in what `amp` (auto, bf16, fp16 or off) computes on `device`; None is float32.
+
+    `auto` is bf16 on a GPU that computes in it, fp16 on one that has tensor cores for that alone,
+    and off elsewhere: half precision brings no speed on a CPU, and a trial's numbers would depend
+    on the processor's model.
     """
-    if amp == "bf16" or (amp == "auto" and device.type == "cuda" and _gpu_has_bf16()):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+    if amp == "auto":
+        return _gpu_precision() if device.type == "cuda" else None
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "off": None}[amp]
 
 
 @functools.cache
-def _gpu_has_bf16() -> bool:
-    """Return whether the GPU itself computes in bf16: emulation halves the speed."""
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+def _gpu_precision() -> torch.dtype | None:
+    """Return the half precision of the GPU itself: emulation halves the speed."""
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float16 if torch.cuda.get_device_capability() >= TENSOR_CORES else None
 
 
 def synchronize(device: torch.device) -> None:

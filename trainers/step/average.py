@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import (
-    Tensor,
-    _foreach_add_,
-    _foreach_copy_,
-    _foreach_lerp_,
-    _foreach_mul,
-    _foreach_mul_,
-    nn,
-)
+from torch import Tensor, _foreach_copy_, nn
+
+from darkmagic.trainers.optimizers.foreach import lerp_
 
 __all__ = ["return_average", "update_average", "use_average"]
 
@@ -41,18 +35,10 @@ def return_average(average: nn.Module, network: nn.Module, weight: float | Tenso
 
 
 def _move(pairs: Sequence[tuple[Tensor, Tensor]], weight: float | Tensor) -> None:
-    """Move the first of each of `pairs` towards the second, all in a few launches.
-
-    0 leaves it as it is and 1 copies, both exactly.
-    """
-    if not pairs:
-        return
-    ours, theirs = (list(tensors) for tensors in zip(*pairs, strict=True))
-    if isinstance(weight, Tensor):
-        _foreach_mul_(ours, 1 - weight)
-        _foreach_add_(ours, _foreach_mul(theirs, weight))
-    else:
-        _foreach_lerp_(ours, theirs, weight)
+    """Move the first of each of `pairs` towards the second, all in a few launches."""
+    if pairs:
+        ours, theirs = (list(tensors) for tensors in zip(*pairs, strict=True))
+        lerp_(ours, theirs, weight)
 
 
 def use_average(optimizer: torch.optim.Optimizer, *, averaged: bool) -> bool:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.step.eager import EagerStep
-from darkmagic.trainers.step.rewind import Rewind
 from darkmagic.trainers.step.timing import MIN_SPEEDUP, ROUNDS, measure_step
 
 __all__ = ["architecture_key", "compile_if_faster"]
@@ -51,7 +50,7 @@ def compile_if_faster(
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)  # which torch itself sets by now
     compiled: nn.Module = torch.compile(eager.network, dynamic=False)  # type: ignore[assignment]
     step = dataclasses.replace(eager, forward=compiled)
-    rewind = Rewind(eager.network, eager.optimizer, eager.average, eager.device)
+    rewind = eager.rewind()
     done = folder / f"{key}.done"
     try:
         with contextlib.nullcontext() if done.exists() else FileLock(folder / f"{key}.lock"):

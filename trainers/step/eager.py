@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.prepare.loss_scale import LossScale
 from darkmagic.trainers.runtime.device import autocast
 from darkmagic.trainers.step.average import return_average, update_average
+from darkmagic.trainers.step.rewind import Rewind
 from darkmagic.trainers.step.statistics import frozen_statistics
 from darkmagic.trainers.step.tensor_schedule import TensorSchedule
 
@@ -25,8 +27,9 @@ Step = Callable[[Tensor, Tensor, float | None], Tensor]
 class EagerStep:
     """The step of one trial, kernel by kernel.
 
-    `forward` is the network, compiled or not. With a `schedule` rates are read from tensors, so
-    that the same step can be captured and gives the same numbers either way.
+    `forward` is the network, compiled or not; `scale` is the loss's, in fp16. With a `schedule`
+    rates are read from tensors, so that the same step can be captured and gives the same numbers
+    either way.
     """
 
     network: nn.Module
@@ -37,6 +40,12 @@ class EagerStep:
     device: torch.device
     amp: str
     schedule: TensorSchedule | None = None
+    scale: LossScale | None = None
+
+    def rewind(self) -> Rewind:
+        """Return what puts back all that steps change."""
+        tensors = [] if self.scale is None else self.scale.tensors
+        return Rewind(self.network, self.optimizer, self.average, self.device, tensors)
 
     def __call__(self, images: Tensor, targets: Tensor, average_weight: float | None) -> Tensor:
         """Update by one batch; return the loss at the weights before."""
@@ -75,6 +84,7 @@ class EagerStep:
             device=self.device,
             amp=self.amp,
             before_update=before_update,
+            scale=self.scale,
         )
 
 
@@ -88,13 +98,15 @@ def training_step(
     device: torch.device,
     amp: str,
     before_update: Callable[[], None] | None = None,
+    scale: LossScale | None = None,
 ) -> Tensor:
     """Update `network` by one batch; return the loss (0-d, detached) at the weights before.
 
     The optimizer gets a closure, by torch's protocol, so that one that needs the gradient
     in several places a step (SAM) works as any other. Only the first call moves the running
     statistics of batch normalisation: later ones are at weights that do not stay.
-    `before_update` is called when the gradients are there.
+    `before_update` is called when the gradients are there. With a `scale` gradients are those of
+    the scaled loss, and a step where they overflow is left out.
     """
     calls = 0
 
@@ -106,11 +118,20 @@ def training_step(
             with autocast(device, amp):
                 logits = network(images)
             loss = hooks.training_loss(network, logits.float(), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if scale is None else scale.scaled(loss)).backward()  # type: ignore[no-untyped-call]
+        if scale is not None:
+            scale.unscale(network.parameters())
         hooks.transform_gradients(network.parameters())
         if before_update is not None:
             before_update()
         return loss.detach()
 
-    loss: Tensor = optimizer.step(closure)  # type: ignore[assignment, arg-type]
+    if scale is None or scale.decides_there:
+        loss: Tensor = optimizer.step(closure)  # type: ignore[assignment, arg-type]
+    else:
+        loss = closure()
+        if not scale.overflowed():
+            optimizer.step()
+    if scale is not None:
+        scale.update()
     return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,8 +13,8 @@ __all__ = ["Rewind"]
 
 
 class Rewind:
-    """Keeps a network's weights and statistics, an average's and an optimizer's state, and the
-    global generators of the CPU and of `device`.
+    """Keeps a network's weights and statistics, an average's and an optimizer's state, the global
+    generators of the CPU and of `device`, and `tensors` besides.
 
     What is kept of tensors lies on the CPU, so that it is no part of a GPU's peak memory.
     """
@@ -24,7 +25,9 @@ class Rewind:
         optimizer: torch.optim.Optimizer,
         average: nn.Module | None,
         device: torch.device,
+        tensors: Sequence[Tensor] = (),
     ) -> None:
+        self._tensors = [(tensor, _to_cpu(tensor)) for tensor in tensors]
         self._modules = [network] if average is None else [network, average]
         self._optimizer = optimizer
         self._device = device
@@ -64,6 +67,8 @@ class Rewind:
         for module, kept in zip(self._modules, self._kept, strict=True):
             for name, value in module.state_dict().items():
                 value.copy_(kept[name])
+        for tensor, kept_value in self._tensors:
+            tensor.copy_(kept_value)
         torch.set_rng_state(self._cpu_rng)
         if self._device_rng is not None:
             torch.cuda.set_rng_state(self._device_rng, self._device)

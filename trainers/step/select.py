@@ -14,7 +14,6 @@ from darkmagic.trainers.runtime.memory import reset_peak_memory
 from darkmagic.trainers.step.compile import compile_if_faster
 from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import EagerStep, Step
-from darkmagic.trainers.step.rewind import Rewind
 from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedule, prepare_optimizer
 
 __all__ = ["Capture", "Choice", "choose", "choose_step", "describe", "make_eager"]
@@ -51,6 +50,8 @@ def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
                 trial.optimizer, trial.device, decay_moves=trial.hooks.decay_moves
             )
             problem = trial.hooks.graph_problem
+            if trial.scale is not None and not trial.scale.decides_there:
+                problem = "in fp16 this optimizer waits to hear whether a gradient overflowed"
         except NotCapturable as finding:
             problem = str(finding)
     eager = EagerStep(
@@ -62,6 +63,7 @@ def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
         device=trial.device,
         amp=trial.recipe.amp,
         schedule=schedule,
+        scale=trial.scale,
     )
     return eager, problem
 
@@ -121,7 +123,7 @@ def choose_step(
         problem = f"{steps} steps are too few for a graph"
     if problem is not None:
         return eager, Choice("eager", problem)
-    rewind = Rewind(eager.network, eager.optimizer, eager.average, eager.device)
+    rewind = eager.rewind()
     try:
         graph = capture(eager, images, targets)
     except NotCapturable as finding:

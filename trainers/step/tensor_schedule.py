@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, _foreach_add_, _foreach_mul, _foreach_mul_
 
 from darkmagic.trainers.optimizers.lion import Lion
+from darkmagic.trainers.optimizers.muon import MuonAndAdamW
 from darkmagic.trainers.optimizers.sam import Sam
+from darkmagic.trainers.optimizers.schedule_free import ScheduleFreeSgd
 
 __all__ = ["NotCapturable", "TensorSchedule", "prepare_optimizer"]
 
@@ -25,10 +27,10 @@ COUPLED = (
     torch.optim.RMSprop,
     torch.optim.Adadelta,
 )
-DECOUPLED = (torch.optim.AdamW,)
-OWN = (Lion,)
+DECOUPLED = (torch.optim.AdamW, MuonAndAdamW)
+OWN = (Lion, ScheduleFreeSgd)
 """Optimizers whose step is kernels alone, by how they decay: in the gradient, in the weights, or
-from a tensor by themselves. All begin with a state of zeros.
+from a tensor by themselves. All begin with a state of zeros, or have it from `begin`.
 """
 
 
@@ -37,12 +39,15 @@ class NotCapturable(Exception):  # noqa: N818 (a finding, not an error)
 
 
 def prepare_optimizer(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-    """Have step counters where `device` wants them: beside the weights on a GPU that counts there.
+    """Have state that is not zero, and step counters where `device` wants them: on a GPU that
+    counts there beside the weights.
 
     Optimizers that can be neither captured nor fused (Adagrad) read theirs on the host in every
     step, and wait for it if it is on the GPU. The flag and the counters are part of a checkpoint,
     which may come from another device.
     """
+    if isinstance(optimizer, ScheduleFreeSgd):
+        optimizer.begin()
     for group in optimizer.param_groups:
         if "capturable" in group:
             group["capturable"] = device.type == "cuda"

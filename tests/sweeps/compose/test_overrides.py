@@ -18,7 +18,7 @@ WRONG = {
     "channels_last=1": "takes true or false",
     "max_steps=some": "takes a whole number",
     "ema_decay=2": "write trick/ema=on tricks.ema.decay=2",
-    "amp=fp8": "choose from auto, bf16, off",
+    "amp=fp8": "choose from auto, bf16, fp16, off",
     "dataset=cifar": "did you mean cifar10 or cifar100",
     "dataset=null": "give the name of an option",
     "model=resnet19": "did you mean resnet18",

@@ -13,7 +13,7 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.dropout import Dropout
-from darkmagic.trainers.tricks.optimizer import Adadelta, Muon, RmsProp, Sam, Sgd
+from darkmagic.trainers.tricks.optimizer import Adadelta, Adagrad, RmsProp, Sam, Sgd
 from darkmagic.trainers.tricks.progressive_resizing import ProgressiveResizing
 from deterministic import deterministic_kernels
 from graph_recipes import CAPTURABLE, HOOKS, graph_recipe
@@ -84,7 +84,7 @@ def test_what_cannot_be_captured_says_why(tmp_path: Path) -> None:
     cases = {
         "size": (ProgressiveResizing(), "images change their size"),
         "loss": (Waits(), "waits for the device"),
-        "optimizer": (Muon(), "numbers of the host"),
+        "optimizer": (Adagrad(), "numbers of the host"),
     }
     for name, (trick, why) in cases.items():
         tricks = {**plain.tricks, name: trick}
