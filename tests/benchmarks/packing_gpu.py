@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu"], default="auto")
     parser.add_argument("--quick", action="store_true", help="the smallest sizes")
     parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--serial-trials", type=int, help="that stand for all of our serial run")
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--workloads", type=int, nargs="*", default=list(range(len(WORKLOADS))))
@@ -56,6 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.trials, options.images, options.epochs = 4, 200, 1
+    options.serial_trials = options.serial_trials or options.trials
     device = "cpu" if options.device == "cpu" else _gpu()
     rows: list[Row] = []
     for workload in [list(WORKLOADS)[index] for index in options.workloads]:
@@ -94,7 +96,7 @@ def _measure(workload: str, device: str, options: argparse.Namespace) -> list[Ro
         packing = _calibrated(work, lease, mps, options)
         sides = {
             "ours": _ours(work, lease, packing, mps, options.trials, results),
-            SERIAL: _serial(work, lease, options.trials, results),
+            SERIAL: _serial(work, lease, options, results),
         }
         absent = []
         for name, function in PEERS.items():
@@ -110,6 +112,9 @@ def _measure(workload: str, device: str, options: argparse.Namespace) -> list[Ro
     equal = {name: _work(found) for name, found in results.items()}
     _check(equal)
     note = f"{packing}; steps: {results['ours'][0]['stepping']}; {options.repeats} turn(s)"
+    if options.serial_trials < options.trials:
+        times = options.trials / options.serial_trials
+        note += f"; in series {options.serial_trials} trials, times {times:g}"
     goals = {SERIAL: GOALS[workload], **dict.fromkeys(PEERS, AGAINST_PEERS)}
     what = f"{options.trials} trials: {workload}" + (" (quick: tiny)" if options.quick else "")
     return [
@@ -181,15 +186,22 @@ def _ours(
 
 
 def _serial(
-    work: dict[str, Any], lease: Lease, trials: int, results: dict[str, list[dict[str, Any]]]
+    work: dict[str, Any],
+    lease: Lease,
+    options: argparse.Namespace,
+    results: dict[str, list[dict[str, Any]]],
 ) -> Callable[[], float]:
-    """One process trains all trials, the clock starting when it has trained one already."""
+    """One process trains the trials, the clock starting when it has trained one already.
+
+    They are alike, so that some of them tell how long all take.
+    """
+    trials = options.serial_trials
 
     def run() -> float:
         job = fork_server.start(_in_series, work, trials, env=lease.env, threads=lease.threads)
         seconds, results[SERIAL] = job.result()
         job.stop()
-        return float(seconds)
+        return float(seconds) * options.trials / trials
 
     return run
 
@@ -232,6 +244,7 @@ def _work(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what the trials of one side did: all of them alike, and how well they learnt."""
     accuracies = [each["val_accuracy"] for each in found if each["val_accuracy"] is not None]
     return {
+        "trials": len(found),
         "finished": sum(each["status"] == "finished" for each in found),
         "parameters": sorted({each["parameters"] for each in found}),
         "flops": sorted({each["flops"] for each in found}),
@@ -245,7 +258,8 @@ def _check(equal: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse to compare sides that did not do the same."""
     ours = equal["ours"]
     for name, theirs in equal.items():
-        for key in ("finished", "parameters", "flops", "epochs"):
+        assert theirs["finished"] == theirs["trials"], f"{name}: {theirs}"
+        for key in ("parameters", "flops", "epochs"):
             assert theirs[key] == ours[key], f"{name}: {key} {theirs[key]}, ours {ours[key]}"
         noise = 3 * max(ours["accuracy_spread"], theirs["accuracy_spread"], 0.01)
         assert abs(theirs["accuracy"] - ours["accuracy"]) <= noise, f"{name}: accuracy"

@@ -29,6 +29,8 @@ from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.select import make_eager
 from workloads import WORKLOADS, make_recipe
 
+SHARE = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
+
 
 def trial_recipe(resolved: Mapping[str, Any]) -> Any:
     """Make the trial, in the child."""
@@ -44,12 +46,18 @@ def processes(options: argparse.Namespace, work: dict[str, Any]) -> float:
         if work["device"] != "cpu":
             try:
                 ways["MPS"] = stack.enter_context(mps_server())
+                for share in options.shares:
+                    ways[f"MPS, {share} % of the SMs each"] = {**ways["MPS"], SHARE: str(share)}
             except MpsUnavailable as finding:
                 print(finding)
         alone = 0.0
         for way, env in ways.items():
-            apart = len(ways) > 1 and way != "MPS"  # processes that take turns: two tell
-            for count in options.counts[:2] if apart else options.counts:
+            counts = options.counts
+            if len(ways) > 1 and way == "plain":
+                counts = counts[:2]  # processes that take turns: two tell
+            elif SHARE in env:
+                counts = counts[-1:]
+            for count in counts:
                 began = time.perf_counter()
                 share = Lease(lease.device, max(1, cores // count), {**lease.extra, **env})
                 try:
@@ -121,6 +129,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the smallest sizes")
     parser.add_argument("--workload", type=int, default=0)
     parser.add_argument("--counts", type=int, nargs="*", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--shares", type=int, nargs="*", default=[], help="percent of the SMs")
     parser.add_argument("--seconds", type=float, default=1.5)
     options = parser.parse_args()
     if options.quick:

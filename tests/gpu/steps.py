@@ -29,6 +29,7 @@ from darkmagic.trainers.tricks.augmentation import AutoAugment
 from darkmagic.trainers.tricks.ema import Ema
 from darkmagic.trainers.tricks.gradient_centralization import GradientCentralization
 from darkmagic.trainers.tricks.gradient_clipping import GradientClipping
+from darkmagic.trainers.tricks.optimizer import AdamW, Muon, Sam, ScheduleFree, Sgd
 from workloads import WORKLOADS, half_but_norms, loss_of, make_recipe
 
 Run = Callable[[], object]
@@ -207,6 +208,13 @@ class Workload:
         each = self.line(label, lambda: graph(*next(batches), 0.1), len(images))
         print(f"    batches are {100 * (1 - self.graph_seconds / each):.1f} % of it", flush=True)
 
+    def optimizers(self) -> None:
+        """Print the optimizers, and fp16 in place of bf16."""
+        print(self.name, flush=True)
+        for trick in (Sgd(0.05, nesterov=True), AdamW(), Sam(0.05), Muon(), ScheduleFree(0.5)):
+            self.ways(f", {type(trick).__name__}", optimizer=trick)
+        self.ways(", fp16", amp="fp16")
+
     def measure(self, *, compiled: bool, profiled: bool) -> None:
         """Print all of it."""
         print(self.name, flush=True)
@@ -233,6 +241,7 @@ def main() -> None:
     parser.add_argument(
         "--compile", action="store_true", help="compiled too, which takes a minute each"
     )
+    parser.add_argument("--optimizers", action="store_true", help="these and fp16, nothing else")
     parser.add_argument("--profile", action="store_true", help="kernels by time too")
     parser.add_argument("--seconds", type=float, default=0.6, help="that each way is measured")
     parser.add_argument("--workloads", type=int, nargs="*", default=list(range(len(WORKLOADS))))
@@ -246,6 +255,9 @@ def main() -> None:
     seconds = options.seconds / (10 if options.quick else 1)
     for index in options.workloads:
         workload = Workload(list(WORKLOADS)[index], device, quick=options.quick, seconds=seconds)
+        if options.optimizers:
+            workload.optimizers()
+            continue
         workload.measure(compiled=options.compile, profiled=options.profile)
 
 

@@ -6,8 +6,6 @@ A captured step reads its rates from tensors (`step.tensor_schedule`), which tor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import (
     Tensor,
     _foreach_add,
@@ -22,13 +20,13 @@ __all__ = ["add_scaled", "add_scaled_", "lerp_"]
 Tensors = list[Tensor]
 
 
-def add_scaled(ours: Tensors, theirs: Tensors, factor: float | Tensor) -> Sequence[Tensor]:
+def add_scaled(ours: Tensors, theirs: Tensors, factor: float | Tensor) -> list[Tensor]:
     """Return `ours + factor * theirs`, a tensor each."""
     if isinstance(factor, Tensor):
         scaled = _foreach_mul(theirs, factor)
         _foreach_add_(scaled, ours)
-        return scaled
-    return _foreach_add(ours, theirs, alpha=factor)
+        return list(scaled)
+    return list(_foreach_add(ours, theirs, alpha=factor))
 
 
 def add_scaled_(ours: Tensors, theirs: Tensors, factor: float | Tensor) -> None:
