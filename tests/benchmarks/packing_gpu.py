@@ -26,7 +26,7 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.pool import Call, run_calls
 from darkmagic.sweeps.launch.local.sharing.calibrate import MAX_TRIALS, SECONDS, calibrate
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
-from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
+from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, client_env, mps_server
 from harness.cifar_trials import WORKLOADS, train_trial
 from harness.machine import versions
 from harness.peers import FOLDER, Peer, find_python
@@ -170,7 +170,8 @@ def _ours(
     trials: int,
     results: dict[str, list[dict[str, Any]]],
 ) -> Callable[[], float]:
-    extra = mps if packing.way == MPS and not isinstance(mps, str) else {}
+    shared = packing.way == MPS and not isinstance(mps, str)
+    extra = client_env(mps, packing.trials) if shared else {}
     threads = max(1, lease.threads // packing.trials)
     leases = [Lease(lease.device, threads, extra)] * packing.trials
 

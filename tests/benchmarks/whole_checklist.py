@@ -99,7 +99,7 @@ def main() -> None:
         words = ["dataset=cifar10"]
         if options.data is not None:
             words = ["dataset=folder", f"dataset.source.root='{options.data.absolute()}'"]
-        words += ["model=resnet20", f"epochs={epochs}", "hydra.launcher.devices=[0]"]
+        words += ["model=resnet20", f"epochs={epochs}", "hydra.launcher.devices=0"]
         if options.quick:
             words[:1] = ["dataset=tiny"]
         what = f"the article's checklist, CIFAR-10, ResNet-20, {epochs} epochs"

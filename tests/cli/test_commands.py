@@ -153,7 +153,7 @@ def test_second_run_of_an_experiment_trains_nothing(
         (["checklist", "run", "seeds=+2"], "there is none of this recipe yet"),
         (["checklist", "run", "seeds=+x"], "write seeds=+2"),
         (["checklist", "plan", "--config-dir", "nowhere"], "no folder nowhere"),
-        (["checklist", "run", "hydra.launcher.devices=[7]"], "the GPUs here are"),
+        (["checklist", "run", "hydra.launcher.devices=[7]"], "names 7, but the GPUs here are"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_two(

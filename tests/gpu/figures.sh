@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The GPU's rows of tests/benchmarks/results (from the root):
-#     bash tests/gpu/figures.sh sweeps  many trials, in about 6 minutes
-#     bash tests/gpu/figures.sh steps   one trial, its steps and batches, in about 4
+#     bash tests/gpu/figures.sh steps   one trial, its steps and batches, in about 5 minutes
+#     bash tests/gpu/figures.sh sweeps  whole checklists, in about 6
+#     bash tests/gpu/figures.sh packed  trials at once beside one by one and unpacked, in about 5
 #     bash tests/gpu/figures.sh try     the smallest sizes, all at once, in a minute: does each run?
 # CIFAR names an archive of CIFAR-10 as image files, train/CLASS/* and test/CLASS/*; without it two
 # rows are left out. Results come to $OUT/results.tar, and their pages to $OUT/NAME.txt.
@@ -30,31 +31,32 @@ try)
     figure 100 cuda_graphs --quick --repeats 1 --seconds 0.2 --without-compiling &
     figure 100 autoaugment --quick --repeats 1 &
     figure 100 loader --quick --images 256 --repeats 1 &
-    figure 100 one_trial --peers "plain loop" Lightning --workers 2 --depth 8 --images 512 --seeds 2 --epochs 4 --repeats 1 &
+    figure 100 one_trial --peers "plain loop" Lightning --workers 2 --depth 8 --images 12800 --seeds 2 --epochs 4 --repeats 1 &
     figure 100 packing_gpu --quick --warm-up 0 --repeats 1 --workloads 0 --serial-trials 2 &
     figure 100 replication --quick --repeats 1 &
     figure 100 whole_checklist --quick &
     wait
     ;;
-sweeps)
-    figure 160 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 10 --serial-trials 4 --without joblib "Ray Tune"
-    if [ -d "$data" ]; then
-        mkdir -p "$site/images"
-        figure 100 whole_checklist --data "$data" --cache "$site/images" --epochs 6
-        figure 140 replication --data "$data" --cache "$site/images" --epochs "${EPOCHS:-30}"
-    fi
-    ;;
 steps)
-    figure 110 one_trial --peers "plain loop" Lightning --workers 8 --images 6400 --seeds 2 --epochs 4
+    figure 130 one_trial --peers "plain loop" Lightning --workers 8 --images 12800 --seeds 2 --epochs 4 --repeats 3
     figure 30 autoaugment
     figure 35 cuda_graphs --seconds 0.4 --without-compiling
-    kit 40 shares packing.py --counts 1 8 --seconds 1 --shares 25 50
-    kit 30 resnet18 packing.py --workload 1 --counts 1 4 8 --seconds 1
     kit 40 optimizers steps.py --workloads 0 --optimizers --seconds 0.3
     figure 45 loader --images 12800
     ;;
+sweeps)
+    if [ -d "$data" ]; then
+        mkdir -p "$site/images"
+        figure 170 whole_checklist --data "$data" --cache "$site/images" --epochs 8
+        figure 200 replication --data "$data" --cache "$site/images" --epochs "${EPOCHS:-30}"
+    fi
+    ;;
+packed)
+    figure 300 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 10 --serial-trials 4 --without joblib "Ray Tune"
+    kit 40 resnet18 packing.py --workload 1 --counts 1 4 8 --seconds 1
+    ;;
 *)
-    echo "say what: sweeps, steps or try" >&2
+    echo "say what: steps, sweeps, packed or try" >&2
     exit 2
     ;;
 esac

@@ -114,6 +114,8 @@ def takes_text(key: str, base: DictConfig) -> bool:
         declared = fields.declared.get(name) if fields is not None else None
     if declared is not None:
         return declared.kind is Kind.TEXT
+    if key.startswith("hydra.launcher."):  # `auto` there stands for a number or a list
+        return False
     written = raw_value(base, key)
     return isinstance(written, str) and written != MISSING
 

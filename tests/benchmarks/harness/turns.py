@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ def take_turns(
 ) -> dict[str, Measured]:
     """Call every side once a turn, `warm_up` turns uncounted; return what each measured.
 
+    Each is printed to stderr as it is measured, for a run that is cut off.
     Every other turn goes through the sides backwards, so that none always follows the same one.
     """
     samples: dict[str, list[float]] = {name: [] for name in sides}
@@ -38,6 +40,7 @@ def take_turns(
         order: Sequence[str] = list(sides) if turn % 2 == 0 else list(sides)[::-1]
         for name in order:
             value = sides[name]()
+            print(f"turn {turn + 1}, {name}: {value:.5g}", file=sys.stderr, flush=True)
             if turn >= warm_up:
                 samples[name].append(value)
     return {name: Measured(tuple(values)) for name, values in samples.items()}

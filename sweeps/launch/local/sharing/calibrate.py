@@ -22,6 +22,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     is_worth,
     pays,
 )
+from darkmagic.sweeps.launch.local.sharing.mps import client_env
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.trainers.errors import format_error
 
@@ -66,9 +67,10 @@ def calibrate(
     measured = [alone]
     stopped = mps if isinstance(mps, str) else ""
     limit = min(most, trials, how_many_fit(first.free, first.memory))
-    way, env = (PLAIN, {}) if isinstance(mps, str) else (MPS, mps)
+    way, server = (PLAIN, None) if isinstance(mps, str) else (MPS, mps)
     before, count = alone, 2
     while count <= limit:
+        env = {} if server is None else client_env(server, count)
         share = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
         try:
             rates = measure_together(resolved, share, count, seconds, recipe)

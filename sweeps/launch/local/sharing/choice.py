@@ -13,7 +13,7 @@ MIN_GAIN = 1.1  # times the rate, which twice the trials are to bring, or the se
 MIN_SHARE_OF_BEST = 0.95  # of the highest rate; fewer trials that reach it are taken
 MAX_MEMORY_SHARE = 0.9  # of the free memory; other trials of a checklist need other amounts
 CONTEXT_BYTES = 600 * 2**20  # bytes of a process's CUDA context and libraries, on a recent GPU
-MIN_SERIAL_SECONDS = 120  # of serial training; below it calibrating takes as long
+MIN_SERIAL_SECONDS = 60  # of serial training; calibrating takes 15, and halved it at best
 
 
 @dataclass(frozen=True)

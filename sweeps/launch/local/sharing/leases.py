@@ -13,7 +13,7 @@ from darkmagic.sweeps.launch.devices import AUTO, CPU, Lease, make_leases, resol
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, calibrate
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
-from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
+from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, client_env, mps_server
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.json_file import read_json, write_json
@@ -55,10 +55,12 @@ def lease_devices(
         except MpsUnavailable as finding:
             mps = str(finding)
         packing = _packing(configs, devices, len(names), mps, note)
+        extra: Mapping[str, str] = {}
         if packing.way != MPS or isinstance(mps, str):
             daemon.close()
-            mps = {}
-        yield make_leases(devices, packing.trials, threads, mps)
+        else:
+            extra = client_env(mps, packing.trials)
+        yield make_leases(devices, packing.trials, threads, extra)
 
 
 def _packing(
