@@ -45,8 +45,9 @@ from typing import ClassVar
 import torch
 
 from darkmagic.trainers.fields import flag, number
+from darkmagic.trainers.models.roles import split_hidden
 from darkmagic.trainers.optimizers.lion import Lion as LionOptimizer
-from darkmagic.trainers.optimizers.muon import MuonAndAdamW, split_hidden
+from darkmagic.trainers.optimizers.muon import MuonAndAdamW
 from darkmagic.trainers.optimizers.sam import Sam as SamOptimizer
 from darkmagic.trainers.optimizers.schedule_free import ScheduleFreeSgd
 from darkmagic.trainers.trick import NotApplicable, ParamGroup, Trick
