@@ -7,7 +7,7 @@ weight has a layer before it and a layer behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatch
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from darkmagic.trainers.models.graph import evaluating
@@ -107,21 +108,25 @@ def split_hidden(groups: Groups) -> tuple[Groups, Groups]:
     return within, outside
 
 
-def _by_kind(model: nn.Module) -> dict[str, Role | None]:
+def _by_kind(model: nn.Module, products: Collection[str] = ()) -> dict[str, Role | None]:
     """Return UNDECAYED, or None for weights, where the kind of module or the shape tells.
 
     Parameters that neither tells of are left out. timm's `no_weight_decay` has the last word.
+    `products` are parameters that data are multiplied by as by a matrix, whatever their shape.
     """
     spared = list(_spared_by_author(model))
     found: dict[str, Role | None] = {}
     for path, module in model.named_modules():
         for own, parameter in module.named_parameters(recurse=False):
             name = f"{path}.{own}" if path else own
+            gain = isinstance(module, (*_LAYERS, ParametrizationList))  # of a layer's weight
+            vector = max(parameter.shape, default=1) == parameter.numel()
+            scale = isinstance(module, _SCALES) or (vector and (gain or name not in products))
             if parameter.ndim <= 1 or any(fnmatch(name, pattern) for pattern in spared):
                 found[name] = Role.UNDECAYED
-            elif isinstance(module, _LAYERS) and not own.endswith("weight_g"):
+            elif isinstance(module, _LAYERS) and "weight" in own and own != "weight_g":
                 found[name] = None
-            elif isinstance(module, _SCALES) or max(parameter.shape) == parameter.numel():
+            elif scale:
                 found[name] = Role.UNDECAYED
     return found
 
@@ -135,7 +140,7 @@ def _spared_by_author(model: nn.Module) -> Iterator[str]:
 
 
 def _roles(model: nn.Module, uses: _Uses) -> Iterator[tuple[str, Role]]:
-    kinds = _by_kind(model)
+    kinds = _by_kind(model, uses.before)
     behind_any = frozenset[str]().union(*uses.before.values())
     for name, _ in model.named_parameters():
         if kinds.get(name) is not None:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.graph import Op, trace_model
 from darkmagic.trainers.models.places import gate_ops
 from darkmagic.trainers.models.structure import find_residuals
+from darkmagic.trainers.models.weights import zero_weight
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 from darkmagic.trainers.tricks.pretrain import Pretrain
 
@@ -74,10 +75,9 @@ def zero_last_layers(model: nn.Module, example: Tensor) -> nn.Module:
     if not found:
         raise NotApplicable("zero_init_residual finds no residual branch of convolutions")
     for module in found:
-        for name in ("weight", "bias"):
-            parameter = getattr(module, name, None)
-            if isinstance(parameter, nn.Parameter):
-                nn.init.zeros_(parameter)
+        zero_weight(module)
+        if isinstance(module.bias, nn.Parameter):
+            nn.init.zeros_(module.bias)
     return model
 
 

@@ -113,6 +113,15 @@ def test_torchvisions_scales_and_tables_are_not_decayed(build: str) -> None:
     assert len(_names(roles, Role.OUTER)) == 2
 
 
+def test_gains_of_standardised_weights_are_no_weights() -> None:
+    """Timm's have the shape (C, 1, 1, 1); they scale a kernel and are not orthogonalised."""
+    roles = _roles(_timm("nfnet_l0"), 64)
+    gains = {name for name in roles if name.endswith(".gain")}
+    assert gains
+    assert {roles[name] for name in gains} == {Role.UNDECAYED}
+    assert roles["stages.0.0.conv2.weight"] is Role.HIDDEN
+
+
 def test_both_parallel_stems_are_first_layers() -> None:
     """RepVGG's two convolutions of the image are first layers, and the scales of weight norm are
     no weights.
