@@ -26,6 +26,7 @@ from darkmagic.trainers.models.places import gate_ops
 from darkmagic.trainers.models.structure import find_residuals
 from darkmagic.trainers.models.weights import zero_weight
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
+from darkmagic.trainers.tricks.normalization import ChannelAffine
 from darkmagic.trainers.tricks.pretrain import Pretrain
 
 __all__ = ["ZeroInitResidual", "last_of_branches", "zero_last_layers"]
@@ -54,9 +55,10 @@ def last_of_branches(model: nn.Module, example: Tensor) -> list[nn.Module]:
 
 def _layer(op: Op) -> nn.Module | None:
     """Return the norm, convolution or linear layer that computes `op`; None where none does."""
-    if op.name not in ("convolution", "addmm", "mm") and "norm" not in op.name:
-        return None
     module = op.call.module if op.call is not None else None
+    affine = isinstance(module, ChannelAffine)  # what a norm leaves
+    if op.name not in ("convolution", "addmm", "mm") and "norm" not in op.name and not affine:
+        return None
     return module if isinstance(getattr(module, "weight", None), Tensor) else None
 
 
