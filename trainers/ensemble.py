@@ -114,10 +114,10 @@ def predict(
     checkpoint = load_checkpoint(directory)
     if checkpoint is None:
         raise FileNotFoundError(f"{directory} has no checkpoint")
-    recipe = edit_recipe(recipe)
     device = pick_device(recipe.device)
     data = recipe.dataset.load(recipe.split_seed)
     refuse_unusable(data, test=split == "test")
+    recipe = edit_recipe(recipe, data)
     hooks = Hooks(recipe.tricks, recipe.seed)
     network = make_network(recipe, data, hooks)
     network.load_state_dict(checkpoint["average"] or checkpoint["model"])

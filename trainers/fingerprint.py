@@ -40,7 +40,7 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
     recipe's own, loaded by the caller, who may share it.
     """
     device = torch.device("cpu")
-    recipe = edit_recipe(recipe)
+    recipe = edit_recipe(recipe, data)
     parts = {"numbers": _text_digest(_numbers(recipe))}
     recipe = dataclasses.replace(recipe, batch_size=min(recipe.batch_size, BATCH), workers=0)
     hooks = Hooks(recipe.tricks, recipe.seed)

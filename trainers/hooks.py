@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from darkmagic.trainers.augment.geometry import crop_batches
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.drawn_augmentation import augment_batches
+from darkmagic.trainers.models.roles import Role, role_of, use_roles
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
 from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
@@ -33,8 +35,15 @@ def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
                 raise Conflict(f"{name} conflicts with {other_name}: {reason}")
 
 
-def edit_recipe(recipe: Recipe) -> Recipe:
-    """Return `recipe` as its tricks' `edit_recipe` leave it: call once, before anything else."""
+def edit_recipe(recipe: Recipe, data: Data | None = None) -> Recipe:
+    """Return `recipe` as its tricks' `edit_recipe` leave it: call once, before anything else.
+
+    With the `data` that it trains on, no batch is larger than their training split.
+    """
+    images = len(data.train) if data is not None else 0
+    if images:
+        cut = min(recipe.batch_size, images)
+        recipe = dataclasses.replace(recipe, train_images=images, batch_size=cut)
     for trick in recipe.tricks.values():
         recipe = trick.edit_recipe(recipe)
     return recipe
@@ -233,12 +242,11 @@ class Hooks:
 
 
 def _param_groups(model: nn.Module) -> list[ParamGroup]:
-    """Return the weights that decay, then biases and norms, which never do.
-
-    One-dimensional parameters are exactly those: biases, and scales of any normalisation.
-    """
+    """Return the weights that decay, then what never does: biases, scales, embeddings, tokens."""
+    use_roles(model)
     trained = [p for p in model.parameters() if p.requires_grad]
+    spared = {id(p) for p in trained if role_of(p) is Role.UNDECAYED}
     return [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": 0.0},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) not in spared], "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) in spared], "weight_decay": 0.0},
     ]

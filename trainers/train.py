@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.stats import commonest_share
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.models.notes import notes_of
 from darkmagic.trainers.outputs.correct import write_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog
@@ -76,7 +76,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     log = EventLog(directory)
     step_taken = log.beat if on_step is None else on_step
-    _log_reading(log, trial.data)
+    _log_reading(log, trial)
     if not _resume(state, directory, log):  # the network may hold a part of what was damaged
         return train(asked, directory, on_event=on_event, on_step=on_step)
 
@@ -189,10 +189,11 @@ def _guessing_loss(hooks: Hooks, classes: int) -> float:
     return float(hooks.loss(torch.zeros(1, classes), hard))
 
 
-def _log_reading(log: EventLog, data: Data) -> None:
-    """Log how the data were read, where there is something to say of that."""
-    if data.notes or data.doubts:
-        log.append({"type": "data", "notes": [*data.doubts, *data.notes]})
+def _log_reading(log: EventLog, trial: Trial) -> None:
+    """Log how the data were read and the network made, where there is something to say of that."""
+    notes = [*trial.data.doubts, *trial.data.notes, *notes_of(trial.network)]
+    if notes:
+        log.append({"type": "data", "notes": notes})
 
 
 def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:

@@ -166,7 +166,8 @@ class Trick:
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         """Return `recipe` with other numbers (`dataclasses.replace`), the same for all that ask.
 
-        What `train` trains, an estimate measures and a fingerprint compares is the result.
+        What `train` trains, an estimate measures and a fingerprint compares is the result. Its
+        `train_images` is how many images there are, where the data are known.
         """
         return recipe
 
@@ -270,7 +271,11 @@ class Trick:
         return False
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
-        """Return parameter groups. The first decays, the second (biases, norms) never does."""
+        """Return parameter groups. The first decays, the second never does.
+
+        The second has biases, scales of norms and layers, position embeddings, class tokens and
+        tables of relative biases (`trainers/models/roles.py`).
+        """
         return groups
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:

@@ -94,7 +94,8 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
     if upstream:
         pretrain = {**pretrain, "after_edits": True}
         resolved = {**resolved, "tricks": {**resolved["tricks"], "pretrain": pretrain}}
-    nodes = {name: current_node(node) for name, node in resolved["tricks"].items()}
+    # By name: a trial's identity has no order, so nor may what its tricks do one after another.
+    nodes = {name: current_node(node) for name, node in sorted(resolved["tricks"].items())}
     tricks = {name: instantiate(node) for name, node in nodes.items()}
     refuse_conflicts(tricks)  # before weights are trained for nothing
     if upstream:

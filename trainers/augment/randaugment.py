@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 BINS = 31
-WIDEST_SHIFT = 32  # pixels; a smaller image is shifted by its side at most
+WIDEST_SHIFT = 32.0  # pixels, of images of any size, as in the paper and in torchvision
 DRAWN = torch.tensor([-1] + [OPERATIONS.index(name) for name in OPERATIONS if name != "Invert"])
 """Places in `OPERATIONS`; -1 leaves the image as it is."""
 
@@ -38,10 +38,10 @@ def wide_magnitudes(operation: str, size: tuple[int, int]) -> Tensor:
     """Return TrivialAugment's `BINS` magnitudes of `operation`, float64, for `size` (H, W)."""
     if operation == "Posterize":
         return 8 - (torch.arange(BINS) / ((BINS - 1) / 6)).round().double()
-    height, width = size
+    del size  # AutoAugment's ranges depend on it, these do not
     last = {
-        "TranslateX": min(WIDEST_SHIFT, width),
-        "TranslateY": min(WIDEST_SHIFT, height),
+        "TranslateX": WIDEST_SHIFT,
+        "TranslateY": WIDEST_SHIFT,
         "Rotate": 135.0,
         **dict.fromkeys(("AutoContrast", "Equalize", "Invert"), 0.0),
     }

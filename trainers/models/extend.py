@@ -13,7 +13,8 @@ class Extended(nn.Module):
     """A `layer`, and beside it a module `added` that is called `name`.
 
     In state dicts the layer's tensors keep the names they had without the other, so weights
-    from before the edit load after it. (A hook on the layer would keep them too, but a copy
+    from before the edit load after it. A forward that reads the layer's attributes, such as
+    `self.fc.in_features`, still finds them. (A hook on the layer would keep them too, but a copy
     of a norm, such as conversion to `SyncBatchNorm` makes, loses its hooks silently.)
     """
 
@@ -22,6 +23,16 @@ class Extended(nn.Module):
         self.layer = layer
         self.name = name
         self.add_module(name, added)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the layer that this module does not have."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            layer = self.__dict__.get("_modules", {}).get("layer")
+            if layer is None:  # not made yet, as while it is copied
+                raise
+            return getattr(layer, name)
 
     @property
     def added(self) -> nn.Module:

@@ -6,17 +6,15 @@ import difflib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import torch
 from torch import nn
 
-from darkmagic.trainers.fields import check_arguments, text, whole
-from darkmagic.trainers.models.edit import replace_calls
-from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.fields import check_arguments, choice, text, whole
+from darkmagic.trainers.models.stem import Stem, fit_stem
 
-__all__ = ["SMALL_IMAGE", "fit_stem_to_small_images", "timm_classifier", "torchvision_classifier"]
+__all__ = ["timm_classifier", "torchvision_classifier"]
 
-SMALL_IMAGE = 96
-"""Below this many pixels, a stem made for 224 leaves too little of the image."""
+LOADS_WEIGHTS = ("pretrained", "checkpoint_path")
+"""Arguments of timm's builder that ask for weights, which a stem of another size would not have."""
 
 
 @check_arguments
@@ -24,13 +22,14 @@ def torchvision_classifier(
     name: Annotated[str, text()],
     num_classes: Annotated[int, whole(at_least=1)],
     image_size: tuple[int, int],
+    stem: Annotated[Stem, choice("auto", Stem)] = "auto",
     **kwargs: Any,
 ) -> nn.Module:
     """Return torchvision's classification network `name`, with fresh weights.
 
-    It takes images of 3 channels. `image_size` is (height, width) in pixels: below
-    `SMALL_IMAGE` the stem keeps the resolution. `kwargs` go to torchvision's builder. Raises
-    `ValueError` for an unknown name.
+    It takes images of 3 channels. `image_size` is (height, width) in pixels, for which `stem`
+    says whether the stem is made smaller (`trainers/models/stem.py`). `kwargs` go to torchvision's
+    builder. Raises `ValueError` for an unknown name.
 
     >>> net = torchvision_classifier("squeezenet1_1", num_classes=2, image_size=(32, 32))
     >>> net(torch.zeros(2, 3, 32, 32)).shape
@@ -46,9 +45,7 @@ def torchvision_classifier(
     if name.startswith("vit_"):  # whose position embedding has one size
         kwargs = {"image_size": image_size[0], **kwargs}
     network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **kwargs)
-    if min(image_size) < SMALL_IMAGE:
-        network = fit_stem_to_small_images(network)
-    return network
+    return fit_stem(network, image_size, stem)
 
 
 @check_arguments
@@ -57,13 +54,14 @@ def timm_classifier(
     num_classes: Annotated[int, whole(at_least=1)],
     in_channels: Annotated[int, whole(at_least=1)],
     image_size: tuple[int, int] | None = None,
+    stem: Annotated[Stem, choice("auto", Stem)] = "auto",
     **kwargs: Any,
 ) -> nn.Module:
     """Return timm's network `name`, with fresh weights unless `kwargs` say otherwise.
 
-    `image_size` is (height, width) in pixels: below `SMALL_IMAGE` the stem keeps the
-    resolution. `kwargs` go to `timm.create_model`. Raises `ValueError` for an unknown name,
-    and where timm is not installed.
+    `image_size` is (height, width) in pixels, for which `stem` says whether the stem is made
+    smaller (`trainers/models/stem.py`). `kwargs` go to `timm.create_model`. Raises `ValueError`
+    for an unknown name, and where timm is not installed.
 
     >>> net = timm_classifier("resnet10t", num_classes=2, in_channels=1, image_size=(32, 32))
     >>> net(torch.zeros(2, 1, 32, 32)).shape
@@ -80,56 +78,10 @@ def timm_classifier(
     network: nn.Module = timm.create_model(
         name, num_classes=num_classes, in_chans=in_channels, **kwargs
     )
-    if image_size is not None and min(image_size) < SMALL_IMAGE:
-        network = fit_stem_to_small_images(network)
-    return network
-
-
-def fit_stem_to_small_images(network: nn.Module) -> nn.Module:
-    """Return `network`, edited in place, with a stem that keeps the resolution.
-
-    The first convolution to run gets stride 1, and 3x3 weights where its kernel is larger;
-    a max-pool that runs before the second one is taken out. Networks of one convolution,
-    such as transformers, cut patches with it and are left alone.
-    """
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    if len(convolutions) < 2:
+    if image_size is None:
         return network
-    # At this size every network runs as it was made to; what runs first depends on no size.
-    example = torch.zeros(1, convolutions[0].in_channels, SMALL_IMAGE, SMALL_IMAGE)
-    trace = trace_model(network, example)
-    calls = [call for call in trace.calls if isinstance(call.module, (nn.Conv2d, nn.MaxPool2d))]
-    replacements: dict[Any, nn.Module] = {}
-    seen = 0
-    for call in calls:
-        if isinstance(call.module, nn.Conv2d):
-            seen += 1
-            if seen == 2:
-                break
-            if max(call.module.stride) > 1:
-                replacements[call] = _unstrided(call.module)
-        else:
-            replacements[call] = nn.Identity()
-    return replace_calls(network, trace, replacements)
-
-
-def _unstrided(convolution: nn.Conv2d) -> nn.Conv2d:
-    """Return a convolution of stride 1 that keeps the resolution: 3x3, or smaller if it was."""
-    kernel = min(3, *convolution.kernel_size)
-    new = nn.Conv2d(
-        convolution.in_channels,
-        convolution.out_channels,
-        kernel,
-        stride=1,
-        padding=kernel // 2,
-        groups=convolution.groups,
-        bias=convolution.bias is not None,
-    )
-    if (kernel, kernel) == convolution.kernel_size:
-        new.load_state_dict(convolution.state_dict())
-    else:
-        nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
-    return new
+    loaded = any(kwargs.get(argument) for argument in LOADS_WEIGHTS)
+    return fit_stem(network, image_size, stem, keep_weights=loaded)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.models.draw import resample_init
 from darkmagic.trainers.models.graph import Call, Trace, evaluating, trace_model
 from darkmagic.trainers.models.places import classifier, layers
+from darkmagic.trainers.models.weights import has_own_weight
 from darkmagic.trainers.trick import NotApplicable
 
 __all__ = ["resize_width", "scaled"]
@@ -79,6 +80,11 @@ def _check_kind(module: nn.Module) -> None:
     if not isinstance(module, tuple(_WIDTHS)):
         raise NotApplicable(
             f"model_size cannot tell the width of {type(module).__name__}, which holds weights"
+        )
+    if isinstance(module, (nn.Conv2d, nn.Linear)) and not has_own_weight(module):
+        raise NotApplicable(
+            f"model_size cannot widen a {type(module).__name__} whose weight is computed from "
+            "other parameters"
         )
 
 

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from darkmagic.trainers.models.draw import resample_init
 from darkmagic.trainers.models.graph import Call, Trace
 from darkmagic.trainers.models.places import sole_layer
+from darkmagic.trainers.models.weights import has_own_weight
 
 __all__ = ["Maxout", "widen_for_maxout"]
 
@@ -35,7 +36,8 @@ def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> bool:
 
     Also the batch norms in between. The first of each `pieces` channels keeps
     its weights; the others are drawn as the layer's own were. Returns False, and changes
-    nothing, if there is no such layer, or if it is called elsewhere as well.
+    nothing, if there is no such layer, if it is called elsewhere as well, or if its weight is
+    computed from other parameters.
     """
     norms: list[_NormBase] = []
     op = activation.input
@@ -46,7 +48,7 @@ def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> bool:
         norms.append(norm)
         op = op.inputs[0] if len(op.inputs) == 1 else None
     layer = sole_layer(trace, op) if op is not None else None
-    if layer is None:
+    if layer is None or not has_own_weight(layer):
         return False
     for module in (layer, *norms):
         _widen(module, pieces)

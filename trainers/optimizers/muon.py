@@ -1,7 +1,7 @@
 """Muon for the hidden weights and AdamW for all others, as one optimizer.
 
 Muon orthogonalises the momentum of a weight matrix. A convolution's kernels are one: a row an
-output channel. The first and the last layer, biases and norms are not hidden weights.
+output channel. Which weights are hidden is said by their roles (`trainers/models/roles.py`).
 
 Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
 (kellerjordan.github.io/posts/muon).
@@ -24,28 +24,12 @@ from torch import (
 
 from darkmagic.trainers.optimizers.closure import call_closure
 
-__all__ = ["MuonAndAdamW", "orthogonalize", "split_hidden"]
+__all__ = ["MuonAndAdamW", "orthogonalize"]
 
 Groups = list[dict[str, Any]]
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 EPS, ITERATIONS = 1e-7, 5
 """Of the iteration: as its authors chose them, and as `torch.optim.Muon` has them."""
-
-
-def split_hidden(groups: Groups) -> tuple[Groups, Groups]:
-    """Return the groups of hidden weights and those of all other parameters.
-
-    Hidden are the parameters of two dimensions or more, but the first and the last of them;
-    `groups` have their parameters in the network's order.
-    """
-    matrices = [p for group in groups for p in group["params"] if p.ndim > 1]
-    hidden = {id(p) for p in matrices[1:-1]}
-    parts = (
-        [{**g, "params": [p for p in g["params"] if (id(p) in hidden) is inside]} for g in groups]
-        for inside in (True, False)
-    )
-    within, outside = ([group for group in part if group["params"]] for part in parts)
-    return within, outside
 
 
 class MuonAndAdamW(torch.optim.Optimizer):

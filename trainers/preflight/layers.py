@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from darkmagic.trainers.models.graph import evaluating
+from darkmagic.trainers.models.notes import notes_of
 from darkmagic.trainers.models.separable import parameters_saved
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
@@ -83,7 +84,8 @@ def check_layers(setup: Setup) -> Finding:
         ],
     }
     seen = f"{parameters:,} parameters, {flops:,} FLOPs an image, in {len(layers)} layers"
-    return Finding("layers", Level.OK, seen, _advice(layers, parameters), figures)
+    advice = [_advice(layers, parameters), *notes_of(setup.untrained)]
+    return Finding("layers", Level.OK, seen, "; ".join(filter(None, advice)), figures)
 
 
 def _advice(layers: list[Layer], parameters: int) -> str:

@@ -41,7 +41,7 @@ class Setup:
     @classmethod
     def prepare(cls, recipe: Recipe, data: Data) -> Setup:
         """Build the network as training would. `data` is the recipe's own, loaded."""
-        recipe = edit_recipe(recipe)
+        recipe = edit_recipe(recipe, data)
         device = pick_device(recipe.device)
         hooks = Hooks(recipe.tricks, recipe.seed)
         network = make_network(recipe, data, hooks)

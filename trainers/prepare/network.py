@@ -8,6 +8,7 @@ from torch import nn
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import build_network, input_channels
+from darkmagic.trainers.models.roles import mark_roles
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
 
@@ -28,7 +29,9 @@ def make_network(recipe: Recipe, data: Data, hooks: Hooks) -> nn.Module:
             in_channels=data.channels,
             image_size=data.size,
         )
-    return hooks.edit_model(network, example_batch(network, data))
+    network = hooks.edit_model(network, example_batch(network, data))
+    mark_roles(network, example_batch(network, data))
+    return network
 
 
 def example_batch(network: nn.Module, data: Data) -> torch.Tensor:

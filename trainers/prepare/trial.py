@@ -46,12 +46,12 @@ class Trial:
         """Load the data and build the rest. Raises `NotApplicable` and `TrialSkipped`, and
         `ValueError` for data that cannot be trained on.
         """
-        recipe = edit_recipe(recipe)
         device = pick_device(recipe.device)
         keep_freed_memory(device)
         idle_memory_bytes()  # the data count as memory of training
         data = recipe.dataset.load(recipe.split_seed)
         refuse_unusable(data, test=recipe.test_set)
+        recipe = edit_recipe(recipe, data)
         reset_peak_memory(device)
         hooks = Hooks(recipe.tricks, recipe.seed)
         network = make_network(recipe, data, hooks)

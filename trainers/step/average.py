@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, _foreach_copy_, nn
@@ -15,8 +16,7 @@ __all__ = ["return_average", "update_average", "use_average"]
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, weight: float | Tensor) -> None:
     """Move `average` towards `network` by `weight` in [0, 1]; counters are copied."""
-    current = network.state_dict()
-    pairs = [(value, current[name]) for name, value in average.state_dict().items()]
+    pairs = _distinct(average.state_dict(), network.state_dict())
     _move([pair for pair in pairs if pair[0].is_floating_point()], weight)
     counters = [pair for pair in pairs if not pair[0].is_floating_point()]
     if counters:
@@ -32,6 +32,17 @@ def return_average(average: nn.Module, network: nn.Module, weight: float | Tenso
     """
     moved = (weight > 0).float() if isinstance(weight, Tensor) else float(weight > 0)
     _move(list(zip(network.parameters(), average.parameters(), strict=True)), moved)
+
+
+def _distinct(
+    ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the tensors of two state dicts in pairs; one of several names is there once."""
+    found: dict[Any, tuple[Tensor, Tensor]] = {}
+    for name, tensor in ours.items():
+        place = (tensor.data_ptr(), tensor.shape, tensor.stride()) if tensor.numel() else name
+        found.setdefault(place, (tensor, theirs[name]))
+    return list(found.values())
 
 
 def _move(pairs: Sequence[tuple[Tensor, Tensor]], weight: float | Tensor) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,31 +30,47 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
 def recompute_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
     """Make running statistics the means over `batches` of images and targets, in train mode.
 
-    As `torch.optim.swa_utils.update_bn` does, but norms that hold theirs (frozen ones, in eval
-    mode whatever the network's) keep them. Without batch norm no batch is drawn.
+    As `torch.optim.swa_utils.update_bn` does, but norms that hold theirs in train mode keep them:
+    frozen ones, by a hook, by the network or by a class of their own. They are found by what a
+    pass changes. Without batch norm no batch is drawn.
     """
-    stale = {m for m in network.modules() if isinstance(m, _BatchNorm)}
-    if not stale:
+    norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    if not norms:
         return
-    momenta = {norm: norm.momentum for norm in stale}
-
-    def start_anew(norm: nn.Module, inputs: Any) -> None:
-        del inputs
-        if norm.training and norm in stale:
-            assert isinstance(norm, _BatchNorm)
-            stale.remove(norm)
-            norm.reset_running_stats()
-            norm.momentum = None  # the mean of all batches, each as much
-
-    handles = [norm.register_forward_pre_hook(start_anew) for norm in momenta]
     was_training = network.training
+    momenta = {norm: norm.momentum for norm in norms}
+    drawn = iter(batches)
+    first = next(drawn, None)
+    if first is None:
+        return
     network.train()
     try:
-        for images, _ in batches:
-            network(images)
+        moving = _moving(network, norms, first[0])
+        for norm in moving:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all batches, each as much
+        if moving:
+            for images, _ in itertools.chain([first], drawn):
+                network(images)
     finally:
         network.train(was_training)
-        for handle in handles:
-            handle.remove()
         for norm, momentum in momenta.items():
             norm.momentum = momentum
+
+
+def _moving(network: nn.Module, norms: list[_BatchNorm], images: Tensor) -> list[_BatchNorm]:
+    """Return those of `norms` whose statistics a pass over `images` moves."""
+    before = {norm: _statistics(norm) for norm in norms}
+    devices = [images.device] if images.is_cuda else []
+    with torch.random.fork_rng(devices=devices):  # dropout draws what it would without this pass
+        network(images)
+    return [
+        norm
+        for norm, values in before.items()
+        if not all(map(torch.equal, values, _statistics(norm)))
+    ]
+
+
+def _statistics(norm: _BatchNorm) -> list[Tensor]:
+    """Return copies of what `norm` averages in train mode."""
+    return [v.clone() for v in (norm.running_mean, norm.running_var) if v is not None]

@@ -74,6 +74,7 @@ from darkmagic.trainers.tricks.mixup import Mixup as Mixup
 from darkmagic.trainers.tricks.mixup import mix as mix
 from darkmagic.trainers.tricks.model_size import ModelSize as ModelSize
 from darkmagic.trainers.tricks.norm_weight_decay import NormWeightDecay as NormWeightDecay
+from darkmagic.trainers.tricks.normalization import ChannelAffine as ChannelAffine
 from darkmagic.trainers.tricks.normalization import Normalization as Normalization
 from darkmagic.trainers.tricks.normalization import count_groups as count_groups
 from darkmagic.trainers.tricks.normalization import replace_norms as replace_norms

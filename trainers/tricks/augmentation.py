@@ -2,9 +2,10 @@
 
 What: `AutoAugment` applies a pair of operations (geometry, colour, contrast) drawn from a
 policy that was searched for on ImageNet; `RandAugment` and `TrivialAugment` draw from the same
-operations evenly. `Standard` jitters brightness, contrast and saturation (contrast_brightness
-only the first two). The others do one thing each: Gaussian noise, dropped pixels, rotation,
-a colour shift a channel, blur, or random crops at several scales.
+operations evenly. `Standard` jitters brightness, contrast and saturation, always in this order,
+where torchvision draws one (contrast_brightness only the first two). The others do one thing
+each: Gaussian noise, dropped pixels, rotation, a colour shift a channel, blur, or random crops
+at several scales.
 Why: a network that has seen an image in many guises learns what does not depend on them.
 When it helps: policies in long schedules of networks with capacity to spare, by half a point
 or more on ImageNet; in short ones they often cost accuracy. A single operation helps where it

@@ -4,7 +4,7 @@ What: multiplies the batch size by `factor` and, with `scale_lr`, the base rate 
 larger rate is reached by a linear rise from the unscaled one over the first `warmup` of
 training (five epochs of ninety). The `_unscaled` options keep the rate, which shows what the
 rule is worth. The number of epochs stays, so a larger batch makes fewer updates. A batch never
-holds more than the training split.
+holds more than the training split, and the rate then grows by as much as the batch could.
 Why: the mean gradient of k times as many images is less noisy, so a step may be k times as
 long: then k small steps and a large one lead to much the same place.
 When it helps: larger batches keep a large GPU busy; smaller ones are noisier, which often
@@ -47,8 +47,18 @@ class BatchSize(Trick):
 
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         size = max(1, round(recipe.batch_size * self.factor))
-        scale = size / recipe.batch_size if self.scale_lr else 1.0
-        return dataclasses.replace(recipe, batch_size=size, lr_scale=recipe.lr_scale * scale)
+        if recipe.train_images is not None:
+            size = min(size, recipe.train_images)
+        grown = size / recipe.batch_size
+        # What rounding and the number of images leave of the factor is what is warmed up from.
+        kept = {n: self._of(grown) if t is self else t for n, t in recipe.tricks.items()}
+        scale = grown if self.scale_lr else 1.0
+        return dataclasses.replace(
+            recipe, batch_size=size, lr_scale=recipe.lr_scale * scale, tricks=kept
+        )
+
+    def _of(self, factor: float) -> BatchSize:
+        return dataclasses.replace(self, factor=factor)
 
     def lr_factor(self, progress: float) -> float:
         if not self.scale_lr or self.factor <= 1:

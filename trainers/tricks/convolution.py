@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Trace, trace_model
 from darkmagic.trainers.models.separable import parameters_saved
+from darkmagic.trainers.models.weights import is_plain
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
 __all__ = [
@@ -113,7 +114,7 @@ def _separable(trace: Trace) -> list[nn.Conv2d]:
     return [
         module
         for module in list(called)[1:]
-        if type(module) is nn.Conv2d and module.groups == 1 and parameters_saved(*_size(module)) > 0
+        if is_plain(module) and module.groups == 1 and parameters_saved(*_size(module)) > 0
     ]
 
 

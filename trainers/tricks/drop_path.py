@@ -2,7 +2,8 @@
 
 What: with probability p_l, sets the branch of the l-th of L residual blocks to zero for an
 image, and divides it by 1 - p_l for the others; p_l rises linearly, l / L times `rate`.
-Evaluation uses every branch. What of this kind the network has already is taken out.
+Evaluation uses every branch. Modules of this kind that the network has already get rate 0 then.
+Rate 0 leaves the network as it is, its own stochastic depth too.
 Why: trains an ensemble of shallower networks, and shortens the way of the gradient.
 When it helps: deep networks and long schedules that overfit; small or short ones lose by it.
 0.1 to 0.2 is usual for CNNs.
@@ -37,6 +38,7 @@ __all__ = ["DropPath", "DropPathLayer", "add_drop_path", "drop_rates"]
 
 _COMMUTING = ("mul", "div", "clone", "relu", "view", "permute", "transpose")  # image by image
 _OWN = ("DropPath", "StochasticDepth")  # timm's and torchvision's
+_OWN_RATES = ("drop_prob", "p")
 
 
 def drop_rates(blocks: int, rate: float) -> list[float]:
@@ -84,10 +86,6 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
     >>> [name for name, part in edited.named_modules() if isinstance(part, DropPathLayer)]
     ['blocks.0.bn2.drop_path', 'blocks.1.bn2.drop_path', 'blocks.2.bn2.drop_path']
     """
-    for parent in list(model.modules()):
-        for name, child in parent.named_children():
-            if type(child).__name__ in _OWN:
-                setattr(parent, name, nn.Identity())
     if rate == 0:
         return model
     trace = trace_model(model, example)
@@ -98,6 +96,7 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
     rates = drop_rates(len(blocks), rate)
     if any(end is None for end in ends):
         raise NotApplicable("drop_path cannot reach a residual branch that ends in no module")
+    _switch_off_own(model)
     return replace_calls(
         model,
         trace,
@@ -107,6 +106,19 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
             if end is not None
         },
     )
+
+
+def _switch_off_own(model: nn.Module) -> None:
+    """Set the rate of the network's own stochastic depth to 0; the modules stay to be read."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child).__name__ not in _OWN:
+                continue
+            rates = [rate for rate in _OWN_RATES if isinstance(getattr(child, rate, None), float)]
+            for rate in rates:
+                setattr(child, rate, 0.0)
+            if not rates:
+                setattr(parent, name, nn.Identity())
 
 
 def _end(op: Op) -> Call | None:

@@ -2,8 +2,9 @@
 
 What: puts dropout of `rate` in front of every linear layer that reads a vector of more than
 `wider_than` units: after wide hidden layers, and after the global pooling of a wide network.
-Each unit is zero with that probability, and divided by 1 - rate otherwise. Dropout that the
-network has already is taken out, with rate 0 as well.
+Each unit is zero with that probability, and divided by 1 - rate otherwise. The dropout modules
+that the network has already get rate 0 then. Rate 0 leaves the network as it is, its own dropout
+too.
 Why: units cannot rely on particular others, which is a cheap ensemble; the widest layers have
 the most weights to overfit with.
 When it helps: fully connected layers of thousands of units, few data. Between convolutions
@@ -48,10 +49,6 @@ def add_dropout(model: nn.Module, example: Tensor, rate: float, wider_than: int)
       (dropout): Dropout(p=0.5, inplace=False)
     )
     """
-    for parent in list(model.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, _DROPOUTS):
-                setattr(parent, name, nn.Identity())
     if rate == 0:
         return model
     trace = trace_model(model, example)
@@ -62,6 +59,9 @@ def add_dropout(model: nn.Module, example: Tensor, rate: float, wider_than: int)
         raise NotApplicable(
             f"dropout goes before linear layers that read over {wider_than} units: {widest}"
         )
+    for own in model.modules():
+        if isinstance(own, _DROPOUTS):
+            own.p = 0.0  # and stays: a forward may read it, as timm's attention does
     return replace_calls(
         model, trace, {call: Before(call.module, "dropout", nn.Dropout(rate)) for call in wide}
     )

@@ -2,8 +2,10 @@
 
 What: `cross_entropy`, the default, compares one distribution over the classes with the targets.
 `binary_cross_entropy` asks of every class by itself whether it is in the image: the sum over
-the classes of each one's logistic loss. `multiclass_hinge` is a support vector machine's loss:
-the sum over the other classes of how far their logits come within `margin` of the true one's.
+the classes of each one's logistic loss. Of targets that mixup or cutmix mixed it takes the
+shares of the mix, as timm does by default; the paper counts every class in the mix as 1.
+`multiclass_hinge` is a support vector machine's loss: the sum over the other classes of how far
+their logits come within `margin` of the true one's.
 Why: an image may show two classes, and one mixed of two does; a hinge rests once an example is
 right by its margin, where cross-entropy goes on.
 When it helps: binary cross-entropy together with mixup and cutmix, in long schedules; the hinge

@@ -1,7 +1,8 @@
 """norm_weight_decay: let biases and normalisation layers decay as the weights do.
 
-What: puts every parameter into the group that decays, also the biases and the scales and
-shifts of normalisation layers, which are otherwise left out.
+What: puts every parameter into the group that decays, also what is otherwise left out: biases,
+the scales and shifts of normalisation layers, and in token networks position embeddings, class
+tokens, tables of relative biases and layer scale.
 Why: it is what a plain `weight_decay=` does, so most published recipes did it. A scale pulled
 to zero shrinks what a layer passes on; a bias has no large values to be kept from.
 When it helps: seldom, which is why `off` is the default; it shows what leaving them out is

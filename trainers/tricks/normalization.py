@@ -3,10 +3,13 @@
 What: replaces every norm of feature maps by `batch` (statistics of a channel over the batch
 and the image), `instance` (of a channel over one image), `group` (of a group of channels over
 one image), `layer` (of all channels over one image) or `none`. Groups are at most `groups`,
-of at least two channels: with one each it would be instance norm. With `none`, a batch norm
-after a convolution is folded into its weights and bias, so that a trained network computes
-the same until training goes on. Norms of vectors stay. A network without norms is left as it
-is by `batch`, which baselines have; the others do not apply to it.
+of at least two channels: with one each it would be instance norm. With `none`, a batch norm is
+folded into the plain convolution before it where nothing else reads that, and becomes a scale
+and a shift of each channel elsewhere (after a sum, standardised weights, a shared, tied or
+transposed convolution), so that a trained network computes the same until training goes on.
+Other norms leave their scale and shift alone, which is another function: an image's statistics
+cannot be folded. Norms of vectors stay. A network without norms is left as it is by `batch`;
+the others do not apply to it.
 Why: batch norm lets deep networks train at high rates, but its statistics are the batch's.
 When it helps: batch for classification with 16 images a device or more; group where batches
 are smaller; instance for image-to-image networks and style transfer, as it takes away the
@@ -23,7 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -32,13 +35,22 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from darkmagic.trainers.fields import choice, whole
 from darkmagic.trainers.models.edit import replace_calls
-from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.graph import Call, Trace, evaluating, trace_model
 from darkmagic.trainers.models.places import sole_layer
+from darkmagic.trainers.models.weights import is_plain
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
-__all__ = ["Normalization", "NormalizationName", "count_groups", "replace_norms"]
+__all__ = [
+    "ChannelAffine",
+    "Normalization",
+    "NormalizationName",
+    "count_groups",
+    "replace_norms",
+]
 
 NormalizationName = Literal["batch", "instance", "group", "layer", "none"]
+MAX_ERROR = 0.01
+"""Of the logits, relative: more than rounding in a folded network of a hundred layers."""
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 
@@ -81,8 +93,12 @@ def replace_norms(
         raise NotApplicable("instance norm of maps of one pixel would be zero everywhere")
     if normalization == "batch":
         calls = [call for call in calls if not isinstance(call.module, nn.BatchNorm2d)]
+    if normalization == "none":
+        return _without_norms(model, example, trace, calls)
     return replace_calls(
-        model, trace, {call: _replacement(trace, call, normalization, groups) for call in calls}
+        model,
+        trace,
+        {call: _with_rest(call.module, _norm_like(call, normalization, groups)) for call in calls},
     )
 
 
@@ -101,24 +117,111 @@ def _pixels(call: Call) -> int:
     return math.prod(call.input.shape[2:])
 
 
-def _replacement(
-    trace: Trace, call: Call, normalization: NormalizationName, groups: int
-) -> nn.Module:
+def _norm_like(call: Call, normalization: NormalizationName, groups: int) -> nn.Module:
+    """Return a norm in the place of that of `call`, with its scale and shift."""
     old = call.module
     assert call.input is not None
     channels = call.input.shape[1]
-    if normalization == "none":
-        _fold(old, sole_layer(trace, call.input))
-        new: nn.Module = nn.Identity()
-    else:
-        new = _norm(normalization, channels, groups, float(getattr(old, "eps", 1e-5)))
-        for name in ("weight", "bias"):
-            parameter = getattr(old, name, None)
-            if parameter is not None and parameter.shape == (channels,):
-                setattr(new, name, parameter)
-    # timm has norms that also activate.
+    new = _norm(normalization, channels, groups, float(getattr(old, "eps", 1e-5)))
+    for name in ("weight", "bias"):
+        parameter = getattr(old, name, None)
+        if parameter is not None and parameter.shape == (channels,):
+            setattr(new, name, parameter)
+    return new
+
+
+def _with_rest(old: nn.Module, new: nn.Module) -> nn.Module:
+    """Return `new` with what `old` does beside normalising: timm has norms that also activate."""
     rest = [m for n in ("drop", "act") if isinstance(m := getattr(old, n, None), nn.Module)]
     return nn.Sequential(new, *rest) if rest else new
+
+
+def _without_norms(model: nn.Module, example: Tensor, trace: Trace, calls: list[Call]) -> nn.Module:
+    """Return `model`, edited in place, without the norms of `calls`: folded, or affine.
+
+    Raises `NotApplicable` where that changes what batch norms alone would keep.
+    """
+    keeps = all(_holds_statistics(call.module) for call in calls)
+    before = _output(model, example) if keeps else None
+    new = {call: _with_rest(call.module, _folded(model, trace, call)) for call in calls}
+    model = replace_calls(model, trace, new)
+    if before is not None:
+        error = (_output(model, example) - before).norm() / before.norm().clamp_min(1e-12)
+        if not error < MAX_ERROR:
+            raise NotApplicable(
+                f"normalization=none would change what the model computes by {error:.0%}: its "
+                "batch norms are read in a way that its modules do not show"
+            )
+    return model
+
+
+def _output(model: nn.Module, example: Tensor) -> Tensor:
+    with evaluating(model):
+        logits: Tensor = model(example.clone())
+    return logits.double()
+
+
+def _holds_statistics(norm: nn.Module) -> bool:
+    return isinstance(norm, _BatchNorm) and norm.running_mean is not None
+
+
+def _folded(model: nn.Module, trace: Trace, call: Call) -> nn.Module:
+    """Return what is left of the norm of `call` when it is folded as far as it can be."""
+    assert call.input is not None
+    norm: Any = call.module
+    channels = call.input.shape[1]
+    scale, shift = _affine(norm, channels)
+    layer = sole_layer(trace, call.input)
+    alone = len(trace.calls_of(norm)) == 1 and _holds_statistics(norm)
+    if alone and isinstance(layer, nn.Conv2d) and is_plain(layer) and not _is_tied(model, layer):
+        _fold(layer, scale, shift)
+        return nn.Identity()
+    return ChannelAffine(scale, shift)
+
+
+def _is_tied(model: nn.Module, layer: nn.Module) -> bool:
+    """Whether another module has a parameter of `layer` too."""
+    own = {id(parameter) for parameter in layer.parameters()}
+    return any(
+        id(parameter) in own
+        for module in model.modules()
+        if module is not layer
+        for parameter in module.parameters(recurse=False)
+    )
+
+
+@torch.no_grad()
+def _affine(norm: Any, channels: int) -> tuple[Tensor, Tensor]:
+    """Return the scale and the shift (channels,) that `norm` applies, with fixed statistics."""
+    scale, shift = torch.ones(channels), torch.zeros(channels)
+    if getattr(norm, "weight", None) is not None and norm.weight.shape == (channels,):
+        scale, shift = norm.weight.clone(), torch.zeros_like(norm.weight)
+        if norm.bias is not None:
+            shift = norm.bias.clone()
+    if _holds_statistics(norm):
+        scale = scale * (norm.running_var + norm.eps).rsqrt()
+        shift = shift - norm.running_mean * scale
+    return scale, shift
+
+
+class ChannelAffine(nn.Module):
+    """A scale and a shift of each channel: what a norm does without statistics.
+
+    >>> ChannelAffine(torch.tensor([2.0]), torch.tensor([1.0]))(torch.ones(1, 1, 1, 2))
+    tensor([[[[3., 3.]]]], grad_fn=<AddBackward0>)
+    """
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(scale), nn.Parameter(shift)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return `maps` (B, C, H, W), each channel scaled and shifted."""
+        return maps * self.weight[:, None, None] + self.bias[:, None, None]
+
+    def extra_repr(self) -> str:
+        """Return the number of channels."""
+        return str(len(self.weight))
 
 
 def _norm(name: NormalizationName, channels: int, groups: int, eps: float) -> nn.Module:
@@ -130,20 +233,10 @@ def _norm(name: NormalizationName, channels: int, groups: int, eps: float) -> nn
 
 
 @torch.no_grad()
-def _fold(norm: nn.Module, layer: nn.Module | None) -> None:
-    """Give `layer` the bias of `norm`, and of a batch norm the scale as well, in place."""
-    if not isinstance(layer, nn.Conv2d) or layer.transposed:
-        return
-    bias = layer.bias if layer.bias is not None else torch.zeros(layer.out_channels)
-    if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
-        assert norm.running_var is not None
-        scale = (norm.running_var + norm.eps).rsqrt()
-        if norm.weight is not None:
-            scale = scale * norm.weight
-        layer.weight.mul_(scale[:, None, None, None])
-        bias = (bias - norm.running_mean) * scale
-        if norm.bias is not None:
-            bias = bias + norm.bias
+def _fold(layer: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
+    """Let `layer` scale and shift its result by itself, in place."""
+    bias = layer.bias * scale + shift if layer.bias is not None else shift
+    layer.weight.mul_(scale[:, None, None, None])
     layer.bias = nn.Parameter(bias.clone())
 
 

@@ -11,8 +11,10 @@ and its kin need less tuning and a rate about a hundredth as large. SAM helps wh
 overfits, at two gradients a step. Muon is fast in short trainings.
 Conflicts: Adam, Adagrad, RMSprop and Adadelta add weight decay to the gradient, where their
 scaling shrinks it. In AdamW, Lion and Muon it is decoupled (weights shrink by rate times decay
-a step), and is multiplied by `decay_lr` over their rate, so that it pulls as it does under SGD
-at `decay_lr`. Schedule-free SGD drops lr_regime and lr_warmup for its own warm-up.
+a step), and is scaled so that without gradients it pulls as it does under SGD at `decay_lr` with
+momentum `decay_momentum`, whose velocity adds each pull up to 1 / (1 - momentum) times it: a
+decay of 1e-4 is one of 0.1 under AdamW at 1e-3. Schedule-free SGD takes decay as it is, at its
+own rate, and drops lr_regime and lr_warmup for its own warm-up.
 Source: Sutskever et al. 2013 (ICML) for Nesterov's momentum in deep nets; Duchi et al. 2011
 (JMLR) for Adagrad; Tieleman & Hinton 2012 (lecture 6.5) for RMSprop; Zeiler 2012 (arXiv
 1212.5701) for Adadelta; Kingma & Ba 2015 (arXiv 1412.6980) for Adam; Loshchilov & Hutter 2019
@@ -45,8 +47,9 @@ from typing import ClassVar
 import torch
 
 from darkmagic.trainers.fields import flag, number
+from darkmagic.trainers.models.roles import split_hidden
 from darkmagic.trainers.optimizers.lion import Lion as LionOptimizer
-from darkmagic.trainers.optimizers.muon import MuonAndAdamW, split_hidden
+from darkmagic.trainers.optimizers.muon import MuonAndAdamW
 from darkmagic.trainers.optimizers.sam import Sam as SamOptimizer
 from darkmagic.trainers.optimizers.schedule_free import ScheduleFreeSgd
 from darkmagic.trainers.trick import NotApplicable, ParamGroup, Trick
@@ -67,9 +70,12 @@ __all__ = [
 ]
 
 
-def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[ParamGroup]:
-    """Return `groups` with a decay that makes up for a rate of `lr` in place of `decay_lr`.
+def decouple(
+    groups: Sequence[ParamGroup], lr: float, decay_lr: float, decay_momentum: float = 0.0
+) -> list[ParamGroup]:
+    """Return `groups` with a decay that pulls at `lr` as under SGD at `decay_lr`.
 
+    SGD's velocity adds up pulls: with momentum they are 1 / (1 - `decay_momentum`) as strong.
     Raises `ValueError` unless `lr` is above 0.
 
     >>> decouple([{"params": [], "weight_decay": 1e-4}], lr=0.001, decay_lr=0.1)
@@ -77,7 +83,8 @@ def decouple(groups: Sequence[ParamGroup], lr: float, decay_lr: float) -> list[P
     """
     if lr <= 0:
         raise ValueError(f"lr={lr}: need lr > 0")
-    return [{**group, "weight_decay": group["weight_decay"] * decay_lr / lr} for group in groups]
+    pull = decay_lr / (1 - decay_momentum)
+    return [{**group, "weight_decay": group["weight_decay"] * pull / lr} for group in groups]
 
 
 @dataclass(frozen=True)
@@ -175,8 +182,8 @@ class AdamW(Trick):
     """Adam with decoupled weight decay.
 
     >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
-    >>> AdamW(lr=1e-3).build_optimizer(groups).param_groups[0]["weight_decay"]
-    0.01
+    >>> round(AdamW(lr=1e-3).build_optimizer(groups).param_groups[0]["weight_decay"], 6)
+    0.1
     """
 
     lr: float = number(1e-3, above=0)
@@ -184,10 +191,11 @@ class AdamW(Trick):
     beta2: float = number(0.999, at_least=0, below=1)
     eps: float = number(1e-8, above=0)
     decay_lr: float = number(0.1, above=0)
+    decay_momentum: float = number(0.9, at_least=0, below=1)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
-            decouple(groups, self.lr, self.decay_lr),
+            decouple(groups, self.lr, self.decay_lr, self.decay_momentum),
             lr=self.lr,
             betas=(self.beta1, self.beta2),
             eps=self.eps,
@@ -200,17 +208,18 @@ class Lion(Trick):
     """The sign of a momentum; its rate is a third to a tenth of AdamW's.
 
     >>> groups = [{"params": [torch.ones(2)], "weight_decay": 1e-4}]
-    >>> Lion(lr=1e-4).build_optimizer(groups).param_groups[0]["weight_decay"]
-    0.1
+    >>> round(Lion(lr=1e-4).build_optimizer(groups).param_groups[0]["weight_decay"], 6)
+    1.0
     """
 
     lr: float = number(3e-4, above=0)
     beta1: float = number(0.9, at_least=0, below=1)
     beta2: float = number(0.99, at_least=0, below=1)
     decay_lr: float = number(0.1, above=0)
+    decay_momentum: float = number(0.9, at_least=0, below=1)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
-        decoupled = decouple(groups, self.lr, self.decay_lr)
+        decoupled = decouple(groups, self.lr, self.decay_lr, self.decay_momentum)
         return LionOptimizer(decoupled, lr=self.lr, betas=(self.beta1, self.beta2))
 
 
@@ -251,14 +260,15 @@ class Muon(Trick):
     beta1: float = number(0.9, at_least=0, below=1)
     beta2: float = number(0.95, at_least=0, below=1)
     decay_lr: float = number(0.1, above=0)
+    decay_momentum: float = number(0.9, at_least=0, below=1)
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:
         hidden, others = split_hidden(groups)
         if not hidden:
             raise NotApplicable("muon finds no weights between the first and the last layer")
         return MuonAndAdamW(
-            decouple(hidden, self.lr, self.decay_lr),
-            decouple(others, self.adamw_lr, self.decay_lr),
+            decouple(hidden, self.lr, self.decay_lr, self.decay_momentum),
+            decouple(others, self.adamw_lr, self.decay_lr, self.decay_momentum),
             lr=self.lr,
             momentum=self.momentum,
             adamw_lr=self.adamw_lr,

@@ -1,7 +1,8 @@
 """weight_decay: how strongly weights are pulled to zero.
 
-What: adds `value` times each weight to its gradient. Biases and the parameters of
-normalisation layers do not decay.
+What: adds `value` times each weight to its gradient. Biases, the parameters of normalisation
+layers, position embeddings, class tokens, tables of relative biases, layer scale and what the
+network's author names in `no_weight_decay` do not decay.
 Why: small weights make smoother functions; before a normalisation layer, decay also keeps
 the effective learning rate up.
 When it helps: the best value grows as data shrink or training lengthens; 5e-5 to 5e-4 is

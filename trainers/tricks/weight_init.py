@@ -3,7 +3,8 @@
 What: draws new weights for every convolution and linear layer, and sets their biases to
 zero: `he` (normal, variance 2 / fan-in), `xavier` (normal, variance 2 / (fan-in + fan-out)),
 `orthogonal` (a random orthogonal matrix, times sqrt 2), `small_gaussian` (standard deviation
-`std`) or `constant` (`value` everywhere).
+`std`) or `constant` (`value` everywhere). Weights that weight norm, spectral norm or another
+parametrisation computes are drawn alike, before what it makes of them.
 Why: variance of activations and gradients should neither vanish nor explode with depth. A
 constant leaves all channels of a layer equal for ever: it is there to see it fail.
 When it helps: in deep networks without normalisation, decisively; behind batch norm the scale
@@ -21,9 +22,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.fields import choice, number
+from darkmagic.trainers.models.weights import set_weight
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 from darkmagic.trainers.tricks.pretrain import Pretrain, loaded_tensors
 
@@ -66,7 +69,9 @@ def initialize(
     layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     for layer in layers:
         if id(layer.weight) not in keep:
-            draw_weights(layer.weight, scheme, std, value)
+            drawn = torch.empty_like(layer.weight)
+            draw_weights(drawn, scheme, std, value)
+            set_weight(layer, drawn)
         if layer.bias is not None and id(layer.bias) not in keep:
             nn.init.zeros_(layer.bias)
     return len(layers)

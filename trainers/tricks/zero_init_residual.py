@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.graph import Op, trace_model
 from darkmagic.trainers.models.places import gate_ops
 from darkmagic.trainers.models.structure import find_residuals
+from darkmagic.trainers.models.weights import zero_weight
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
+from darkmagic.trainers.tricks.normalization import ChannelAffine
 from darkmagic.trainers.tricks.pretrain import Pretrain
 
 __all__ = ["ZeroInitResidual", "last_of_branches", "zero_last_layers"]
@@ -53,9 +55,10 @@ def last_of_branches(model: nn.Module, example: Tensor) -> list[nn.Module]:
 
 def _layer(op: Op) -> nn.Module | None:
     """Return the norm, convolution or linear layer that computes `op`; None where none does."""
-    if op.name not in ("convolution", "addmm", "mm") and "norm" not in op.name:
-        return None
     module = op.call.module if op.call is not None else None
+    affine = isinstance(module, ChannelAffine)  # what a norm leaves
+    if op.name not in ("convolution", "addmm", "mm") and "norm" not in op.name and not affine:
+        return None
     return module if isinstance(getattr(module, "weight", None), Tensor) else None
 
 
@@ -74,10 +77,9 @@ def zero_last_layers(model: nn.Module, example: Tensor) -> nn.Module:
     if not found:
         raise NotApplicable("zero_init_residual finds no residual branch of convolutions")
     for module in found:
-        for name in ("weight", "bias"):
-            parameter = getattr(module, name, None)
-            if isinstance(parameter, nn.Parameter):
-                nn.init.zeros_(parameter)
+        zero_weight(module)
+        if isinstance(module.bias, nn.Parameter):
+            nn.init.zeros_(module.bias)
     return model
 
 

@@ -28,10 +28,12 @@ from references import REFERENCE, SHAPES, random_images
 IN_31 = partial(magnitudes, bins=BINS)
 
 
+@pytest.mark.parametrize("size", [(48, 40), (28, 28), (8, 8)])
 @pytest.mark.parametrize("name", [n for n in OPERATIONS if n != "Invert"])
-def test_randaugment_and_trivialaugment_magnitudes_match_torchvision(name: str) -> None:
+def test_randaugment_and_trivialaugment_magnitudes_match_torchvision(
+    name: str, size: tuple[int, int]
+) -> None:
     """The 31 magnitudes of each operation, and whether they have a sign, equal torchvision's."""
-    size = (48, 40)
     for space, ours in [
         (transforms.RandAugment()._augmentation_space(BINS, size), IN_31),
         (transforms.TrivialAugmentWide()._augmentation_space(BINS), wide_magnitudes),

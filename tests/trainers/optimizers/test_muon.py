@@ -19,7 +19,7 @@ def test_muon_matches_torch_on_flattened_kernels() -> None:
     """Hidden weights match torch.optim.Muon and all others AdamW, in channels_last too."""
     ours, theirs = (_network() for _ in range(2))
     ours = ours.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trick = Muon(lr=0.02, adamw_lr=1e-3, decay_lr=0.02)
+    trick = Muon(lr=0.02, adamw_lr=1e-3, decay_lr=0.02, decay_momentum=0.0)
     optimizer = Hooks({"muon": trick, "wd": WeightDecay(0.1)}, seed=0).build_optimizer(ours)
     inside = {n: p for n, p in theirs.named_parameters() if n.startswith("blocks") and p.ndim > 1}
     assert len(inside) == 8

@@ -118,8 +118,8 @@ def _sam(weight: Tensor, steps: int) -> Tensor:
         (Adagrad(), _adagrad, 0.0),
         (RmsProp(), _rmsprop, 0.0),
         (Adadelta(), _adadelta, 0.0),
-        (AdamW(), _adamw, 0.02),
-        (Lion(lr=0.05), _lion, 0.02),
+        (AdamW(decay_momentum=0.0), _adamw, 0.02),
+        (Lion(lr=0.05, decay_momentum=0.0), _lion, 0.02),
         (Sam(lr=0.05, rho=0.3), _sam, 0.02),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Trick) else "",
@@ -135,7 +135,8 @@ def test_lion_matches_timm() -> None:
     """Thirty steps with weight decay equal those of timm's Lion."""
     rng = generator(0, "lion")
     ours, theirs = ([nn.Parameter(p) for p in _values("lion")] for _ in range(2))
-    lion = Lion(lr=0.01, decay_lr=0.01).build_optimizer([{"params": ours, "weight_decay": 0.1}])
+    trick = Lion(lr=0.01, decay_lr=0.01, decay_momentum=0.0)
+    lion = trick.build_optimizer([{"params": ours, "weight_decay": 0.1}])
     reference = timm.optim.Lion(theirs, lr=0.01, betas=(0.9, 0.99), weight_decay=0.1)
     for _ in range(30):
         for a, b in zip(ours, theirs, strict=True):

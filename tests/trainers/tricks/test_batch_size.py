@@ -52,6 +52,23 @@ def test_training_takes_the_edited_batch(tmp_path: Path) -> None:
     assert [event["steps"] for event in checkpoint["history"]] == [1, 1]
 
 
+@pytest.mark.parametrize("factor", [2, 3.5, 16])
+@pytest.mark.parametrize("batch_size", [20, 100, 999])
+def test_rate_grows_by_as_much_as_the_data_let_the_batch(factor: float, batch_size: int) -> None:
+    """A batch that is cut to the training split takes the rate, and its warm-up, of its size."""
+    tricks = {"batch": BatchSize(factor), "optimizer": Sgd(lr=0.1)}
+    asked = dataclasses.replace(make_recipe(**tricks), batch_size=batch_size)
+    data = asked.dataset.load(0)
+    images = len(data.train)
+    recipe = edit_recipe(asked, data)
+    plain = edit_recipe(dataclasses.replace(asked, tricks={}), data)
+    assert plain.batch_size == min(batch_size, images)
+    assert recipe.batch_size == min(round(plain.batch_size * factor), images)
+    grown = recipe.batch_size / plain.batch_size
+    assert recipe.lr_scale == pytest.approx(grown)
+    assert Hooks(recipe.tricks, 0).factors(0)[0] == pytest.approx(1 / grown)
+
+
 @pytest.mark.parametrize("trick", [BatchSize(4), BatchSize(4, scale_lr=False)], ids=repr)
 def test_fingerprints_see_the_edit(trick: Trick) -> None:
     """Also where nothing shows in the first batches; an edit to the same numbers is none."""

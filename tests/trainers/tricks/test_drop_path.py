@@ -24,6 +24,11 @@ def rates(model: nn.Module) -> list[float]:
     return [m.rate for m in model.modules() if isinstance(m, DropPathLayer)]
 
 
+def own_rates(model: nn.Module) -> list[float]:
+    own = [m for m in model.modules() if type(m).__name__ in ("StochasticDepth", "DropPath")]
+    return [m.p if hasattr(m, "p") else m.drop_prob for m in own]
+
+
 def test_rates_rise_linearly_to_the_last_block() -> None:
     """Huang et al., equation 4: survival 1 - l / L (1 - p_L)."""
     survival = [1 - rate for rate in drop_rates(4, 0.2)]
@@ -85,13 +90,31 @@ def test_a_dropped_branch_leaves_the_shortcut() -> None:
     ],
     ids=["torchvision", "timm"],
 )
-@pytest.mark.parametrize("rate", [0.0, 0.1])
-def test_the_networks_own_gives_way(build: type[nn.Module], rate: float) -> None:
-    """One rule for all networks, rate 0 among them."""
-    edited = DropPath(rate).edit_model(build(), EXAMPLE)
-    kinds = {type(m).__name__ for m in edited.modules()}
-    assert not kinds & {"StochasticDepth", "DropPath"}
-    assert bool(rates(edited)) is (rate > 0)
+def test_the_networks_own_gives_way(build: type[nn.Module]) -> None:
+    """Where a rate is asked for; with rate 0 the network stays as it is."""
+    edited = DropPath(0.1).edit_model(build(), EXAMPLE)
+    assert set(own_rates(edited)) == {0.0}
+    assert rates(edited)
+    model = build()
+    kept = own_rates(model)
+    assert max(kept) > 0
+    unedited = DropPath(0.0).edit_model(model, EXAMPLE)
+    assert own_rates(unedited) == kept
+    assert rates(unedited) == []
+
+
+def test_own_stochastic_depth_without_a_rate_to_set_is_taken_out() -> None:
+    """Whatever class of that name a network has."""
+
+    class Doubling(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2 if self.training else x
+
+    Doubling.__name__ = "DropPath"
+    model = SmallResNet(8)
+    model.blocks[0].bn2 = nn.Sequential(model.blocks[0].bn2, Doubling())
+    edited = DropPath(0.1).edit_model(model, EXAMPLE)
+    assert not any(isinstance(module, Doubling) for module in edited.modules())
 
 
 def test_drop_path_needs_branches_that_end_in_a_module() -> None:

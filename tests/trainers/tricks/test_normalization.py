@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 import torchvision
+from timm.layers import StdConv2d
 from torch import Tensor, nn
 
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.trick import NotApplicable
-from darkmagic.trainers.tricks.normalization import Normalization, count_groups
+from darkmagic.trainers.tricks.normalization import ChannelAffine, Normalization, count_groups
+from darkmagic.trainers.tricks.zero_init_residual import ZeroInitResidual
 
 CONTRACT = {"changes": ["network", "loss", "update"]}
 
@@ -91,6 +94,103 @@ def test_none_folds_batch_norm_into_the_convolution(build: type[nn.Module]) -> N
     assert not any("Norm" in type(m).__name__ for m in edited.modules())
     torch.testing.assert_close(edited(EXAMPLE), expected, rtol=1e-3, atol=1e-4)
     assert all(m.bias is not None for m in edited.modules() if isinstance(m, nn.Conv2d))
+
+
+class _Wired(nn.Module):
+    """Two convolutions and two norms, run as `wiring` has it."""
+
+    def __init__(self, wiring: str) -> None:
+        super().__init__()
+        self.wiring = wiring
+        self.one, self.two = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(2))
+        self.norm, self.other = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+        if wiring == "tied":
+            self.two.weight = self.one.weight
+        if wiring == "standardised":
+            self.one = StdConv2d(3, 3, 3, padding=1)
+        if wiring == "transposed":
+            self.two = nn.ConvTranspose2d(3, 3, 3)
+        if wiring == "grouped":
+            self.one = nn.Conv2d(3, 3, 3, padding=2, groups=3, dilation=2, bias=False)
+        if wiring == "weight norm":
+            nn.utils.parametrizations.weight_norm(self.one)
+        if wiring == "without scale":
+            self.norm = nn.BatchNorm2d(3, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.wiring == "norm first":
+            return self.two(self.norm(self.one(self.other(x)).relu()))
+        if self.wiring == "read twice":
+            y = self.one(x)
+            return self.other(self.two(self.norm(y).relu())) + y
+        if self.wiring == "shared norm":
+            return self.norm(self.two(self.norm(self.one(x)).relu()))
+        if self.wiring == "shared block":
+            x = self.norm(self.one(x)).relu()
+            return self.other(self.two(self.norm(self.one(x)).relu()))
+        if self.wiring == "sum":
+            return self.other(self.norm(self.one(x)) + self.two(x))
+        return self.other(self.two(self.norm(self.one(x)).relu()))
+
+
+WIRINGS = (
+    *("plain", "tied", "standardised", "transposed", "grouped", "weight norm", "without scale"),
+    *("norm first", "read twice", "shared norm", "shared block", "sum"),
+)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_none_keeps_the_function_however_convolutions_and_norms_meet(
+    wiring: str, seed: int
+) -> None:
+    """What cannot be folded stays as a scale and a shift, and nothing normalises any more."""
+    torch.manual_seed(seed)
+    model = _Wired(wiring)
+    for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.running_var, 0.1, 3)
+        nn.init.normal_(norm.running_mean)
+        if norm.affine:
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+    expected = model.eval()(EXAMPLE)
+    edited = Normalization("none").edit_model(model, EXAMPLE)
+    norms = [edited.norm] if wiring == "shared norm" else [edited.norm, edited.other]
+    assert not any(isinstance(m, nn.BatchNorm2d) for norm in norms for m in norm.modules())
+    torch.testing.assert_close(edited(EXAMPLE), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("build", [torchvision.models.densenet121, torchvision.models.mobilenet_v2])
+def test_none_keeps_what_trained_networks_compute(build: Callable[..., nn.Module]) -> None:
+    """Norms before convolutions, and depthwise ones."""
+    torch.manual_seed(0)
+    model = trained(build(num_classes=10))
+    expected = model(EXAMPLE)
+    edited = Normalization("none").edit_model(model, EXAMPLE)
+    error = (edited(EXAMPLE) - expected).norm() / expected.norm()
+    assert error < 1e-3
+
+
+def test_none_refuses_to_change_what_it_says_that_it_keeps() -> None:
+    """A network that reads its norm's statistics by itself computes something else without."""
+
+    class Reads(_Wired):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * (1 if isinstance(self.norm, nn.BatchNorm2d) else 3)
+
+    with pytest.raises(NotApplicable, match="would change what the model computes by 200%"):
+        Normalization("none").edit_model(trained(Reads("plain")), EXAMPLE)
+
+
+def test_scale_that_is_left_of_a_norm_can_start_a_branch_at_zero() -> None:
+    """Zero-init finds it at a branch's end."""
+    model = SmallResNet(8)
+    nn.utils.parametrizations.weight_norm(model.blocks[0].conv2)
+    model = Normalization("none").edit_model(trained(model), EXAMPLE)
+    assert isinstance(model.blocks[0].bn2, ChannelAffine)
+    edited = ZeroInitResidual().edit_model(model, EXAMPLE).eval()
+    x = torch.rand(2, 16, 8, 8)
+    assert torch.equal(edited.blocks[0](x), x)
 
 
 def test_batch_changes_what_is_not_batch_norm() -> None:

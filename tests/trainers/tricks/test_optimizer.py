@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,9 @@ from darkmagic.trainers.trick import ParamGroup
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import (
     Adam,
+    AdamW,
+    Lion,
+    Muon,
     Sam,
     ScheduleFree,
     Sgd,
@@ -66,6 +70,25 @@ def test_decoupled_decay_keeps_its_pull() -> None:
     ]
     decays = [group["weight_decay"] for group in decouple(groups, lr=1e-3, decay_lr=0.1)]
     assert decays == pytest.approx([0.05, 0])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("kind", [AdamW, Lion, Muon])
+def test_every_decay_pulls_as_sgds(kind: type[AdamW | Lion | Muon], momentum: float) -> None:
+    """Without gradients, exp(-steps lr decay / (1 - momentum)) is left after 1,000 steps."""
+    left = []
+    sgd = Sgd(lr=0.1, momentum=momentum)
+    for trick in (sgd, kind(decay_lr=0.1, decay_momentum=momentum)):
+        weights = [torch.nn.Parameter(torch.ones(2, 2)) for _ in range(3)]
+        optimizer = trick.build_optimizer([{"params": weights, "weight_decay": 5e-4}])
+        for weight in weights:
+            weight.grad = torch.zeros_like(weight)
+        for _ in range(1000):
+            optimizer.step()
+        left.append([weight.mean().item() for weight in weights])
+    expected = math.exp(-1000 * 0.1 * 5e-4 / (1 - momentum))
+    assert left[0] == pytest.approx([expected] * 3, rel=6e-3)  # its velocity builds up first
+    assert left[1] == pytest.approx([expected] * 3, rel=1e-3)
 
 
 @pytest.mark.parametrize(
