@@ -60,7 +60,9 @@ def check_key(override: Override, base: DictConfig) -> None:
     if declared is not None:
         _check(override, [_declared(key, declared)])
         return
-    _check(override, [_like(key, _default(base, key))])
+    default = _default(base, key)
+    if not (key.startswith("hydra.launcher.") and isinstance(default, str)):  # see takes_text
+        _check(override, [_like(key, default)])
 
 
 def _check_new_key(override: Override, base: DictConfig) -> None:
@@ -114,8 +116,8 @@ def takes_text(key: str, base: DictConfig) -> bool:
         declared = fields.declared.get(name) if fields is not None else None
     if declared is not None:
         return declared.kind is Kind.TEXT
-    if key.startswith("hydra.launcher."):  # `auto` there stands for a number or a list
-        return False
+    if key.startswith("hydra.launcher."):  # `auto` there stands for a number or a list, which the
+        return False  # launcher checks
     written = raw_value(base, key)
     return isinstance(written, str) and written != MISSING
 

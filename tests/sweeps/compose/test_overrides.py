@@ -74,6 +74,13 @@ def test_right_words_pass(word: str) -> None:
     assert len(api.plan([word]).plan.trials) == 16
 
 
+def test_devices_stay_a_list_of_numbers() -> None:
+    """Where the default is a word, a list is no text written by mistake."""
+    with hydra_session() as hydra:
+        checked = check_overrides(hydra.config_loader, ["hydra.launcher.devices=[0,1]"])
+    assert checked.config.hydra.launcher.devices == [0, 1]
+
+
 def test_fields_go_to_the_options_that_have_them() -> None:
     """Mixup's alpha to the trial with mixup, cycles to those with cycles."""
     words = ["tricks.mixup.alpha=1", "tricks.lr_regime.cycles=3"]
