@@ -16,6 +16,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
 from darkmagic.sweeps.track.schema import (
+    EDITS,
     REASON,
     STATUS,
     STEPPING,
@@ -82,6 +83,7 @@ class TrialState:
             REASON: self.reason[:5000],
             TRAINING_NOTES: json.dumps(self.training_notes),
             STEPPING: str(self.result.get("stepping", "")),
+            EDITS: str(self.result.get("edits", "")),
         }
 
     def load_result(self) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from darkmagic.trainers.models.graph import Call, Trace
-from darkmagic.trainers.models.sites.functions import FunctionCall, function_name
+from darkmagic.trainers.models.places_edited import note_kinds
+from darkmagic.trainers.models.sites.functions import FunctionCall
 from darkmagic.trainers.models.sites.site import Site, put_at_site
 from darkmagic.trainers.trick import NotApplicable
 
@@ -62,6 +63,7 @@ def replace_calls(
     """
     for call in replacements:
         _refuse_unreachable(call)
+    note_kinds(call.kind for call in replacements)
     slots: dict[nn.Module, list[tuple[nn.Module, str]]] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if path:
@@ -78,8 +80,8 @@ def replace_calls(
             sites = [replacements.get(call, call.module) for call in calls]
             replacement = CallSwitch(sites, _innermost_around(calls))
         if first.site is not None:
-            name = _name_of(first.module)
-            put_at_site(first.site, name, replacement, alone=_takes_input_alone(calls, replacement))
+            alone = _takes_input_alone(replacement)
+            put_at_site(first.site, first.kind.lower(), replacement, alone=alone)
             continue
         if first.module is model:
             model = replacement
@@ -89,29 +91,21 @@ def replace_calls(
 
 
 def _refuse_unreachable(call: Call) -> None:
-    what = _name_of(call.module)
     if not call.replaceable:
         raise NotApplicable(
-            f"the model calls {what} where nothing can be put in its place: register it as a "
+            f"the model calls {call.kind} where nothing can be put in its place: register it as a "
             "module, or call it in the method of one"
         )
     if not call.registered and any(True for _ in call.module.parameters()):
         raise NotApplicable(
-            f"the model calls a {what} that is registered under no name, so that its weights are "
-            "never trained: put it in an nn.ModuleList, or give it a name"
+            f"the model calls a {call.kind} that is registered under no name, so that its weights "
+            "are never trained: put it in an nn.ModuleList, or give it a name"
         )
 
 
-def _name_of(module: nn.Module) -> str:
-    if isinstance(module, FunctionCall):
-        return function_name(module.function)
-    return type(module).__name__.lower()
-
-
-def _takes_input_alone(calls: Sequence[Call], replacement: nn.Module) -> bool:
-    """Whether what stands for the calls is a module that has the function's other arguments."""
-    parts = [part for call in calls for part in (call.module, *call.module.modules())]
-    return not any(isinstance(part, FunctionCall) for part in (*parts, *replacement.modules()))
+def _takes_input_alone(replacement: nn.Module) -> bool:
+    """Whether no part of it is the function itself, which takes all that the code gives it."""
+    return not any(isinstance(part, FunctionCall) for part in replacement.modules())
 
 
 def _innermost_around(calls: Sequence[Call]) -> nn.Module:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["Places", "count_places", "counting_places"]
+__all__ = ["Places", "count_places", "counting_places", "note_kinds"]
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Places:
 
     edited: int | None = None
     found: int | None = None
+    kinds: set[str] = field(default_factory=set)  # of what was replaced
 
     def __str__(self) -> str:
         if self.edited is None:
@@ -40,6 +41,13 @@ def count_places(edited: int, found: int) -> None:
     count = _COUNT.get()
     if count is not None:
         count.edited, count.found = edited, found
+
+
+def note_kinds(kinds: Iterable[str]) -> None:
+    """Say what kinds of calls are replaced."""
+    count = _COUNT.get()
+    if count is not None:
+        count.kinds.update(kinds)
 
 
 @contextmanager

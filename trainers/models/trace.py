@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from darkmagic.trainers.models.sites.functions import FunctionCall, function_name
 from darkmagic.trainers.models.sites.site import Site
 
 __all__ = ["Call", "Op", "Trace"]
@@ -33,6 +34,13 @@ class Call:
     def replaceable(self) -> bool:
         """Whether another module can be put in its place."""
         return self.registered or self.site is not None
+
+    @property
+    def kind(self) -> str:
+        """The name of the module's class, or of the function."""
+        if isinstance(self.module, FunctionCall):
+            return function_name(self.module.function)
+        return type(self.module).__name__
 
     @property
     def place(self) -> nn.Module | Site:

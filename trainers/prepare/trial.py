@@ -51,7 +51,7 @@ class Trial:
         data = recipe.dataset.load(recipe.split_seed)
         refuse_unusable(data, test=recipe.test_set)
         reset_peak_memory(device)
-        hooks = Hooks(recipe.tricks, recipe.seed)
+        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
         network = make_network(recipe, data, hooks)
         flops = count_flops(network, example_batch(network, data))
         share = hooks.pretrained_share(network)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -121,6 +122,7 @@ class AttentionPooling(Trick):
     torch.Size([2, 10])
     """
 
+    keeps_output: ClassVar[bool] = True
     heads: int = whole(1, at_least=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:

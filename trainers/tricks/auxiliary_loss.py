@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -75,6 +76,7 @@ class AuxiliaryLoss(Trick):
     [0.3]
     """
 
+    keeps_output: ClassVar[bool] = True
     weight: float = number(0.3, above=0)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:

@@ -22,6 +22,7 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -134,6 +135,7 @@ class DropPath(Trick):
     [DropPathLayer(0.1), DropPathLayer(0.2), DropPathLayer(0.3)]
     """
 
+    keeps_output: ClassVar[bool] = True
     rate: float = number(0.1, at_least=0, below=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
