@@ -94,12 +94,10 @@ def _check_calls(
 def _check_modes(name: str, places: Places, evaluation: Trace, training: Trace) -> None:
     """Refuse an edit of a kind of layer that one of the modes calls and the other does not."""
     found = [{call.place for call in trace.calls} for trace in (evaluation, training)]
-    for mode, trace, other in (
-        ("evaluation", evaluation, found[1]),
-        ("training", training, found[0]),
-    ):
+    for mode, trace in {"evaluation": evaluation, "training": training}.items():
         for call in trace.calls:
-            if call.place not in other and call.kind in places.kinds:
+            shared = all(call.place in places_of for places_of in found)
+            if not shared and call.kind in places.kinds:
                 raise NotApplicable(
                     f"{name} would edit one of two networks: the model calls a {call.kind} in "
                     f"{mode} alone"
