@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -78,6 +79,7 @@ class TrialRecord:
     training_notes: tuple[str, ...] = ()  # what its losses show about its training
     test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
     stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
+    edits: Mapping[str, str] = field(default_factory=dict)  # by trick: "3 of 4 places", or why none
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,11 +15,15 @@ from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.drawn_augmentation import augment_batches
 from darkmagic.trainers.models.roles import Role, role_of, use_roles
+from darkmagic.trainers.models.verify import edit_and_verify
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
-from darkmagic.trainers.trick import Conflict, ParamGroup, Trick
+from darkmagic.trainers.trick import Conflict, NotApplicable, ParamGroup, Trick
 
-__all__ = ["Hooks", "edit_recipe", "refuse_conflicts"]
+__all__ = ["NOT_APPLICABLE", "Hooks", "edit_recipe", "refuse_conflicts"]
+
+NOT_APPLICABLE = "does not apply: "
+"""Before the reason in `Hooks.edits`, of a trick that was left out."""
 
 
 def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
@@ -57,13 +61,22 @@ class Hooks:
     """Calls the hooks of several tricks, each with random draws of its own.
 
     `averager` is the trick that keeps an average of the weights, which is evaluated in their
-    place; None where none does. Raises `Conflict` when one trick rules another out, and
+    place; None where none does. `edits` says by trick how many places of the network it edits,
+    or why it was left out. Raises `Conflict` when one trick rules another out, and
     `ValueError` when two give what only one can: a loss, say, or an optimizer.
     """
 
-    def __init__(self, tricks: Mapping[str, Trick], seed: int) -> None:
+    def __init__(
+        self, tricks: Mapping[str, Trick], seed: int, optional: Collection[str] = ()
+    ) -> None:
+        """Join `tricks`; those named by `optional` may be left out where they do not apply."""
         refuse_conflicts(tricks)
         self._seed = seed
+        self._optional = frozenset(optional)
+        self.edits: dict[str, str] = {}
+        self._gather(tricks)
+
+    def _gather(self, tricks: Mapping[str, Trick]) -> None:
         self._tricks = dict(tricks)
         self._augment = self._overriding("augment")
         self._transform = self._overriding("transform_batch")
@@ -98,12 +111,40 @@ class Hooks:
         return next(iter(found.values()), Trick())
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
-        """Apply every edit. New layers' weights do not depend on the other tricks."""
+        """Apply every edit. New layers' weights do not depend on the other tricks.
+
+        How many of the places it found each trick edits is kept in `edits`. Raises
+        `NotApplicable` with the trick's name: see `leave_out`.
+        """
         for name, trick in self._staged("edit_model").items():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(self._seed, "init", name))
-                model = trick.edit_model(model, example)
+                try:
+                    model, places = edit_and_verify(
+                        trick.edit_model, model, example, name, keeps_output=trick.keeps_output
+                    )
+                except NotApplicable as finding:
+                    finding.trick = name
+                    raise
+            if str(places):
+                self.edits[name] = str(places)
         return model
+
+    def leave_out(self, finding: NotApplicable) -> bool:
+        """Leave out the trick that does not apply, if it is optional; return whether it was.
+
+        `edits` then has the reason, and the network is to be built anew: an edit may have ended
+        half-way.
+        """
+        name = finding.trick
+        if name not in self._optional or name not in self._tricks:
+            return False
+        self._gather({key: trick for key, trick in self._tricks.items() if key != name})
+        self.edits = {
+            **{key: edit for key, edit in self.edits.items() if edit.startswith(NOT_APPLICABLE)},
+            name: f"{NOT_APPLICABLE}{finding}",
+        }
+        return True
 
     def pretrained_share(self, model: nn.Module) -> float | None:
         """Return the share of pretrained tensors in use, in [0, 1]; None where none was loaded."""

@@ -60,7 +60,15 @@ class Recipe:
     workers: int = whole(2, at_least=0, changes_result=False)  # processes that read images
     cuda_graphs: str = choice("auto", ("auto", "on", "off"), changes_result=False)  # on a GPU
     checkpoint_seconds: float = number(5.0, at_least=0, changes_result=False)
+    optional_tricks: str | None = text(  # left out where they do not apply to the network
+        None, pattern=r"\w+(,\w+)*", such_as="names of tricks and commas", changes_result=False
+    )
     cache: str | None = text(None, changes_result=False)  # of compiled code; None: the user's
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """The names of the optional tricks."""
+        return frozenset((self.optional_tricks or "").split(","))

@@ -6,6 +6,7 @@ device: losses are summed where they are made and read once at the epoch's end.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -164,6 +165,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         parameters=count_parameters(hooks.finish_model(network)),
         flops=trial.flops,
         pretrained_share=trial.pretrained_share,
+        edits=json.dumps(hooks.edits) if hooks.edits else "",
         device=_device_name(device),
         stepping=stepping if step_once is None else describe(step_once, stepping),
     )

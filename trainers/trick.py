@@ -94,6 +94,8 @@ class EditStage(IntEnum):
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
     """The trick finds nothing to work on in this model; the message says why.
 
+    `trick` is its name in the recipe, where it is known.
+
     >>> from darkmagic.trainers.tricks import DropPath
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
     >>> try:
@@ -102,6 +104,8 @@ class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
     ...     print(reason)
     drop_path drops residual branches, and the model has no sum of two
     """
+
+    trick: str | None = None
 
 
 class Conflict(NotApplicable):
@@ -146,6 +150,8 @@ class Trick:
     they are computed anew at the average before that is evaluated."""
     returns_average: ClassVar[bool] = False
     """Whether the trained weights become the average wherever that moves, as in Lookahead."""
+    keeps_output: ClassVar[bool] = False
+    """Whether the network computes at the start what it did before `edit_model`: held to."""
     constraints: ClassVar[tuple[str, ...]] = ()
     """What must hold between its declared fields, e.g. `delay + finish < 1`."""
 

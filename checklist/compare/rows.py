@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.costs import Ratio, cost_ratios
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effects
 
 __all__ = ["Interval", "Row", "Rules", "make_row"]
+
+EDITED_IN_PART = re.compile(r"\d+ of \d+ places")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Row:
     pretrained_share: float | None
     training_notes: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
     on_pareto_front: bool = False
+    edits: Mapping[str, str] = field(default_factory=dict)  # by trick: places edited, or why none
     stepping: str = ""  # how the steps of its first finished run were taken, and why
 
     @property
@@ -105,7 +109,13 @@ class Row:
             kind = self.reason.partition(":")[0]
             text = f"{failed} of {sum(self.statuses.values())} failed: {kind}"
             return text if self.verdict is Verdict.FAILED else f"baseline, {text}"
-        return self.verdict.value
+        return self.verdict.value + (f", {self.partial_edit}" if self.partial_edit else "")
+
+    @property
+    def partial_edit(self) -> str:
+        """`3 of 4 places` where the row's trick edits some and not all; else empty."""
+        edit = self.edits.get(self.trick or "", "")
+        return edit if EDITED_IN_PART.fullmatch(edit) else ""
 
 
 def make_row(
@@ -151,6 +161,7 @@ def make_row(
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
+        edits=next((record.edits for record in records if record.edits), {}),
         stepping=next((r.stepping for r in records if r.status is Status.FINISHED), ""),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.power import Setting, best_of_chance, half_width
-from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.compare.rows import EDITED_IN_PART, Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
@@ -18,6 +18,7 @@ SHORT_EPOCHS = 100
 MIN_TRIALS_TO_GROUP = 3
 """Trials: if at least as many have the same note, it is given once."""
 WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
+EDITED_NOWHERE = "does not apply: "
 KIND = re.compile(r":| from epoch | at the end| in epoch ")
 
 
@@ -28,6 +29,7 @@ def table_notes(comparison: Comparison, *, epochs: int | None = None) -> list[st
         *_estimand(comparison),
         *_noise(comparison),
         *_rows(comparison),
+        *_edits(comparison),
         *_stepping(comparison),
         *_training_notes(comparison),
         *_length(comparison, epochs),
@@ -137,6 +139,18 @@ def _about(row: Row) -> str | None:
             "trials'; its difference is no basis for a choice."
         )
     return None
+
+
+def _edits(comparison: Comparison) -> Iterator[str]:
+    """Name the options of the baseline that the network did not take, or took in part."""
+    edits = comparison.baseline.edits
+    left_out = {n: e.partition(": ")[2] for n, e in edits.items() if EDITED_NOWHERE in e}
+    if left_out:
+        listed = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
+        yield f"Where an option does not apply, the baseline has the network as it is: {listed}."
+    partial = [f"{n} ({e})" for n, e in edits.items() if EDITED_IN_PART.fullmatch(e)]
+    if partial:
+        yield f"The baseline has some options in some places only: {', '.join(partial)}."
 
 
 def _stepping(comparison: Comparison) -> Iterator[str]:

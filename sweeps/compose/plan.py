@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
     Baseline,
+    baseline_choices,
     expand,
     expand_combination,
     plan_seeds,
@@ -120,7 +121,16 @@ class Planner:
             options.append(f"{'' if is_default else '+'}{group}='{option}'")
         choices = {**self._defaults, **{f"trick/{n}": o for n, o in trial.choices.items()}}
         fields = [o for o in self._tricks if _applies(self._loader, choices, *_field(o))]
-        return (*self._common, *options, *fields, f"seed={trial.seed}")
+        optional = [f"runtime.optional_tricks='{','.join(self._of_baseline(trial))}'"]
+        return (*self._common, *options, *fields, *optional, f"seed={trial.seed}")
+
+    def _of_baseline(self, trial: Trial) -> list[str]:
+        """Return the tricks that `trial` has as the baseline does: it may go without them."""
+        baseline = baseline_choices(self.checklist)
+        default = [g.removeprefix("trick/") for g in self._defaults if g.startswith("trick/")]
+        unlisted = [name for name in default if name not in trial.choices]
+        shared = [name for name, o in trial.choices.items() if o == baseline.get(name)]
+        return sorted({*unlisted, *shared} - {trial.trick})
 
 
 def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:

@@ -16,6 +16,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
 from darkmagic.sweeps.track.schema import (
+    EDITS,
     REASON,
     STATUS,
     STEPPING,
@@ -34,6 +35,9 @@ from darkmagic.trainers.outputs.names import CORRECT
 from darkmagic.trainers.outputs.result_file import read_result
 
 __all__ = ["TrialState", "derive_job_config"]
+
+LEFT_OUT, OPTIONAL = "does not apply", "runtime.optional_tricks="
+"""What a result says of a trick that was left out, and the override that allows it."""
 
 
 @dataclass
@@ -75,13 +79,17 @@ class TrialState:
     def tags(self) -> dict[str, str]:
         """The tags of its MLflow run."""
         shared = ("hydra.", "runtime.", NO_CHECKLIST)
+        edits = str(self.result.get("edits", ""))
         own = [o for o in self.overrides if not o.startswith(shared)]
+        if LEFT_OUT in edits:
+            own += [o for o in self.overrides if o.startswith(OPTIONAL)]
         return {
             **trial_tags(self.trial, self.identity, look=self.look, overrides=own),
             STATUS: self.status,
             REASON: self.reason[:5000],
             TRAINING_NOTES: json.dumps(self.training_notes),
             STEPPING: str(self.result.get("stepping", "")),
+            EDITS: edits,
         }
 
     def load_result(self) -> None:

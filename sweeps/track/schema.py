@@ -14,6 +14,7 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 
 __all__ = [
     "CHECKLIST",
+    "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
     "EXPERIMENT",
@@ -58,6 +59,7 @@ RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
+EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON
 VERDICT = "darkmagic.verdict"
 EPOCHS_SENT = "darkmagic.epochs_sent"  # of a trial: the last epoch by type of event, as JSON
 EVENTS_SENT = "darkmagic.events_sent"  # the lines of its log, as versions before counted
@@ -151,7 +153,7 @@ def result_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str
         if name in result:
             result[name] = int(result[name])
     texts = {"status": status, "reason": tags.get(REASON, "")}
-    return {**result, **texts, "stepping": tags.get(STEPPING, "")}
+    return {**result, **texts, "stepping": tags.get(STEPPING, ""), "edits": tags.get(EDITS, "")}
 
 
 def read_record(
@@ -189,6 +191,7 @@ def read_record(
         epochs=_whole(metrics.get(EPOCHS)),
         test_accuracy=metrics.get(TEST),
         stepping=tags.get(STEPPING, ""),
+        edits=dict(json.loads(tags.get(EDITS) or "{}")),
         correct=correct,
     )
 

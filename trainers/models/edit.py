@@ -1,4 +1,4 @@
-"""Replaces modules of a network call by call."""
+"""Replaces modules of a network, and calls of functions, call by call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 from torch import nn
 
 from darkmagic.trainers.models.graph import Call, Trace
+from darkmagic.trainers.models.places_edited import note_kinds
+from darkmagic.trainers.models.sites.functions import FunctionCall
+from darkmagic.trainers.models.sites.site import Site, put_at_site
+from darkmagic.trainers.trick import NotApplicable
 
 __all__ = ["CallSwitch", "replace_calls"]
 
@@ -53,29 +57,59 @@ def replace_calls(
     """Return `model`, edited in place, with each call of `trace` going to its replacement.
 
     A module called once is replaced wherever it is registered. One called at several places
-    becomes a `CallSwitch`, which leaves the other places as they were.
+    becomes a `CallSwitch`, which leaves the other places as they were. A function, or a module
+    without a name, is replaced in the code that calls it. Raises `NotApplicable` where neither can
+    be done.
     """
+    for call in replacements:
+        _refuse_unreachable(call)
+    note_kinds(call.kind for call in replacements)
     slots: dict[nn.Module, list[tuple[nn.Module, str]]] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if path:
             parent, _, name = path.rpartition(".")
             slots.setdefault(module, []).append((model.get_submodule(parent), name))
-    for module in dict.fromkeys(call.module for call in replacements):
-        calls = trace.calls_of(module)
+    firsts: dict[nn.Module | Site, Call] = {}
+    for call in replacements:
+        firsts.setdefault(call.place, call)
+    for first in firsts.values():
+        calls = trace.calls_at(first)
         if len(calls) == 1:
             replacement = replacements[calls[0]]
         else:
-            sites = [replacements.get(call, module) for call in calls]
+            sites = [replacements.get(call, call.module) for call in calls]
             replacement = CallSwitch(sites, _innermost_around(calls))
-        if module is model:
+        if first.site is not None:
+            alone = _takes_input_alone(replacement)
+            put_at_site(first.site, first.kind.lower(), replacement, alone=alone)
+            continue
+        if first.module is model:
             model = replacement
-        for parent, name in slots.get(module, []):
+        for parent, name in slots.get(first.module, []):
             setattr(parent, name, replacement)
     return model
+
+
+def _refuse_unreachable(call: Call) -> None:
+    if not call.replaceable:
+        raise NotApplicable(
+            f"the model calls {call.kind} where nothing can be put in its place: register it as a "
+            "module, or call it in the method of one"
+        )
+    if not call.registered and any(True for _ in call.module.parameters()):
+        raise NotApplicable(
+            f"the model calls a {call.kind} that is registered under no name, so that its weights "
+            "are never trained: put it in an nn.ModuleList, or give it a name"
+        )
+
+
+def _takes_input_alone(replacement: nn.Module) -> bool:
+    """Whether no part of it is the function itself, which takes all that the code gives it."""
+    return not any(isinstance(part, FunctionCall) for part in replacement.modules())
 
 
 def _innermost_around(calls: Sequence[Call]) -> nn.Module:
     """Return the module one of whose forwards makes all `calls`."""
     paths = [call.path[:-1] for call in calls]
     shared = [call for call in paths[0] if all(call in path for path in paths)]
-    return shared[-1].module
+    return next(call.module for call in reversed(shared) if call.registered)

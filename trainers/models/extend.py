@@ -70,7 +70,7 @@ class After(Extended):
 class Before(Extended):
     """A layer whose input is first transformed by another module."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return the layer's result on the added module's result on `x`."""
-        result: Tensor = self.layer(self.added(x))
+        result: Tensor = self.layer(self.added(x), *args, **kwargs)
         return result

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from torch import nn
 
 from darkmagic.trainers.fields import check_arguments, choice, text, whole
-from darkmagic.trainers.models.stem import Stem, fit_stem
+from darkmagic.trainers.models.fit_stem import Stem, fit_stem
 
 __all__ = ["timm_classifier", "torchvision_classifier"]
 
@@ -28,8 +28,8 @@ def torchvision_classifier(
     """Return torchvision's classification network `name`, with fresh weights.
 
     It takes images of 3 channels. `image_size` is (height, width) in pixels, for which `stem`
-    says whether the stem is made smaller (`trainers/models/stem.py`). `kwargs` go to torchvision's
-    builder. Raises `ValueError` for an unknown name.
+    says whether the stem is made smaller (`trainers/models/fit_stem.py`). `kwargs` go to
+    torchvision's builder. Raises `ValueError` for an unknown name.
 
     >>> net = torchvision_classifier("squeezenet1_1", num_classes=2, image_size=(32, 32))
     >>> net(torch.zeros(2, 3, 32, 32)).shape
@@ -60,7 +60,7 @@ def timm_classifier(
     """Return timm's network `name`, with fresh weights unless `kwargs` say otherwise.
 
     `image_size` is (height, width) in pixels, for which `stem` says whether the stem is made
-    smaller (`trainers/models/stem.py`). `kwargs` go to `timm.create_model`. Raises `ValueError`
+    smaller (`trainers/models/fit_stem.py`). `kwargs` go to `timm.create_model`. Raises `ValueError`
     for an unknown name, and where timm is not installed.
 
     >>> net = timm_classifier("resnet10t", num_classes=2, in_channels=1, image_size=(32, 32))

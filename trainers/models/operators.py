@@ -14,9 +14,11 @@ __all__ = [
     "AVERAGES",
     "MATRIX_PRODUCTS",
     "NORMS",
+    "POINTWISE",
     "POOLS",
     "RECTIFIERS",
     "SCALINGS",
+    "SQUASHING",
     "STRIDE_ARGUMENT",
     "TRANSPOSED_ARGUMENT",
     "operator_name",
@@ -28,6 +30,14 @@ RECTIFIERS = frozenset(("relu", "hardtanh"))
 _KINKED = ("relu", "leaky_relu", "_prelu_kernel", "rrelu_with_noise", "clamp", "clamp_min")
 _SMOOTH = ("elu", "silu", "mish", "gelu", "softplus", "hardtanh", "hardswish", "tanh", "sigmoid")
 ACTIVATIONS = frozenset((*_KINKED, *_SMOOTH))
+
+_ARITHMETIC = ("add", "sub", "rsub", "mul", "div", "neg", "pow", "clone", "_to_copy")
+_ELEMENTARY = ("exp", "expm1", "log", "log1p", "sqrt", "erf", "abs", "sign", "sin", "cos")
+_CHOOSING = ("where", "gt", "ge", "lt", "le", "maximum", "minimum", "hardsigmoid")
+POINTWISE = ACTIVATIONS.union(_ARITHMETIC, _ELEMENTARY, _CHOOSING)
+"""Operations on each value by itself, of which a network's author makes an activation."""
+SQUASHING = frozenset(("sigmoid", "hardsigmoid", "_softmax"))
+"""What gates are made of: results in [0, 1]."""
 
 NORMS = ("batch_norm", "group_norm", "layer_norm")
 """Parts of the names of norms, which differ by device and mode: `native_batch_norm`."""

@@ -7,13 +7,12 @@ import math
 from torch import nn
 
 from darkmagic.trainers.models.graph import Call, Op, Trace
-from darkmagic.trainers.models.operators import ACTIVATIONS, AVERAGES, MATRIX_PRODUCTS
+from darkmagic.trainers.models.operators import AVERAGES, MATRIX_PRODUCTS
 from darkmagic.trainers.models.structure import find_gates
 
 __all__ = [
     "call_with_result",
     "classifier",
-    "find_activations",
     "gate_ops",
     "global_pooling",
     "layers",
@@ -33,9 +32,12 @@ def classifier(trace: Trace) -> Op | None:
 
 
 def call_with_result(op: Op) -> Call | None:
-    """Return the innermost of the module calls that make `op` and return just that."""
-    path = op.call.path if op.call is not None else []
-    return next((call for call in reversed(path) if call.output is op), None)
+    """Return the innermost call that makes `op`, returns just that, and can be replaced.
+
+    A module with a name goes before a function's call.
+    """
+    found = [call for call in reversed(op.path) if call.output is op and call.replaceable]
+    return next((call for call in found if call.registered), found[0] if found else None)
 
 
 def sole_layer(trace: Trace, op: Op) -> nn.Module | None:
@@ -59,16 +61,6 @@ def gate_ops(trace: Trace) -> frozenset[Op]:
         for op in trace.ops_of(gate.ancestors)
         if op.follows(pool)
     )
-
-
-def find_activations(trace: Trace) -> list[Op]:
-    """Return the activations between layers: no gate's, and none of the logits."""
-    gates, last = gate_ops(trace), classifier(trace)
-    return [
-        op
-        for op in trace.ops
-        if op.name in ACTIVATIONS and op not in gates and last is not None and last.follows(op)
-    ]
 
 
 def global_pooling(trace: Trace) -> Op | None:

@@ -1,4 +1,4 @@
-"""The parts of a network that tricks name: residual blocks, gates, stem, downscaling layers."""
+"""The parts of a network that tricks name: residual blocks and gates."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from darkmagic.trainers.models.operators import ACTIVATIONS, NORMS, POOLS, SCALI
 
 __all__ = [
     "Residual",
-    "downscaling_activations",
     "find_gates",
     "find_residuals",
     "gated",
     "is_norm",
     "last_layer",
-    "stem_activations",
 ]
 
 
@@ -68,19 +66,21 @@ def _convolutions(ops: tuple[Op, ...]) -> int:
 
 
 def last_layer(op: Op) -> Call | None:
-    """Return the innermost module call that `op` is the result of.
+    """Return the innermost call of a module that `op` is the result of.
 
     If it is none's, searches back over functional activations, norms and scalings by a constant;
-    None if any other operation is found first.
+    if any other operation is found first, the call of a function that makes `op`, or None.
     """
+    last = op
     while True:
         if op.call is not None and op.call.output is op:
             return op.call
         if len(op.inputs) != 1 or op.shape != op.inputs[0].shape:
-            return None
+            break
         if op.name not in ACTIVATIONS | SCALINGS and not is_norm(op):
-            return None
+            break
         op = op.inputs[0]
+    return last.function if last.function is not None and last.function.output is last else None
 
 
 def gated(trace: Trace, ops: tuple[Op, ...]) -> bool:
@@ -98,72 +98,6 @@ def find_gates(trace: Trace, ops: Iterable[Op]) -> Iterator[tuple[Op, Op, Op]]:
             for pool in pools:
                 if gate.follows(pool) and pool.follows(maps):
                     yield maps, pool, gate
-
-
-def stem_activations(trace: Trace) -> list[Call]:
-    """Return the activation modules of the stem.
-
-    The stem is all that runs before the first residual block; in a network without any, it
-    is the first stage: from the first convolution to the next change of scale.
-    """
-    if not trace.convolutions:
-        return []
-    first = trace.convolutions[0]
-    residuals = find_residuals(trace)
-    if residuals:
-        last = min(residual.fork.index for residual in residuals)
-        stem = [op for op in trace.ops[: last + 1] if op.follows(first)]
-    else:
-        stem = [op for op in trace.ops if op.follows(first) and op.scale == first.scale]
-    # A map of one pixel this early is a gate's, not the stem's.
-    return _activation_calls([op for op in stem if op.is_map])
-
-
-def downscaling_activations(trace: Trace) -> list[Call]:
-    """Return the activation modules of downscaling layers.
-
-    A downscaling layer is a convolution or pooling of stride 2 or more, outside shortcuts,
-    with a convolution after it. Its activation is the one that acts on its result before
-    another convolution or a sum does; else the one before it, with no sum in between.
-    """
-    skipped = {op for residual in find_residuals(trace) for op in residual.shortcut}
-    found: dict[Op, None] = {}
-    for op in trace.ops:
-        if op.stride < 2 or len(op.shape) != 4 or op in skipped:
-            continue
-        if any(other.follows(op) for other in trace.convolutions if other is not op):
-            found.update(dict.fromkeys(_activations_after(trace, op) or _activation_before(op)))
-    return _activation_calls(list(found))
-
-
-def _activations_after(trace: Trace, op: Op) -> list[Op]:
-    found = []
-    for after in trace.consumers(op):
-        if after.name in ACTIVATIONS or after.name == "amax":  # maxout's, which no other replaces
-            found.append(after)
-        elif is_norm(after) or (after.name in (*SCALINGS, "view") and len(after.inputs) == 1):
-            found += _activations_after(trace, after)
-    return found
-
-
-def _activation_before(op: Op) -> list[Op]:
-    while len(op.inputs) == 1:
-        op = op.inputs[0]
-        if op.name in ACTIVATIONS:
-            return [op]
-    return []
-
-
-def _activation_calls(ops: list[Op]) -> list[Call]:
-    """Return the calls whose only operation is an activation; a functional one has no module."""
-    return [
-        op.call
-        for op in ops
-        if op.name in ACTIVATIONS
-        and op.call is not None
-        and op.call.output is op
-        and op.call.input is op.inputs[0]
-    ]
 
 
 def is_norm(op: Op) -> bool:

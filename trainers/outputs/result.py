@@ -42,6 +42,7 @@ class Result:
     flops: int | None = None  # of one image's forward pass, a multiply-add counting as 2
     pretrained_share: float | None = None  # of the pretrained tensors, in use; in [0, 1]
     device: str = ""
+    edits: str = ""  # JSON: by trick, how many places it edited, or why it was left out
     stepping: str = ""  # eager or graph, compiled or not, and why
     torch: str = str(torch.__version__)  # its own class would import torch when unpickled
 

@@ -43,7 +43,7 @@ class Setup:
         """Build the network as training would. `data` is the recipe's own, loaded."""
         recipe = edit_recipe(recipe, data)
         device = pick_device(recipe.device)
-        hooks = Hooks(recipe.tricks, recipe.seed)
+        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
         network = make_network(recipe, data, hooks)
         pretrained = hooks.pretrained_share(network) is not None or _asks_for_weights(recipe)
         memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
@@ -64,7 +64,7 @@ class Setup:
             for name, trick in self.recipe.tricks.items()
             if all(getattr(type(trick), hook) is getattr(Trick, hook) for hook in without)
         }
-        return Hooks(kept, self.recipe.seed)
+        return Hooks(kept, self.recipe.seed, self.recipe.optional)
 
     def pipeline(self, hooks: Hooks | None = None, data: Data | None = None) -> Pipeline:
         """Return the trial's pipeline, or one over other hooks or data."""

@@ -11,6 +11,7 @@ from darkmagic.trainers.models.build import build_network, input_channels
 from darkmagic.trainers.models.roles import mark_roles
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
+from darkmagic.trainers.trick import NotApplicable
 
 __all__ = ["example_batch", "make_network"]
 
@@ -19,19 +20,30 @@ def make_network(recipe: Recipe, data: Data, hooks: Hooks) -> nn.Module:
     """Return the network on the CPU, its weights drawn from the recipe's seed alone.
 
     The global generator is left as it was. Raises `NotApplicable` or `TrialSkipped` when a
-    trick cannot do its work on this network.
+    trick cannot do its work on this network, unless `hooks` can leave it out: then the network
+    is as the others leave it.
     """
+    while True:
+        network = _build(recipe, data)
+        try:
+            network = hooks.edit_model(network, example_batch(network, data))
+        except NotApplicable as finding:
+            if not hooks.leave_out(finding):
+                raise
+        else:
+            mark_roles(network, example_batch(network, data))
+            return network
+
+
+def _build(recipe: Recipe, data: Data) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "init"))
-        network = build_network(
+        return build_network(
             recipe.build,
             num_classes=len(data.classes),
             in_channels=data.channels,
             image_size=data.size,
         )
-    network = hooks.edit_model(network, example_batch(network, data))
-    mark_roles(network, example_batch(network, data))
-    return network
 
 
 def example_batch(network: nn.Module, data: Data) -> torch.Tensor:

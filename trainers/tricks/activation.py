@@ -9,9 +9,10 @@ there the activation stays.
 Why: ReLU passes no gradient below zero; the others do, or are smoother, or (maxout) learn
 their form. Tanh and sigmoid flatten on both sides, which is why deep networks left them.
 When it helps: swish and gelu often by a little, in deep networks, for more memory and time.
+Places: activations between layers, be they modules, calls such as `F.relu`, or classes of one's
+own that work value by value. A call in a function that is no method cannot be replaced.
 Conflicts: pretrained weights were trained with the activation they had; maxout keeps them in
-the first piece. Only activations that are modules can be replaced, not calls like `F.relu`.
-`stem_activation` has the last word on its places, but leaves maxout.
+the first piece. `stem_activation` has the last word on its places, but leaves maxout.
 Source: Nair & Hinton 2010 (ICML) for ReLU; Maas et al. 2013 (ICML workshop) leaky ReLU; He
 et al. 2015 (arXiv 1502.01852) PReLU; Clevert et al. 2016 (arXiv 1511.07289) ELU; Ramachandran
 et al. 2017 (arXiv 1710.05941) swish; Hendrycks & Gimpel 2016 (arXiv 1606.08415) GELU;
@@ -26,9 +27,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from darkmagic.trainers.fields import choice, number, whole
+from darkmagic.trainers.models.activations import activation_places
 from darkmagic.trainers.models.edit import replace_calls
-from darkmagic.trainers.models.graph import Call, Op, Trace, trace_model
-from darkmagic.trainers.models.places import find_activations
+from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.widen import Maxout, widen_for_maxout
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
@@ -55,14 +57,15 @@ def replace_activations(
     """Return `model`, edited in place, with `activation` between its layers.
 
     `example` (B, C, H, W) is what the model takes. What is the right module already stays.
-    Raises `NotApplicable` where not every activation is a module, or maxout finds no layer.
+    Raises `NotApplicable` where no activation can be replaced, or maxout finds no layer.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
     >>> replace_activations(net, torch.zeros(2, 3, 8, 8), "prelu", slope=0.25, pieces=2)[1]
     PReLU(num_parameters=1)
     """
     trace = trace_model(model, example)
-    if activation == "relu" and all(op.name == "relu" for op in find_activations(trace)):
+    places = activation_places(trace)
+    if activation == "relu" and all(place.op.name == "relu" for place in places):
         return model
     calls = activation_calls(trace)
     if activation == "maxout":
@@ -71,7 +74,9 @@ def replace_activations(
             raise NotApplicable(
                 "activation=maxout finds no activation on the result of a layer that it can widen"
             )
+        count_places(len(widened), len(places))
         return replace_calls(model, trace, {call: Maxout(pieces) for call in widened})
+    count_places(len(calls), len(places))
     kind = _MODULES[activation]
     return replace_calls(
         model,
@@ -85,26 +90,22 @@ def replace_activations(
 
 
 def activation_calls(trace: Trace) -> list[Call]:
-    """Return the module calls of all activations; raises `NotApplicable` where some have none.
+    """Return the calls of activations that can be replaced; raises `NotApplicable` without any.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
     >>> [call.module for call in activation_calls(trace_model(net, torch.zeros(2, 3, 8, 8)))]
     [ReLU()]
     """
-    ops = find_activations(trace)
-    calls = [op.call for op in ops if op.call is not None and _is_whole_work(op.call, op)]
-    if not ops:
+    places = activation_places(trace)
+    calls = [place.call for place in places if place.call is not None]
+    if not places:
         raise NotApplicable("activation finds none between the model's layers")
-    if len(calls) < len(ops):
+    if not calls:
         raise NotApplicable(
-            f"{len(ops) - len(calls)} of the model's {len(ops)} activations are no modules of "
-            "their own but calls such as F.relu, which cannot be replaced"
+            f"none of the model's {len(places)} activations can be replaced: they are computed "
+            "outside of the methods of its modules, or without a source to read"
         )
     return calls
-
-
-def _is_whole_work(call: Call, op: Op) -> bool:
-    return call.output is op and call.input is op.inputs[0]
 
 
 def _module(kind: type[nn.Module], slope: float, old: nn.Module) -> nn.Module:

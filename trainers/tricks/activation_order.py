@@ -8,7 +8,8 @@ result is the same, and after a 2 x 2 pooling it works on a quarter of the value
 does fall somewhere (swish, GELU) does not commute.
 When it helps: time and memory, by a little; accuracy only with swish or GELU. With ReLU the
 trial changes nothing but its cost: it is inert.
-Conflicts: needs max pooling and activations that are modules. Weights stay.
+Places: such pairs, be they modules or calls such as `F.max_pool2d(F.relu(x), 2)`.
+Conflicts: none. Weights stay.
 Source: Ciresan et al. 2011 (IJCAI) pool before they activate; Krizhevsky et al. 2012 (NIPS)
 after. That they commute is a line of algebra.
 """
@@ -21,10 +22,11 @@ from typing import Literal
 from torch import Tensor, nn
 
 from darkmagic.trainers.fields import choice
+from darkmagic.trainers.models.activations import activation_places
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
-from darkmagic.trainers.models.places import find_activations
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["ActivationOrder", "Order", "activate", "neighbours"]
@@ -41,9 +43,8 @@ def neighbours(trace: Trace) -> list[tuple[Call, Call]]:
     >>> [(a.module, b.module) for a, b in neighbours(trace_model(net, torch.zeros(2, 3, 8, 8)))]
     [(ReLU(), MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False))]
     """
-    found = {op.call: op for op in find_activations(trace) if op.call and op.call.output is op}
-    activations = [call for call, op in found.items() if call.input is op.inputs[0]]
-    pools = [call for call in trace.calls if isinstance(call.module, nn.MaxPool2d)]
+    activations = [place.call for place in activation_places(trace) if place.call is not None]
+    pools = [c for c in trace.calls if isinstance(c.module, nn.MaxPool2d) and c.replaceable]
     pairs = [(a, p) for a in activations for p in pools]
     return [pair for ap in pairs for pair in (ap, ap[::-1]) if _follow(trace, *pair)]
 
@@ -75,8 +76,9 @@ def activate(model: nn.Module, example: Tensor, order: Order) -> nn.Module:
     pairs = neighbours(trace)
     if not pairs and order == "after":
         raise NotApplicable(
-            "activation_order finds no activation module right before or after a max pooling"
+            "activation_order finds no activation right before or after a max pooling"
         )
+    count_places(len(pairs), len(pairs))
     replacements: dict[Call, nn.Module] = {}
     for first, second in pairs:
         pooled_first = isinstance(first.module, nn.MaxPool2d)

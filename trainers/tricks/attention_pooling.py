@@ -7,6 +7,7 @@ heads x C weights.
 Why: the average weighs background as much as the object.
 When it helps: large images and small objects, fine-grained classes; on maps of a few pixels
 there is little to choose from.
+Places: the global average that the classifier reads, be it a module or a call such as `x.mean`.
 Conflicts: none. Pretrained tensors keep their names and values, and compute the same at first.
 Source: Touvron et al. 2021 (arXiv 2112.13692), a learned query in place of the average; Ilse
 et al. 2018 (arXiv 1802.04712), equation 7 without its hidden layer.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +27,7 @@ from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.places import call_with_result, global_pooling
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["AttentionPooling", "PositionWeights", "add_attention_pooling"]
@@ -78,11 +81,15 @@ def add_attention_pooling(model: nn.Module, example: Tensor, heads: int) -> nn.M
         raise NotApplicable(f"{heads} heads cannot share the {channels} channels of the last map")
     weights = PositionWeights(channels, heads)
     pool, layer = _pooling_call(trace), call_with_result(maps)
+    count_places(1, 1)
     if pool is not None:
         return replace_calls(model, trace, {pool: Before(pool.module, "attention", weights)})
+    written = pooling.function
+    if written is not None and (layer is None or not layer.registered):
+        return replace_calls(model, trace, {written: Before(written.module, "attention", weights)})
     if layer is None or len(trace.consumers(maps)) > 1:
         raise NotApplicable(
-            "attention_pooling finds no module to follow: the map is made, or read, elsewhere too"
+            "attention_pooling finds no layer to follow: the map is made, or read, elsewhere too"
         )
     return replace_calls(model, trace, {layer: After(layer.module, "attention", weights)})
 
@@ -94,7 +101,8 @@ def _pooling_call(trace: Trace) -> Call | None:
     found = [
         call
         for call in trace.calls
-        if call.input is pooling.inputs[0]
+        if call.registered
+        and call.input is pooling.inputs[0]
         and call.output is not None
         and call.output.follows(pooling)
         and call.output.shape[1] == pooling.shape[1]
@@ -114,6 +122,7 @@ class AttentionPooling(Trick):
     torch.Size([2, 10])
     """
 
+    keeps_output: ClassVar[bool] = True
     heads: int = whole(1, at_least=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:

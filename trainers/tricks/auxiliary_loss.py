@@ -7,6 +7,7 @@ Why: its gradient enters half-way, so that the lower layers get a strong signal 
 learn features that tell classes apart; it also regularises.
 When it helps: deep plain networks without residual blocks or batch norm, which have trouble
 with their gradients; with both it is mostly a regulariser of small effect.
+Places: the map that leaves the middle stage.
 Conflicts: none. A loss of another trick, such as label smoothing, is used for both.
 Source: Szegedy et al. 2015 (arXiv 1409.4842), section 5, with weight 0.3; Lee et al. 2015
 (arXiv 1409.5185); Szegedy et al. 2016 (arXiv 1512.00567), section 4, for what it really does.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -29,6 +31,7 @@ from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import trace_model
 from darkmagic.trainers.models.places import call_with_result
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.stages import find_stages
 from darkmagic.trainers.trick import NotApplicable, Trick
 
@@ -56,7 +59,8 @@ def add_auxiliary_head(model: nn.Module, example: Tensor, weight: float) -> nn.M
     end = ends[len(ends) // 2]
     call = call_with_result(end)
     if call is None or len(end.shape) != 4:
-        raise NotApplicable("auxiliary_loss finds no module that gives the middle stage's map")
+        raise NotApplicable("auxiliary_loss finds no layer that gives the middle stage's map")
+    count_places(1, 1)
     head = AuxiliaryHead(end.shape[1], logits.shape[1], weight)
     return replace_calls(model, trace, {call: After(call.module, "auxiliary", head)})
 
@@ -72,6 +76,7 @@ class AuxiliaryLoss(Trick):
     [0.3]
     """
 
+    keeps_output: ClassVar[bool] = True
     weight: float = number(0.3, above=0)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:

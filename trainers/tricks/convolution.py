@@ -11,6 +11,7 @@ Why: most of a plain convolution's weights mix channels, again at every place of
 When it helps: on phones and in small models; on a GPU the fewer operations are often no
 faster, as depthwise convolutions wait for memory. Accuracy of the same network falls; the
 trick pays where the saving goes into width.
+Places: layers that it makes smaller; one whose weights another module reads stays.
 Conflicts: pretrained weights of the layers it replaces are lost.
 Source: Sifre 2014 (thesis, section 6.2); Chollet 2017 (arXiv 1610.02357), whose section 4.7
 finds nothing in between best; Howard et al. 2017 (arXiv 1704.04861), section 3.1, for the count.
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Trace, trace_model
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.separable import parameters_saved
 from darkmagic.trainers.models.weights import is_plain
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
@@ -103,6 +105,7 @@ def separate_convolutions(model: nn.Module, example: Tensor) -> nn.Module:
         raise NotApplicable(
             "no convolution of the model would be smaller as a depthwise separable one"
         )
+    count_places(len(found), len(found))
     new: dict[nn.Module, nn.Module] = {module: SeparableConv2d(module) for module in found}
     return replace_calls(
         model, trace, {call: new[call.module] for call in trace.calls if call.module in new}
@@ -110,7 +113,9 @@ def separate_convolutions(model: nn.Module, example: Tensor) -> nn.Module:
 
 
 def _separable(trace: Trace) -> list[nn.Conv2d]:
-    called = dict.fromkeys(c.module for c in trace.calls if isinstance(c.module, nn.Conv2d))
+    called = dict.fromkeys(
+        c.module for c in trace.calls if isinstance(c.module, nn.Conv2d) and c.registered
+    )
     return [
         module
         for module in list(called)[1:]

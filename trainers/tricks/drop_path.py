@@ -7,6 +7,7 @@ Rate 0 leaves the network as it is, its own stochastic depth too.
 Why: trains an ensemble of shallower networks, and shortens the way of the gradient.
 When it helps: deep networks and long schedules that overfit; small or short ones lose by it.
 0.1 to 0.2 is usual for CNNs.
+Places: residual branches, of feature maps or tokens.
 Conflicts: dropout and strong augmentation regularise as well: too much of all underfits.
 Source: Huang et al. 2016 (arXiv 1603.09382), section 3, with the linear rule; divided while
 training, and drawn for each image, as in timm and torchvision.
@@ -22,6 +23,7 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +33,7 @@ from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Op, trace_model
 from darkmagic.trainers.models.places import call_with_result
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.structure import find_residuals
 from darkmagic.trainers.trick import NotApplicable, Trick
 
@@ -78,7 +81,7 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
     """Return `model`, edited in place, whose residual branches drop out, the last with `rate`.
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where the model has
-    no residual block, or a branch ends in no module.
+    no residual block, or no branch ends in a layer.
 
     >>> from darkmagic.trainers.models import SmallResNet
     >>> net = SmallResNet(depth=8, width=4)
@@ -94,9 +97,11 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
         raise NotApplicable("drop_path drops residual branches, and the model has no sum of two")
     ends = [_end(block.end) for block in blocks]
     rates = drop_rates(len(blocks), rate)
-    if any(end is None for end in ends):
-        raise NotApplicable("drop_path cannot reach a residual branch that ends in no module")
+    reached = [end for end in ends if end is not None]
+    if not reached:
+        raise NotApplicable("drop_path cannot reach a residual branch: none ends in a layer")
     _switch_off_own(model)
+    count_places(len(reached), len(blocks))
     return replace_calls(
         model,
         trace,
@@ -142,6 +147,7 @@ class DropPath(Trick):
     [DropPathLayer(0.1), DropPathLayer(0.2), DropPathLayer(0.3)]
     """
 
+    keeps_output: ClassVar[bool] = True
     rate: float = number(0.1, at_least=0, below=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:

@@ -9,6 +9,8 @@ Why: max keeps the strongest response and its gradient reaches one place in four
 keeps the mean and a smooth gradient; a convolution learns what to keep, for its weights.
 When it helps: max is the usual best where features are sparse; a strided convolution where
 there are data to train it. LRN is of interest to see why it was left for batch norm.
+Places: poolings with a stride, be they modules or calls such as `F.max_pool2d`. A class of
+one's own that derives from a pooling's may do more, and stays.
 Conflicts: `lrn` with batch norm or any other norm in the same place: refused, unless
 `normalization=none` takes it out.
 Source: Springenberg et al. 2015 (arXiv 1412.6806) for convolutions; Boureau et al. 2010 (ICML)
@@ -29,6 +31,7 @@ from darkmagic.trainers.models.extend import Before
 from darkmagic.trainers.models.graph import Call, Op, Trace, trace_model
 from darkmagic.trainers.models.operators import ACTIVATIONS
 from darkmagic.trainers.models.places import call_with_result, classifier, global_pooling
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.trick import NotApplicable, Trick
 from darkmagic.trainers.tricks.normalization import Normalization
 
@@ -53,7 +56,7 @@ def replace_poolings(
     """Return `model`, edited in place, with `pooling` between its stages.
 
     `example` (B, C, H, W) is what the model takes. Raises `NotApplicable` where there is no
-    pooling (but for max, the default) or one that cannot be replaced.
+    pooling (but for max, the default) or none that can be replaced.
 
     >>> net = nn.Sequential(
     ...     nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)
@@ -69,6 +72,7 @@ def replace_poolings(
     if pooling == "max" and all(op.name == "max_pool2d_with_indices" for op in ops):
         return model
     calls = _pooling_calls(ops)
+    count_places(len(calls), len(ops))
     if pooling == "lrn":
         return replace_calls(
             model, trace, {c: Before(c.module, "lrn", _lrn(c, size)) for c in calls}
@@ -98,12 +102,12 @@ def _pooling_ops(trace: Trace) -> list[Op]:
 def _pooling_calls(ops: list[Op]) -> list[Call]:
     if not ops:
         raise NotApplicable("pooling finds none with a stride between the model's layers")
-    found = [op.call for op in ops if op.call is not None and op.call.output is op]
-    calls = [c for c in found if type(c.module) in (nn.MaxPool2d, nn.AvgPool2d)]
-    if len(calls) < len(ops):
+    found = [call for op in ops if (call := op.path[-1]).output is op]
+    calls = [c for c in found if type(c.module) in (nn.MaxPool2d, nn.AvgPool2d) and c.replaceable]
+    if not calls:
         raise NotApplicable(
-            f"{len(ops) - len(calls)} of the model's {len(ops)} poolings are no plain modules "
-            "but calls such as F.max_pool2d, or pad by themselves: they cannot be replaced"
+            f"none of the model's {len(ops)} poolings can be replaced: they pad by themselves, or "
+            "run outside of the methods of its modules"
         )
     return calls
 

@@ -9,6 +9,7 @@ convolution, or its norm, at each resolution.
 Why: a convolution sees a small window; the gate brings in the whole image, for about a tenth
 more parameters and hardly any more arithmetic.
 When it helps: nearly always on accuracy; it costs memory traffic, so a step takes longer.
+Places: residual blocks that convolve and have no gate, or stages.
 Conflicts: none. Fresh gates start near 1/2 and halve the branches of pretrained networks,
 which fine-tuning has to undo. Pretrained tensors keep their names and values.
 Source: Hu et al. 2018 (arXiv 1709.01507), sections 3 and 6.4 for the place.
@@ -32,6 +33,7 @@ from darkmagic.trainers.fields import whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.stages import find_stages
 from darkmagic.trainers.models.structure import find_residuals, gated, last_layer
 from darkmagic.trainers.trick import NotApplicable, Trick
@@ -89,11 +91,12 @@ def _places(trace: Trace) -> list[Call]:
     if not residuals:
         # As they begin, the order in which weights are drawn: parallel branches shift it.
         stages = sorted(find_stages(trace), key=lambda stage: stage.convolutions[0].index)
-        stages = [stage for stage in stages if stage.end is not None]
-        free = [stage.end for stage in stages if stage.end is not None and not stage.gated]
+        bare_stages = [stage for stage in stages if not stage.gated]
+        free = [end for stage in bare_stages if (end := stage.end) is not None]
         if not free:
-            why = "every stage has a gate already" if stages else "no stage ends in a module"
+            why = "no stage ends in a layer" if bare_stages else "every stage has a gate already"
             raise NotApplicable(f"squeeze_excite finds no place: {why}")
+        count_places(len(free), len(bare_stages))
         return free
     blocks = [block for block in residuals if block.convolutional]
     if not blocks:
@@ -104,10 +107,12 @@ def _places(trace: Trace) -> list[Call]:
     if not bare:
         raise NotApplicable("every residual block of the model has squeeze-and-excitation already")
     places = [call for block in bare if (call := last_layer(block.end)) is not None]
+    places = [call for call in dict.fromkeys(places) if call.replaceable]
     if not places:
         raise NotApplicable(
-            "squeeze_excite finds no place: the model's residual branches end in no module"
+            "squeeze_excite finds no place: the model's residual branches end in no layer"
         )
+    count_places(len(places), len(bare))
     return places
 
 

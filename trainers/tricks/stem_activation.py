@@ -9,8 +9,9 @@ Why: these few layers throw information away for good; leaky ReLU (and swish) le
 values through where that happens, for next to no cost.
 When it helps: a little; more in small networks with narrow stems. `relu` on a network of
 ReLUs changes nothing.
-Conflicts: pretrained weights were trained with the activation they had. Only activations
-that are modules can be replaced, not calls such as `F.relu`. Maxout units (`activation`) stay.
+Places: those activations, be they modules, calls such as `F.relu`, or classes of one's own.
+Conflicts: pretrained weights were trained with the activation they had. Gates stay, and maxout
+units (`activation`).
 Source: Ridnik's article; Ridnik et al. 2021 (TResNet, arXiv 2003.13630) for leaky ReLU in
 stem and downscaling layers; Ramachandran et al. 2017 (arXiv 1710.05941) for swish.
 Published:
@@ -27,7 +28,8 @@ from torch import Tensor, nn
 from darkmagic.trainers.fields import choice, number
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import trace_model
-from darkmagic.trainers.models.structure import downscaling_activations, stem_activations
+from darkmagic.trainers.models.places_edited import count_places
+from darkmagic.trainers.models.stem import downscaling_activations, stem_activations
 from darkmagic.trainers.models.widen import Maxout
 from darkmagic.trainers.trick import NotApplicable, Trick
 
@@ -43,7 +45,8 @@ def replace_stem_activations(
 
     `example` (B, C, H, W) is what the model takes; `negative_slope` is leaky ReLU's. What is
     ReLU already stays the module it is under `relu`. A module that also serves other places
-    keeps serving those. Raises `NotApplicable` where no activation there is a module.
+    keeps serving those. Raises `NotApplicable` where there is no activation there, or none that
+    can be replaced.
 
     >>> from darkmagic.trainers.models import SmallResNet
     >>> net = SmallResNet(depth=8, width=4)
@@ -51,13 +54,16 @@ def replace_stem_activations(
     LeakyReLU(negative_slope=0.01, inplace=True)
     """
     trace = trace_model(model, example)
-    calls = dict.fromkeys([*stem_activations(trace), *downscaling_activations(trace)])
-    if not calls and any(isinstance(module, Maxout) for module in model.modules()):
+    found = [*stem_activations(trace), *downscaling_activations(trace)]
+    places = list({place.op: place for place in found}.values())
+    if not places and any(isinstance(module, Maxout) for module in model.modules()):
         return model
-    if not calls:
-        raise NotApplicable(
-            "stem_activation finds no activation module in a stem or downscaling layer"
-        )
+    if not places:
+        raise NotApplicable("stem_activation finds no activation in a stem or downscaling layer")
+    if activation == "relu" and all(place.op.name == "relu" for place in places):
+        return model
+    calls = [place.call for place in places if place.call is not None]
+    count_places(len(calls), len(places))
     return replace_calls(
         model,
         trace,

@@ -22,6 +22,7 @@ def to_csv(report: Report) -> str:
     """Return a line a trial, with a header; several runs' values are separated by spaces."""
     rows = [_flat(report, row) for row in report.rows]
     for row in rows:
+        row["edits"] = "; ".join(f"{trick}: {edit}" for trick, edit in row["edits"].items())
         row["accuracies"] = " ".join(f"{value:.4f}" for value in row["accuracies"].values())
         row["published"] = "; ".join(f"{p['points']:+.2f} {p['source']}" for p in row["published"])
         row.pop("runs")
@@ -90,6 +91,7 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         **costs,
         "unbeaten": row.on_pareto_front,
         "pretrained_share": row.pretrained_share,
+        "edits": dict(row.edits),
         "published": [
             {"points": p.points, "setting": p.setting, "source": p.source}
             for p in report.published(row)

@@ -1,26 +1,32 @@
 """Tracing what a network computes, and finding the layers that tricks change."""
 
 import copy
+from collections.abc import Iterable
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.models.activations import ActivationPlace
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.models.stem import downscaling_activations, stem_activations
 from darkmagic.trainers.models.structure import (
-    downscaling_activations,
     find_residuals,
     gated,
     last_layer,
-    stem_activations,
 )
 
 
-def names(model: nn.Module, calls: list[Call]) -> list[str]:
+def names(model: nn.Module, calls: Iterable[Call | None]) -> list[str]:
     of = {module: name for name, module in model.named_modules()}
-    return [of[call.module] for call in calls]
+    found = [call for call in calls if call is not None]
+    return [of.get(call.module, type(call.module).__name__) for call in found]
+
+
+def calls(places: list[ActivationPlace]) -> list[Call | None]:
+    return [place.call for place in places]
 
 
 def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Conv2d:
@@ -81,9 +87,10 @@ def test_traced_calls_are_in_execution_order_with_shapes() -> None:
 
     model = Backwards()
     trace = trace_model(model, torch.zeros(2, 3, 16, 16))
-    assert names(model, list(trace.calls)) == ["", "first", "second"]
+    assert names(model, trace.calls) == ["", "first", "MaxPool2d", "second"]
     assert [call.output.shape for call in trace.calls[1:] if call.output] == [
         (2, 4, 16, 16),
+        (2, 4, 8, 8),
         (2, 5, 4, 4),
     ]
     assert [op.scale for op in trace.ops] == [1, 1, 2, 4]
@@ -178,24 +185,24 @@ def test_stem_without_residual_blocks_ends_at_the_first_stride(padding: int) -> 
     model = plain(padding)
     trace = trace_model(model, torch.zeros(2, 3, 20, 20))
     assert find_residuals(trace) == []
-    assert names(model, stem_activations(trace)) == ["2", "5"]
-    assert names(model, downscaling_activations(trace)) == ["5"]
+    assert names(model, calls(stem_activations(trace))) == ["2", "5"]
+    assert names(model, calls(downscaling_activations(trace))) == ["5"]
 
 
 def test_activation_of_a_downscaling_layer_is_found() -> None:
-    """It is the strided layer's own activation, else the one before; functions are skipped."""
+    """It is the strided layer's own activation, else the one before; functions count."""
 
     def down(*layers: nn.Module) -> list[str]:
         model = nn.Sequential(conv(3, 4), nn.ReLU(), *layers, conv(8, 8))
         trace: Trace = trace_model(model, torch.zeros(2, 3, 16, 16))
-        return names(model, downscaling_activations(trace))
+        return names(model, calls(downscaling_activations(trace)))
 
     class Functional(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return F.relu(F.relu(x))  # two operations: no activation module
+            return F.relu(F.relu(x))  # the first acts on the layer's result
 
     assert down(conv(4, 8, stride=2), nn.BatchNorm2d(8), nn.SiLU()) == ["4"]
     assert down(conv(4, 8, stride=2)) == ["1"]
-    assert down(conv(4, 8, stride=2), Functional()) == []
+    assert down(conv(4, 8, stride=2), Functional()) == ["ReLU"]
     assert down(conv(4, 8), nn.AvgPool2d(2)) == ["1"]
     assert down(conv(4, 8)) == []

@@ -71,6 +71,29 @@ PRODUCERS: dict[str, nn.Module] = {
     "view": nn.Flatten(),
     "permute": _Call(lambda x: x.permute(0, 2, 3, 1)),
     "transpose": _Call(lambda x: x.transpose(1, 2)),
+    "unsqueeze": _Call(lambda x: x[:, None]),
+    "expand": _Call(lambda x: x[:, :1].expand_as(x)),
+    "slice": _Call(lambda x: x[:, 1:]),
+    "split": _Call(lambda x: x.chunk(2, 1)[0]),
+    "_softmax": nn.Softmax(1),
+    "hardsigmoid": nn.Hardsigmoid(),
+    "sub": _Call(lambda x: x - 1),
+    "rsub": _Call(lambda x: 1 - x),
+    "pow": _Call(lambda x: x**2),
+    "_to_copy": _Call(lambda x: x.double()),
+    "where": _Call(lambda x: torch.where(x > 0, x, 0)),
+    "gt": _Call(lambda x: x > 0),
+    "ge": _Call(lambda x: x >= 0),
+    "lt": _Call(lambda x: x < 0),
+    "le": _Call(lambda x: x <= 0),
+    **{
+        name: _Call(getattr(torch, name))
+        for name in ("neg", "exp", "expm1", "log", "log1p", "sqrt", "erf", "abs", "sign")
+    },
+    "sin": _Call(torch.sin),
+    "cos": _Call(torch.cos),
+    "maximum": _Call(lambda x: torch.maximum(x, -x)),
+    "minimum": _Call(lambda x: torch.minimum(x, -x)),
 }
 NORMS: dict[str, nn.Module] = {
     "batch_norm": nn.BatchNorm2d(4),

@@ -7,13 +7,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from darkmagic.trainers.models.activations import activation_places
 from darkmagic.trainers.models.extend import After, Before
 from darkmagic.trainers.models.graph import trace_model
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.models.places import (
     call_with_result,
     classifier,
-    find_activations,
     gate_ops,
     global_pooling,
     sole_layer,
@@ -44,7 +44,7 @@ def build(name: str) -> nn.Module:
 def test_activations_exclude_those_of_gates(name: str, activations: int, gates: bool) -> None:
     """Activations of gates are not counted, whether the sigmoid is a module or a function."""
     trace = trace_model(build(name), EXAMPLE)
-    assert len(find_activations(trace)) == activations
+    assert len(activation_places(trace)) == activations
     assert bool(gate_ops(trace)) is gates
 
 
@@ -93,8 +93,11 @@ def test_call_and_layer_that_made_a_result_are_found() -> None:
     trace = trace_model(model, EXAMPLE)
     one, relu, two, sin, three, add = trace.ops[1:]
     assert [op.name for op in (one, relu, sin, add)] == ["convolution", "relu", "sin", "add"]
-    made = [call_with_result(op) for op in (one, relu, two, sin, add)]
-    assert [call and call.module for call in made] == [model.one, None, model.two, None, model]
+    made = [call_with_result(op) for op in (one, two, sin, add)]
+    assert [call and call.module for call in made] == [model.one, model.two, None, model]
+    function = call_with_result(relu)
+    assert function is not None
+    assert (type(function.module), function.registered) == (nn.ReLU, False)
     assert [sole_layer(trace, op) for op in (one, relu, two, three)] == [
         *(model.one, None),
         *(None, model.three),  # the second is read twice

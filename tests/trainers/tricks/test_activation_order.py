@@ -56,7 +56,7 @@ def test_resnet18_activates_its_stem_after_pooling() -> None:
 
 def test_order_needs_a_pair() -> None:
     """But before, the baseline, does not."""
-    with pytest.raises(NotApplicable, match="no activation module right before or after"):
+    with pytest.raises(NotApplicable, match="no activation right before or after"):
         ActivationOrder("after").edit_model(SmallResNet(8), EXAMPLE)
     assert isinstance(ActivationOrder().edit_model(SmallResNet(8), EXAMPLE), SmallResNet)
 

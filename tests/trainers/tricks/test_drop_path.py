@@ -128,7 +128,7 @@ def test_drop_path_needs_branches_that_end_in_a_module() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.head((x + self.conv(x).sin()).mean((2, 3)))
 
-    with pytest.raises(NotApplicable, match="ends in no module"):
+    with pytest.raises(NotApplicable, match="none ends in a layer"):
         DropPath(0.1).edit_model(Inline(), EXAMPLE)
     with pytest.raises(NotApplicable, match="no sum of two"):
         DropPath(0.1).edit_model(torchvision.models.squeezenet1_1(), EXAMPLE)

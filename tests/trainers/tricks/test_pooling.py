@@ -108,12 +108,13 @@ class Functional(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["average", "strided_convolution", "lrn"])
-def test_networks_without_pooling_modules(name: str) -> None:
-    """Say so; max, the baseline, leaves them as they are."""
+def test_networks_without_pooling(name: str) -> None:
+    """Say so; max, the baseline, leaves them as they are, and a call of a function is a pooling."""
     with pytest.raises(NotApplicable, match="finds none with a stride"):
         Pooling(name).edit_model(SmallResNet(8), EXAMPLE)
-    with pytest.raises(NotApplicable, match=r"1 of the model's 1 .* F\.max_pool2d"):
-        Pooling(name).edit_model(Functional(), EXAMPLE)
+    edited = Pooling(name).edit_model(Functional(), EXAMPLE)
+    assert [n for n, _ in edited.named_children()] == ["conv", "head", "maxpool2d_1"]
+    assert not torch.equal(edited(EXAMPLE), Functional()(EXAMPLE))
     for model in (SmallResNet(8), Functional()):
         before = kinds(model)
         assert kinds(Pooling("max").edit_model(model, EXAMPLE)) == before

@@ -9,10 +9,10 @@ import timm
 import torch
 from torch import nn
 
+from darkmagic.trainers.models.fit_stem import LAST_SIDE, fit_stem
 from darkmagic.trainers.models.library import timm_classifier, torchvision_classifier
 from darkmagic.trainers.models.notes import notes_of
 from darkmagic.trainers.models.resnet import SmallResNet
-from darkmagic.trainers.models.stem import LAST_SIDE, fit_stem
 
 
 def _sides(network: nn.Module, size: int) -> tuple[int, int]:
