@@ -82,9 +82,10 @@ class ReadingOnceLoader(ConfigLoaderImpl):
         same = loader if isinstance(loader, ReadingOnceLoader) else None
         self.files: Files = same.files if same else {}
         self.parsed: dict[str, Override] = same.parsed if same else {}
+        self.bases: dict[tuple[str, ...], DictConfig] = same.bases if same else {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "files": {}, "parsed": {}}  # a job's process composes no other job
+        return {**vars(self), "files": {}, "parsed": {}, "bases": {}}  # a job's process composes no other job
 
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]

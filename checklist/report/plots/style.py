@@ -10,8 +10,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.text import printable
 
-__all__ = ["COLOURS", "MARKERS", "colour_of", "new_figure", "standalone", "themed", "to_svg"]
+__all__ = [
+    "COLOURS",
+    "MARKERS",
+    "colour_of",
+    "new_figure",
+    "plain_name",
+    "standalone",
+    "themed",
+    "to_svg",
+]
 
 COLOURS = {
     "ink": "#1c1c23",
@@ -32,6 +42,11 @@ def colour_of(verdict: Verdict) -> str:
     """Return the colour of a verdict."""
     names = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
     return COLOURS[names.get(verdict, "accent")]
+
+
+def plain_name(name: str) -> str:
+    """Return a name as it is shown: a dollar is no start of a formula, nor is a newline a line."""
+    return " ".join(name.splitlines()).replace("$", r"\$")
 
 
 def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
@@ -59,7 +74,7 @@ def to_svg(figure: Figure, name: str) -> str:
     out = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    svg = out.getvalue()
+    svg = printable(out.getvalue())
     svg = svg[svg.index("<svg") :]
     return re.sub(r"font: (\d+(?:\.\d+)?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
 
