@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def colour_of(verdict: Verdict) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Return a name as it is shown: a dollar is no start of a formula, nor is a newline a line."""
-    return " ".join(name.splitlines()).replace("$", r"\$")
+    """Return a name as it is shown, in one line: a dollar is no start of a formula."""
+    return printable(name, keep="").replace("$", r"\$")
 
 
 def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
@@ -72,7 +73,12 @@ def to_svg(figure: Figure, name: str) -> str:
     import matplotlib as mpl
 
     out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}),
+        warnings.catch_warnings(),
+    ):
+        # The reader's fonts draw the text; ours, which only measure it, have no Chinese.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     svg = printable(out.getvalue())
     svg = svg[svg.index("<svg") :]
