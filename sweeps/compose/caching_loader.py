@@ -85,7 +85,12 @@ class ReadingOnceLoader(ConfigLoaderImpl):
         self.bases: dict[tuple[str, ...], DictConfig] = same.bases if same else {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "files": {}, "parsed": {}, "bases": {}}  # a job's process composes no other job
+        return {
+            **vars(self),
+            "files": {},
+            "parsed": {},
+            "bases": {},
+        }  # a job's process composes no other job
 
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]

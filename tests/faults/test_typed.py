@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from darkmagic.checklist.errors import UserError
@@ -32,6 +32,7 @@ def _generated(count: int) -> settings:
         deadline=None,
         derandomize=True,
         database=None,
+        phases=[Phase.generate],  # to shrink one takes minutes, and they are short
         suppress_health_check=list(HealthCheck),
     )
 

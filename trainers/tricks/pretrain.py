@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,11 @@ __all__ = [
 ]
 
 TORCHVISION = "torchvision:"
+NO_TENSORS = (
+    "{} is no file of tensors alone, such as torch.save(network.state_dict(), path) writes; "
+    "nothing else in a file is read"
+)
+TENSORS_ALONE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # a variable of PyTorch's
 LOADED_TENSORS_ATTRIBUTE = "darkmagic_pretrained"  # of the model, outside its state dict
 
 
@@ -204,10 +210,7 @@ def _load_tensors(path: Path) -> Any:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # torch and pickle raise a dozen kinds
-        raise ValueError(
-            f"{printable(path)} is no file of tensors alone, such as "
-            "torch.save(network.state_dict(), path) writes; nothing else in a file is read"
-        ) from error
+        raise ValueError(NO_TENSORS.format(printable(path))) from error
 
 
 def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
@@ -221,6 +224,8 @@ def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
         # The network and not its file: densenet's has names from before a renaming.
         with _tensors_alone():
             published: nn.Module = models.get_model(name, weights=weights, progress=False)
+    except pickle.UnpicklingError as error:
+        raise ValueError(NO_TENSORS.format(Path(weights.url).name)) from error
     except OSError as error:
         raise TrialSkipped(
             f"torchvision's weights {weights} cannot be downloaded here ({error}); put "
