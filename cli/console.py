@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from darkmagic.checklist.text import printable
+
 __all__ = ["SafeConsole", "make_console"]
 
 FILE_WIDTH = 160
 """Of output that no terminal cuts off."""
-CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"}
-"""Control characters, which a terminal would obey, and what is printed in their place."""
 
 
 class SafeConsole(Console):
@@ -39,8 +39,8 @@ class SafeConsole(Console):
     ) -> Iterable[Segment]:
         """Yield the segments of `renderable`, without control characters in their text."""
         for segment in super().render(renderable, options):
-            if segment.control is None and not segment.text.replace("\n", "").isprintable():
-                yield Segment(segment.text.translate(CONTROL), segment.style)
+            if segment.control is None:
+                yield Segment(printable(segment.text), segment.style)
             else:
                 yield segment
 

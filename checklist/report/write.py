@@ -7,10 +7,13 @@ from functools import partial
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.text import printable
 
 __all__ = ["FORMATS", "write_report"]
 
 FORMATS = ("md", "html", "tex", "csv", "json")
+KEPT = "\n\t\xa0"
+"""White space of the templates; other characters that cannot be seen are escaped."""
 
 
 def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
@@ -41,4 +44,4 @@ def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = No
     }
     if form not in writers:
         raise UserError(f"no report format {form!r}; " + nearest(form, writers))
-    return writers[form](report)
+    return printable(writers[form](report), keep=KEPT)

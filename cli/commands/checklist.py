@@ -115,7 +115,7 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
 
     with make_progress(make_console(stderr=True)) as progress:
         outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    report, paths = api.finish(outcome)
+    report, paths = api.finish(outcome, make_console(stderr=True).print)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]
     nothing_to_compare = all(record.status is not Status.FINISHED for record in baselines)

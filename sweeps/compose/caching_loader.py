@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
+from hydra._internal.config_repository import (
+    CachingConfigRepository,
+    ConfigRepository,
+    IConfigRepository,
+)
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
@@ -20,6 +25,27 @@ from darkmagic.sweeps.compose.config_files import read_errors
 __all__ = ["ReadingOnceLoader", "RememberingLoader"]
 
 Files = dict[str, ConfigResult | None]
+
+
+class _ListedOnce(ConfigRepository):
+    """Repository that lists each group once: a plan asks for the options of some a hundred times.
+
+    What is in a group is decided when a session begins, as the content of its files is.
+    """
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Read from another search path from here on, and forget the lists."""
+        self._lists: dict[tuple[str, ObjectType | None], list[str]] = {}
+        super().initialize_sources(config_search_path)
+
+    def get_group_options(
+        self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG
+    ) -> list[str]:
+        """Return what a group has, a list that the caller may change."""
+        key = (group_name, results_filter)
+        if key not in self._lists:
+            self._lists[key] = super().get_group_options(group_name, results_filter)
+        return list(self._lists[key])
 
 
 class _ReadOnce(CachingConfigRepository):
@@ -52,12 +78,19 @@ class ReadingOnceLoader(ConfigLoaderImpl):
 
     def __init__(self, loader: ConfigLoader) -> None:
         super().__init__(loader.get_search_path())
+        self.repository = _ListedOnce(self.config_search_path)
         same = loader if isinstance(loader, ReadingOnceLoader) else None
         self.files: Files = same.files if same else {}
         self.parsed: dict[str, Override] = same.parsed if same else {}
+        self.bases: dict[tuple[str, ...], DictConfig] = same.bases if same else {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "files": {}, "parsed": {}}  # a job's process composes no other job
+        return {
+            **vars(self),
+            "files": {},
+            "parsed": {},
+            "bases": {},
+        }  # a job's process composes no other job
 
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]

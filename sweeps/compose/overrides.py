@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra.core.config_loader import ConfigLoader
@@ -13,6 +13,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.checks.choices import check_choice, chosen_options, is_choice
 from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field, takes_text
 from darkmagic.sweeps.compose.checks.moved_keys import refuse_moved_keys, refuse_moved_values
+from darkmagic.sweeps.compose.checks.unread_keys import refuse_unread_keys
 from darkmagic.sweeps.compose.checks.values import MISSING, check_config, check_swept_values
 from darkmagic.sweeps.compose.config_keys import flat_items, raw_value
 from darkmagic.sweeps.compose.groups import all_groups
@@ -22,9 +23,9 @@ from darkmagic.sweeps.compose.parse_overrides import (
     parse_overrides,
     values,
 )
-from darkmagic.sweeps.compose.session import compose
+from darkmagic.sweeps.compose.session import compose, compose_base
 
-__all__ = ["CheckedOverrides", "check_overrides"]
+__all__ = ["CheckedOverrides", "check_overrides", "read_overrides"]
 
 
 @dataclass(frozen=True)
@@ -50,33 +51,11 @@ def check_overrides(
     `sweep` allows several values an override (`trick/optimizer=adam,sgd_nesterov`). Raises
     `UserError`, one line naming the key and the nearest valid one, or what it takes.
     """
-    refuse_moved_keys(overrides)
-    groups = all_groups(loader)
-    parsed = parse_overrides(loader, overrides, groups)
-    for override in parsed:
-        if is_choice(override, groups):
-            check_choice(loader, override, groups)
-    choices = [o for o in parsed if o.key_or_group in groups]
-    base = _compose(loader, [o for o in choices if not o.is_sweep_override()])
-    parsed = [
-        as_text(o) if _is_text_by_mistake(o, base, sweep=sweep, groups=groups) else o
-        for o in parsed
-    ]
-    for override in parsed:
-        if override.is_sweep_override() and not sweep:
-            raise UserError(
-                f"{override.input_line!r} gives several values, but a checklist gives one to all "
-                "its trials; to try several: darkmagic train -m " + str(override.input_line)
-            )
-    tricks = [o for o in parsed if is_trick_field(o) and not o.is_add() and not o.is_delete()]
-    for override in (o for o in parsed if o not in choices):
-        if override in tricks:
-            check_trick_field(loader, override)
-        else:
-            check_key(override, base)
-
+    base, parsed, choices = read_overrides(loader, overrides, sweep=sweep)
+    tricks = [o for o in parsed if _is_tricks_own(o)]
     plain = [o for o in parsed if o not in tricks]
-    config = _compose(loader, [o for o in plain if not o.is_sweep_override()])
+    config = compose(loader, _lines(o for o in plain if not o.is_sweep_override()))
+    refuse_unread_keys(loader, base, config, plain)
     refuse_moved_values(config)
     _refuse_unnamed(config)
     swept = {o.key_or_group for o in plain if o.is_sweep_override()}
@@ -89,11 +68,49 @@ def check_overrides(
         if not swept & {group, f"{path}._target_"}:  # what takes the values is swept too
             check_swept_values(config, key, values(override))
     return CheckedOverrides(
-        plain=tuple(str(o.input_line) for o in plain),
-        tricks=tuple(str(o.input_line) for o in tricks),
+        plain=tuple(_lines(plain)),
+        tricks=tuple(_lines(tricks)),
         config=config,
         options=_options(config, choices),
     )
+
+
+def read_overrides(
+    loader: ConfigLoader, overrides: Sequence[str], *, sweep: bool = False
+) -> tuple[DictConfig, list[Override], list[Override]]:
+    """Check each of `overrides` by itself, before they are composed.
+
+    Returns the configuration that the chosen options compose to, all overrides, and those that
+    choose options. Raises `UserError` as `check_overrides` does.
+    """
+    refuse_moved_keys(overrides)
+    groups = all_groups(loader)
+    parsed = parse_overrides(loader, overrides, groups)
+    for override in parsed:
+        if is_choice(override, groups):
+            check_choice(loader, override, groups)
+    choices = [o for o in parsed if o.key_or_group in groups]
+    base = compose_base(loader, _lines(o for o in choices if not o.is_sweep_override()))
+    parsed = [
+        as_text(o) if _is_text_by_mistake(o, base, sweep=sweep, groups=groups) else o
+        for o in parsed
+    ]
+    for override in parsed:
+        if override.is_sweep_override() and not sweep:
+            raise UserError(
+                f"{override.input_line!r} gives several values, but a checklist gives one to all "
+                "its trials; to try several: darkmagic train -m " + str(override.input_line)
+            )
+    for override in (o for o in parsed if o not in choices):
+        if _is_tricks_own(override):
+            check_trick_field(loader, override)
+        else:
+            check_key(override, base)
+    return base, parsed, choices
+
+
+def _is_tricks_own(override: Override) -> bool:
+    return is_trick_field(override) and not override.is_add() and not override.is_delete()
 
 
 def _refuse_unnamed(config: DictConfig) -> None:
@@ -137,5 +154,5 @@ def _missing_keys(config: DictConfig) -> set[str]:
     return {key for key, value in flat_items(plain) if value == MISSING}
 
 
-def _compose(loader: ConfigLoader, overrides: Sequence[Override]) -> DictConfig:
-    return compose(loader, [str(o.input_line) for o in overrides])
+def _lines(overrides: Iterable[Override]) -> list[str]:
+    return [str(o.input_line) for o in overrides]

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.compose.session import compose
+from darkmagic.sweeps.compose.session import compose_base
 
 __all__ = [
     "as_text",
@@ -130,7 +130,7 @@ def _add_tricks(
     tricks = {override.partition("=")[0] for override in overrides if override.startswith("trick/")}
     if not tricks & set(groups):
         return overrides
-    absent = tricks & set(groups) - set(compose(loader, []).hydra.runtime.choices)
+    absent = tricks & set(groups) - set(compose_base(loader).hydra.runtime.choices)
     return [
         f"+{override}" if override.partition("=")[0] in absent else override
         for override in overrides

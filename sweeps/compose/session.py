@@ -25,6 +25,7 @@ from darkmagic.sweeps.trial.identity import identity, resolve
 __all__ = [
     "CONFIG_NAME",
     "compose",
+    "compose_base",
     "group_options",
     "hydra_session",
     "subgroups",
@@ -93,3 +94,15 @@ def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
     """
     with composition_errors(" ".join(overrides)):
         return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
+
+
+def compose_base(loader: ConfigLoader, choices: Sequence[str] = ()) -> DictConfig:
+    """Compose what `choices` of options alone give, once a session: it is not to be changed.
+
+    Raises `UserError` as `compose` does.
+    """
+    assert isinstance(loader, ReadingOnceLoader)
+    key = tuple(choices)
+    if key not in loader.bases:
+        loader.bases[key] = compose(loader, choices)
+    return loader.bases[key]

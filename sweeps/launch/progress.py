@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Timer
 from typing import Any, Protocol
 
 from darkmagic.checklist.records import Status
 
-__all__ = ["Progress", "SilentProgress"]
+__all__ = ["Progress", "SilentProgress", "said_if_slow"]
+
+SLOW_SECONDS = 5.0
+"""Of silence, after which a user wonders what is going on."""
 
 
 class Progress(Protocol):
@@ -48,3 +53,15 @@ class SilentProgress(Progress):
     def event(self, index: int, event: Mapping[str, Any]) -> None: ...
     def note(self, message: str) -> None: ...
     def closed(self) -> None: ...
+
+
+@contextmanager
+def said_if_slow(say: Callable[[str], None], message: str) -> Iterator[None]:
+    """Call `say` with `message` if what is done meanwhile takes longer than `SLOW_SECONDS`."""
+    timer = Timer(SLOW_SECONDS, say, [message])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
+from darkmagic.sweeps.launch.progress import said_if_slow
 from darkmagic.sweeps.orchestrate.report import make_report, write_files
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 from darkmagic.sweeps.track.cards import CARDS, read_cards
@@ -19,13 +20,23 @@ from darkmagic.trainers.errors import short_message
 __all__ = ["finish"]
 
 
-def finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
+SLOW = "MLflow is slow: reading the runs back for the report, and sending it"
+
+
+def finish(
+    outcome: SweepOutcome, say: Callable[[str], None] = lambda _: None
+) -> tuple[Report, list[Path]]:
     """Write the report of a sweep into its folder and attach it to its run; return both.
 
     It is made from MLflow, so that everyone who can read that gets the same. If MLflow is away
     it is made from the trials' directories, and the next run of the sweep attaches it. Where the
-    folder cannot be written to there are no paths.
+    folder cannot be written to there are no paths. `say` is told where MLflow takes long.
     """
+    with said_if_slow(say, SLOW):
+        return _finish(outcome)
+
+
+def _finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
     sent = outcome.tracker.flush()
     snapshot = _snapshot(outcome, sent=sent)
     report = make_report(snapshot)

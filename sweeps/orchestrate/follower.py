@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
-from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.room import RoomWatch
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
@@ -31,7 +31,6 @@ from darkmagic.trainers.outputs.result_file import read_result, write_result
 __all__ = ["Follower"]
 
 POLL_SECONDS = 0.25
-SLOW_SECONDS = 5.0  # of a call to MLflow under way when the last trial has ended
 MLFLOW_STATUS = {
     Status.FINISHED: "FINISHED",
     Status.INERT: "FINISHED",
@@ -88,13 +87,11 @@ class Follower:
                 if state.run.state == RUNNING:  # as every new run is, begun or not
                     state.run.status = Status.RUNNING
                 self._send_end(state)
-        self._sender.join(SLOW_SECONDS)
-        if self._sender.is_alive():
-            self._progress.note(
-                "MLflow is slow: sending it what is left; Ctrl-C leaves that to the next run"
-            )
-        self._sender.join()
-        if not self._tracker.flush():
+        slow = "MLflow is slow: sending it what is left; Ctrl-C leaves that to the next run"
+        with said_if_slow(self._progress.note, slow):
+            self._sender.join()
+            sent = self._tracker.flush()
+        if not sent:
             self._progress.note(
                 f"MLflow did not take everything ({self._tracker.problem}); the same command "
                 "sends what is missing"

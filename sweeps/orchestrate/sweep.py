@@ -22,7 +22,7 @@ from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
@@ -85,9 +85,10 @@ def _run_held(
     look = start_look(states)
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
-    tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
     tags = _sweep_tags(master, plan, context.request)
-    parent = _open_parent(tracker, states, tags, context.request)
+    with said_if_slow(context.progress.note, "MLflow is slow: opening the experiment there"):
+        tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
+        parent = _open_parent(tracker, states, tags, context.request)
     looks = int(parent.known.get(LOOKS, 0))
     if not looks:
         parent.files.append(write_cards(loader, plan.checklist, folder))

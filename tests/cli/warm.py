@@ -5,6 +5,9 @@ one process imports them, and each command is a fork of it: a real process, with
 environment, arguments, output and exit code, that starts at the command line's `main`. Start-up
 itself is tested with processes of their own (`commanding.start_command`).
 
+Commands that train fork their trials from one fork server, as seconds of each one's own would be
+spent importing torch.
+
 Run as a script, this is that process: it reads one command a line as JSON, and answers with the
 exit code.
 """
@@ -16,6 +19,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +40,8 @@ IMPORTS = (
     "statsmodels.stats.multitest",
     "typer.rich_utils",
 )
+TRAINS = {"run", "train", "preflight", "confirm", "ensemble", "--estimate"}
+"""Words of the commands that start a fork server."""
 
 
 class WarmProcess:
@@ -79,6 +86,10 @@ def _serve() -> int | None:
     """Fork a child for each line; return its exit code in the child, None here at the end."""
     for line in sys.stdin:
         job = json.loads(line)
+        if TRAINS & set(job["arguments"]):
+            from darkmagic.sweeps.launch.local import fork_server
+
+            fork_server.warm_up()
         child = os.fork()
         if child == 0:
             return _run(job)
@@ -101,11 +112,26 @@ def _run(job: dict[str, Any]) -> int:
     os.chdir(folder)
     sys.path[0] = str(folder)  # as `python -m` has it
     sys.argv = ["darkmagic", *job["arguments"]]
+    if TRAINS & set(job["arguments"]):
+        _use_fork_server_of_parent()
     try:
         main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def _use_fork_server_of_parent() -> None:
+    """Have trials forked from the parent's server, with this process's environment added."""
+    from darkmagic.sweeps.launch.local import fork_server
+
+    forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None
+    start = fork_server.start
+
+    def start_here(*args: Any, env: Mapping[str, str], **options: Any) -> fork_server.Job:
+        return start(*args, env={**os.environ, **env}, **options)
+
+    fork_server.start = start_here
 
 
 if __name__ == "__main__":

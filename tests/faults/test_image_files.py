@@ -7,6 +7,8 @@ import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.batches import Batches
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
-from darkmagic.trainers.data.image_files.pixels import describe_kinds, read_image
+from darkmagic.trainers.data.image_files.pixels import check_header, describe_kinds, read_image
 from darkmagic.trainers.preflight.files import unreadable_files
 from image_sets import make_set, picture, save_images
 
@@ -256,6 +258,62 @@ def test_unreadable_file_found_by_a_loader_is_named_in_one_line(tmp_path: Path) 
         with pytest.raises(ValueError, match=r"^cannot read .*3\.png: .*$") as raised:
             list(batches.epoch(None))
         assert "\n" not in str(raised.value)
+
+
+def _damage(path: Path, kind: str) -> str:
+    """Damage an image file; return what is said of it."""
+    if kind == "emptied":
+        path.write_bytes(b"")
+        return r"cannot read .*3\.png: not an image"
+    if kind == "text":
+        path.write_text("no image")
+        return r"cannot read .*3\.png: not an image"
+    if kind == "bomb":
+        _bomb(path)
+        return r"cannot read .*3\.png: .*bomb"
+    Image.fromarray(picture(0, 9, 8)).save(path)
+    return r"3\.png is 8 x 9, the first image 8 x 8"
+
+
+@pytest.mark.parametrize("kind", ["emptied", "text", "bomb", "of another size"])
+def test_bad_file_over_the_memory_budget_is_named_before_training(
+    tmp_path: Path, kind: str
+) -> None:
+    """The start of every file is read once, and again where a file has changed."""
+    root = make_set(tmp_path / "set", {"cat": 6, "dog": 6})
+    words = _damage(root / "dog" / "3.png", kind)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=words):
+            Folder(str(root), memory_budget=0, cache=str(tmp_path / "cache")).load(0)
+    Image.fromarray(picture(1)).save(root / "dog" / "3.png")
+    for _ in range(2):
+        Folder(str(root), memory_budget=0, cache=str(tmp_path / "cache")).load(0)
+    assert len(list((tmp_path / "cache").rglob("*.checked"))) == 1
+
+
+def test_sideways_photographs_have_the_size_that_they_are_shown_in(tmp_path: Path) -> None:
+    """By their header as by their pixels."""
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        path = tmp_path / f"{orientation}.jpg"
+        Image.fromarray(picture(0, 6, 10)).save(path, exif=exif)
+        shown = read_image(str(path), 1)
+        assert check_header(str(path)) == (shown.height, shown.width)
+
+
+def test_large_images_are_said_once_with_a_name(tmp_path: Path) -> None:
+    """PIL's own warning names no file; of larger ones still it refuses to read any."""
+    for name in ("a", "b"):
+        Image.new("1", (10_000, 9_500)).save(tmp_path / f"{name}.png")
+    code = "from darkmagic.trainers.data.image_files.pixels import read_image\n"
+    code += "for name in ('a', 'b'): print(read_image(f'{name}.png', 1).size)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("(10000, 9500)") == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("a.png has 95 megapixels")
 
 
 def test_fifos_sockets_and_devices_are_left_out_and_named(tmp_path: Path) -> None:

@@ -15,7 +15,12 @@ from torch import Tensor
 
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles, decode_all
+from darkmagic.trainers.data.image_files.decode import (
+    Decoder,
+    ImageFiles,
+    check_all,
+    decode_all,
+)
 from darkmagic.trainers.data.image_files.layout import find_layout, split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
 from darkmagic.trainers.data.image_files.scan import (
@@ -156,6 +161,8 @@ class Folder:
         images: Tensor | ImageFiles = ImageFiles(files, decoder)
         if len(files) * decoder.bytes_per_image <= self.memory_budget:
             images = decode_all(folder, files, decoder, self.cache)
+        else:
+            check_all(folder, files, decoder, self.cache)
         return Split(images, torch.tensor(targets)), order
 
 

@@ -15,7 +15,10 @@ Published:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+import pickle
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.errors import printable
 from darkmagic.trainers.fields import flag, text
 from darkmagic.trainers.runtime.cache import expand
 from darkmagic.trainers.trick import EditStage, TrialSkipped, Trick
@@ -38,6 +42,11 @@ __all__ = [
 ]
 
 TORCHVISION = "torchvision:"
+NO_TENSORS = (
+    "{} is no file of tensors alone, such as torch.save(network.state_dict(), path) writes; "
+    "nothing else in a file is read"
+)
+TENSORS_ALONE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # a variable of PyTorch's
 LOADED_TENSORS_ATTRIBUTE = "darkmagic_pretrained"  # of the model, outside its state dict
 
 
@@ -179,7 +188,7 @@ def _read(weights: str) -> Mapping[str, Tensor]:
     path = expand(weights)
     if not path.exists():
         raise TrialSkipped(f"no file of weights at {path}")
-    content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    content = _load_tensors(path)
     for key in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -188,6 +197,20 @@ def _read(weights: str) -> Mapping[str, Tensor]:
             f"{path} holds {type(content).__name__}, not tensors by name"
         )
     return {key: value for key, value in content.items() if isinstance(value, Tensor)}
+
+
+def _load_tensors(path: Path) -> Any:
+    """Return the content of a file of tensors, from which nothing is run.
+
+    PyTorch's own error for another file is its advice to load it unsafely, which runs what is
+    in it: a file of weights is data, and whoever made it is not asked.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # torch and pickle raise a dozen kinds
+        raise ValueError(NO_TENSORS.format(printable(path))) from error
 
 
 def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
@@ -199,13 +222,32 @@ def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
         raise ValueError(f"torchvision has no weights for a model {name!r}") from None
     try:
         # The network and not its file: densenet's has names from before a renaming.
-        published: nn.Module = models.get_model(name, weights=weights, progress=False)
+        with _tensors_alone():
+            published: nn.Module = models.get_model(name, weights=weights, progress=False)
+    except pickle.UnpicklingError as error:
+        raise ValueError(NO_TENSORS.format(Path(weights.url).name)) from error
     except OSError as error:
         raise TrialSkipped(
             f"torchvision's weights {weights} cannot be downloaded here ({error}); put "
             f"{Path(weights.url).name} into {torch.hub.get_dir()}/checkpoints"
         ) from error
     return published.state_dict()
+
+
+@contextlib.contextmanager
+def _tensors_alone() -> Iterator[None]:
+    """Have PyTorch read nothing but tensors, also where a library asks it for more.
+
+    What lies in its cache may have been put there by hand.
+    """
+    before = os.environ.get(TENSORS_ALONE)
+    os.environ[TENSORS_ALONE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[TENSORS_ALONE]
+        if before is not None:
+            os.environ[TENSORS_ALONE] = before
 
 
 def _some_names(state: Mapping[str, Tensor]) -> str:

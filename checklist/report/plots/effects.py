@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.plots.style import COLOURS, MARKERS, colour_of, new_figure, to_svg
+from darkmagic.checklist.report.plots.style import (
+    COLOURS,
+    MARKERS,
+    colour_of,
+    new_figure,
+    plain_name,
+    to_svg,
+)
 from darkmagic.checklist.report.scale import reach_of
 
 __all__ = ["cost_plot", "forest_plot"]
@@ -37,7 +44,7 @@ def forest_plot(report: Report) -> str | None:
             markersize=5,
             gid=f"effect-{row.name}",
         )
-    ax.set_yticks(range(len(rows)), [row.name for row in rows])
+    ax.set_yticks(range(len(rows)), [plain_name(row.name) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     ax.spines["left"].set_visible(False)
@@ -80,7 +87,7 @@ def _cost_point(ax: object, row: Row) -> None:
     )
     if row.on_pareto_front or row.trick is None:
         ax.annotate(  # type: ignore[attr-defined]
-            row.name,
+            plain_name(row.name),
             (time.value, gain),
             xytext=(6, 4),
             textcoords="offset points",

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.text import printable
 
-__all__ = ["COLOURS", "MARKERS", "colour_of", "new_figure", "standalone", "themed", "to_svg"]
+__all__ = [
+    "COLOURS",
+    "MARKERS",
+    "colour_of",
+    "new_figure",
+    "plain_name",
+    "standalone",
+    "themed",
+    "to_svg",
+]
 
 COLOURS = {
     "ink": "#1c1c23",
@@ -32,6 +43,11 @@ def colour_of(verdict: Verdict) -> str:
     """Return the colour of a verdict."""
     names = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
     return COLOURS[names.get(verdict, "accent")]
+
+
+def plain_name(name: str) -> str:
+    """Return a name as it is shown, in one line: a dollar is no start of a formula."""
+    return printable(name, keep="").replace("$", r"\$")
 
 
 def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
@@ -57,9 +73,14 @@ def to_svg(figure: Figure, name: str) -> str:
     import matplotlib as mpl
 
     out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}),
+        warnings.catch_warnings(),
+    ):
+        # The reader's fonts draw the text; ours, which only measure it, have no Chinese.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    svg = out.getvalue()
+    svg = printable(out.getvalue())
     svg = svg[svg.index("<svg") :]
     return re.sub(r"font: (\d+(?:\.\d+)?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
 

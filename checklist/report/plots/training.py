@@ -10,7 +10,13 @@ import numpy as np
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.curves import Curve, thinned
-from darkmagic.checklist.report.plots.style import COLOURS, colour_of, new_figure, to_svg
+from darkmagic.checklist.report.plots.style import (
+    COLOURS,
+    colour_of,
+    new_figure,
+    plain_name,
+    to_svg,
+)
 
 __all__ = ["MAX_PANELS", "curves_plot", "schedules_plot"]
 
@@ -42,7 +48,7 @@ def curves_plot(report: Report) -> str | None:
         ax.plot(base.epochs, 100 * base.mean, color=COLOURS["faint"], linewidth=0.8)
         own = thinned(curves[row.name])
         ax.plot(own.epochs, 100 * own.mean, color=colour_of(row.verdict), linewidth=1.3)
-        ax.set_title(row.name, fontsize=7.5, loc="left", color=COLOURS["ink"])
+        ax.set_title(plain_name(row.name), fontsize=7.5, loc="left", color=COLOURS["ink"])
     for ax in list(axes.flat)[len(rows) :]:
         ax.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -96,7 +102,7 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
             linestyle=styles[index % 4],
             color=colours[index % 10],
             linewidth=1.2,
-            label=row,
+            label=plain_name(row),
         )
     every = [values.mean for values in [base, *others.values()]]
     positive = np.concatenate([values[values > 0] for values in every])

@@ -68,4 +68,4 @@ def _cells(row: Row) -> list[str]:
 
 def escape(text: str) -> str:
     """Return `text` with every character that LaTeX would read as a command made plain."""
-    return "".join(SPECIAL.get(character, character) for character in text)
+    return "".join(SPECIAL.get(character, character) for character in " ".join(text.splitlines()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from darkmagic.checklist.compare.rows import Row
@@ -48,7 +49,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield " ".join(_escape(sentence) for sentence in report.advice.sentences)
         yield ""
     for why, command in report.advice.steps:
-        yield f"- {why}: `{command}`"
+        yield f"- {why}: {_code(command)}"
     yield ""
     yield "| " + " | ".join(HEADS) + " |"
     yield "|" + "|".join(HEADS.values()) + "|"
@@ -61,7 +62,7 @@ def _lines(report: Report) -> Iterator[str]:
     if effects:
         yield "Published for the same change, in other settings:"
         yield ""
-        yield from (f"- `{row.name}`: {_escape(published(effect))}" for row, effect in effects)
+        yield from (f"- {_code(row.name)}: {_escape(published(effect))}" for row, effect in effects)
         yield ""
     yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
 
@@ -69,12 +70,12 @@ def _lines(report: Report) -> Iterator[str]:
 def _cells(row: Row) -> list[str]:
     difference = points(row.difference)
     return [
-        row.section,
-        f"`{row.name}`",
+        _escape(row.section),
+        _code(row.name).replace("|", "\\|"),
         percent(row.accuracy),
         difference,
         interval(row.interval),
-        p_value(row.p_value).replace("<", "\\<"),
+        _escape(p_value(row.p_value)),
         _escape(row.verdict_text),
         *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
         values(row),
@@ -82,6 +83,12 @@ def _cells(row: Row) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    for character in "\\`*_<>|":
-        text = text.replace(character, "\\" + character)
-    return text.replace("\n", " ")
+    r"""Return `text` with what Markdown would read as its own made plain: links, HTML, formulas."""
+    return re.sub(r"([\\`*_<>|\[\]&~$])", r"\\\1", " ".join(text.splitlines()))
+
+
+def _code(text: str) -> str:
+    """Return `text` as code, in which there are no escapes but a fence longer than any within."""
+    text = " ".join(text.splitlines())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Override
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.parse_overrides import values
-from darkmagic.sweeps.compose.session import compose, group_options
+from darkmagic.sweeps.compose.session import compose_base, group_options
 
 __all__ = ["check_choice", "chosen_options", "is_choice"]
 
@@ -33,7 +33,7 @@ def check_choice(loader: ConfigLoader, override: Override, groups: Sequence[str]
             f"{override.input_line!r}: a group cannot be left out; choose its plain option, such "
             "as trick/mixup=off, or name the tricks you want in a checklist of your own"
         )
-    if override.is_add() and group in compose(loader, []).hydra.runtime.choices:
+    if override.is_add() and group in compose_base(loader).hydra.runtime.choices:
         instead = str(override.input_line).lstrip("+")
         raise UserError(f"{override.input_line!r}: an option is chosen already; write {instead}")
     options = group_options(loader, group)

@@ -23,7 +23,7 @@ from darkmagic.sweeps.compose.session import group_options
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import Declared, Kind, show
 
-__all__ = ["check_key", "check_trick_field", "takes_text"]
+__all__ = ["check_key", "check_trick_field", "is_field", "takes_text"]
 
 HYDRAS_KEYS = ("hydra.launcher.", "hydra.sweeper.", "hydra.sweep.", "hydra.searchpath.")
 FIELDS = ("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher.")
@@ -73,7 +73,7 @@ def _check_new_key(override: Override, base: DictConfig) -> None:
         closed and not key.startswith("hydra.launcher.")
     ):
         raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
-    if key.startswith(FIELDS) or is_trick_field(override):
+    if is_field(key):
         return  # its class says which there are
     if re.fullmatch(r"[\w-]+(\.[\w-]+)*", key) is None:
         raise UserError(f"no key {key!r} can be added; write +name=value")
@@ -84,6 +84,11 @@ def _check_new_key(override: Override, base: DictConfig) -> None:
     if close := difflib.get_close_matches(name, map(str, beside or ()), n=1, cutoff=0.75):
         near = f"{parent}.{close[0]}" if parent else close[0]
         raise UserError(f"{override.input_line!r}: no code reads {key}; did you mean {near}?")
+
+
+def is_field(key: str) -> bool:
+    """Return whether a key is of what goes to a class, which says itself which ones it takes."""
+    return key.startswith((*FIELDS, "tricks."))
 
 
 def _is_declared(key: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from darkmagic.checklist.errors import UserError
@@ -64,7 +66,6 @@ RIGHT = [
     "baseline=vanilla",
     "runtime.experiment=mine",
     "hydra.launcher.trials_per_device=4",
-    "+note=mine",
 ]
 
 
@@ -79,6 +80,18 @@ def test_devices_stay_a_list_of_numbers() -> None:
     with hydra_session() as hydra:
         checked = check_overrides(hydra.config_loader, ["hydra.launcher.devices=[0,1]"])
     assert checked.config.hydra.launcher.devices == [0, 1]
+
+
+def test_key_that_an_interpolation_reads_can_be_added(tmp_path: Path) -> None:
+    """In an override, and in a file of the user's own; any other would do nothing."""
+    assert api.plan(["+peak=0.2", "lr=${peak}"]).config.lr == 0.2
+    option = "# @package tricks.mixup\n_target_: darkmagic.trainers.tricks.mixup.Mixup\n"
+    (tmp_path / "trick" / "mixup").mkdir(parents=True)
+    (tmp_path / "trick" / "mixup" / "mine.yaml").write_text(option + "alpha: ${strength}\n")
+    words = ["+strength=0.3", "checklist.tricks=[{name: mixup, section: s, options: [off, mine]}]"]
+    assert len(api.plan(words, [tmp_path]).plan.trials) == 2
+    with pytest.raises(UserError, match=r"\+strengt=0.3.*no code reads strengt"):
+        api.plan(["+strengt=0.3", *words[1:]], [tmp_path])
 
 
 def test_fields_go_to_the_options_that_have_them() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status
@@ -22,6 +23,7 @@ from darkmagic.sweeps import api
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.track import tracker as tracking
+from darkmagic.sweeps.track.database import prepare_database
 from darkmagic.sweeps.track.schema import CHECKLIST, KIND, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.track.tracker import Tracker
@@ -69,6 +71,12 @@ class Server:
         self._call(self._ctl, *overrides, "-w", "start")
         self.serves = True
 
+    def ask_for_passwords(self) -> None:
+        """Trust nobody from here on."""
+        rules = Path(self._folder, "data", "pg_hba.conf")
+        rules.write_text("host all all 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+        self._call(self._ctl, "-D", f"{self._folder}/data", "reload")
+
     def stop(self) -> None:
         """Stop the server at once, which drops every connection."""
         self.serves = False
@@ -109,6 +117,25 @@ def test_sweep_is_tracked_in_postgres_and_read_back(postgres: Server) -> None:
     baseline, mixup = load_report(postgres.uri, "pg").comparison.rows
     assert baseline.accuracy == pytest.approx(90)
     assert mixup.difference == pytest.approx(5)
+
+
+def _connect_until_refused(uri: str) -> None:
+    for _ in range(50):  # the server reads its rules when it comes to it
+        prepare_database(uri)
+        time.sleep(0.1)
+
+
+def test_wrong_password_is_one_line_at_once(postgres: Server) -> None:
+    """MLflow would try for more than a minute; neither it nor we say the password."""
+    postgres.ask_for_passwords()
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"answer: .*password authentication failed") as no:
+        _connect_until_refused(postgres.uri)
+    with pytest.raises(UserError, match=r"password authentication failed"):
+        open_client(postgres.uri)
+    assert time.monotonic() - began < 20
+    assert "\n" not in str(no.value)
+    assert SECRET not in str(no.value)
 
 
 TWO = """

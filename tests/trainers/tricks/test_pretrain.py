@@ -1,6 +1,8 @@
 """pretrain: which tensors load, which stay in use, and what happens without the file."""
 
 import copy
+import os
+import pickle
 from pathlib import Path
 from urllib.error import URLError
 
@@ -122,6 +124,43 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save(torch.zeros(3), tmp_path / "w.pt")
     with pytest.raises(ValueError, match="holds Tensor"):
         Pretrained(str(tmp_path / "w.pt")).edit_model(SmallResNet(8), EXAMPLE)
+
+
+class _Runs:
+    """What runs code where it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch ran",)
+
+
+def _not_tensors(path: Path, kind: str) -> None:
+    if kind == "text":
+        path.write_text("no tensors")
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(_Runs()))
+    elif kind == "network":
+        torch.save(nn.Linear(2, 2), path)
+    else:
+        torch.save({"a": torch.zeros(1), "b": _Runs()}, path)
+
+
+@pytest.mark.parametrize("kind", ["text", "pickle", "network", "tensors and code"])
+def test_a_file_that_is_no_tensors_is_never_run(tmp_path: Path, kind: str) -> None:
+    """Nor is PyTorch's advice to load it unsafely repeated; the line names the file."""
+    _not_tensors(tmp_path / "w.pt", kind)
+    with pytest.raises(ValueError, match=r"w\.pt is no file of tensors alone") as error:
+        Pretrained(str(tmp_path / "w.pt")).edit_model(SmallResNet(8), EXAMPLE)
+    assert "\n" not in str(error.value)
+    assert "weights_only" not in str(error.value)
+    assert not Path("ran").exists()
+
+
+def test_torchvisions_cache_is_never_run(hub: Path) -> None:
+    """A file that someone put there under the name of published weights is data too."""
+    _not_tensors(hub / "resnet18-f37072fd.pth", "tensors and code")
+    with pytest.raises(ValueError, match=r"resnet18-f37072fd\.pth .*no file of tensors alone"):
+        Pretrained("torchvision:resnet18").edit_model(SmallResNet(8), EXAMPLE)
+    assert not Path("ran").exists()
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from darkmagic.trainers.data.image_files.pixels import read_image
+from darkmagic.trainers.data.image_files.pixels import check_header, read_image
 from darkmagic.trainers.errors import printable
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
 
-__all__ = ["Decoder", "ImageFiles", "decode_all"]
+__all__ = ["Decoder", "ImageFiles", "check_all", "decode_all"]
 
 VERSION = 2
 """Of the pixels that a file gives: what older versions kept is not used."""
@@ -66,13 +66,20 @@ class Decoder:
         height, width = self.size
         image = read_image(path, self.channels)
         if image.size != (width, height):
-            if self.fixed:
-                raise ValueError(
-                    f"{printable(path)} is {image.width} x {image.height}, the first image "
-                    f"{width} x {height}: set dataset.source.size to bring all to one size"
-                )
+            self._check_size(path, image.height, image.width)
             image = _cover(image, width, height)
         return np.asarray(image)
+
+    def check(self, path: str) -> None:
+        """Raise `ValueError` naming a file that is no image, or one of a size that does not fit."""
+        self._check_size(path, *check_header(path))
+
+    def _check_size(self, path: str, height: int, width: int) -> None:
+        if self.fixed and (height, width) != self.size:
+            raise ValueError(
+                f"{printable(path)} is {width} x {height}, the first image "
+                f"{self.size[1]} x {self.size[0]}: set dataset.source.size to bring all to one size"
+            )
 
 
 def _cover(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -123,6 +130,29 @@ def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str 
     except OSError as error:  # no room, or no right to write
         logging.getLogger(__name__).warning("decoded images are not kept: %s", error)
     return _channels_first(_decode(files, decoder) if pixels is None else pixels)
+
+
+def check_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> None:
+    """Raise `ValueError` for the first of `files` that is no image, before any is trained on.
+
+    Reads the start of each, some ten thousand a second, once for files of the same names, sizes
+    and times: that they were checked is kept under `cache`.
+    """
+    kept = cache_folder(cache) / "images" / f"{_fingerprint(folder, files, decoder)}.checked"
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(kept.with_suffix(".lock")):
+            if not kept.exists():
+                _check(files, decoder)
+                kept.touch()
+    except OSError:  # no room, or no right to write: each trial checks
+        _check(files, decoder)
+
+
+def _check(files: Sequence[str], decoder: Decoder) -> None:
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(decoder.check, files):
+            pass
 
 
 def _decode(files: Sequence[str], decoder: Decoder) -> np.ndarray:

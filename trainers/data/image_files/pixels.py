@@ -7,7 +7,9 @@ not known are refused by name.
 
 from __future__ import annotations
 
+import logging
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from darkmagic.trainers.errors import printable, short_message
 
-__all__ = ["BACKGROUND", "SCALED", "describe_kinds", "read_image"]
+__all__ = ["BACKGROUND", "SCALED", "check_header", "describe_kinds", "read_image"]
 
 SCALED = "scaled to 8 bits"
 """What is said of pixels that had more."""
@@ -35,6 +37,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What brings an image of each EXIF orientation upright."""
+SIDEWAYS = {TURNS[orientation] for orientation in (5, 6, 7, 8)}
+"""Those that change width and height."""
 
 MAX_DESCRIBED = 16  # files whose headers are read to say of what kind a set is
 
@@ -46,6 +50,7 @@ def read_image(path: str, channels: int) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
+            _note_if_large(path, image)
             _unscramble(image)
             image.load()
             plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
@@ -53,6 +58,23 @@ def read_image(path: str, channels: int) -> Image.Image:
             return plain if turn is None else plain.transpose(turn)
     except Exception as error:  # PIL raises of every kind for files that are broken
         raise ValueError(f"cannot read {printable(path)}: {_reason(error)}") from error
+
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+"""It names no file, and is said of each; `_note_if_large` says it once."""
+_large: list[str] = []
+"""The first large image that this process has read, which is all that is said of them."""
+
+
+def _note_if_large(path: str, image: Image.Image) -> None:
+    pixels = image.width * image.height
+    if Image.MAX_IMAGE_PIXELS and pixels > Image.MAX_IMAGE_PIXELS and not _large:
+        _large.append(path)
+        logging.getLogger(__name__).warning(
+            "%s has %d megapixels, and others may: they are decoded whole before they are resized, "
+            "so make them smaller once (PIL refuses %d and more)",
+            *(printable(path), pixels // 10**6, 2 * Image.MAX_IMAGE_PIXELS // 10**6),
+        )
 
 
 def _unscramble(image: Image.Image) -> None:
@@ -63,6 +85,19 @@ def _unscramble(image: Image.Image) -> None:
     stored = getattr(image, "_tile_size", None)
     if stored is not None:
         image._size = stored  # noqa: SLF001
+
+
+def check_header(path: str) -> tuple[int, int]:
+    """Return height and width of an image as it is shown, from the start of its file alone.
+
+    Raises `ValueError` as `read_image` does, but for what is wrong further on in the file.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = TURNS.get(_orientation(image)) in SIDEWAYS
+            return image.size if turned else (image.height, image.width)
+    except Exception as error:  # PIL raises of every kind for files that are broken
+        raise ValueError(f"cannot read {printable(path)}: {_reason(error)}") from error
 
 
 def describe_kinds(files: Sequence[str]) -> str:

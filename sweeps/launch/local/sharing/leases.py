@@ -94,7 +94,7 @@ def find_packing(
     folder: Path,
     device: str,
     resolved: Mapping[str, Any],
-    note: Callable[[str], None] = print,
+    note: Callable[[str], None],
 ) -> Packing | None:
     """Return what was found for trials like `resolved` on a `device` of this name, if it was.
 

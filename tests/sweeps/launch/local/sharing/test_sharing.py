@@ -129,12 +129,13 @@ def test_what_was_found_is_used_again_for_the_same_work(tmp_path: Path) -> None:
     """Another device, model or batch is calibrated anew; other tricks are not."""
     packing = choose([Measured(PLAIN, 1, 100), Measured(PLAIN, 2, 180)], "4 at once: memory")
     resolved = _resolved()
-    assert find_packing(tmp_path, "A100", resolved) is None
+    assert find_packing(tmp_path, "A100", resolved, pytest.fail) is None
     keep_packing(tmp_path, "A100", resolved, packing)
-    assert find_packing(tmp_path, "A100", resolved) == packing
-    assert find_packing(tmp_path, "A100", _resolved("trick/mixup=on", "seed=3")) == packing
-    assert find_packing(tmp_path, "H100", resolved) is None
-    assert find_packing(tmp_path, "A100", _resolved("batch_size=7")) is None
+    assert find_packing(tmp_path, "A100", resolved, pytest.fail) == packing
+    other = _resolved("trick/mixup=on", "seed=3")
+    assert find_packing(tmp_path, "A100", other, pytest.fail) == packing
+    assert find_packing(tmp_path, "H100", resolved, pytest.fail) is None
+    assert find_packing(tmp_path, "A100", _resolved("batch_size=7"), pytest.fail) is None
 
 
 def test_what_was_too_short_is_not_kept(tmp_path: Path) -> None:
