@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 
-__all__ = ["COLOURS", "MARKERS", "colour_of", "new_figure", "standalone", "themed", "to_svg"]
+__all__ = ["COLOURS", "colour_of", "marker_of", "new_figure", "standalone", "themed", "to_svg"]
 
 COLOURS = {
     "ink": "#1c1c23",
@@ -24,8 +25,13 @@ COLOURS = {
 }
 """Colours by their CSS variable; no plot uses one of them for anything else."""
 
-MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v", Verdict.UNSTABLE: "x"}
+MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v"}
 """Shapes repeat what colours show, for readers who cannot distinguish them."""
+
+
+def marker_of(row: Row) -> str:
+    """Return the shape of a row's point."""
+    return "x" if row.unstable else MARKERS.get(row.verdict, "o")
 
 
 def colour_of(verdict: Verdict) -> str:
