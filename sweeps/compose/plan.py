@@ -102,9 +102,15 @@ class Planner:
         """Return the plan of the whole checklist, with the configured seeds if None."""
         return self._plan(expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of))
 
-    def plan_combination(self, combination: Mapping[str, str], seeds: Sequence[int]) -> Plan:
-        """Return the plan of the baseline and of one trial that takes all of `combination`."""
-        return self._plan(expand_combination(self.checklist, combination, seeds))
+    def plan_combination(
+        self, combination: Mapping[str, str], seeds: Sequence[int], *, parts_alone: bool = False
+    ) -> Plan:
+        """Return the plan of the baseline and of one trial that takes all of `combination`.
+
+        With `parts_alone`, of each of its options alone too.
+        """
+        trials = expand_combination(self.checklist, combination, seeds, parts_alone=parts_alone)
+        return self._plan(trials)
 
     def _plan(self, trials: Sequence[Trial]) -> Plan:
         overrides = tuple(self._overrides(trial) for trial in trials)
