@@ -81,7 +81,7 @@ def advise(
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
         steps.append(
-            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=6"]))
+            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=auto"]))
         )
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:

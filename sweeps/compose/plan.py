@@ -14,8 +14,10 @@ from darkmagic.checklist.plan import (
     expand,
     expand_combination,
     plan_seeds,
+    trial_names,
     with_baseline,
 )
+from darkmagic.checklist.planning.baseline import best_repeats
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.groups import OFF, read_option
@@ -75,11 +77,11 @@ class Planner:
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])
+        repeats = config.baseline_repeats
+        if repeats == "auto":
+            repeats = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
         self.seeds_of: dict[str, list[int]] = plan_seeds(
-            self.checklist,
-            seeds=config.seeds,
-            first_seed=config.seed,
-            baseline_repeats=config.baseline_repeats,
+            self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
         )
         own = {f"trick/{trick.name}" for trick in self.checklist.tricks}
         own |= {"checklist", "seed", "runtime.experiment"}
