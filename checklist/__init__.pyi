@@ -2,8 +2,6 @@ from darkmagic.checklist.compare.comparison import Comparison as Comparison
 from darkmagic.checklist.compare.comparison import compare as compare
 from darkmagic.checklist.compare.contrast import Contrast as Contrast
 from darkmagic.checklist.compare.contrast import contrast as contrast
-from darkmagic.checklist.compare.power import Setting as Setting
-from darkmagic.checklist.compare.power import detectable as detectable
 from darkmagic.checklist.compare.rows import Interval as Interval
 from darkmagic.checklist.compare.rows import Row as Row
 from darkmagic.checklist.compare.rows import Rules as Rules
@@ -19,6 +17,8 @@ from darkmagic.checklist.plan import expand as expand
 from darkmagic.checklist.plan import plan_seeds as plan_seeds
 from darkmagic.checklist.plan import trial_names as trial_names
 from darkmagic.checklist.plan import with_baseline as with_baseline
+from darkmagic.checklist.planning.power import Setting as Setting
+from darkmagic.checklist.planning.power import detectable as detectable
 from darkmagic.checklist.records import Costs as Costs
 from darkmagic.checklist.records import Status as Status
 from darkmagic.checklist.records import TrialRecord as TrialRecord

@@ -140,11 +140,17 @@ def expand(checklist: Checklist, seeds_of: Mapping[str, Sequence[int]]) -> list[
 
 
 def expand_combination(
-    checklist: Checklist, combination: Mapping[str, str], seeds: Sequence[int]
+    checklist: Checklist,
+    combination: Mapping[str, str],
+    seeds: Sequence[int],
+    *,
+    parts_alone: bool = False,
 ) -> list[Trial]:
     """Return, for every seed, the baseline and one trial that takes all of `combination`.
 
-    Raises `UserError` for a trick or an option that the checklist does not have.
+    With `parts_alone` each of several options is a trial of its own too, so that the combination
+    can be compared with its parts on the same seeds. Raises `UserError` for a trick or an option
+    that the checklist does not have.
     """
     choices = baseline_choices(checklist)
     for trick, option in combination.items():
@@ -154,11 +160,16 @@ def expand_combination(
                 + nearest(option, checklist.trick(trick).options)
             )
     label = "+".join(f"{trick}={option}" for trick, option in combination.items())
+    parts = combination.items() if parts_alone and len(combination) > 1 else ()
     return [
         trial
         for seed in seeds
         for trial in (
             Trial(None, None, "", seed, choices),
             Trial(COMBINATION, label, "", seed, {**choices, **combination}),
+            *(
+                Trial(name, option, checklist.trick(name).section, seed, {**choices, name: option})
+                for name, option in parts
+            ),
         )
     ]

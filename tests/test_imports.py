@@ -64,6 +64,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.checklist.report.writers",),
     ("darkmagic.checklist.report.plots",),
     ("darkmagic.checklist.report",),
+    ("darkmagic.checklist.planning",),
     ("darkmagic.checklist.compare",),
     ("darkmagic.checklist.stats",),
     ("darkmagic.checklist",),

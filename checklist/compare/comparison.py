@@ -7,19 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.compare.costs import pareto_front
+from darkmagic.checklist.compare.claims import Claim, claims_at, over_looks
+from darkmagic.checklist.compare.costs import Ratio
 from darkmagic.checklist.compare.floor import Unlearnt, nothing_learnt, with_floor
+from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
-from darkmagic.checklist.stats.alpha_spending import ALPHA, holm, over_looks, share_of_look
+from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 if TYPE_CHECKING:
-    from darkmagic.checklist.stats.effects import Effect, Effects
+    from darkmagic.checklist.stats.effects import Effects
     from darkmagic.checklist.stats.linear import Run
 
 __all__ = ["Comparison", "compare"]
+
+
+FAILURES = (Status.FAILED, Status.DIVERGED)
 
 
 @dataclass(frozen=True)
@@ -99,21 +104,22 @@ def compare(
     look = _last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
-    effects, p_values = _over_looks(groups, look, images)
+    effects, claims = _over_looks(groups, look, images)
+    missed = _missed_errors(groups, look)
     rows = [
         make_row(
             groups[name],
             groups[BASELINE],
             effects,
             index,
-            None if index == 0 else p_values.get(name),
+            claims[index],
             rules,
-            ALPHA * share_of_look(max(look, 1)) / max(len(names) - 1, 1),
+            missed.get(name),
             waiting=look == 0,
         )
         for index, name in enumerate(names)
     ]
-    rows = _mark_pareto_front(rows)
+    rows = _with_outlooks(rows, effects) if look else rows
     return Comparison(
         rows=tuple(rows),
         effects=effects,
@@ -136,23 +142,37 @@ def _last_complete_look(records: Sequence[TrialRecord]) -> int:
 
 def _over_looks(
     groups: Mapping[str, Sequence[TrialRecord]], last: int, images: int | None
-) -> tuple[Effects, dict[str, float]]:
-    """Return the effects at the last look, and p values over all looks up to it."""
+) -> tuple[Effects, list[Claim]]:
+    """Return the effects at the last look, and what holds of each row over all looks up to it.
+
+    Before the first look is complete its figures are shown, and nothing is claimed.
+    """
     from darkmagic.checklist.stats.effects import estimate_effects
 
-    names = list(groups)
-    adjusted = []
-    resolution = 100 / images if images else 0.0
+    testable = [not any(record.status in FAILURES for record in g) for g in groups.values()]
+    resolution = 100 / images if images else None
     effects = estimate_effects(_runs(groups, last or None), resolution)
-    for look in range(1, last + 1):
-        at_look = effects if look == last else estimate_effects(_runs(groups, look), resolution)
-        raw = {
-            name: _testable_p(at_look.by_trial.get(index), groups[name])
-            for index, name in enumerate(names)
-            if index > 0
-        }
-        adjusted.append(holm(raw))
-    return effects, over_looks(adjusted)
+    looks = [
+        effects if look == last else estimate_effects(_runs(groups, look), resolution)
+        for look in range(1, last + 1)
+    ] or [effects]
+    seen = [claims_at(look, found, testable) for look, found in enumerate(looks, start=1)]
+    return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]
+
+
+def _missed_errors(groups: Mapping[str, Sequence[TrialRecord]], look: int) -> dict[str, float]:
+    """Return the effect that each row's test misses once in five, in standard errors."""
+    from darkmagic.checklist.stats.detectable import detectable_errors
+
+    if not look:
+        return {}
+    seeds_of = [
+        tuple(sorted(run.seed for run in _runs({name: group}, look)))
+        for name, group in groups.items()
+    ]
+    found = detectable_errors(tuple(seeds_of), ALPHA * share_of_look(look))
+    known = zip(groups, seeds_of, strict=True)
+    return {name: found[seeds] for name, seeds in known if seeds in found}
 
 
 def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list[Run]:
@@ -167,17 +187,18 @@ def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list
     ]
 
 
-def _testable_p(effect: Effect | None, records: Sequence[TrialRecord]) -> float | None:
-    failed = any(record.status in (Status.FAILED, Status.DIVERGED) for record in records)
-    return None if effect is None or effect.unstable or failed else effect.p_value
-
-
-def _mark_pareto_front(rows: Sequence[Row]) -> list[Row]:
-    """Mark the rows that nothing beats in accuracy and in time a step."""
-    points = {
-        row.name: (row.accuracy, time.value)
-        for row in rows
-        if row.accuracy is not None and (time := row.ratios["time"]) is not None
-    }
-    front = pareto_front(points)
-    return [dataclasses.replace(row, on_pareto_front=row.name in front) for row in rows]
+def _with_outlooks(rows: Sequence[Row], effects: Effects) -> list[Row]:
+    """Add what rows that were tested probably do."""
+    times = {}
+    for index, row in enumerate(rows):
+        time = row.ratios["time"]
+        if time is not None and (index == 0 or row.interval):
+            error = (time.spread or 0.0) / len(row.accuracies) ** 0.5
+            times[index] = Ratio(time.value, error)
+    found, front = outlooks(effects, [row.trick for row in rows], times)
+    return [
+        dataclasses.replace(
+            row, outlook=found.get(index) if row.interval else None, front=front.get(index)
+        )
+        for index, row in enumerate(rows)
+    ]

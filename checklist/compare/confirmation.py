@@ -2,7 +2,8 @@
 
 Verdicts pick what looked best on the validation set, so their differences flatter. And tricks
 that help alone need not help together: the article assumes that their effects add up. One
-confirmation answers both, the second by comparing the combination with the sum of its parts.
+confirmation answers both, the second by comparing the combination with the sum of its parts on
+the same fresh seeds: the sweep's own estimates of its winners are too high, because they won.
 """
 
 from __future__ import annotations
@@ -11,37 +12,37 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.stats.alpha_spending import ALPHA
-from darkmagic.checklist.stats.effects import Effect, estimate_effects
+from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run
+from darkmagic.checklist.stats.posterior import estimate_posterior
 
 __all__ = ["Confirmation", "confirm"]
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """`test` and `validation` are the combination minus the baseline, in points; `parts` is the
-    sum of its options' differences in the sweep, None where one of them has none. Accuracies
-    are of the test set, in percent, by seed.
+    """`test` is the combination minus the baseline, in points. `parts` is the sum of its options'
+    differences on the validation set, and `shortfall` the combination minus that; None where
+    one of them is not known. `fresh` says that the options were trained alone on the same seeds;
+    otherwise their sum is the sweep's, drawn towards 0. Accuracies are of the test set, in
+    percent, by seed.
     """
 
     combination: Mapping[str, str]
     baseline: Mapping[int, float]
     combined: Mapping[int, float]
     test: Effect | None
-    validation: Effect | None
     parts: Effect | None
+    shortfall: Effect | None
+    fresh: bool
     failed: tuple[str, ...]
-
-    @property
-    def shortfall(self) -> Effect | None:
-        """The combination minus the sum of its parts, both on the validation set."""
-        if self.validation is None or self.parts is None:
-            return None
-        return self.validation.minus(self.parts)
 
     @property
     def sentences(self) -> list[str]:
@@ -57,32 +58,48 @@ class Confirmation:
             sure = "confirmed" if self.test.p_value < ALPHA and interval[0] > 0 else "not confirmed"
             lines.append(f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}.")
         if len(self.combination) > 1:
-            lines.append(_independence(self.shortfall, self.parts))
+            lines.append(_independence(self.shortfall, self.parts, fresh=self.fresh))
         return lines
 
 
 def confirm(
     combination: Mapping[str, str], records: Sequence[TrialRecord], sweep: Comparison
 ) -> Confirmation:
-    """Compare the combination with the baseline. `records` are of both, on fresh seeds."""
-    groups = [
-        [r for r in records if (r.trick is None) == is_baseline] for is_baseline in (True, False)
-    ]
-    done = [[r for r in group if r.status is Status.FINISHED] for group in groups]
+    """Compare the combination with the baseline and with its parts.
+
+    `records` are of them, on fresh seeds; those of options alone may be missing.
+    """
+    names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
+    done = [record for record in records if record.status is Status.FINISHED]
+    groups = {name: [r for r in done if r.name == name] for name in names}
+    together = [r for r in done if r.trick is not None and r.name not in names]
+    recipes = [groups[BASELINE], together, *(groups[name] for name in names[1:])]
     test = [
         {r.seed: 100 * r.test_accuracy for r in group if r.test_accuracy is not None}
-        for group in done
+        for group in recipes
     ]
     validation = [
-        {r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in done
+        {r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in recipes
     ]
+    seen = _effects(validation)
+    fresh = len(combination) > 1 and all(validation[2:])
+    options = range(2, len(recipes))
+    if len(combination) == 1:
+        parts = shortfall = None
+    elif fresh:
+        parts = _contrast(seen, dict.fromkeys(options, 1.0))
+        shortfall = _contrast(seen, {1: 1.0, **dict.fromkeys(options, -1.0)})
+    else:
+        parts, whole = _shrunken_parts(names[1:], sweep), seen.by_trial.get(1)
+        shortfall = whole.minus(parts) if whole is not None and parts is not None else None
     return Confirmation(
         combination=dict(combination),
         baseline=test[0],
         combined=test[1],
-        test=_effect(test),
-        validation=_effect(validation),
-        parts=_sum_of_parts(combination, sweep),
+        test=_effects(test).by_trial.get(1),
+        parts=parts,
+        shortfall=shortfall,
+        fresh=fresh,
         failed=tuple(
             f"{record.name} seed {record.seed} {record.status}: {record.reason}."
             for record in records
@@ -91,36 +108,49 @@ def confirm(
     )
 
 
-def _effect(accuracies: Sequence[Mapping[int, float]]) -> Effect | None:
-    runs = [
-        Run(trial, seed, accuracy)
-        for trial, by_seed in enumerate(accuracies)
-        for seed, accuracy in by_seed.items()
-    ]
-    return estimate_effects(runs).by_trial.get(1)
+def _effects(accuracies: Sequence[Mapping[int, float]]) -> Effects:
+    return estimate_effects(
+        [
+            Run(trial, seed, accuracy)
+            for trial, by_seed in enumerate(accuracies)
+            for seed, accuracy in by_seed.items()
+        ]
+    )
 
 
-def _sum_of_parts(combination: Mapping[str, str], sweep: Comparison) -> Effect | None:
-    """Add up the sweep's differences; they share the baseline, so their errors are correlated."""
-    effects = sweep.effects
-    names = [f"{trick}={option}" for trick, option in combination.items()]
-    indices = {row.name: index for index, row in enumerate(sweep.rows)}
-    parts = [effects.by_trial.get(indices[name]) if name in indices else None for name in names]
-    if any(part is None for part in parts):
+def _contrast(effects: Effects, weights: Mapping[int, float]) -> Effect | None:
+    """Return a weighted sum of differences; they share the baseline, so errors are correlated."""
+    found = [effects.by_trial.get(trial) for trial in weights]
+    known = [effect for effect in found if effect is not None]
+    if len(known) < len(found):
         return None
-    total = sum(part.difference for part in parts if part is not None)
+    total = sum(w * e.difference for w, e in zip(weights.values(), known, strict=True))
     if effects.joint is None:
         return Effect(total)
-    chosen = [effects.trials.index(indices[name]) for name in names]
-    variance = float(effects.joint.of(chosen).sum())
-    df = min(part.df for part in parts if part is not None)
-    return Effect(total, math.sqrt(variance), df)
+    of = np.array(list(weights.values()))
+    covariance = effects.joint.of([effects.trials.index(trial) for trial in weights])
+    return Effect(total, math.sqrt(of @ covariance @ of), min(effect.df for effect in known))
 
 
-def _independence(shortfall: Effect | None, parts: Effect | None) -> str:
+def _shrunken_parts(names: Sequence[str], sweep: Comparison) -> Effect | None:
+    """Return the sum of what the options probably do, given the sweep that chose them."""
+    indices = {row.name: index for index, row in enumerate(sweep.rows)}
+    posterior = estimate_posterior(sweep.effects)
+    if posterior is None:
+        return None
+    drawn = [posterior.of(indices.get(name, 0)) for name in names]
+    known = [draws for draws in drawn if draws is not None]
+    if len(known) < len(names):
+        return None
+    total = np.sum(known, axis=0)
+    return Effect(float(total.mean()), float(total.std()), max(float(sweep.effects.df), 1.0))
+
+
+def _independence(shortfall: Effect | None, parts: Effect | None, *, fresh: bool) -> str:
     if shortfall is None or parts is None:
         return "The sum of its parts is not known, so independence could not be tested."
-    together = f"On the validation set its parts sum to {parts.difference:+.2f}"
+    whose = "" if fresh else ", by the sweep's estimates drawn towards 0,"
+    together = f"On the validation set its parts{whose} sum to {parts.difference:+.2f}"
     if shortfall.p_value is None or (interval := shortfall.interval()) is None:
         return f"{together}; without error bars, independence could not be tested."
     apart = Interval(*interval)

@@ -1,15 +1,14 @@
-"""A trial's costs relative to the baseline's, and the rows on the Pareto front."""
+"""A trial's costs relative to the baseline's."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["COSTS", "Ratio", "cost_ratios", "pareto_front"]
+__all__ = ["COSTS", "Ratio", "cost_ratios"]
 
 COSTS = {
     "time": "step_seconds",
@@ -48,21 +47,3 @@ def _ratio(own: Mapping[int, float], base: Mapping[int, float]) -> Ratio | None:
     paired = [own[seed] / base[seed] for seed in own if base.get(seed)]
     spread = statistics.stdev(paired) if len(paired) > 1 else None
     return Ratio(statistics.fmean(own.values()) / level, spread)
-
-
-def pareto_front(points: Mapping[str, tuple[float, float]]) -> set[str]:
-    """Return the names that no other beats on both, of name -> (gain, cost).
-
-    One is beaten by another that gains at least as much, costs no more, and is better in
-    one of both.
-    """
-    found: set[str] = set()
-    cheapest = float("inf")  # of those that gain more
-    by_gain = sorted(points.items(), key=lambda point: -point[1][0])
-    for _, equals in groupby(by_gain, key=lambda point: point[1][0]):
-        costs = {name: cost for name, (_, cost) in equals}
-        least = min(costs.values())
-        if least < cheapest:
-            found |= {name for name, cost in costs.items() if cost == least}
-            cheapest = least
-    return found

@@ -47,7 +47,8 @@ def nothing_learnt(records: Sequence[TrialRecord]) -> Unlearnt | None:
             return None
         guess = max(1 / record.classes, record.commonest or 0.0)
         error = math.sqrt(guess * (1 - guess) / record.images) if record.images else 0.0
-        luck = max(guess + DEVIATIONS * error, TIMES_CHANCE / record.classes)
+        margin = (TIMES_CHANCE - 1) * min(guess, 1 - guess)
+        luck = guess + max(DEVIATIONS * error, margin)
         if record.accuracy > min(luck, 1 - 1e-9):
             return None
         found.append((record.accuracy, guess, luck, record.images))
@@ -58,8 +59,8 @@ def nothing_learnt(records: Sequence[TrialRecord]) -> Unlearnt | None:
 def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[TrialRecord]:
     """Return `records`, those below `floor` (in [0, 1]) as failed.
 
-    None stands for 1.1 times chance. Where the baseline itself is below, nothing has learned
-    and every record stays as it is.
+    None stands for 1.1 times chance. Where every run of the baseline is below, nothing has
+    learned and every record stays as it is; where some are, they count as failed like others.
     """
 
     def fails(record: TrialRecord) -> bool:
@@ -72,7 +73,8 @@ def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[Tria
             and record.accuracy < least
         )
 
-    if any(fails(record) for record in records if record.trick is None):
+    baseline = [r for r in records if r.trick is None and r.status is Status.FINISHED]
+    if baseline and all(fails(record) for record in baseline):
         return list(records)
     return [
         dataclasses.replace(

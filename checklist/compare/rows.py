@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.compare.claims import Claim
 from darkmagic.checklist.compare.costs import Ratio, cost_ratios
-from darkmagic.checklist.compare.verdicts import Verdict, failures, judge, minimum_detectable_effect
+from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
+from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
 
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["Interval", "Row", "Rules", "make_row"]
 
 EDITED_IN_PART = re.compile(r"\d+ of \d+ places")
+
+
+JUDGED = (
+    Verdict.BETTER,
+    Verdict.WORSE,
+    Verdict.NO_PRACTICAL_DIFFERENCE,
+    Verdict.UNDECIDED,
+)
+"""The verdicts that follow from a test."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,14 @@ class Interval:
 class Row:
     """One trial over its seeds. Accuracies are in percent, differences in points.
 
-    `p_value` is adjusted for rows and looks; `minimum_detectable` is the effect that the test
-    would miss once in five; `image_error` is what another sample of images would add to the
-    standard error; `on_pareto_front` says that no other row gains as much at no more time.
+    `p_value` is adjusted for rows and looks, and `interval` agrees with it: it holds together
+    with those of all rows, `own_interval` for this row by itself. They and the difference are
+    as `look` saw them; `contradicts` is an earlier look that claimed the other direction, or 0.
+    `minimum_detectable` is the effect that the test would miss once in five; `image_error` is
+    what another sample of images would add to the standard error; `unstable` says that its
+    seeds spread far wider than the other trials', so that it is judged by its own spread alone;
+    `outlook` is what it probably does, and `front` how probably no other row gains as much at no
+    more time, in [0, 1].
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -88,18 +104,28 @@ class Row:
     p_value: float | None
     minimum_detectable: float | None
     spread: float | None
+    own_interval: Interval | None
+    unstable: bool
+    look: int
+    contradicts: int
     image_error: float | None
     ratios: Mapping[str, Ratio | None]
     pretrained_share: float | None
     training_notes: tuple[tuple[str, ...], ...] = ()  # notes on how each run trained
-    on_pareto_front: bool = False
     edits: Mapping[str, str] = field(default_factory=dict)  # by trick: places edited, or why none
     stepping: str = ""  # how the steps of its first finished run were taken, and why
+    outlook: Outlook | None = None
+    front: float | None = None
 
     @property
     def name(self) -> str:
         """`baseline`, or `trick=option`."""
         return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+
+    @property
+    def on_pareto_front(self) -> bool:
+        """Whether, with a probability of 90 %, no other row gains as much at no more time."""
+        return self.front is not None and self.front >= FRONT_PROBABILITY
 
     @property
     def verdict_text(self) -> str:
@@ -109,7 +135,9 @@ class Row:
             kind = self.reason.partition(":")[0]
             text = f"{failed} of {sum(self.statuses.values())} failed: {kind}"
             return text if self.verdict is Verdict.FAILED else f"baseline, {text}"
-        return self.verdict.value + (f", {self.partial_edit}" if self.partial_edit else "")
+        marked = self.unstable and self.verdict in JUDGED
+        marks = ["unstable"] * marked + [self.partial_edit] * bool(self.partial_edit)
+        return ", ".join([self.verdict.value, *marks])
 
     @property
     def partial_edit(self) -> str:
@@ -123,23 +151,27 @@ def make_row(
     baseline: Sequence[TrialRecord],
     effects: Effects,
     index: int,
-    p_value: float | None,
+    claim: Claim,
     rules: Rules,
-    level: float,
+    missed_errors: float | None,
     *,
     waiting: bool,
 ) -> Row:
-    """Return the row of `records`, trial `index` of `effects`. `level` is of its own test."""
+    """Return the row of `records`, trial `index` of `effects`.
+
+    `missed_errors` is the effect, in standard errors, that its test misses once in five.
+    """
     from darkmagic.checklist.stats.image_error import image_error
 
     first = records[0] if records else TrialRecord(None, None, "", 0, Status.PENDING)
     statuses = Counter(record.status for record in records or [first])
-    effect = effects.by_trial.get(index)
-    verdict = judge(statuses, effect, p_value, min_effect=rules.min_effect, waiting=waiting)
-    interval = effect.interval() if effect else None
+    effect = claim.effect
+    verdict = judge(statuses, claim, min_effect=rules.min_effect, waiting=waiting)
+    own_interval = effect.interval() if effect else None
     accuracies = _accuracies(records)
     shares = [r.pretrained_share for r in records if r.pretrained_share is not None]
-    tested = effect is not None and effect.error is not None and not waiting
+    tested = claim.interval is not None and not waiting
+    error = effect.error if effect else None
     return Row(
         trick=first.trick,
         option=first.option,
@@ -150,12 +182,14 @@ def make_row(
         accuracies=accuracies,
         accuracy=statistics.fmean(accuracies.values()) if accuracies else None,
         difference=effect.difference if effect else None,
-        interval=Interval(*interval) if interval else None,
-        error=effect.error if effect else None,
-        p_value=p_value if tested else None,
-        minimum_detectable=minimum_detectable_effect(effect.error, effect.df, level)
-        if tested and effect and effect.error is not None
-        else None,
+        interval=Interval(*claim.interval) if claim.interval else None,
+        own_interval=Interval(*own_interval) if own_interval else None,
+        error=error,
+        p_value=claim.p_value if tested else None,
+        minimum_detectable=missed_errors * error if tested and missed_errors and error else None,
+        unstable=bool(effect and effect.unstable),
+        look=claim.look,
+        contradicts=claim.contradicts,
         spread=effects.own_spreads.get(index),
         image_error=None if index == 0 else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval
-from darkmagic.checklist.stats.robust import bootstrap
+from darkmagic.checklist.stats.robust import bootstrap, next_experiment
 
 __all__ = ["Summary", "summarise"]
 
@@ -20,7 +21,9 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Summary:
     """A trial over `experiments`. `gain` is an interquartile mean in points, `improvement` the
-    probability in [0, 1] that one of its runs beats one of the baseline's; intervals are 95 %.
+    probability in [0, 1] that one of its runs beats one of the baseline's; their 95 % intervals
+    describe these experiments. `next_interval` is where the gain of another experiment like
+    them would be with a probability of 95 %; None for fewer than three.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -43,6 +46,7 @@ class Summary:
     gain_interval: Interval
     improvement: float
     improvement_interval: Interval
+    next_interval: Interval | None = None
 
 
 def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
@@ -65,8 +69,23 @@ def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
     for name, section in sections.items():
         own, baseline = _runs_of(name, comparisons.values())
         if own:
-            found.append(_summary(name, section, own, baseline))
+            found.append(
+                dataclasses.replace(
+                    _summary(name, section, own, baseline),
+                    next_interval=_next_interval(name, comparisons.values()),
+                )
+            )
     return sorted(found, key=lambda summary: -summary.gain)
+
+
+def _next_interval(name: str, comparisons: Iterable[Comparison]) -> Interval | None:
+    rows = [row for c in comparisons for row in c.tricks if row.name == name]
+    known = [(r.difference, r.error) for r in rows if r.difference is not None and r.error]
+    if not known:
+        return None
+    gains, errors = np.array(known).T
+    found = next_experiment(gains, errors)
+    return Interval(found.low, found.high) if found else None
 
 
 def _runs_of(name: str, comparisons: Iterable[Comparison]) -> tuple[list[Array], list[Array]]:

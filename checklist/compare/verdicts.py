@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from darkmagic.checklist.compare.claims import Claim
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.stats.alpha_spending import ALPHA
 
-if TYPE_CHECKING:
-    from darkmagic.checklist.stats.effects import Effect
-
-__all__ = ["Verdict", "failures", "judge", "minimum_detectable_effect"]
-
-POWER = 0.8
+__all__ = ["Verdict", "failures", "judge"]
 
 
 class Verdict(StrEnum):
@@ -31,24 +25,18 @@ class Verdict(StrEnum):
     FAILED = "failed"  # any seed crashed, diverged or stayed below the floor
     INERT = "inert"
     NOT_TESTED = "not tested"  # no degrees of freedom
-    UNSTABLE = "unstable"  # its seeds spread far wider than the other trials'
     BETTER = "better"  # adjusted p < 0.05
     WORSE = "worse"
-    NO_PRACTICAL_DIFFERENCE = "no practical difference"  # interval inside +-min_effect
+    NO_PRACTICAL_DIFFERENCE = "no practical difference"  # its interval is inside +-min_effect
     UNDECIDED = "no difference detected"
 
 
 def judge(  # noqa: PLR0911 (one return a verdict, in their order)
-    statuses: Mapping[Status, int],
-    effect: Effect | None,
-    p_adjusted: float | None,
-    *,
-    min_effect: float,
-    waiting: bool,
+    statuses: Mapping[Status, int], claim: Claim, *, min_effect: float, waiting: bool
 ) -> Verdict:
     """Return the verdict on a trial.
 
-    `statuses` counts its runs, `p_adjusted` is over rows and looks, `min_effect` is in
+    `statuses` counts its runs, `claim` is adjusted for rows and looks, `min_effect` is in
     points, and `waiting` says that runs of the look have not ended.
     """
     if waiting:
@@ -60,17 +48,13 @@ def judge(  # noqa: PLR0911 (one return a verdict, in their order)
         return Verdict.FAILED
     if Status.INERT in statuses:
         return Verdict.INERT
-    if effect is None or effect.error is None or p_adjusted is None:
+    if claim.interval is None:
         return Verdict.NOT_TESTED
-    if effect.unstable:
-        return Verdict.UNSTABLE
-    if p_adjusted < ALPHA:
-        return Verdict.BETTER if effect.difference > 0 else Verdict.WORSE
-    interval = effect.interval()
-    assert interval is not None
-    if -min_effect < interval[0] and interval[1] < min_effect:
-        return Verdict.NO_PRACTICAL_DIFFERENCE
-    return Verdict.UNDECIDED
+    if claim.direction:
+        return Verdict.BETTER if claim.direction > 0 else Verdict.WORSE
+    low, high = claim.interval
+    inside = -min_effect < low and high < min_effect
+    return Verdict.NO_PRACTICAL_DIFFERENCE if inside else Verdict.UNDECIDED
 
 
 _WITHOUT_RESULT = {
@@ -82,14 +66,3 @@ _WITHOUT_RESULT = {
 def failures(statuses: Mapping[Status, int]) -> int:
     """Return how many runs crashed, diverged or stayed below the floor."""
     return sum(statuses.get(status, 0) for status in (Status.FAILED, Status.DIVERGED))
-
-
-def minimum_detectable_effect(error: float, df: float, level: float) -> float:
-    """Return the effect, in points, that a test misses once in five.
-
-    `error * (t(1 - level / 2) + t(0.8))` for a standard error with `df` degrees of freedom
-    and a two-sided test at `level`.
-    """
-    from scipy.special import stdtrit
-
-    return error * float(stdtrit(df, [1 - level / 2, POWER]).sum())

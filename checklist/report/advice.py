@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.power import seeds_to_settle
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration
 
-__all__ = ["Advice", "advise", "winners"]
+__all__ = ["Advice", "advise", "probable", "winners"]
 
 MAX_NAMES = 5
 
@@ -40,6 +40,25 @@ def winners(comparison: Comparison) -> dict[str, str]:
     return {trick: row.option or "" for trick, row in best.items()}
 
 
+def probable(comparison: Comparison) -> list[Row]:
+    """Return the undecided rows that probably help, the best of each trick, largest gain first.
+
+    Not of tricks with an option that is proved better, and only where the gain to expect is no
+    smaller than the smallest effect that matters.
+    """
+    taken = set(winners(comparison))
+    best: dict[str, tuple[float, Row]] = {}
+    for row in comparison.having(Verdict.UNDECIDED):
+        outlook = row.outlook
+        if outlook is None or row.trick is None or row.trick in taken:
+            continue
+        if outlook.probably_helps and outlook.gain >= comparison.rules.min_effect:
+            before = best.get(row.trick)
+            if before is None or outlook.gain > before[0]:
+                best[row.trick] = (outlook.gain, row)
+    return [row for _, row in sorted(best.values(), key=lambda found: -found[0])]
+
+
 def advise(
     comparison: Comparison, overrides: Sequence[str], run_seconds: float | None = None
 ) -> Advice:
@@ -58,38 +77,57 @@ def advise(
     if alarm:
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
-    better = comparison.having(Verdict.BETTER)
-    worse = comparison.having(Verdict.WORSE)
-    same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
-    if better:
-        sentences.append(f"Adopt {_list_rows(better)}.")
-    if worse:
-        sentences.append(f"Keep the baseline's choice instead of {_list_rows(worse)}.")
-    if same:
-        sentences.append(
-            f"Choose freely, by cost or taste: {_list_rows(same)} would change less than "
-            f"{comparison.rules.min_effect:g} points."
-        )
-    if comparison.effects.spread is None and comparison.having(Verdict.NOT_TESTED):
+    sentences += _choices(comparison)
+    if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
         steps.append(
-            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=6"]))
+            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=auto"]))
         )
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
-        sentences.append(_undecided(undecided, better + worse))
-        sentences += _to_settle(comparison, undecided, overrides, run_seconds, steps)
-    if better:
+        decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
+        sentences.append(_undecided(undecided, decided))
+        sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
+    if winners(comparison):
         steps.append(("To confirm on the test set", _command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
 
 
+def _choices(comparison: Comparison) -> Iterator[str]:
+    """Yield what to take and what to leave, the proved before the probable."""
+    better = comparison.having(Verdict.BETTER)
+    worse = comparison.having(Verdict.WORSE)
+    same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
+    if better:
+        yield f"Adopt {_list_rows(better)}: proved better here."
+    maybe = probable(comparison)
+    if maybe:
+        yield _probably(maybe, others=bool(better))
+    if worse:
+        yield f"Keep the baseline's choice instead of {_list_rows(worse)}."
+    if same:
+        yield (
+            f"Choose freely, by cost or taste: {_list_rows(same)} would change less than "
+            f"{comparison.rules.min_effect:g} points."
+        )
+
+
 def _alarm(comparison: Comparison) -> str:
     """Return what makes all of the table worthless; empty if nothing does."""
-    found = comparison.unlearnt
+    found, baseline = comparison.unlearnt, comparison.baseline
+    reason = f" ({baseline.reason})" if baseline.reason else ""
     if not any(row.accuracies for row in comparison.rows):
-        reason = f" ({comparison.baseline.reason})" if comparison.baseline.reason else ""
         return f"Nothing was trained: no run has a result{reason}."
+    if not baseline.accuracies:
+        return (
+            f"The baseline has no result{reason}, so there is nothing to compare the tricks with: "
+            "the table has no verdicts."
+        )
+    if comparison.tricks and not any(row.accuracies for row in comparison.tricks):
+        why = next((row.reason for row in comparison.tricks if row.reason), "")
+        return "No trick has a result, so there is nothing to compare" + (
+            f"; the first of them: {why}." if why else "."
+        )
     if found is None:
         return ""
     images = f" on {found.images:,} images" if found.images else ""
@@ -101,10 +139,29 @@ def _alarm(comparison: Comparison) -> str:
     )
 
 
+def _probably(rows: Sequence[Row], *, others: bool) -> str:
+    """Say what probably helps, what to expect of it, and how often such a pick is wrong."""
+    outlooks = [row.outlook for row in rows if row.outlook is not None]
+    names = [
+        f"{row.name} (expect {outlook.gain:+.2f}, {outlook.helps:.0%} likely to help)"
+        for row, outlook in zip(rows[:MAX_NAMES], outlooks, strict=False)
+    ]
+    opening = "Not proved, but probably a gain" + (" too" if others else "")
+    wrong = 100 * sum(1 - outlook.helps for outlook in outlooks) / len(outlooks)
+    such = "such a pick" if len(rows) == 1 else "these picks"
+    return (
+        f"{opening}: {_join(names, len(rows))}. If a wrong choice costs you little, take "
+        f"{'it' if len(rows) == 1 else 'them'}: by this estimate {such} would be no help in about "
+        f"{max(wrong, 1):.0f} of 100 cases."
+    )
+
+
 def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
     missed = [row.minimum_detectable for row in rows if row.minimum_detectable is not None]
     many = f"{len(rows)} trials are" if len(rows) > 1 else f"{rows[0].name} is"
-    opening = f"{many} undecided" if decided else f"No difference was detected: {many} undecided"
+    opening = f"{many} undecided" if decided else f"No difference is proved: {many} undecided"
+    if not missed:
+        return f"{opening}."
     return f"{opening}; effects below {max(missed):.2f} points could have been missed."
 
 
@@ -114,34 +171,39 @@ def _to_settle(
     overrides: Sequence[str],
     run_seconds: float | None,
     steps: list[tuple[str, str]],
-) -> list[str]:
-    """Say what more seeds would settle, and add the command for the fewest that settle any."""
-    known = [(seeds_to_settle(row, comparison), row.name) for row in rows]
-    needed = sorted((seeds, name) for seeds, name in known if seeds is not None)
-    if not needed:
-        return ["Not even 100 seeds would settle them: their differences are too small to matter."]
-    more = max(1, needed[0][0] - comparison.seeds)
-    settled = [name for seeds, name in needed if seeds <= comparison.seeds + more]
+) -> str:
+    """Say what more seeds of a single row would settle, and add the command for the cheapest."""
+    known = [(settlement(row, comparison), row) for row in rows]
+    found = [(plan.more, -plan.probability, row.name, plan) for plan, row in known if plan]
+    if not found:
+        return f"Even {MAX_MORE_SEEDS} more seeds would probably " + (
+            "settle none of them." if len(rows) > 1 else "not settle it."
+        )
+    _, _, name, plan = min(found)
     steps.append(
-        ("To settle more", _command("run", [*overrides, f"seeds=+{more}", "only=undecided"]))
+        ("To settle one", _command("run", [*overrides, f"seeds=+{plan.more}", f"only={name}"]))
     )
-    runs = more * (len(rows) + 1)
-    cost = f"{runs} runs" + (f", about {duration(runs * run_seconds)}" if run_seconds else "")
-    what = settled[0] if len(settled) == 1 else f"{len(settled)} of them"
-    sentence = f"{more} more {'seed' if more == 1 else 'seeds'} ({cost}) would settle {what}"
-    half = needed[(len(needed) - 1) // 2][0] - comparison.seeds
-    if half > more:
-        sentence += f", {half} more half of those that can be settled"
-    return [f"{sentence}, if their effects are what they seem."]
+    cost = f"{plan.runs} runs" + (
+        f", about {duration(plan.runs * run_seconds)}" if run_seconds else ""
+    )
+    seeds = "1 more seed" if plan.more == 1 else f"{plan.more} more seeds"
+    return (
+        f"{seeds} of {name} and the baseline ({cost}) would settle that row with a probability of "
+        f"{plan.probability:.0%}."
+    )
 
 
 def _list_rows(rows: Iterable[Row]) -> str:
     ordered = sorted(rows, key=lambda row: -abs(row.difference or 0))
     names = [f"{row.name} ({row.difference:+.2f})" for row in ordered[:MAX_NAMES]]
-    rest = len(ordered) - MAX_NAMES
-    if rest > 0:
-        return ", ".join(names) + f" and {rest} more"
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return _join(names, len(ordered))
+
+
+def _join(names: Sequence[str], count: int) -> str:
+    """Join the first of `count` names."""
+    if count > len(names):
+        return ", ".join(names) + f" and {count - len(names)} more"
+    return names[0] if count == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def _command(name: str, overrides: Sequence[str]) -> str:

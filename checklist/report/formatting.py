@@ -6,7 +6,18 @@ from darkmagic.checklist.compare.costs import Ratio
 from darkmagic.checklist.compare.rows import Interval, Row
 from darkmagic.checklist.report.published import Published
 
-__all__ = ["duration", "interval", "p_value", "percent", "points", "published", "ratio", "values"]
+__all__ = [
+    "duration",
+    "expected_gain",
+    "interval",
+    "p_value",
+    "percent",
+    "points",
+    "probability",
+    "published",
+    "ratio",
+    "values",
+]
 
 
 def percent(value: float | None) -> str:
@@ -29,6 +40,19 @@ def p_value(value: float | None) -> str:
     if value is None:
         return ""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def expected_gain(row: Row) -> str:
+    """Return the gain to expect of a row, in points."""
+    return "" if row.outlook is None else points(row.outlook.gain)
+
+
+def probability(row: Row) -> str:
+    """Return how probably a row helps, in percent, never as a certainty."""
+    if row.outlook is None:
+        return ""
+    percentage = 100 * row.outlook.helps
+    return "<1 %" if percentage < 1 else ">99 %" if percentage > 99 else f"{percentage:.0f} %"
 
 
 def ratio(value: Ratio | None, *, spread: bool = False) -> str:

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.power import Setting, best_of_chance, half_width
 from darkmagic.checklist.compare.rows import EDITED_IN_PART, Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
+from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 __all__ = ["endings", "table_notes"]
 
 ASSUMED_SPREAD = 0.2
 SHORT_EPOCHS = 100
+VISIBLE_POINTS = 0.01
 MIN_TRIALS_TO_GROUP = 3
 """Trials: if at least as many have the same note, it is given once."""
 WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
@@ -72,15 +73,28 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
     share = share_of_look(max(comparison.look, 1))
     looks = f", look {comparison.look}" if comparison.look > 1 else ""
     yield (
-        f"{_count(len(comparison.tricks), 'test')}: p values are adjusted by Holm's method, "
-        f"{share:.0%} of the {ALPHA:.0%} error rate spent on this look{looks}, so that all "
-        "claims of the table hold together. The intervals are 95 %, each row for itself."
+        f"{_count(len(comparison.tricks), 'test')}: p values and intervals are adjusted for all "
+        f"rows together (step-down max-t), with {share:.0%} of the {ALPHA:.0%} error rate spent "
+        f"on this look{looks}: where runs spread alike, at most 5 of 100 such tables make any "
+        "false claim; docs/statistics.md says where more do."
     )
+    if any(_is_paired(row, comparison.baseline) for row in comparison.tricks):
+        yield (
+            "Differences are between runs of the same seeds: where rows have other numbers of "
+            "runs they are not the difference of the means in the table."
+        )
+
+
+def _is_paired(row: Row, baseline: Row) -> bool:
+    """Return whether the row's difference is another than that of the means shown."""
+    if row.difference is None or row.accuracy is None or baseline.accuracy is None:
+        return False
+    return abs(row.accuracy - baseline.accuracy - row.difference) >= VISIBLE_POINTS
 
 
 def _without_error_bars(comparison: Comparison) -> Iterator[str]:
-    trials = len(comparison.tricks)
-    if not trials or not comparison.baseline.accuracies:
+    trials = sum(bool(row.accuracies) for row in comparison.tricks)
+    if not trials or not comparison.baseline.accuracies or comparison.seeds > 1:
         return
     largest, chance = best_of_chance(trials, ASSUMED_SPREAD, 0.3)
     yield (
@@ -113,8 +127,9 @@ def _noise(comparison: Comparison) -> Iterator[str]:
         )
     if effects.baseline_unstable:
         yield (
-            "The baseline itself is unstable: its seeds spread far wider than the tricks'. A "
-            "lower lr, a longer warm-up or trick/gradient_clipping=on may calm it."
+            "The baseline itself is unstable: its seeds spread far wider than the tricks', which "
+            "is in every difference. A lower lr, a longer warm-up or trick/gradient_clipping=on "
+            "may calm it."
         )
 
 
@@ -123,6 +138,12 @@ def _rows(comparison: Comparison) -> Iterator[str]:
         text = _about(row)
         if text:
             yield text
+        yield from _looks(comparison, row)
+        if row.unstable:
+            yield (
+                f"{row.name} is unstable: its seeds spread by {row.spread:.2f} points, far wider "
+                "than the other trials', so it is judged by its own spread alone."
+            )
         if row.pretrained_share is not None and row.pretrained_share < 1:
             yield (
                 f"{row.name} uses {row.pretrained_share:.0%} of the pretrained tensors; the rest "
@@ -133,11 +154,6 @@ def _rows(comparison: Comparison) -> Iterator[str]:
 def _about(row: Row) -> str | None:
     if row.verdict in WITHOUT_RESULT:
         return _ended(row)
-    if row.verdict is Verdict.UNSTABLE:
-        return (
-            f"{row.name}: its seeds spread by {row.spread:.2f} points, far wider than the other "
-            "trials'; its difference is no basis for a choice."
-        )
     return None
 
 
@@ -151,6 +167,21 @@ def _edits(comparison: Comparison) -> Iterator[str]:
     partial = [f"{n} ({e})" for n, e in edits.items() if EDITED_IN_PART.fullmatch(e)]
     if partial:
         yield f"The baseline has some options in some places only: {', '.join(partial)}."
+
+
+def _looks(comparison: Comparison, row: Row) -> Iterator[str]:
+    """Say where a row is not what the last look alone would make it."""
+    if row.contradicts and row.difference is not None:
+        called = "worse" if row.difference > 0 else "better"
+        yield (
+            f"{row.name}: look {row.contradicts} called it {called}, and with the seeds since then "
+            f"its difference is {row.difference:+.2f}: that claim is withdrawn."
+        )
+    elif row.look < comparison.look and row.verdict in (Verdict.BETTER, Verdict.WORSE):
+        yield (
+            f"{row.name} was decided at look {row.look}: its difference, interval and p value are "
+            "of that look."
+        )
 
 
 def _stepping(comparison: Comparison) -> Iterator[str]:
@@ -181,7 +212,8 @@ def _training_notes(comparison: Comparison) -> Iterator[str]:
     for kind, rows in found.items():
         if len(rows) > MIN_TRIALS_TO_GROUP:
             note = next(iter(rows.values()))[0]
-            yield f"{len(rows)} of {len(comparison.rows)} trials: {kind}; in one of them, {note}."
+            rest = note.removeprefix(kind).lstrip(": ")
+            yield f"{len(rows)} of {len(comparison.rows)} trials: {kind}; in one of them {rest}."
             continue
         for name, (note, count) in rows.items():
             runs = len(next(row.accuracies for row in comparison.rows if row.name == name))

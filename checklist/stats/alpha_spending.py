@@ -4,14 +4,14 @@ Every look at the verdicts can find a difference by chance. The 5 % are therefor
 in parts: most on the first look, half of what is left on each later one, so that however many
 there are, all of them together stay within 5 % (Bonferroni over looks, that is alpha spending:
 Lan & DeMets 1983). A p value of a look is divided by the look's share before it is compared
-with 0.05, and the smallest of a row's looks counts: what was found stays found.
+with 0.05. What a look found stays found, unless later seeds point the other way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-__all__ = ["ALPHA", "FIRST_SHARE", "holm", "over_looks", "share_of_look"]
+__all__ = ["ALPHA", "FIRST_SHARE", "holm", "share_of_look"]
 
 ALPHA = 0.05
 """The chance of any false claim in a table, over all looks at it."""
@@ -36,12 +36,3 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float]:
         return {}
     raw = [1.0 if p is None else p for p in p_values.values()]
     return dict(zip(p_values, multipletests(raw, method="holm")[1].tolist(), strict=True))
-
-
-def over_looks(adjusted: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return each row's p value over all looks, given Holm's of each look in their order."""
-    final: dict[str, float] = {}
-    for look, p_values in enumerate(adjusted, start=1):
-        for name, p in p_values.items():
-            final[name] = min(final.get(name, 1.0), p / share_of_look(look))
-    return final

@@ -10,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkmagic.checklist.stats.linear import Design, Indices, Run, designs, fit, seed_variance
+from darkmagic.checklist.stats.rounding import rounding_step, rounding_variance
 from darkmagic.checklist.stats.spread import (
     Spread,
     find_unstable,
     moderate,
     own_variances,
     prior_df,
+    robust_variances,
 )
 
 __all__ = ["Effect", "Effects", "estimate_effects"]
 
 Array = NDArray[np.float64]
+WIDE_QUANTILE = 0.97
+"""Of F: a trial whose own variance is beyond it is judged by that alone."""
 MIN_DIFFERENCE = 1e-9
 """Points: smaller differences of percentages are rounding errors of double precision."""
 
@@ -78,6 +82,18 @@ class Covariance:
         """Its diagonal."""
         return self.own + np.diag(self.common)[self.group_of]
 
+    @property
+    def loadings(self) -> Array:
+        """How far each difference, over its error, goes with the luck of the baseline.
+
+        No two correlate by less than the product of theirs, where groups differ.
+        """
+        shared = np.diag(self.common)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            alike = np.nanmin(self.common / np.sqrt(np.outer(shared, shared)))
+            found = np.sqrt(np.clip(alike * shared[self.group_of] / self.variances, 0, 1))
+        return np.asarray(np.nan_to_num(found))
+
     def of(self, indices: Sequence[int]) -> Array:
         """Return the matrix of the trials at `indices`."""
         groups = self.group_of[list(indices)]
@@ -105,17 +121,19 @@ class Effects:
         return None if self.joint is None else self.joint.of(range(len(self.trials)))
 
 
-def estimate_effects(runs: Sequence[Run], resolution: float = 0.0) -> Effects:
+def estimate_effects(runs: Sequence[Run], resolution: float | None = None) -> Effects:
     """Return the effects of all trials in `runs`, of which trial 0 is the baseline.
 
-    `resolution` is the step of an accuracy in points, 100 / images: runs that happen to agree
-    still spread by its rounding, a variance of `resolution**2 / 12`. Of the models that
+    `resolution` is the step of an accuracy in points, 100 / images, taken from the accuracies
+    themselves if None: runs that happen to agree still spread by its rounding. Of the models that
     `designs` offers, the one with the smaller standard errors counts. Trials that nothing
     links with the baseline are left out.
     """
     if not any(run.trial == 0 for run in runs) or len({run.trial for run in runs}) < 2:
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
-    least = max(resolution**2 / 12, MIN_DIFFERENCE**2)
+    if resolution is None:
+        resolution = rounding_step(run.accuracy for run in runs)
+    least = max(rounding_variance(resolution), MIN_DIFFERENCE**2)
     found = [_estimate(design, least) for design in designs(runs)]
     return min(found, key=_typical_error)
 
@@ -126,7 +144,7 @@ def _typical_error(effects: Effects) -> float:
 
 
 def _estimate(design: Design, least: float) -> Effects:
-    stable, unstable = _without_unstable(design)
+    stable, unstable = _without_unstable(design, least)
     if not stable.df:
         differences = {
             trial: Effect(_tidy(effect))
@@ -136,14 +154,11 @@ def _estimate(design: Design, least: float) -> Effects:
     alone = own_variances(stable, tuple(run for run in design.runs if run.trial in unstable))
     pooled = Spread(max(stable.variance, least), stable.df)
     prior = prior_df([spread for trial, spread in alone.items() if trial not in unstable])
-    spreads = {
-        trial: alone[trial]
-        if trial in unstable
-        else moderate(alone[trial], pooled, prior)
-        if trial in alone
-        else pooled
-        for trial in {run.trial for run in design.runs}
-    }
+    wide = unstable | find_unstable(alone, least, WIDE_QUANTILE)
+    spreads = dict.fromkeys({run.trial for run in design.runs}, pooled)
+    for trial, spread in alone.items():
+        moderated = spread if trial in wide else moderate(spread, pooled, prior)
+        spreads[trial] = Spread(max(moderated.variance, least), moderated.df)
     variances = np.array([spreads[run.trial].variance for run in design.runs])
     own = np.array([spreads[trial].variance for trial in design.trials]) / design.counts
     covariance = Covariance(own, (design.shared * variances) @ design.shared.T, design.group_of)
@@ -173,17 +188,24 @@ def _estimate(design: Design, least: float) -> Effects:
     )
 
 
-def _without_unstable(design: Design) -> tuple[Design, set[int]]:
+def _without_unstable(design: Design, least: float) -> tuple[Design, set[int]]:
     """Fit again without the trials that spread too widely, until no more are found."""
-    stable, unstable = design, set[int]()
+    unstable = find_unstable(robust_variances(design), least)
     for _ in range(3):
+        stable = _without(design, unstable)
         others = tuple(run for run in design.runs if run.trial in unstable)
-        found = find_unstable(own_variances(stable, others))
+        found = find_unstable(own_variances(stable, others), least)
         if found == unstable:
             break
-        kept = [run for run in design.runs if run.trial not in found]
-        stable, unstable = fit(kept, blocked=design.blocked), found
-    return stable, unstable
+        unstable = found
+    return _without(design, unstable), unstable
+
+
+def _without(design: Design, trials: set[int]) -> Design:
+    if not trials:
+        return design
+    kept = [run for run in design.runs if run.trial not in trials]
+    return fit(kept, blocked=design.blocked)
 
 
 def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> Array:

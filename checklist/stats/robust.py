@@ -14,9 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimate", "bootstrap", "interquartile_mean", "probability_of_improvement"]
+__all__ = [
+    "Estimate",
+    "bootstrap",
+    "interquartile_mean",
+    "next_experiment",
+    "probability_of_improvement",
+]
 
 Array = NDArray[np.float64]
+MIN_EXPERIMENTS = 3
 RESAMPLES = 4000
 SEED = 0
 
@@ -58,6 +65,43 @@ def bootstrap(own: list[Array], baseline: list[Array]) -> tuple[Estimate, Estima
         _estimate(_gain(own, baseline), _gain(drawn_own, drawn_base)),
         _estimate(_improvement(own, baseline), _improvement(drawn_own, drawn_base)),
     )
+
+
+def next_experiment(gains: Array, errors: Array) -> Estimate | None:
+    """Return the gain to expect in another experiment like these, with its 95 % interval.
+
+    `gains` and their standard `errors` are one an experiment. Effects differ between experiments
+    by a variance that Paule and Mandel's equation gives; the mean has Hartung and Knapp's error,
+    and the interval for a new effect adds both (Higgins, Thompson & Spiegelhalter 2009). None
+    for fewer than three experiments.
+    """
+    from scipy.special import stdtrit
+
+    count = len(gains)
+    if count < MIN_EXPERIMENTS:
+        return None
+    within = np.maximum(np.asarray(errors, dtype=float) ** 2, 1e-12)
+    between = _between(gains, within)
+    weights = 1 / (within + between)
+    mean = float((weights * gains).sum() / weights.sum())
+    misfit = float((weights * (gains - mean) ** 2).sum()) / (count - 1)
+    error = max(1.0, misfit) / float(weights.sum())
+    reach = float(stdtrit(count - 2, 0.975)) * float(np.sqrt(between + error))
+    return Estimate(mean, mean - reach, mean + reach)
+
+
+def _between(gains: Array, within: Array) -> float:
+    """Return the variance between experiments at which the gains misfit by as much as expected."""
+    from scipy.optimize import brentq
+
+    def excess(between: float) -> float:
+        weights = 1 / (within + between)
+        mean = (weights * gains).sum() / weights.sum()
+        return float((weights * (gains - mean) ** 2).sum()) - (len(gains) - 1)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    return float(brentq(excess, 0.0, 10 * float(np.var(gains, ddof=1)) + float(within.max())))
 
 
 def _resampled(runs: Array, rng: np.random.Generator) -> Array:

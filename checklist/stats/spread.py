@@ -9,10 +9,20 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.stats.linear import Design, Run
 
-__all__ = ["Spread", "find_unstable", "moderate", "own_variances", "prior_df"]
+__all__ = [
+    "Spread",
+    "find_unstable",
+    "moderate",
+    "own_variances",
+    "prior_df",
+    "robust_variances",
+]
 
 Array = NDArray[np.float64]
-UNSTABLE_QUANTILE = 0.999
+UNSTABLE_TABLES = 0.02
+"""Of tables whose trials all spread alike, the share in which one is called unstable by luck."""
+COARSE = 3.0
+"""Times the variance of rounding: runs that are one image to either side of their mean."""
 MIN_DF = 1e-9
 """Degrees of freedom: what rounding leaves of none."""
 
@@ -45,15 +55,41 @@ def own_variances(design: Design, others: tuple[Run, ...] = ()) -> dict[int, Spr
         left_out.setdefault(run.trial, []).append(level)
     for trial, values in sorted(left_out.items()):
         if len(values) > 1:
-            found[trial] = Spread(float(np.var(values, ddof=1)), len(values) - 1)
+            # The blocks are means over the other trials, whose own noise is in them.
+            noise = 1 + 1 / len(trials) if design.blocked else 1.0
+            found[trial] = Spread(float(np.var(values, ddof=1)) / noise, len(values) - 1)
     return found
 
 
-def find_unstable(spreads: dict[int, Spread]) -> set[int]:
+def robust_variances(design: Design) -> dict[int, Spread]:
+    """Return each trial's own variance as `own_variances` does, with seeds' effects by medians.
+
+    By least squares one wild run is in the effect of its seed, and through it in the variance
+    of every trial: in a small table nothing stands out then. Medians leave it where it is.
+    """
+    accuracies = np.array([run.accuracy for run in design.runs])
+    own = design.trial_of == np.arange(design.trial_of.max() + 1)[:, None]
+    centred = accuracies - np.array([np.median(accuracies[of]) for of in own])[design.trial_of]
+    seeds, seed_of = np.unique([run.seed for run in design.runs], return_inverse=True)
+    if design.blocked:
+        levels = np.array([np.median(centred[seed_of == seed]) for seed in range(len(seeds))])
+        centred = centred - levels[seed_of]
+    trials = (min(run.trial for run in design.runs), *design.trials)
+    return {
+        trial: Spread(float(np.var(centred[of], ddof=1)), float(of.sum() - 1))
+        for trial, of in zip(trials, own, strict=True)
+        if of.sum() > 1
+    }
+
+
+def find_unstable(
+    spreads: dict[int, Spread], least: float = 0.0, quantile: float | None = None
+) -> set[int]:
     """Return the trials whose variance no trial of a common spread would show.
 
-    Beyond the 99.9 % point of F against a pooled variance that is made from the median, which
-    wild trials do not move.
+    Beyond a `quantile` of F against a pooled variance that is made from the median, which wild
+    trials do not move; by default that which 2 tables in 100 pass by luck. `least` is what
+    rounding alone gives: a median near it says only that runs agreed to the image.
     """
     from scipy.special import chdtri, fdtri
 
@@ -62,10 +98,12 @@ def find_unstable(spreads: dict[int, Spread]) -> set[int]:
     variances = np.array([spread.variance for spread in spreads.values()])
     df = np.array([spread.df for spread in spreads.values()])
     # A chi-squared variable has its median below its mean: by that much a median is short.
-    typical = np.median(variances / (chdtri(df, 0.5) / df))
+    typical = max(float(np.median(variances / (chdtri(df, 0.5) / df))), COARSE * least)
+    if quantile is None:
+        quantile = 1 - UNSTABLE_TABLES / len(spreads)
     if typical == 0:
         return set()
-    wild = variances > typical * fdtri(df, df.sum() - df, UNSTABLE_QUANTILE)
+    wild = variances > typical * fdtri(df, df.sum() - df, quantile)
     return {trial for trial, is_wild in zip(spreads, wild, strict=True) if is_wild}
 
 

@@ -28,11 +28,15 @@ def confirm(
         list[str] | None,
         typer.Option("--take", help="Confirm this trick=option instead of winners; repeatable."),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Fresh seeds for both recipes.")] = 5,
+    seeds: Annotated[int, typer.Option("--seeds", help="Fresh seeds for each recipe.")] = 5,
+    cheap: Annotated[
+        bool,
+        typer.Option("--cheap", help="Train no winner alone; take the sweep's estimates instead."),
+    ] = False,
 ) -> None:
     """Train the winners together with fresh seeds, and evaluate on the test set, once.
 
-    Give the overrides of the sweep. Tells too whether the winners' gains add up.
+    Give the overrides of the sweep. Each winner is trained alone too, to tell whether gains add up.
     """
     with cli_errors():
         from rich.text import Text
@@ -47,7 +51,7 @@ def confirm(
             make_progress(make_console(stderr=True)) as progress,
         ):
             confirmed = confirm_winners(
-                every, progress, config_dir or (), take=take or (), seeds=seeds
+                every, progress, config_dir or (), take=take or (), seeds=seeds, cheap=cheap
             )
         console = make_console()
         if confirmed is None:

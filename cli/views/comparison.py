@@ -11,7 +11,16 @@ from rich.text import Text
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import interval, p_value, percent, points, ratio, values
+from darkmagic.checklist.report.formatting import (
+    expected_gain,
+    interval,
+    p_value,
+    percent,
+    points,
+    probability,
+    ratio,
+    values,
+)
 from darkmagic.checklist.report.notes import endings
 from darkmagic.checklist.report.scale import reach_of
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
@@ -25,10 +34,12 @@ STYLES = {
     Verdict.BETTER: "green",
     Verdict.WORSE: "red",
     Verdict.FAILED: "red",
-    Verdict.UNSTABLE: "yellow",
     Verdict.BASELINE: "bold",
 }
-PARETO_NOTE = "* no other row has both a higher accuracy and less time a step."
+PARETO_NOTE = (
+    "* with a probability of 90 % or more no other row has both a higher accuracy and less time a "
+    "step."
+)
 BAR_WIDTH = 9
 MAX_NAME_WIDTH = 40
 """Longer names of trials are folded."""
@@ -86,10 +97,10 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
         yield _Column("every run, %", lambda row: Text(values(row)), right=False)
     else:
         yield from _costs(width, has_intervals=has_intervals)
-    yield _Column(
-        "verdict", lambda row: Text(row.verdict_text, STYLES.get(row.verdict, "")), right=False
-    )
+    yield _Column("verdict", lambda row: Text(row.verdict_text, _style(row)), right=False)
     if width >= COSTS_WIDTH:
+        yield _Column("expected", lambda row: Text(expected_gain(row)))
+        yield _Column("helps", lambda row: Text(probability(row)))
         yield _Column("published", lambda row: Text(_published(report, row)))
 
 
@@ -134,7 +145,11 @@ def _bar(row: Row, reach: float) -> Text:
         cells[-1] = ">"
     cells[half] = "|"
     cells[index(row.difference)] = "o"
-    return Text("".join(cells).rstrip(), STYLES.get(row.verdict, ""))
+    return Text("".join(cells).rstrip(), _style(row))
+
+
+def _style(row: Row) -> str:
+    return "yellow" if row.unstable else STYLES.get(row.verdict, "")
 
 
 def _below(report: Report, *, marked: bool) -> list[RenderableType]:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.compare.power import (
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.planning.power import (
     Setting,
     detectable,
     half_width,
-    seeds_to_settle,
     settings,
 )
-from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import points
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
@@ -42,13 +42,14 @@ def power_view(
     notes = [
         (
             "Runs of each trial, of the baseline, and in all. Points: the effect found four "
-            "times in five, and in brackets half the width of its 95 % interval. A spread is the "
+            "times in five, and in brackets half the width of the interval. A spread is the "
             "standard deviation of runs that differ in their seed alone; on CIFAR-10 it is 0.1 "
             "to 0.3 points."
         ),
         (
-            f"For {trials} trials, adjusted by Holm's method. {1 - FIRST_SHARE:.0%} of the error "
-            "rate is kept for looks after more seeds. Recommended: seeds=3 baseline_repeats=6."
+            f"For {trials} trials tested together, by simulation of such sweeps. "
+            f"{1 - FIRST_SHARE:.0%} of the error rate is kept for looks after more seeds. "
+            "Recommended: seeds=3 baseline_repeats=auto."
         ),
     ]
     if own:
@@ -75,12 +76,16 @@ def undecided_view(report: Report) -> RenderableType:
         return Text("\nNo trial is undecided.")
     table = plain_table()
     table.add_column("undecided trial", overflow="fold")
-    for head in ("difference", "could have missed", "seeds to settle"):
+    for head in ("difference", "could have missed", "more seeds", "settles it"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        seeds = seeds_to_settle(row, comparison)
-        more = "more than 100" if seeds is None else f"{seeds} (+{seeds - len(row.accuracies)})"
+        plan = settlement(row, comparison)
+        more = f"+{plan.more}" if plan else f"over {MAX_MORE_SEEDS}"
+        sure = f"{plan.probability:.0%}" if plan else ""
         missed = "" if row.minimum_detectable is None else f"{row.minimum_detectable:.2f}"
-        table.add_row(Text(row.name), points(row.difference), missed, more)
-    seems = note("If its effect is what it seems.")
+        table.add_row(Text(row.name), points(row.difference), missed, more, sure)
+    seems = note(
+        "More seeds of that row and the baseline alone, and the probability that they settle it, "
+        "given what it probably does."
+    )
     return Group(Text(), table, seems, *next_steps(report.advice.steps))

@@ -53,7 +53,9 @@ def compared_view(one: str, first: Comparison, other: str, second: Comparison) -
 
 def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
     """Return one row a trial over all `comparisons`."""
-    table = _table("trial", "gain", "95 % interval", "P(better)", "95 % interval", "experiments")
+    table = _table(
+        "trial", "gain", "95 % interval", "P(better)", "95 % interval", "next one", "experiments"
+    )
     for row in summarise(comparisons):
         table.add_row(
             Text(row.name),
@@ -61,6 +63,7 @@ def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
             Text(interval(row.gain_interval)),
             Text(f"{row.improvement:.2f}"),
             Text(f"{row.improvement_interval.low:.2f} to {row.improvement_interval.high:.2f}"),
+            Text(interval(row.next_interval)),
             Text(f"{row.experiments} ({row.runs} runs)"),
         )
     notes = [
@@ -68,7 +71,9 @@ def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
             "Gain is the interquartile mean over all runs of points above each experiment's own "
             "baseline; P(better) is the probability that a run of the trial beats one of the "
             "baseline. Intervals are from a bootstrap stratified by experiment (Agarwal et al. "
-            "2021), each row for itself."
+            "2021), each row for itself: they describe these experiments only. The next one, if it "
+            "is like these, has its gain in the last interval with a probability of 95 % (random "
+            "effects; from three experiments on)."
         )
     ]
     runs = min((len(c.baseline.accuracies) for c in comparisons.values()), default=0)

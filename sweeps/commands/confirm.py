@@ -38,10 +38,13 @@ def confirm_winners(
     *,
     take: Sequence[str] = (),
     seeds: int = 5,
+    cheap: bool = False,
 ) -> Confirmed | None:
     """Train the baseline and the recipe with the options in `take`, or else the sweep's winners.
 
-    Both are trained with `seeds` fresh seeds and evaluated on the test set. A confirmation that
+    Both are trained with `seeds` fresh seeds and evaluated on the test set, and so is each of
+    several options alone, to see whether their gains add up; not if `cheap`, which takes the
+    sweep's estimates, drawn towards 0, for that. A confirmation that
     has run is shown again, not trained again. Returns None if the sweep has no winner. Raises
     `UserError` if there is no sweep of this recipe, or for an option that cannot be taken.
     """
@@ -65,6 +68,7 @@ def confirm_winners(
         overrides=request.overrides,
         combination=combination,
         seeds=tuple(range(start, start + seeds)),
+        parts_alone=not cheap,
     )
     planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
     outcome = sweep(planned, progress)

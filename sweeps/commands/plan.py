@@ -78,7 +78,9 @@ def plan_request(
         rules = read_rules(config)
         planner = Planner(loader, config, checked.plain, checked.tricks)
         if request.combination:
-            made = planner.plan_combination(request.combination, request.seeds)
+            made = planner.plan_combination(
+                request.combination, request.seeds, parts_alone=request.parts_alone
+            )
         elif request.extends_sweep:
             baseline = compose(loader, planner.baseline_overrides)
             records = known_records(sweep_key(config, baseline))

@@ -15,8 +15,10 @@ from darkmagic.checklist.plan import (
     expand,
     expand_combination,
     plan_seeds,
+    trial_names,
     with_baseline,
 )
+from darkmagic.checklist.planning.baseline import best_repeats
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.groups import OFF, read_option
@@ -76,11 +78,11 @@ class Planner:
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])
+        repeats = config.baseline_repeats
+        if repeats == "auto":
+            repeats = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
         self.seeds_of: dict[str, list[int]] = plan_seeds(
-            self.checklist,
-            seeds=config.seeds,
-            first_seed=config.seed,
-            baseline_repeats=config.baseline_repeats,
+            self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
         )
         own = {f"trick/{trick.name}" for trick in self.checklist.tricks}
         own |= {"checklist", "seed", "runtime.experiment"}
@@ -103,9 +105,15 @@ class Planner:
         """Return the plan of the whole checklist, with the configured seeds if None."""
         return self._plan(expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of))
 
-    def plan_combination(self, combination: Mapping[str, str], seeds: Sequence[int]) -> Plan:
-        """Return the plan of the baseline and of one trial that takes all of `combination`."""
-        return self._plan(expand_combination(self.checklist, combination, seeds))
+    def plan_combination(
+        self, combination: Mapping[str, str], seeds: Sequence[int], *, parts_alone: bool = False
+    ) -> Plan:
+        """Return the plan of the baseline and of one trial that takes all of `combination`.
+
+        With `parts_alone`, of each of its options alone too.
+        """
+        trials = expand_combination(self.checklist, combination, seeds, parts_alone=parts_alone)
+        return self._plan(trials)
 
     def _plan(self, trials: Sequence[Trial]) -> Plan:
         overrides = tuple(self._overrides(trial) for trial in trials)

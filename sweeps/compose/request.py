@@ -26,7 +26,8 @@ class Request:
     `more_seeds` are added to the seeds of the trials in `only`: names of tricks or trials, or
     `undecided` for those without a verdict; empty means all. `overrides` and options of the
     command line start the sweep again; the report repeats them. `combination` maps tricks to
-    options that one trial takes together, beside the baseline, with `seeds`: `confirm` asks that.
+    options that one trial takes together, beside the baseline, with `seeds`, and with
+    `parts_alone` beside each of its options alone: `confirm` asks that.
     """
 
     more_seeds: int = 0
@@ -34,6 +35,7 @@ class Request:
     overrides: tuple[str, ...] = ()
     combination: Mapping[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
+    parts_alone: bool = False
 
     @property
     def extends_sweep(self) -> bool:

@@ -7,26 +7,25 @@ As a program it writes what the tables of docs/statistics.md show, and prints th
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gc
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from darkmagic.checklist.stats.alpha_spending import ALPHA, holm, over_looks
+from darkmagic.checklist.compare.claims import claims_at, over_looks
+from darkmagic.checklist.stats.alpha_spending import ALPHA, FIRST_SHARE
 from darkmagic.checklist.stats.effects import Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run
+from darkmagic.checklist.stats.step_down import test_together as judged_together
 
 TRICKS = 15
 SPREAD = 0.2
 GAIN = 0.3
-HELPFUL = 5
-"""Of the tricks, in the sweeps that measure power."""
+LEVEL = ALPHA * FIRST_SHARE
+"""What the report spends on a first look."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +38,36 @@ class Setting:
     missing: float = 0.0  # share of the tricks' runs that have no result
     baseline_repeats: int = 0
     label: str = ""
+    tricks: int = TRICKS
+
+    @property
+    def helpful(self) -> int:
+        """Of the tricks, in the sweeps that measure power."""
+        return self.tricks // 3
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Shares of simulated sweeps, in percent: `coverage` of 95 % intervals (unstable trials
-    apart), `false` tables with a claim where nothing helps, `power` to find a gain of 0.3.
+    """Shares of simulated sweeps, in percent.
+
+    `coverage` is of the rows' own 95 % intervals, `wide_coverage` of those of tricks that spread
+    more than others (None without such), `together` of tables all of whose adjusted intervals
+    cover; `false` are tables with a claim where nothing helps, `power` the share found of gains
+    of 0.3, and `false_holm` and `power_holm` the same by Holm's method.
     """
 
     coverage: float
+    wide_coverage: float | None
+    together: float
     false: float
     power: float
+    false_holm: float
+    power_holm: float
 
 
 def draw(setting: Setting, rng: np.random.Generator, gains: np.ndarray) -> list[Run]:
-    """Draw a sweep of TRICKS tricks and a baseline, whose true effects are `gains`."""
-    trials, seeds = TRICKS + 1, max(setting.seeds, setting.baseline_repeats)
+    """Draw a sweep of tricks and a baseline, whose true effects are `gains`."""
+    trials, seeds = setting.tricks + 1, max(setting.seeds, setting.baseline_repeats)
     shared = SPREAD * math.sqrt(setting.correlation) * rng.standard_normal(seeds)
     own = SPREAD * math.sqrt(1 - setting.correlation) * rng.standard_normal((trials, seeds))
     for trial, factor in setting.spreads.items():
@@ -69,75 +82,79 @@ def draw(setting: Setting, rng: np.random.Generator, gains: np.ndarray) -> list[
     ]
 
 
-def p_values(effects: Effects) -> dict[str, float | None]:
-    """Return what enters Holm's method: unstable and missing trials as None."""
-    found = {}
-    for trial in range(1, TRICKS + 1):
-        effect = effects.by_trial.get(trial)
-        found[str(trial)] = None if effect is None or effect.unstable else effect.p_value
-    return found
+def holms(effects: Effects, tricks: int) -> list[float]:
+    """Return p values adjusted by Holm's method."""
+    known = (effects.by_trial.get(trial) for trial in range(1, tricks + 1))
+    raw = np.array([1.0 if e is None or e.p_value is None else e.p_value for e in known])
+    order = np.argsort(raw)
+    adjusted = np.empty(tricks)
+    adjusted[order] = np.maximum.accumulate(raw[order] * np.arange(tricks, 0, -1))
+    return list(np.minimum(adjusted, 1.0))
 
 
-@contextlib.contextmanager
-def quick_collection() -> Iterator[None]:
-    """Statsmodels collects garbage with every call of Holm's method: leave it little to look at."""
-    nothing = np.zeros(TRICKS + 1)
-    holm(p_values(estimate_effects(draw(Setting(3), np.random.default_rng(0), nothing))))
-    gc.freeze()  # all that was imported by now
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-@quick_collection()
 def simulate(setting: Setting, repeats: int, seed: int = 0) -> Outcome:
     """Return what `repeats` sweeps of `setting` come to, without and with helpful tricks."""
     rng = np.random.default_rng(seed)
-    nothing = np.zeros(TRICKS + 1)
+    nothing = np.zeros(setting.tricks + 1)
     some = nothing.copy()
-    some[1 : HELPFUL + 1] = GAIN
-    covered, intervals, false, found = 0, 0, 0, 0
+    some[1 : setting.helpful + 1] = GAIN
+    tests = list(range(1, setting.tricks + 1))
+    wide = {trial for trial, factor in setting.spreads.items() if trial and factor > 1}
+    covered: dict[bool, list[bool]] = {False: [], True: []}
+    together, false, false_holm, found, found_holm = 0, 0, 0, 0, 0
     for _ in range(repeats):
         effects = estimate_effects(draw(setting, rng, nothing))
-        for effect in effects.by_trial.values():
+        for trial, effect in effects.by_trial.items():
             interval = effect.interval()
-            if interval is not None and not effect.unstable:
-                intervals += 1
-                covered += interval[0] <= 0 <= interval[1]
-        false += min(holm(p_values(effects)).values()) < ALPHA
-        adjusted = holm(p_values(estimate_effects(draw(setting, rng, some))))
-        found += sum(adjusted[str(trial)] < ALPHA for trial in range(1, HELPFUL + 1))
+            if interval is not None:
+                covered[trial in wide].append(interval[0] <= 0 <= interval[1])
+        tested = [t for t in judged_together(effects, tests, LEVEL) if t is not None]
+        together += all(t.interval[0] <= 0 <= t.interval[1] for t in tested)
+        false += any(t.p_value < LEVEL for t in tested)
+        false_holm += min(holms(effects, setting.tricks)) < LEVEL
+        effects = estimate_effects(draw(setting, rng, some))
+        claimed = judged_together(effects, tests, LEVEL)[: setting.helpful]
+        found += sum(t is not None and t.p_value < LEVEL for t in claimed)
+        found_holm += sum(p < LEVEL for p in holms(effects, setting.tricks)[: setting.helpful])
+    helped = repeats * setting.helpful / 100
     return Outcome(
-        100 * covered / max(intervals, 1), 100 * false / repeats, 100 * found / repeats / HELPFUL
+        coverage=100 * float(np.mean(covered[False])),
+        wide_coverage=100 * float(np.mean(covered[True])) if covered[True] else None,
+        together=100 * together / repeats,
+        false=100 * false / repeats,
+        power=found / helped,
+        false_holm=100 * false_holm / repeats,
+        power_holm=found_holm / helped,
     )
 
 
-@quick_collection()
 def false_claims_over_looks(
     seeds: int, added: int, looks: int, repeats: int, correlation: float = 0.0
 ) -> float:
     """Return the percentage of sweeps with any false claim after so many looks.
 
-    `added` seeds go to the trials that are undecided, and to the baseline, after each look.
+    `added` seeds go to the trials that are undecided, and to the baseline, after each look. A
+    claim counts although it is withdrawn later.
     """
     rng = np.random.default_rng(1)
     nothing = np.zeros(TRICKS + 1)
+    testable = [True] * (TRICKS + 1)
     false = 0
     for _ in range(repeats):
-        setting = Setting(seeds + added * (looks - 1), correlation)
-        runs = draw(setting, rng, nothing)
+        runs = draw(Setting(seeds + added * (looks - 1), correlation), rng, nothing)
         open_trials = set(range(1, TRICKS + 1))
         seen = [run for run in runs if run.seed < seeds]
-        adjusted: list[dict[str, float]] = []
+        history = []
+        claimed = False
         for look in range(1, looks + 1):
-            adjusted.append(holm(p_values(estimate_effects(seen))))
-            final = over_looks(adjusted)
-            decided = {trial for trial in open_trials if final[str(trial)] < ALPHA}
+            history.append(claims_at(look, estimate_effects(seen), testable))
+            final = [over_looks(claims) for claims in zip(*history, strict=True)]
+            decided = {trial for trial in open_trials if final[trial].direction}
+            claimed = claimed or bool(decided)
             open_trials -= decided
             new = range(seeds + added * (look - 1), seeds + added * look)
             seen += [r for r in runs if r.seed in new and (r.trial in open_trials or r.trial == 0)]
-        false += len(open_trials) < TRICKS
+        false += claimed
     return 100 * false / repeats
 
 
@@ -172,6 +189,11 @@ def settings() -> list[Setting]:
         for seeds, repeats in ((1, 10), (3, 6)):
             label = f"baseline_repeats={repeats}, seeds correlate by {correlation}"
             rows.append(Setting(seeds, correlation, baseline_repeats=repeats, label=label))
+    for seeds in (3, 5):
+        rows.append(Setting(seeds, label="50 tricks, equal spreads", tricks=50))
+        wide = dict.fromkeys(range(1, 51, 3), 3.0)
+        label = "50 tricks, a third 3 times as wide"
+        rows.append(Setting(seeds, spreads=wide, label=label, tricks=50))
     return rows
 
 
@@ -179,14 +201,16 @@ def as_markdown(content: dict[str, Any]) -> str:
     """Return the tables of docs/statistics.md."""
     lines = [
         (
-            f"| sweeps of {TRICKS} tricks, spread {SPREAD} | S | intervals cover, % "
-            f"| tables with a false claim, % | +{GAIN} found, % |"
+            f"| sweeps of {TRICKS} tricks, spread {SPREAD} | S | own intervals cover, % | of wide "
+            f"rows, % | all adjusted intervals cover, % | tables with a false claim, % | +{GAIN} "
+            "found, % | by Holm: false, % | found, % |"
         ),
-        "|---|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
+    names = ("coverage", "wide_coverage", "together", "false", "power", "false_holm", "power_holm")
     for row in content["rows"]:
         cells = [row["label"], str(row["seeds"])]
-        cells += [f"{row[name]:.1f}" for name in ("coverage", "false", "power")]
+        cells += ["" if row[name] is None else f"{row[name]:.1f}" for name in names]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "| looks, from S = 3 by 2 seeds | seeds correlate by | false claims, % |"]
     lines.append("|---:|---:|---:|")

@@ -6,8 +6,8 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
-    MARKERS,
     colour_of,
+    marker_of,
     new_figure,
     plain_name,
     to_svg,
@@ -39,7 +39,7 @@ def forest_plot(report: Report) -> str | None:
         ax.plot(
             row.difference,
             index,
-            MARKERS.get(row.verdict, "o"),
+            marker_of(row),
             color=colour,
             markersize=5,
             gid=f"effect-{row.name}",
@@ -79,7 +79,7 @@ def _cost_point(ax: object, row: Row) -> None:
         time.value,
         gain,
         yerr=error,
-        fmt="s" if row.trick is None else MARKERS.get(row.verdict, "o"),
+        fmt="s" if row.trick is None else marker_of(row),
         color=COLOURS["ink"] if row.trick is None else colour_of(row.verdict),
         elinewidth=0.7,
         markersize=6 if row.on_pareto_front else 4,

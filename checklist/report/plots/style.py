@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.text import printable
 
 __all__ = [
     "COLOURS",
-    "MARKERS",
     "colour_of",
+    "marker_of",
     "new_figure",
     "plain_name",
     "standalone",
@@ -35,8 +36,13 @@ COLOURS = {
 }
 """Colours by their CSS variable; no plot uses one of them for anything else."""
 
-MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v", Verdict.UNSTABLE: "x"}
+MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v"}
 """Shapes repeat what colours show, for readers who cannot distinguish them."""
+
+
+def marker_of(row: Row) -> str:
+    """Return the shape of a row's point."""
+    return "x" if row.unstable else MARKERS.get(row.verdict, "o")
 
 
 def colour_of(verdict: Verdict) -> str:

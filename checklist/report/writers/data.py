@@ -14,7 +14,7 @@ from darkmagic.checklist.report.content import Report
 
 __all__ = ["SCHEMA", "to_csv", "to_json"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of docs/report.schema.json; raised when a field changes its meaning or is removed."""
 
 
@@ -71,6 +71,7 @@ def to_json(report: Report) -> str:
 
 
 def _flat(report: Report, row: Row) -> dict[str, Any]:
+    outlook = row.outlook
     costs: dict[str, float | None] = {}
     for name in COSTS:
         ratio = row.ratios[name]
@@ -89,10 +90,21 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "difference_points": row.difference,
         "interval_low": row.interval.low if row.interval else None,
         "interval_high": row.interval.high if row.interval else None,
+        "own_interval_low": row.own_interval.low if row.own_interval else None,
+        "own_interval_high": row.own_interval.high if row.own_interval else None,
         "standard_error": row.error,
         "p_adjusted": row.p_value,
         "missable_points": row.minimum_detectable,
         "own_spread_points": row.spread,
+        "unstable": row.unstable,
+        "look": row.look,
+        "contradicted_look": row.contradicts or None,
+        "expected_gain_points": outlook.gain if outlook else None,
+        "expected_gain_low": outlook.low if outlook else None,
+        "expected_gain_high": outlook.high if outlook else None,
+        "probability_helps": outlook.helps if outlook else None,
+        "probability_best_of_trick": outlook.best if outlook else None,
+        "probability_unbeaten": row.front,
         "image_error_points": row.image_error,
         **costs,
         "unbeaten": row.on_pareto_front,

@@ -29,7 +29,7 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("interval", "p_value", "percent", "points", "published", "ratio", "values"):
+    for name in set(formatting.__all__) - {"duration"}:
         environment.filters[name] = getattr(formatting, name)
     svgs = draw_plots(report) if drawn is None else drawn
     plots = {

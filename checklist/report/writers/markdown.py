@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import (
+    expected_gain,
     interval,
     p_value,
     percent,
     points,
+    probability,
     published,
     ratio,
     values,
@@ -27,6 +29,8 @@ HEADS = {
     "95 % interval": "---:",
     "adjusted p": "---:",
     "verdict": "---",
+    "expected gain": "---:",
+    "helps": "---:",
     "time": "---:",
     "memory": "---:",
     "params": "---:",
@@ -77,6 +81,8 @@ def _cells(row: Row) -> list[str]:
         interval(row.interval),
         _escape(p_value(row.p_value)),
         _escape(row.verdict_text),
+        expected_gain(row),
+        _escape(probability(row)),
         *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
         values(row),
     ]

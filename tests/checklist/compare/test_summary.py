@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.summary import summarise
-from darkmagic.checklist.stats.robust import interquartile_mean, probability_of_improvement
+from darkmagic.checklist.stats.robust import (
+    interquartile_mean,
+    next_experiment,
+    probability_of_improvement,
+)
 from records import SMALL, simulated, swept
 
 OWN = np.array([[1.32, 0.19, 0.41], [-0.98, -0.71, 0.12], [0.51, 0.18, 0.16],
@@ -58,3 +63,26 @@ def test_summaries_are_sorted_by_gain() -> None:
     assert summaries[0].name == "stem=relu"
     assert len(summaries) == 4
     assert summarise({}) == []
+
+
+def test_next_experiment_is_covered_as_promised() -> None:
+    """Effects that vary between experiments: the interval covers a new one in about 95 %."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        effects = rng.normal(0.3, 0.4, 9)
+        errors = rng.uniform(0.1, 0.3, 8)
+        found = next_experiment(effects[:8] + errors * rng.standard_normal(8), errors)
+        assert found is not None
+        covered += found.low <= effects[8] <= found.high
+    assert covered / 400 == pytest.approx(0.95, abs=0.035)
+
+
+def test_experiments_that_agree_differ_by_their_errors_alone() -> None:
+    """Equal effects give no variance between, and the mean weighted by precision."""
+    found = next_experiment(np.array([0.2, 0.2, 0.2]), np.array([0.1, 0.2, 0.1]))
+    assert found is not None
+    assert found.value == pytest.approx(0.2)
+    error = 1 / (2 / 0.1**2 + 1 / 0.2**2)
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 1) * error**0.5)
+    assert next_experiment(np.array([0.2, 0.3]), np.array([0.1, 0.1])) is None

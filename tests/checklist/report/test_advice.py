@@ -27,15 +27,19 @@ def test_rows_are_best_first_within_their_section_or_as_in_the_checklist() -> No
 
 def test_advice_names_what_to_do_and_the_command() -> None:
     """Adopt, keep, undecided with its price, and how to confirm."""
-    advice = hostile_report().advice
+    advice = report_of(
+        simulated(SMALL, 3, {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 1.0}, spread=0.3)
+    ).advice
     text = " ".join(advice.sentences)
     assert "Adopt lr=cosine (+1." in text
     assert "Keep the baseline's choice instead of mixup=on (-" in text
-    assert "stem=relu is undecided" in text
+    assert "stem=relu (expect +0.33, 97% likely to help)" in text
+    assert "2 trials are undecided" in text
+    assert "would settle that row with a probability of" in text
     commands = [command for _, command in advice.steps]
     assert commands[-1] == "darkmagic checklist confirm dataset=digits"
     assert re.fullmatch(
-        r"darkmagic checklist run dataset=digits seeds=\+\d+ only=undecided", commands[0]
+        r"darkmagic checklist run dataset=digits seeds=\+\d+ only=stem=relu", commands[0]
     )
 
 
@@ -43,7 +47,7 @@ def test_advice_after_single_runs_is_to_get_error_bars() -> None:
     """With the recommended setting."""
     advice = report_of(simulated(SMALL, 1)).advice
     assert "single runs cannot tell a trick from luck" in advice.sentences[0]
-    assert advice.steps[0][1].endswith("seeds=3 baseline_repeats=6")
+    assert advice.steps[0][1].endswith("seeds=3 baseline_repeats=auto")
 
 
 def test_advice_while_runs_are_missing_is_to_go_on() -> None:

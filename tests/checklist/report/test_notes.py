@@ -26,7 +26,7 @@ def test_the_footer_says_what_was_estimated_and_by_what() -> None:
         "at baseline settings",
         "the test set was not touched",
         "4 tests",
-        "Holm",
+        "adjusted for all rows together (step-down max-t), with 80% of the 5% error rate",
         "Runs spread by",
         "correlate by",
         "20 epochs is a short training",
@@ -45,7 +45,8 @@ def test_the_footer_says_how_trials_trained() -> None:
     ]
     assert f"mixup=on: {note} (in 3 of 3 runs)." in table_notes(compare(SMALL, one))
     every = [dataclasses.replace(r, training_notes=(note,)) for r in records]
-    shared = f"5 of 5 trials: overfitting; in one of them, {note}."
+    found = note.removeprefix("overfitting: ")
+    shared = f"5 of 5 trials: overfitting; in one of them {found}."
     assert shared in table_notes(compare(SMALL, every))
 
 

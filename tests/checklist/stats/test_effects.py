@@ -158,11 +158,11 @@ def test_unstable_trial_is_excluded_from_pooled_spread() -> None:
     assert effects.own_spreads[3] == pytest.approx(np.std(table[3], ddof=1), rel=0.05)
 
 
-def test_trial_is_unstable_above_the_999_quantile_of_f() -> None:
+def test_trial_is_unstable_above_its_quantile_of_f() -> None:
     """A spread is compared with a pooled variance that is estimated from the median."""
     spreads = {trial: Spread(1.0, 4) for trial in range(9)}
     typical = 1.0 / (stats.chi2.ppf(0.5, 4) / 4)
-    limit = typical * stats.f.ppf(0.999, 4, 36)
+    limit = typical * stats.f.ppf(1 - 0.02 / 10, 4, 36)
     assert find_unstable({**spreads, 9: Spread(0.99 * limit, 4)}) == set()
     assert find_unstable({**spreads, 9: Spread(1.01 * limit, 4)}) == {9}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,15 @@ def test_plan_of_bad_overrides_writes_nothing(tmp_path: Path, plans: list[str]) 
         api.plan([*TINY, out, "seeds=+1"])
     assert plans == ["__init__"]
     assert not (tmp_path / "runs").exists()
+
+
+def test_auto_gives_the_baseline_more_runs_and_the_plan_says_so(tmp_path: Path) -> None:
+    """`baseline_repeats=auto` takes what is best for the budget, which the plan counts."""
+    from darkmagic.checklist.planning.baseline import best_repeats
+
+    planned = api.plan([*TINY, f"runtime.out={tmp_path}", "seeds=3", "baseline_repeats=auto"])
+    names = Counter(trial.name for trial in planned.plan.trials)
+    expected = best_repeats(len(names) - 1, 3)
+    assert expected > 3
+    assert names.pop("baseline") == expected
+    assert set(names.values()) == {3}

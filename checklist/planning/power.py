@@ -1,13 +1,10 @@
-"""What a number of seeds can find: before a sweep, and after it for the rows left undecided."""
+"""What a number of seeds can find, before a sweep."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.rows import Row
-from darkmagic.checklist.compare.verdicts import Verdict, minimum_detectable_effect
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 __all__ = [
@@ -15,11 +12,8 @@ __all__ = [
     "best_of_chance",
     "detectable",
     "half_width",
-    "seeds_to_settle",
     "settings",
 ]
-
-MAX_SEEDS = 100
 
 
 @dataclass(frozen=True)
@@ -62,49 +56,37 @@ def settings(trials: int) -> list[Setting]:
 def detectable(setting: Setting, spread: float, look: int = 1) -> float | None:
     """Return the effect, in points, that a sweep finds four times in five.
 
-    `spread` is the standard deviation of a run within its seed, in points. None without
-    degrees of freedom.
+    `spread` is the standard deviation of a run within its seed, in points. Sweeps of the same
+    runs are drawn and judged as the report judges them. None without degrees of freedom.
 
-    >>> round(detectable(Setting(trials=15, seeds=3, baseline_runs=3), spread=0.2), 2)
-    0.67
+    >>> round(detectable(Setting(trials=15, seeds=3, baseline_runs=3), spread=0.2), 1)
+    0.7
     """
+    from darkmagic.checklist.stats.detectable import detectable_errors
+
     if setting.df < 1:
         return None
-    level = ALPHA * share_of_look(look) / setting.trials
-    return minimum_detectable_effect(spread * setting.error, setting.df, level)
+    own = tuple(range(setting.seeds))
+    seeds_of = (tuple(range(setting.baseline_runs)), *[own] * setting.trials)
+    errors = detectable_errors(seeds_of, ALPHA * share_of_look(look))[own]
+    return errors * spread * setting.error
 
 
 def half_width(setting: Setting, spread: float) -> float | None:
-    """Return half the width of a 95 % interval, in points; None without degrees of freedom."""
+    """Return half the width of an interval, in points; None without degrees of freedom.
+
+    Of those that hold for all rows together, at the first look.
+    """
     from scipy.special import stdtrit
+
+    from darkmagic.checklist.stats.step_down import critical_level
 
     if setting.df < 1:
         return None
-    return spread * setting.error * float(stdtrit(setting.df, 0.975))
-
-
-def seeds_to_settle(row: Row, comparison: Comparison) -> int | None:
-    """Return how many seeds in all would settle an undecided `row`, if its estimate is right.
-
-    They detect its difference with a power of 80 %, or show that it is inside `min_effect`;
-    None beyond 100, or if the spread is unknown.
-    """
-    if row.verdict is not Verdict.UNDECIDED or row.difference is None or row.error is None:
-        return None
-    runs = max(len(row.accuracies), 1)
-    shared = max(min(runs, comparison.baseline_runs), 1)
-    spread = row.error / math.sqrt(1 / runs + 1 / shared)
-    for seeds in range(runs + 1, MAX_SEEDS + 1):
-        setting = Setting(len(comparison.tricks), seeds, seeds)
-        smallest = detectable(setting, spread, comparison.look + 1)
-        width = half_width(setting, spread)
-        assert smallest is not None
-        assert width is not None
-        if abs(row.difference) >= smallest:
-            return seeds
-        if abs(row.difference) + width < comparison.rules.min_effect:
-            return seeds
-    return None
+    loading = math.sqrt(1 / setting.baseline_runs) / setting.error
+    level = ALPHA * share_of_look(1)
+    critical = critical_level(level, setting.trials, loading, float(setting.df))
+    return -float(stdtrit(setting.df, critical / 2)) * spread * setting.error
 
 
 def best_of_chance(trials: int, spread: float, gain: float) -> tuple[float, float]:

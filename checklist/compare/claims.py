@@ -1,0 +1,75 @@
+"""What is claimed of each row over all looks: difference, interval and p value of one look."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
+
+if TYPE_CHECKING:
+    from darkmagic.checklist.stats.effects import Effect, Effects
+
+__all__ = ["Claim", "claims_at", "over_looks"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row as `look` saw it; what one look gives belongs together.
+
+    `p_value` is adjusted for the rows and for the look's share of the error rate. `interval`, in
+    points, leaves out 0 where the p value is below 5 %, and holds with those of all rows at 95 %.
+    `contradicts` is an earlier look that claimed the other direction; 0 if there is none.
+    """
+
+    look: int
+    effect: Effect | None = None
+    p_value: float | None = None
+    interval: tuple[float, float] | None = None
+    contradicts: int = 0
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 if this look claims a difference, else 0."""
+        if self.effect is None or self.p_value is None or self.p_value >= ALPHA:
+            return 0
+        return 1 if self.effect.difference > 0 else -1
+
+
+def claims_at(look: int, effects: Effects, testable: Sequence[bool]) -> list[Claim]:
+    """Return what `look` says of every row, the baseline first. Rows that are not `testable`
+    keep their difference and count among the tests.
+    """
+    from darkmagic.checklist.stats.step_down import test_together
+
+    share = share_of_look(look)
+    trials = [index if ok else None for index, ok in enumerate(testable)][1:]
+    tested = [None, *test_together(effects, trials, ALPHA * share)]
+    return [
+        Claim(
+            look,
+            effects.by_trial.get(index),
+            min(1.0, test.p_value / share) if test else None,
+            test.interval if test else None,
+        )
+        for index, test in enumerate(tested)
+    ]
+
+
+def over_looks(claims: Sequence[Claim]) -> Claim:
+    """Return what holds of one row, given what each look said of it in their order.
+
+    What a look found stays found, with that look's figures, although later looks have less to
+    spend. Unless the last look's difference has the other sign: then the last look counts.
+    """
+    last = claims[-1]
+    if last.effect is None:
+        return last
+    ahead = 1 if last.effect.difference > 0 else -1
+    contrary = [claim.look for claim in claims if claim.direction == -ahead]
+    if contrary:
+        return dataclasses.replace(last, contradicts=contrary[-1])
+    found = [claim for claim in claims if claim.direction == ahead]
+    return found[-1] if found else last

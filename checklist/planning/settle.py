@@ -1,0 +1,85 @@
+"""More seeds for one undecided row: how many, and how probably they settle it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from darkmagic.checklist.compare.comparison import Comparison
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
+
+__all__ = ["MAX_MORE_SEEDS", "Settlement", "settlement"]
+
+MAX_MORE_SEEDS = 10
+"""More than these for a single row is a price that no advice should name."""
+MIN_PROBABILITY = 0.5
+INTERVAL_WIDTH = 2 * 1.96
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """`more` seeds of one row and of the baseline decide it with `probability`.
+
+    >>> Settlement(more=4, probability=0.6).runs
+    8
+    """
+
+    more: int
+    probability: float
+
+    @property
+    def runs(self) -> int:
+        """Runs in all: the baseline's too, which no other row is trained beside."""
+        return 2 * self.more
+
+
+def settlement(row: Row, comparison: Comparison) -> Settlement | None:
+    """Return the fewest seeds that settle an undecided `row` as likely as not.
+
+    Settled is better, worse or no practical difference at the next look. The effect is taken as
+    its outlook has it, drawn towards 0, not as large as it seems. None where even
+    `MAX_MORE_SEEDS` are not enough, or without an error.
+    """
+    if row.verdict is not Verdict.UNDECIDED or row.outlook is None or not row.error:
+        return None
+    for more in range(1, MAX_MORE_SEEDS + 1):
+        probability = _probability(row, comparison, more)
+        if probability >= MIN_PROBABILITY:
+            return Settlement(more, probability)
+    return None
+
+
+def _probability(row: Row, comparison: Comparison, more: int) -> float:
+    """Return how probably `more` seeds settle `row`, given what is known of its effect.
+
+    Over what its effect may be and over the luck of the new runs, the difference at the next
+    look is normal.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    from darkmagic.checklist.stats.step_down import critical_level
+
+    assert row.outlook is not None
+    assert row.error is not None
+    assert row.difference is not None
+    runs, baseline = len(row.accuracies), comparison.baseline_runs
+    before = 1 / runs + 1 / min(baseline, max(runs, 1))
+    after = 1 / (runs + more) + 1 / (min(baseline, runs) + more)
+    error = row.error * math.sqrt(after / before)
+    weight = 1 - after / before  # of the new runs in the difference
+    luck = row.error**2 * after / before / weight  # variance of a difference of new runs alone
+    sd = (row.outlook.high - row.outlook.low) / INTERVAL_WIDTH
+    mean = (1 - weight) * row.difference + weight * row.outlook.gain
+    spread = weight * math.sqrt(sd**2 + luck)
+
+    df = comparison.effects.df + more
+    level = ALPHA * share_of_look(comparison.look + 1)
+    critical = critical_level(level, max(len(comparison.tricks), 1), df=float(df))
+    needed = -float(stdtrit(df, critical / 2)) * error
+    found = float(ndtr((mean - needed) / spread) + ndtr((-mean - needed) / spread))
+    room = comparison.rules.min_effect - needed
+    if room > 0:
+        found += float(ndtr((room - mean) / spread) - ndtr((-room - mean) / spread))
+    return found

@@ -1,0 +1,34 @@
+"""The step of an accuracy: one image more or less, which no spread of runs can be below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+
+__all__ = ["rounding_step", "rounding_variance"]
+
+MAX_IMAGES = 100_000
+"""Accuracies that need more images than this to be fractions of them are taken as continuous."""
+
+
+def rounding_step(accuracies: Iterable[float]) -> float:
+    """Return the step that `accuracies` (percent) are multiples of, in points; 0 if there is none.
+
+    It is that of the fewest images that can give all of them, and never below the true one.
+
+    >>> rounding_step([94.0, 94.1, 94.3]), rounding_step([90.123456789, 91.987654321])
+    (0.1, 0.0)
+    """
+    images = 1
+    for accuracy in set(accuracies):
+        share = Fraction(accuracy / 100).limit_denominator(MAX_IMAGES)
+        images = math.lcm(images, share.denominator)
+        if images > MAX_IMAGES or abs(float(share) - accuracy / 100) > 1e-9:
+            return 0.0
+    return 100 / images
+
+
+def rounding_variance(step: float) -> float:
+    """Return what rounding to `step` adds to a variance: step**2 / 12 (Sheppard's correction)."""
+    return step**2 / 12
