@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.data.usable import refuse_unusable
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.prepare.network import make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe

@@ -1,4 +1,4 @@
-"""An error's message in one line, and the error that ends a process's training."""
+"""What ends a trial before or while it trains, and an error's message in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import sys
 import traceback
 from pathlib import Path
 
-__all__ = ["CaptureFailed", "format_error", "is_memory", "own_error", "printable", "short_message"]
+__all__ = [
+    "CaptureFailed",
+    "Conflict",
+    "NotApplicable",
+    "TrialSkipped",
+    "format_error",
+    "is_memory",
+    "own_error",
+    "printable",
+    "short_message",
+]
 
 LIBRARIES = (
     *("/site-packages/", "/dist-packages/", "<frozen", f"{sys.base_prefix}/lib/python"),
@@ -19,6 +29,44 @@ class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
     """A step's capture as a CUDA graph failed half-way: this process can train no more.
 
     Its random generators and its allocator still capture. `cuda_graphs="off"` trains, in a new one.
+    """
+
+
+class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
+    """The trick finds nothing to work on in this model; the message says why.
+
+    `trick` is its name in the recipe, where it is known.
+
+    >>> from darkmagic.trainers.tricks import DropPath
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    >>> try:
+    ...     DropPath(0.1).edit_model(net, torch.zeros(2, 3, 8, 8))
+    ... except NotApplicable as reason:
+    ...     print(reason)
+    drop_path drops residual branches, and the model has no sum of two
+    """
+
+    trick: str | None = None
+
+
+class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
+    """Something the trial needs is not to be had here; the message says what.
+
+    >>> from darkmagic.trainers.tricks import Pretrain
+    >>> try:
+    ...     Pretrain("nowhere.pt").edit_model(nn.Linear(2, 2), torch.zeros(2, 2))
+    ... except TrialSkipped as reason:
+    ...     print(reason)
+    no file of weights at nowhere.pt
+    """
+
+
+class Conflict(NotApplicable):
+    """Two tricks of the recipe cannot be had together; the message says why.
+
+    >>> from darkmagic.trainers.tricks import MulticlassHinge, Mixup
+    >>> MulticlassHinge().conflict(Mixup())  # a reason: a recipe with both raises `Conflict`
+    'it mixes targets, and a hinge needs one class an image'
     """
 
 

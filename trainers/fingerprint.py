@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.select import select
 from darkmagic.trainers.fields import declared_fields
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.prepare.network import example_batch, make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe

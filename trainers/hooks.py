@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,13 +13,12 @@ from darkmagic.trainers.augment.geometry import crop_batches
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.drawn_augmentation import augment_batches
-from darkmagic.trainers.models.roles import Role, role_of, use_roles
+from darkmagic.trainers.models.roles import param_groups
 from darkmagic.trainers.models.verify import edit_and_verify
-from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
 from darkmagic.trainers.trick import Conflict, NotApplicable, ParamGroup, Trick
 
-__all__ = ["NOT_APPLICABLE", "Hooks", "edit_recipe", "refuse_conflicts"]
+__all__ = ["NOT_APPLICABLE", "Hooks", "refuse_conflicts"]
 
 NOT_APPLICABLE = "does not apply: "
 """Before the reason in `Hooks.edits`, of a trick that was left out."""
@@ -37,20 +35,6 @@ def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
             reason = trick.conflict(other) if other is not trick else None
             if reason is not None:
                 raise Conflict(f"{name} conflicts with {other_name}: {reason}")
-
-
-def edit_recipe(recipe: Recipe, data: Data | None = None) -> Recipe:
-    """Return `recipe` as its tricks' `edit_recipe` leave it: call once, before anything else.
-
-    With the `data` that it trains on, no batch is larger than their training split.
-    """
-    images = len(data.train) if data is not None else 0
-    if images:
-        cut = min(recipe.batch_size, images)
-        recipe = dataclasses.replace(recipe, train_images=images, batch_size=cut)
-    for trick in recipe.tricks.values():
-        recipe = trick.edit_recipe(recipe)
-    return recipe
 
 
 def _overrides(trick: Trick, hook: str) -> bool:
@@ -242,7 +226,7 @@ class Hooks:
 
         Its base lr is multiplied by `lr_scale`.
         """
-        groups = _param_groups(model)
+        groups: list[ParamGroup] = param_groups(model)
         for trick in self._staged("edit_param_groups").values():
             groups = trick.edit_param_groups(groups)
         optimizer = self._optimizer.build_optimizer(groups)
@@ -280,14 +264,3 @@ class Hooks:
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * lr
             group["weight_decay"] = group["base_weight_decay"] * weight_decay
-
-
-def _param_groups(model: nn.Module) -> list[ParamGroup]:
-    """Return the weights that decay, then what never does: biases, scales, embeddings, tokens."""
-    use_roles(model)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    spared = {id(p) for p in trained if role_of(p) is Role.UNDECAYED}
-    return [
-        {"params": [p for p in trained if id(p) not in spared], "weight_decay": 0.0},
-        {"params": [p for p in trained if id(p) in spared], "weight_decay": 0.0},
-    ]

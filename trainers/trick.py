@@ -58,6 +58,7 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 from darkmagic.trainers.augment.geometry import random_crop
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
+from darkmagic.trainers.errors import Conflict, NotApplicable, TrialSkipped
 from darkmagic.trainers.fields import check_fields
 from darkmagic.trainers.runtime.randomness import generator
 
@@ -89,44 +90,6 @@ class EditStage(IntEnum):
     PRETRAINED_AFTER = 6  # weights of the network as the tricks leave it
     TRANSFER = 7  # what is done with pretrained weights
     CHECK = 8  # what must hold of the network as it is then; nothing is edited
-
-
-class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
-    """The trick finds nothing to work on in this model; the message says why.
-
-    `trick` is its name in the recipe, where it is known.
-
-    >>> from darkmagic.trainers.tricks import DropPath
-    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
-    >>> try:
-    ...     DropPath(0.1).edit_model(net, torch.zeros(2, 3, 8, 8))
-    ... except NotApplicable as reason:
-    ...     print(reason)
-    drop_path drops residual branches, and the model has no sum of two
-    """
-
-    trick: str | None = None
-
-
-class Conflict(NotApplicable):
-    """Two tricks of the recipe cannot be had together; the message says why.
-
-    >>> from darkmagic.trainers.tricks import MulticlassHinge, Mixup
-    >>> MulticlassHinge().conflict(Mixup())  # a reason: a recipe with both raises `Conflict`
-    'it mixes targets, and a hinge needs one class an image'
-    """
-
-
-class TrialSkipped(Exception):  # noqa: N818 (a finding, not an error)
-    """Something the trial needs is not to be had here; the message says what.
-
-    >>> from darkmagic.trainers.tricks import Pretrain
-    >>> try:
-    ...     Pretrain("nowhere.pt").edit_model(nn.Linear(2, 2), torch.zeros(2, 2))
-    ... except TrialSkipped as reason:
-    ...     print(reason)
-    no file of weights at nowhere.pt
-    """
 
 
 class Trick:

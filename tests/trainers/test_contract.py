@@ -16,8 +16,9 @@ from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fingerprint import fingerprint
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.prepare.network import make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from darkmagic.trainers.models.graph import evaluating
 from darkmagic.trainers.models.operators import ACTIVATIONS, operator_name
 
-__all__ = ["Role", "mark_roles", "role_of", "split_hidden", "use_roles"]
+__all__ = ["Role", "mark_roles", "param_groups", "role_of", "split_hidden", "use_roles"]
 
 Groups = list[dict[str, Any]]
 
@@ -88,6 +88,17 @@ def role_of(parameter: Tensor) -> Role | None:
     if role is None and parameter.ndim <= 1:
         return Role.UNDECAYED
     return role
+
+
+def param_groups(model: nn.Module) -> Groups:
+    """Return the weights that decay, then what never does: biases, scales, embeddings, tokens."""
+    use_roles(model)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    spared = {id(p) for p in trained if role_of(p) is Role.UNDECAYED}
+    return [
+        {"params": [p for p in trained if id(p) not in spared], "weight_decay": 0.0},
+        {"params": [p for p in trained if id(p) in spared], "weight_decay": 0.0},
+    ]
 
 
 def split_hidden(groups: Groups) -> tuple[Groups, Groups]:

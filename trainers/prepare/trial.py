@@ -10,9 +10,10 @@ from torch import nn
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.usable import refuse_unusable
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.result import count_flops
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.prepare.loss_scale import LossScale
 from darkmagic.trainers.prepare.network import example_batch, make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from darkmagic.trainers.fingerprint import fingerprint
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks.batch_size import BatchSize
 from darkmagic.trainers.tricks.optimizer import Sgd

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.tricks.shuffle import Shuffle
 from training import changed_parts, make_recipe

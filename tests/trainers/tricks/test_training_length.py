@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkmagic.trainers.hooks import edit_recipe
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.tricks.lr_regime import Cosine
 from darkmagic.trainers.tricks.optimizer import Sgd
 from darkmagic.trainers.tricks.training_length import TrainingLength
