@@ -149,8 +149,9 @@ def test_muon_orthogonalises_hidden_weights_whatever_the_groups(reverse: bool) -
 
     hooks = Hooks({"optimizer": Muon(), "turn": Reversed(0.1)}, seed=0)
     optimizer = hooks.build_optimizer(model)
-    hidden = {p.data_ptr() for group in optimizer._muon.param_groups for p in group["params"]}  # type: ignore[attr-defined]
-    names = {n for n, p in model.named_parameters() if p.data_ptr() in hidden}
+    muons = [group for group in optimizer.param_groups if "momentum" in group]
+    hidden = {p for group in muons for p in group["params"]}
+    names = {n for n, p in model.named_parameters() if p in hidden}
     layers = ("attention.qkv", "attention.proj", "mlp.0", "mlp.2")
     assert names == {f"blocks.{i}.{layer}.weight" for i in range(2) for layer in layers}
 
