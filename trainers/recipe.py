@@ -44,6 +44,7 @@ class Recipe:
     split_seed: int = whole(0, at_least=0)
     max_steps: int | None = whole(None, at_least=1)  # ends training early, at the schedules' end
     lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
+    output: str | None = text(None, numeric=True, configured=False)  # of several, the logits' name
     test_set: bool = flag(False)  # evaluate the test set too, once, after training
     amp: str = choice("auto", ("auto", "bf16", "off"))  # auto: bf16 on GPUs that have it
     channels_last: bool = flag(True)
