@@ -61,10 +61,10 @@ def tricks_on(
     is tried alone, on a CPU, and nothing is trained. Raises `UserError` for an override that
     cannot be used, and where the network cannot be built.
     """
-    fork_server.warm_up()
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         config = check_overrides(loader, overrides).config
+        fork_server.warm_up()
         if any(override.startswith("checklist=") for override in overrides):
             listed = read_checklist(loader, config.checklist, [])
             options = {trick.name: trick.options for trick in listed.tricks}

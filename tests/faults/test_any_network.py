@@ -16,7 +16,10 @@ from torch import nn
 
 import own_networks
 from commanding import run_command
+from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.records import Status
+from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.report.writers.network import NetworkRow, write_network
 from darkmagic.sweeps import api
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.library import timm_classifier
@@ -67,7 +70,7 @@ def test_baseline_trains_on_any_network(name: str, checklist: str, tmp_path: Pat
     torch.manual_seed(0)
     tricks = baseline(checklist)
     recipe = Recipe(
-        Shapes(count=24),
+        Shapes(count=24, size=32),
         networks()[name],
         tricks,
         epochs=1,
@@ -102,13 +105,12 @@ def swept(tmp_path: Path) -> Any:
         f"runtime.out='{tmp_path}'",
     ]
     outcome = api.sweep(api.plan(overrides, will_train=True), Recorder())
-    report, _ = api.finish(outcome)
-    return outcome, report
+    return outcome, table_notes(compare(outcome.plan.checklist, outcome.records))
 
 
 def test_sweep_trains_what_applies_and_says_what_does_not(swept: Any) -> None:
     """The baseline and mixup train; the report names the options that the baseline is without."""
-    outcome, report = swept
+    outcome, notes = swept
     statuses = {record.name: record.status for record in outcome.records}
     assert statuses == {
         "baseline": Status.FINISHED,
@@ -116,37 +118,35 @@ def test_sweep_trains_what_applies_and_says_what_does_not(swept: Any) -> None:
         "stem_activation=swish": Status.NOT_APPLICABLE,
         "mixup=on": Status.FINISHED,
     }
-    (note,) = [note for note in report.notes if note.startswith("Where an option")]
+    (note,) = [note for note in notes if note.startswith("Where an option")]
     assert "squeeze_excite (squeeze_excite gates feature maps" in note
     assert "stem_activation (stem_activation finds no activation" in note
 
 
-def test_tricks_on_a_network_are_tabled_in_every_format(tmp_path: Path) -> None:
-    """Places, share of weights and output at the start; bad words in one line."""
-    words = ["tricks", "--on", "model=resnet8", "checklist=article", "dataset=tiny"]
-    shown = run_command(*words, folder=tmp_path, COLUMNS="120").stdout
-    assert "squeeze_excite=on" in shown
-    assert "3 places" in shown
-    assert "These edit no network: lr_regime, optimizer," in shown
-    content = json.loads(run_command(*words, "--format", "json", folder=tmp_path).stdout)
-    rows = {row["option"]: row for row in content["tricks"]}
-    assert rows["squeeze_excite=on"] == {
-        "option": "squeeze_excite=on",
-        "applies": "yes",
-        "places": "3 places",
-        "reason": "",
-        "weights": 1.0,
-        "same_output": False,
-    }
-    assert rows["stem_activation=relu"]["reason"] == "the network is so already"
-    assert rows["mixup=on"]["applies"] == "none"
-    for bad, line in {
-        ("--on", "model=resnet9"): "did you mean",
-        ("--on", "model=resnet8", "--format", "htm"): "html",
-        ("mixup", "cutmix"): "takes the name of one trick",
-        ("mixup", "--format", "md"): "--on model=NAME",
-    }.items():
-        done = run_command("tricks", *bad, folder=tmp_path)
-        assert done.returncode == 2
-        assert line in done.stderr
-        assert len(done.stderr.splitlines()) <= 2
+def test_tricks_on_a_network_say_places_weights_and_output() -> None:
+    """Each option of the checklist, alone; with an untrained network's own function kept or not."""
+    name, rows = api.tricks_on(["model=resnet8", "checklist=article", "dataset=tiny"])
+    found = {row.option: row for row in rows}
+    assert name == "resnet8"
+    assert found["squeeze_excite=on"] == NetworkRow(
+        "squeeze_excite=on", "yes", "3 places", "", 1.0, same_output=False
+    )
+    assert found["stem_activation=relu"].reason == "the network is so already"
+    assert found["mixup=on"].applies == "none"
+    assert "3 places" in write_network(name, rows, "md")
+    assert "<td>3 places</td>" in write_network(name, rows, "html")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--on", "model=resnet8", "--format", "htm"], "html"),
+        (["mixup", "cutmix"], "takes the name of one trick"),
+        (["mixup", "--format", "md"], "--on model=NAME"),
+    ],
+)
+def test_bad_words_to_tricks_are_one_line(words: list[str], line: str, tmp_path: Path) -> None:
+    """With the nearest that there is, and exit code 2."""
+    done = run_command("tricks", *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert line in done.stderr
