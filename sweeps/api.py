@@ -12,7 +12,7 @@ from darkmagic.sweeps.commands.ensemble import (
     find_experiment,
 )
 from darkmagic.sweeps.commands.estimate import estimate
-from darkmagic.sweeps.commands.inventory import checklists, trick_cards
+from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_on
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
@@ -45,5 +45,6 @@ __all__ = [
     "sweep",
     "train",
     "trick_cards",
+    "tricks_on",
     "ui_command",
 ]

@@ -45,6 +45,7 @@ class Recipe:
     max_steps: int | None = whole(None, at_least=1)  # ends training early, at the schedules' end
     lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
     train_images: int | None = whole(None, at_least=1, configured=False)  # no batch has more
+    output: str | None = text(None, numeric=True, configured=False)  # of several, the logits' name
     test_set: bool = flag(False)  # evaluate the test set too, once, after training
     amp: str = choice(
         "auto", ("auto", "bf16", "fp16", "off")

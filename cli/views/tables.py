@@ -11,10 +11,12 @@ from rich.text import Text
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report.formatting import duration, percent
+from darkmagic.checklist.report.writers.network import HEADS, NetworkRow, cells
 from darkmagic.cli.views.blocks import plain_table
 
 __all__ = [
     "checklist_table",
+    "network_table",
     "plan_table",
     "results_table",
     "tricks_table",
@@ -87,6 +89,20 @@ def tricks_table(tricks: Sequence[tuple[str, Sequence[str], str]]) -> Renderable
     for name, options, summary in tricks:
         table.add_row(name, ", ".join(options), summary.partition(": ")[2] or summary)
     return table
+
+
+def network_table(rows: Sequence[NetworkRow]) -> RenderableType:
+    """Return what each option does to a network; those that edit none are named below."""
+    table = plain_table()
+    for head in HEADS:
+        table.add_column(head, no_wrap=head in ("option", "same at start"))
+    for row in rows:
+        if row.applies != "none":
+            table.add_row(*map(Text, cells(row)))
+    names = {row: row.option.partition("=")[0] for row in rows}
+    editing = {names[row] for row in rows if row.applies != "none"}
+    others = [name for name in dict.fromkeys(names.values()) if name not in editing]
+    return Group(table, Text(f"These edit no network: {', '.join(others)}.")) if others else table
 
 
 def results_table(rows: Sequence[tuple[str, TrialRecord, str]]) -> RenderableType:

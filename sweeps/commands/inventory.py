@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from omegaconf import OmegaConf, open_dict
+
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.report.writers.network import NetworkRow
 from darkmagic.sweeps.compose.checklist_config import read_checklist
-from darkmagic.sweeps.compose.groups import TrickCard, trick_card, trick_names
+from darkmagic.sweeps.compose.groups import TrickCard, read_option, trick_card, trick_names
+from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
+from darkmagic.sweeps.launch.devices import CPU, make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.trial.identity import resolve
 
-__all__ = ["checklists", "trick_cards"]
+__all__ = ["checklists", "trick_cards", "tricks_on"]
 
 
 def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:
@@ -41,3 +50,70 @@ def trick_cards(config_dirs: Sequence[Path] = (), name: str | None = None) -> li
         loader = hydra.config_loader
         names = [name] if name is not None else trick_names(loader)
         return [trick_card(loader, each) for each in names]
+
+
+def tricks_on(
+    overrides: Sequence[str], config_dirs: Sequence[Path] = ()
+) -> tuple[str, list[NetworkRow]]:
+    """Return the name of the model that `overrides` choose, and what each option does to it.
+
+    The options are those of the checklist among `overrides`; of all tricks without one. Each
+    is tried alone, on a CPU, and nothing is trained. Raises `UserError` for an override that
+    cannot be used, and where the network cannot be built.
+    """
+    with hydra_session(config_dirs) as hydra:
+        loader = hydra.config_loader
+        config = check_overrides(loader, overrides).config
+        fork_server.warm_up()
+        if any(override.startswith("checklist=") for override in overrides):
+            listed = read_checklist(loader, config.checklist, [])
+            options = {trick.name: trick.options for trick in listed.tricks}
+        else:
+            names = trick_names(loader)
+            options = {name: tuple(group_options(loader, f"trick/{name}")) for name in names}
+        nodes: dict[str, Any] = {}
+        for trick, named in options.items():
+            for option in set(named) & set(group_options(loader, f"trick/{trick}")):
+                with open_dict(config):
+                    config.tricks[trick] = read_option(loader, trick, option)
+                nodes[f"{trick}={option}"] = OmegaConf.to_container(
+                    config.tricks[trick], resolve=True
+                )
+        resolved = {**resolve(config), "tricks": {}}
+    order = [f"{trick}={option}" for trick, named in options.items() for option in named]
+    lease = make_leases(CPU, 1)[0]
+    nodes = {name: nodes[name] for name in order if name in nodes}
+    job = fork_server.start(_survey, resolved, nodes, env=lease.env, threads=lease.threads)
+    try:
+        found = job.result()
+    except EOFError:
+        raise UserError(f"the process that tried the tricks died ({job.exit_code()})") from None
+    finally:
+        job.stop()
+    if isinstance(found, str):
+        raise UserError(found)
+    rows = dict(zip(nodes, found, strict=True))
+    return str(resolved["model"]["name"]), [NetworkRow(name, **row) for name, row in rows.items()]
+
+
+def _survey(resolved: dict[str, Any], nodes: Mapping[str, Any]) -> list[dict[str, Any]] | str:
+    """Return the effects of the options that `nodes` configure, or why there are none."""
+    import dataclasses
+
+    from hydra.utils import instantiate
+
+    from darkmagic.sweeps.trial.former_names import current_node
+    from darkmagic.sweeps.trial.run import make_recipe
+    from darkmagic.trainers.errors import own_error, short_message
+    from darkmagic.trainers.prepare.survey import survey
+    from darkmagic.trainers.trick import NotApplicable, TrialSkipped
+
+    try:
+        recipe = make_recipe(resolved)
+        data = recipe.dataset.load(recipe.split_seed)
+        tricks = {name: instantiate(current_node(node)) for name, node in nodes.items()}
+        return [dataclasses.asdict(effect) for effect in survey(recipe, data, tricks)]
+    except (NotApplicable, TrialSkipped, ValueError, OSError) as error:
+        return short_message(error)
+    except Exception as error:  # noqa: BLE001 (a user's network may raise anything)
+        return own_error(error)

@@ -51,5 +51,8 @@ def identity(resolved: dict[str, Any]) -> str:
     relevant = {key: value for key, value in resolved.items() if key not in IRRELEVANT}
     if "tricks" in relevant:
         relevant["tricks"] = {n: former_node(node) for n, node in relevant["tricks"].items()}
+    if isinstance(relevant.get("model"), Mapping) and relevant["model"].get("output") is None:
+        # A key that there was not before, at the value that has no effect.
+        relevant["model"] = {k: v for k, v in relevant["model"].items() if k != "output"}
     content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -105,6 +105,7 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         dataset=instantiate(resolved["dataset"]["source"]),
         build=instantiate(resolved["model"]["build"]),
         tricks=tricks,
+        output=resolved["model"].get("output"),
         **{**recipe_numbers(resolved), "cache": str(cache_folder(resolved["runtime"]["cache"]))},
     )
 

@@ -66,7 +66,15 @@ RECIPE = Recipe(
 def make_recipe(epochs: int = 2, **tricks: Trick) -> Recipe:
     """Return a recipe of `tricks` alone, seven steps an epoch."""
     build = partial(SmallResNet, depth=8, width=4)
-    return Recipe(Shapes(count=200), build, tricks, epochs=epochs, batch_size=20, device="cpu")
+    return Recipe(
+        Shapes(count=200),
+        build,
+        tricks,
+        epochs=epochs,
+        batch_size=20,
+        device="cpu",
+        checkpoint_seconds=0,
+    )
 
 
 def trained_checkpoint(recipe: Recipe, directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -40,11 +40,11 @@ def activation_places(trace: Trace) -> list[ActivationPlace]:
         if op.name in ACTIVATIONS and op not in gating and op not in places:
             call = _sole_work(op)
             if call is None or not call.replaceable:
-                call = _own_kind(made, op) or call
+                call = _own_kind(made, gating, op) or call
             place = _place(made, op, call)
             places.update(dict.fromkeys(place.ops, place))
     for op in between:  # what the network's author wrote of products, powers or conditions
-        own = _own_kind(made, op) if op.name in _BENDING and op not in places else None
+        own = _own_kind(made, gating, op) if op.name in _BENDING and op not in places else None
         if own is not None:
             place = _place(made, op, own)
             places.update(dict.fromkeys(place.ops, place))
@@ -72,9 +72,10 @@ def _sole_work(op: Op) -> Call | None:
     return next((call for call in whole if call.replaceable), whole[0] if whole else None)
 
 
-def _own_kind(made: dict[Call, list[Op]], op: Op) -> Call | None:
+def _own_kind(made: dict[Call, list[Op]], gating: frozenset[Op], op: Op) -> Call | None:
     """Return the innermost module around `op` that works value by value on its input alone."""
-    return next((call for call in reversed(op.path) if _is_activation(call, made[call])), None)
+    around = [call for call in reversed(op.path) if call.output not in gating]
+    return next((call for call in around if _is_activation(call, made[call])), None)
 
 
 def _is_activation(call: Call, ops: list[Op]) -> bool:

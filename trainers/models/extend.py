@@ -59,12 +59,14 @@ class Extended(nn.Module):
 
 
 class After(Extended):
-    """A layer, then another on its result."""
+    """A layer, then another on its result, or on the first of several, such as attention has."""
 
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Return the added module's result on the layer's result."""
-        result: Tensor = self.added(self.layer(*args, **kwargs))
-        return result
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the added module's result on the layer's result, and the layer's others."""
+        result = self.layer(*args, **kwargs)
+        if isinstance(result, tuple):
+            return (self.added(result[0]), *result[1:])
+        return self.added(result)
 
 
 class Before(Extended):

@@ -15,14 +15,19 @@ __all__ = ["Maxout", "widen_for_maxout"]
 
 
 class Maxout(nn.Module):
-    """The largest of each `pieces` neighbouring channels: (B, C * pieces, ...) to (B, C, ...)."""
+    """The largest of each `pieces` neighbouring channels, which are dimension `dim`.
 
-    def __init__(self, pieces: int) -> None:
+    That is 1 of maps, and the last of vectors and tokens.
+    """
+
+    def __init__(self, pieces: int, dim: int = 1) -> None:
         super().__init__()
-        self.pieces = pieces
+        self.pieces, self.dim = pieces, dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, ...) of `x` (B, C * pieces, ...)."""
+        """Return (B, C, ...) of `x` (B, C * pieces, ...), or (..., C) of (..., C * pieces)."""
+        if self.dim == -1:
+            return x.reshape(*x.shape[:-1], -1, self.pieces).amax(-1)
         grouped = x.reshape(len(x), -1, self.pieces, *x.shape[2:])
         return grouped.amax(2)
 
@@ -31,28 +36,28 @@ class Maxout(nn.Module):
         return str(self.pieces)
 
 
-def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> bool:
+def widen_for_maxout(trace: Trace, activation: Call, pieces: int) -> Maxout | None:
     """Give the layer whose result `activation` takes `pieces` times as many channels, in place.
 
     Also the batch norms in between. The first of each `pieces` channels keeps
-    its weights; the others are drawn as the layer's own were. Returns False, and changes
-    nothing, if there is no such layer, if it is called elsewhere as well, or if its weight is
-    computed from other parameters.
+    its weights; the others are drawn as the layer's own were. Returns the maxout to put in the
+    activation's place; None, and changes nothing, if there is no such layer, or if it is called
+    elsewhere as well, or its weight is computed from other parameters.
     """
     norms: list[_NormBase] = []
     op = activation.input
     while op is not None and "batch_norm" in op.name and len(trace.consumers(op)) == 1:
         norm = op.call.module if op.call is not None else None
         if not isinstance(norm, _NormBase) or len(trace.calls_of(norm)) > 1:
-            return False
+            return None
         norms.append(norm)
         op = op.inputs[0] if len(op.inputs) == 1 else None
     layer = sole_layer(trace, op) if op is not None else None
     if layer is None or not has_own_weight(layer):
-        return False
+        return None
     for module in (layer, *norms):
         _widen(module, pieces)
-    return True
+    return Maxout(pieces, -1 if isinstance(layer, nn.Linear) else 1)
 
 
 @torch.no_grad()

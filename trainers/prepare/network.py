@@ -13,7 +13,7 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
 from darkmagic.trainers.trick import NotApplicable
 
-__all__ = ["example_batch", "make_network"]
+__all__ = ["build", "example_batch", "make_network"]
 
 
 def make_network(recipe: Recipe, data: Data, hooks: Hooks) -> nn.Module:
@@ -24,7 +24,7 @@ def make_network(recipe: Recipe, data: Data, hooks: Hooks) -> nn.Module:
     is as the others leave it.
     """
     while True:
-        network = _build(recipe, data)
+        network = build(recipe, data)
         try:
             network = hooks.edit_model(network, example_batch(network, data))
         except NotApplicable as finding:
@@ -35,7 +35,8 @@ def make_network(recipe: Recipe, data: Data, hooks: Hooks) -> nn.Module:
             return network
 
 
-def _build(recipe: Recipe, data: Data) -> nn.Module:
+def build(recipe: Recipe, data: Data) -> nn.Module:
+    """Return the network as its author made it, its weights drawn from the recipe's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "init"))
         return build_network(
@@ -43,6 +44,7 @@ def _build(recipe: Recipe, data: Data) -> nn.Module:
             num_classes=len(data.classes),
             in_channels=data.channels,
             image_size=data.size,
+            output=recipe.output,
         )
 
 

@@ -31,7 +31,7 @@ from darkmagic.trainers.models.activations import activation_places
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.places_edited import count_places
-from darkmagic.trainers.models.widen import Maxout, widen_for_maxout
+from darkmagic.trainers.models.widen import widen_for_maxout
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
 __all__ = ["Activation", "ActivationName", "activation_calls", "replace_activations"]
@@ -69,13 +69,14 @@ def replace_activations(
         return model
     calls = activation_calls(trace)
     if activation == "maxout":
-        widened = [call for call in calls if widen_for_maxout(trace, call, pieces)]
+        units = {call: widen_for_maxout(trace, call, pieces) for call in calls}
+        widened = {call: unit for call, unit in units.items() if unit is not None}
         if not widened:
             raise NotApplicable(
                 "activation=maxout finds no activation on the result of a layer that it can widen"
             )
         count_places(len(widened), len(places))
-        return replace_calls(model, trace, {call: Maxout(pieces) for call in widened})
+        return replace_calls(model, trace, widened)
     count_places(len(calls), len(places))
     kind = _MODULES[activation]
     return replace_calls(

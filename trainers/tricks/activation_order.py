@@ -78,7 +78,6 @@ def activate(model: nn.Module, example: Tensor, order: Order) -> nn.Module:
         raise NotApplicable(
             "activation_order finds no activation right before or after a max pooling"
         )
-    count_places(len(pairs), len(pairs))
     replacements: dict[Call, nn.Module] = {}
     for first, second in pairs:
         pooled_first = isinstance(first.module, nn.MaxPool2d)
@@ -88,6 +87,8 @@ def activate(model: nn.Module, example: Tensor, order: Order) -> nn.Module:
         elif not pooled_first and order == "after":
             replacements[second] = After(second.module, "activation", first.module)
             replacements[first] = nn.Identity()
+    if replacements:
+        count_places(len(replacements) // 2, len(replacements) // 2)
     return replace_calls(model, trace, replacements)
 
 

@@ -63,6 +63,11 @@ def replace_stem_activations(
     if activation == "relu" and all(place.op.name == "relu" for place in places):
         return model
     calls = [place.call for place in places if place.call is not None]
+    if not calls:
+        raise NotApplicable(
+            f"stem_activation cannot replace the {len(places)} activations of the stem and "
+            "downscaling layers: they are computed outside of the methods of modules"
+        )
     count_places(len(calls), len(places))
     return replace_calls(
         model,

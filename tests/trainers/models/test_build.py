@@ -1,7 +1,8 @@
 """Building a network from a factory."""
 
+import copy
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -101,7 +102,7 @@ def test_network_that_does_not_classify_the_images_is_refused() -> None:
         def forward(self, x: Tensor) -> Any:
             return super().forward(x), x
 
-    with pytest.raises(ValueError, match="gives tuple"):
+    with pytest.raises(ValueError, match=r"gives a tuple of 2 .*model.output=0"):
         build(Pair)
 
 
@@ -109,3 +110,45 @@ def test_input_channels_are_read_from_the_first_convolution() -> None:
     """The result is the first convolution's `in_channels`, and None without a convolution."""
     assert input_channels(SmallResNet(8, in_channels=2)) == 2
     assert input_channels(nn.Linear(3, 3)) is None
+
+
+class Heads(nn.Module):
+    """Gives its logits in one of several forms, beside other outputs."""
+
+    def __init__(self, form: str, num_classes: int) -> None:
+        super().__init__()
+        self.form, self.plain = form, Plain(num_classes)
+
+    def forward(self, x: Tensor) -> Any:
+        logits = self.plain(x)
+        if self.form == "named":
+            return Named(x, logits)
+        return {"x": x, "logits": logits} if self.form == "dict" else (x, logits)
+
+
+class Named(NamedTuple):
+    """Two outputs with names."""
+
+    x: Tensor
+    logits: Tensor
+
+
+@pytest.mark.parametrize(("form", "output"), [("dict", "logits"), ("tuple", "1"), ("named", "1")])
+def test_logits_of_several_outputs_are_chosen(form: str, output: str) -> None:
+    """By name or index, also in a copy, and no tensor changes its name."""
+    network = build_network(
+        partial(Heads, form), num_classes=7, in_channels=3, image_size=(8, 10), output=output
+    )
+    assert set(network.state_dict()) == set(Heads(form, 7).state_dict())
+    x = torch.zeros(2, 3, 8, 10)
+    assert torch.equal(copy.deepcopy(network).eval()(x), network.eval()(x))
+    assert network(x).shape == (2, 7)
+
+
+def test_output_that_the_network_does_not_give_is_refused() -> None:
+    """With what it gives."""
+    for form, gives in {"dict": "a dict of x, logits", "tuple": "a tuple of 2"}.items():
+        with pytest.raises(ValueError, match=f"model.output=2: the model gives {gives}"):
+            build_network(
+                partial(Heads, form), num_classes=7, in_channels=3, image_size=(8, 10), output="2"
+            )

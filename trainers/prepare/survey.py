@@ -1,0 +1,81 @@
+"""What each trick would do to a network, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.errors import format_error
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.models.modes import evaluating
+from darkmagic.trainers.prepare.network import build, example_batch
+from darkmagic.trainers.recipe import Recipe
+from darkmagic.trainers.trick import NotApplicable, TrialSkipped, Trick
+
+__all__ = ["Effect", "survey"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one option does to a network: `applies` is yes, no, or none for a trick without edits.
+
+    `weights` is the share of the network's tensors that keep name, shape and values, in [0, 1];
+    `same_output` whether the network computes at the start what it did before.
+    """
+
+    applies: str
+    places: str = ""
+    reason: str = ""
+    weights: float | None = None
+    same_output: bool | None = None
+
+
+def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator[Effect]:
+    """Yield the effect of each of `options` alone on the network that `recipe` builds.
+
+    The network is built anew for each, with the same weights.
+    """
+    network = build(recipe, data)
+    example = example_batch(network, data)
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    logits = _logits(network, example)
+    for name, trick in options.items():
+        if type(trick).edit_model is Trick.edit_model:
+            yield Effect("none")
+            continue
+        hooks = Hooks({name: trick}, recipe.seed)
+        try:
+            edited = hooks.edit_model(build(recipe, data), example)
+        except (NotApplicable, TrialSkipped) as finding:
+            yield Effect("no", reason=str(finding))
+            continue
+        except Exception as error:  # noqa: BLE001 (a trick of the user's may raise anything)
+            yield Effect("no", reason=format_error(error))
+            continue
+        after = edited.state_dict()
+        kept = [key for key, value in state.items() if _same(after.get(key), value)]
+        share = len(kept) / len(state) if state else 1.0
+        same = _close(_logits(edited, example), logits)
+        places = hooks.edits.get(name, "")
+        untouched = same and len(after) == len(state) == len(kept) and not places
+        reason = "the network is so already" if untouched else ""
+        yield Effect("yes", places, reason, share, same)
+
+
+def _same(after: Tensor | None, before: Tensor) -> bool:
+    return after is not None and after.shape == before.shape and torch.equal(after, before)
+
+
+def _logits(network: nn.Module, example: Tensor) -> Tensor:
+    with evaluating(network):
+        logits: Tensor = network(example.clone())
+    return logits
+
+
+def _close(after: Tensor, before: Tensor) -> bool:
+    scale = float(before.abs().max())
+    return after.shape == before.shape and torch.allclose(after, before, 1e-3, 1e-4 * scale)
