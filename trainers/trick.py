@@ -29,7 +29,8 @@ The whole life of a trial, in order; what is called by a hook's name is that hoo
     model = finish_model(model)                                   # chains
 
 "One" says that at most one trick of a trial may give the hook: two are refused. What chains does
-so in the order of the configuration (with a stage: by stage, and within one in that order).
+so in the order of the recipe's `tricks` (with a stage: by stage, and within one in that order),
+which in a sweep is that of their names: a trial's identity has no order.
 
 A trick overrides one or two of these. Its fields are hyper-parameters and never change, and what
 moves over training is a function of progress in [0, 1] or of the step, so a resumed trial needs
@@ -74,7 +75,7 @@ ParamGroup = dict[str, Any]
 
 
 class EditStage(IntEnum):
-    """When a trick edits the network; within a stage, in the order of the configuration.
+    """When a trick edits the network; within a stage, in the order of the recipe.
 
     >>> EditStage.SIZE < EditStage.PRETRAINED < EditStage.KINDS
     True

@@ -3,7 +3,8 @@
 All of it is read: options from the folders, the baseline's from `config.yaml`, what an option
 changes from the hooks that its class gives. A trick that needs more says so in its own test file,
 by a literal `CONTRACT` with any of `changes` (parts of the fingerprint), `beside` (options of other
-tricks) and `network` ("pooled" for one that has pooling and a wide hidden layer).
+tricks), `network` ("pooled" for one that has pooling and a wide hidden layer) and `same` (options
+that the network of the contract has already).
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from darkmagic.trainers.trick import Trick
 from every_option import ADDED, BASE, OPTIONS, PLAIN, contract, expected_changes
 
 FORMAT = torch.contiguous_format
-CHANGING = [o for o in OPTIONS if PLAIN[o[0]] != o[1]]
+SAME = [o for o in OPTIONS if o[1] in contract(o[0]).get("same", ())]
+CHANGING = [o for o in OPTIONS if PLAIN[o[0]] != o[1] and o not in SAME]
 
 
 class Pooled(nn.Sequential):
@@ -122,6 +123,18 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
     differing = {part for part in ours if ours[part] != theirs[part]}
     assert differing
     assert expected_changes(trick, option) <= differing
+
+
+@pytest.mark.parametrize(("trick", "option"), SAME, ids=map("=".join, SAME))
+def test_option_that_the_network_has_changes_nothing(
+    tmp_path: Path, trick: str, option: str
+) -> None:
+    """It is the network as it is, and so the trial is inert beside the option `own`."""
+    base, same = (
+        _recipe(_tricks(tmp_path, **choice), trick=trick) for choice in ({}, {trick: option})
+    )
+    data = base.dataset.load(0)
+    assert fingerprint(base, data) == fingerprint(same, data)
 
 
 def test_tricks_do_not_shift_each_others_draws(tmp_path: Path) -> None:

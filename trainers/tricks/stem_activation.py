@@ -8,7 +8,7 @@ it; its activation is the one on its own output, or where it has none, the one b
 Why: these few layers throw information away for good; leaky ReLU (and swish) let negative
 values through where that happens, for next to no cost.
 When it helps: a little; more in small networks with narrow stems. `relu` on a network of
-ReLUs changes nothing.
+ReLUs changes nothing, and `own` changes no network.
 Conflicts: pretrained weights were trained with the activation they had. Only activations
 that are modules can be replaced, not calls such as `F.relu`. Maxout units (`activation`) stay.
 Source: Ridnik's article; Ridnik et al. 2021 (TResNet, arXiv 2003.13630) for leaky ReLU in
