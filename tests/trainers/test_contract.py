@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import Trick
 from every_option import ADDED, BASE, OPTIONS, PLAIN, contract, expected_changes
+from token_networks import SmallViT
 
 FORMAT = torch.contiguous_format
 SAME = [o for o in OPTIONS if o[1] in contract(o[0]).get("same", ())]
@@ -64,8 +66,8 @@ def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
 
 
 def _recipe(tricks: dict[str, Trick], device: str = "cpu", trick: str = "") -> Recipe:
-    pooled = contract(trick).get("network") == "pooled"
-    build = Pooled if pooled else partial(SmallResNet, depth=8, width=4)
+    kinds: dict[str, Callable[..., nn.Module]] = {"pooled": Pooled, "tokens": SmallViT}
+    build = kinds.get(contract(trick).get("network", ""), partial(SmallResNet, depth=8, width=4))
     return Recipe(Shapes(count=120), build, tricks, epochs=4, batch_size=16, device=device)
 
 

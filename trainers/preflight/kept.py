@@ -32,7 +32,8 @@ def check_kept_weights(setup: Setup) -> Finding | None:
     return Finding(
         "weights",
         Level.WARNING,
-        f"{len(lost)} of {len(loaded)} tensors that model.build loads are overwritten or taken out: {names}",
+        f"{len(lost)} of {len(loaded)} tensors that model.build loads are overwritten or taken out"
+        f": {names}",
         "take the network as it is: weight_init, normalization, activation and pooling =own",
         figures,
     )

@@ -40,7 +40,7 @@ BACKBONE = 27  # tensors of nine convolutions and their norms
         (SqueezeExcite(), 0),
         (Normalization("group", groups=2), 0),
         (WeightInit("he"), 9),
-        (Normalization("none"), 27),
+        (Normalization("none"), 18),
     ],
     ids=["own", "SE", "group", "he", "none"],
 )
@@ -55,9 +55,8 @@ def test_thrown_away_tensors_are_counted(trick: Trick, lost: int) -> None:
         assert finding.message == "all 27 loaded tensors stay"
     else:
         assert finding.level is Level.WARNING
-        assert finding.message.startswith(
-            f"{lost} of 27 tensors that model.build loads are overwritten or taken out: stem.0.weight, "
-        )
+        counted = f"{lost} of 27 tensors that model.build loads are overwritten or taken out: stem"
+        assert finding.message.startswith(counted)
         assert "own" in finding.advice
 
 
