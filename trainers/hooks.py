@@ -74,6 +74,7 @@ class Hooks:
         self._crop_training = self._only("crop_training")
         self._crop_validation = self._only("crop_validation")
         self._order = self._only("epoch_order")
+        self._repeats = self._only("image_repeats")
         self._extra_loss = self._overriding("extra_loss")
         self._gradients = self._overriding("transform_gradients")
         self.averager = next(iter(self._overriding("average").values()), None)
@@ -148,6 +149,10 @@ class Hooks:
     def epoch_order(self, epoch: int) -> torch.Generator | None:
         """Return what draws the order of `epoch`; None for the data set's own."""
         return self._order.epoch_order(epoch, self._seed)
+
+    def image_repeats(self) -> int:
+        """Return how often each image comes in a row."""
+        return self._repeats.image_repeats()
 
     def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether any trick ends training after the epochs of `history`."""

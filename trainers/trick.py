@@ -12,7 +12,7 @@ The whole life of a trial, in order; what is called by a hook's name is that hoo
 
     for epoch in range(epochs):
         if should_stop(history): break                            # any
-        for images, classes in batches(epoch_order(epoch, seed)): # one
+        for images, classes in batches(epoch_order(epoch, seed), image_repeats()): # one
             images = flip(crop_training(images, pad, rng))        # one
             images = scaling(augment(images, rng))                # chains
             images = resize(images, progress)                     # chains
@@ -29,7 +29,7 @@ The whole life of a trial, in order; what is called by a hook's name is that hoo
     model = finish_model(model)                                   # chains
 
 "One" says that at most one trick of a trial may give the hook: two are refused. What chains does
-so in the order of the configuration (with a stage: by stage, and within one in that order).
+so in the recipe's order, a sweep's by name (with a stage: by stage, and within one so).
 
 A trick overrides one or two of these. Its fields are hyper-parameters and never change, and what
 moves over training is a function of progress in [0, 1] or of the step, so a resumed trial needs
@@ -75,7 +75,7 @@ ParamGroup = dict[str, Any]
 
 
 class EditStage(IntEnum):
-    """When a trick edits the network; within a stage, in the order of the configuration.
+    """When a trick edits the network; within a stage, in the order of the recipe.
 
     >>> EditStage.SIZE < EditStage.PRETRAINED < EditStage.KINDS
     True
@@ -135,8 +135,7 @@ class Trick:
     def edit_recipe(self, recipe: Recipe) -> Recipe:
         """Return `recipe` with other numbers (`dataclasses.replace`), the same for all that ask.
 
-        What `train` trains, an estimate measures and a fingerprint compares is the result. Its
-        `train_images` is how many images there are, where the data are known.
+        It is what `train` trains, an estimate measures and a fingerprint compares.
         """
         return recipe
 
@@ -171,6 +170,10 @@ class Trick:
         It depends on its arguments alone. By default every epoch has a new order.
         """
         return generator(seed, "shuffle", epoch)
+
+    def image_repeats(self) -> int:
+        """Return how often each image comes in a row; an epoch then has a part of the images."""
+        return 1
 
     def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
         """Return training `images` (B, C, H, W), uint8, cropped by draws from `rng`, uint8.
@@ -240,11 +243,7 @@ class Trick:
         return False
 
     def edit_param_groups(self, groups: list[ParamGroup]) -> list[ParamGroup]:
-        """Return parameter groups. The first decays, the second never does.
-
-        The second has biases, scales of norms and layers, position embeddings, class tokens and
-        tables of relative biases (`trainers/models/roles.py`).
-        """
+        """Return parameter groups: the first decays, the second never does (see `models/roles`)."""
         return groups
 
     def build_optimizer(self, groups: list[ParamGroup]) -> torch.optim.Optimizer:

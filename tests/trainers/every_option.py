@@ -3,7 +3,8 @@
 All of it is read: options from the folders, the baseline's from `config.yaml`, what an option
 changes from the hooks that its class gives. A trick that needs more says so in its own test file,
 by a literal `CONTRACT` with any of `changes` (parts of the fingerprint), `beside` (options of other
-tricks) and `network` ("pooled" for one that has pooling and a wide hidden layer).
+tricks), `network` ("pooled" for one that has pooling and a wide hidden layer, "tokens" for one of
+tokens) and `same` (options that the network of the contract has already).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ PARTS = {
     "build_optimizer": "update",
     "fit_scaling": "batches",
     "epoch_order": "order",
+    "image_repeats": "batches",
     "crop_training": "batches",
     "crop_validation": "validation",
     "augment": "batches",

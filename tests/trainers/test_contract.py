@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import Trick
 from every_option import ADDED, BASE, OPTIONS, PLAIN, contract, expected_changes
+from token_networks import SmallViT
 
 FORMAT = torch.contiguous_format
-CHANGING = [o for o in OPTIONS if PLAIN[o[0]] != o[1]]
+SAME = [o for o in OPTIONS if o[1] in contract(o[0]).get("same", ())]
+CHANGING = [o for o in OPTIONS if PLAIN[o[0]] != o[1] and o not in SAME]
 
 
 class Pooled(nn.Sequential):
@@ -64,8 +67,8 @@ def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
 
 
 def _recipe(tricks: dict[str, Trick], device: str = "cpu", trick: str = "") -> Recipe:
-    pooled = contract(trick).get("network") == "pooled"
-    build = Pooled if pooled else partial(SmallResNet, depth=8, width=4)
+    kinds: dict[str, Callable[..., nn.Module]] = {"pooled": Pooled, "tokens": SmallViT}
+    build = kinds.get(contract(trick).get("network", ""), partial(SmallResNet, depth=8, width=4))
     return Recipe(Shapes(count=120), build, tricks, epochs=4, batch_size=16, device=device)
 
 
@@ -123,6 +126,18 @@ def test_option_does_something(tmp_path: Path, trick: str, option: str) -> None:
     differing = {part for part in ours if ours[part] != theirs[part]}
     assert differing
     assert expected_changes(trick, option) <= differing
+
+
+@pytest.mark.parametrize(("trick", "option"), SAME, ids=map("=".join, SAME))
+def test_option_that_the_network_has_changes_nothing(
+    tmp_path: Path, trick: str, option: str
+) -> None:
+    """It is the network as it is, and so the trial is inert beside the option `own`."""
+    base, same = (
+        _recipe(_tricks(tmp_path, **choice), trick=trick) for choice in ({}, {trick: option})
+    )
+    data = base.dataset.load(0)
+    assert fingerprint(base, data) == fingerprint(same, data)
 
 
 def test_tricks_do_not_shift_each_others_draws(tmp_path: Path) -> None:

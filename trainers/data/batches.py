@@ -58,18 +58,20 @@ class Batches:
             yield images, targets
 
     def chunks(
-        self, rng: torch.Generator | None, most: int = 1
+        self, rng: torch.Generator | None, most: int = 1, repeats: int = 1
     ) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
         """Yield the batches of `epoch` joined, up to `most` at a time, and the size of each.
 
         There are two batches in the second, four in the third and so on, so that who wants the
         first batch alone does not wait for `most`. Images that are read by loaders come one batch
-        at a time.
+        at a time. Each image comes `repeats` times in a row, and a part of them not at all.
         """
         if rng is None:
             order = torch.arange(self._count)
         else:
             order = torch.randperm(self._count, generator=rng)
+        if repeats > 1:
+            order = order.repeat_interleave(repeats)[: self._count]
         chunks = torch.split(order, self._batch_size)[: len(self)]
         if self._images is None:
             self._order.batches = [chunk.tolist() for chunk in chunks]

@@ -15,6 +15,7 @@ from darkmagic.trainers.preflight.files import check_files, check_reading
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.gradients import check_gradients
 from darkmagic.trainers.preflight.inputs import check_inputs, check_pixels, check_weights_scaling
+from darkmagic.trainers.preflight.kept import check_kept_weights
 from darkmagic.trainers.preflight.labels import check_labels
 from darkmagic.trainers.preflight.layers import check_layers
 from darkmagic.trainers.preflight.lr_range import check_learning_rate
@@ -46,6 +47,7 @@ CHECKS: Mapping[str, Callable[[Setup, float, str], Found]] = {
     "inputs": lambda setup, _, __: check_inputs(setup),
     "labels": lambda setup, seconds, _: check_labels(setup, seconds),
     "leaks": lambda setup, _, __: check_copies(setup),
+    "weights": lambda setup, _, __: check_kept_weights(setup),
     "logits": lambda setup, _, __: check_logits(setup),
     "first loss": lambda setup, _, __: check_first_loss(setup),
     "samples": lambda setup, _, __: check_samples(setup),

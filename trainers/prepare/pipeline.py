@@ -64,7 +64,8 @@ class Pipeline:
         self._hooks.start_epoch(epoch)
         crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
         step = epoch * len(self._train)
-        for raw, classes, sizes in self._train.chunks(self._hooks.epoch_order(epoch), self._joined):
+        order, repeats = self._hooks.epoch_order(epoch), self._hooks.image_repeats()
+        for raw, classes, sizes in self._train.chunks(order, self._joined, repeats):
             images = self._hooks.crop_training(raw, self._data.pad, crops, sizes)
             if self._data.flip:
                 images = flip_batches(images, flips, sizes)

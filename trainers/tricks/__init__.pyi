@@ -6,6 +6,8 @@ from darkmagic.trainers.tricks.activation import replace_activations as replace_
 from darkmagic.trainers.tricks.activation_order import ActivationOrder as ActivationOrder
 from darkmagic.trainers.tricks.activation_order import activate as activate
 from darkmagic.trainers.tricks.activation_order import neighbours as neighbours
+from darkmagic.trainers.tricks.attention_dropout import AttentionDropout as AttentionDropout
+from darkmagic.trainers.tricks.attention_dropout import drop_attention as drop_attention
 from darkmagic.trainers.tricks.attention_pooling import AttentionPooling as AttentionPooling
 from darkmagic.trainers.tricks.attention_pooling import PositionWeights as PositionWeights
 from darkmagic.trainers.tricks.attention_pooling import (
@@ -57,6 +59,10 @@ from darkmagic.trainers.tricks.input_scaling import ZeroCentre as ZeroCentre
 from darkmagic.trainers.tricks.input_scaling import whitening_matrix as whitening_matrix
 from darkmagic.trainers.tricks.label_smoothing import LabelSmoothing as LabelSmoothing
 from darkmagic.trainers.tricks.label_smoothing import smooth_targets as smooth_targets
+from darkmagic.trainers.tricks.layer_scale import ChannelScale as ChannelScale
+from darkmagic.trainers.tricks.layer_scale import LayerScale as LayerScale
+from darkmagic.trainers.tricks.layer_scale import add_layer_scale as add_layer_scale
+from darkmagic.trainers.tricks.learning_rate import LearningRate as LearningRate
 from darkmagic.trainers.tricks.loss import BinaryCrossEntropy as BinaryCrossEntropy
 from darkmagic.trainers.tricks.loss import MulticlassHinge as MulticlassHinge
 from darkmagic.trainers.tricks.loss import multiclass_hinge as multiclass_hinge
@@ -89,6 +95,9 @@ from darkmagic.trainers.tricks.optimizer import Sam as Sam
 from darkmagic.trainers.tricks.optimizer import ScheduleFree as ScheduleFree
 from darkmagic.trainers.tricks.optimizer import Sgd as Sgd
 from darkmagic.trainers.tricks.optimizer import decouple as decouple
+from darkmagic.trainers.tricks.patch_stem import PatchStem as PatchStem
+from darkmagic.trainers.tricks.patch_stem import convolutional_stem as convolutional_stem
+from darkmagic.trainers.tricks.patch_stem import replace_patches as replace_patches
 from darkmagic.trainers.tricks.pooling import Pooling as Pooling
 from darkmagic.trainers.tricks.pooling import replace_poolings as replace_poolings
 from darkmagic.trainers.tricks.pooling import response_norm as response_norm
@@ -102,6 +111,9 @@ from darkmagic.trainers.tricks.progressive_resizing import (
     ProgressiveResizing as ProgressiveResizing,
 )
 from darkmagic.trainers.tricks.random_erasing import RandomErasing as RandomErasing
+from darkmagic.trainers.tricks.repeated_augmentation import (
+    RepeatedAugmentation as RepeatedAugmentation,
+)
 from darkmagic.trainers.tricks.scheduled_weight_decay import (
     ScheduledWeightDecay as ScheduledWeightDecay,
 )

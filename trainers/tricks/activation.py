@@ -2,10 +2,10 @@
 
 What: replaces every activation between layers by `relu`, `leaky_relu` (`slope` below zero),
 `prelu` (one learned slope a layer, from `slope`), `elu`, `swish` (SiLU), `gelu`, `tanh`,
-`sigmoid` or `maxout`. Gates and what acts on logits stay. Maxout makes the layer before an
-activation `pieces` times as wide, through its norm, and takes the largest of each `pieces`
-channels, with as many more weights in that layer; after a sum there is no layer to widen, so
-there the activation stays.
+`sigmoid` or `maxout`; `own` leaves the network as it is. Gates and what acts on logits stay.
+Maxout makes the layer before an activation `pieces` times as wide, through its norm, and takes
+the largest of each `pieces` channels, with as many more weights in that layer; after a sum there
+is no layer to widen, so there the activation stays.
 Why: ReLU passes no gradient below zero; the others do, or are smoother, or (maxout) learn
 their form. Tanh and sigmoid flatten on both sides, which is why deep networks left them.
 When it helps: swish and gelu often by a little, in deep networks, for more memory and time.

@@ -9,7 +9,7 @@ and a shift of each channel elsewhere (after a sum, standardised weights, a shar
 transposed convolution), so that a trained network computes the same until training goes on.
 Other norms leave their scale and shift alone, which is another function: an image's statistics
 cannot be folded. Norms of vectors stay. A network without norms is left as it is by `batch`;
-the others do not apply to it.
+the others do not apply to it. `own` leaves every network as it is.
 Why: batch norm lets deep networks train at high rates, but its statistics are the batch's.
 When it helps: batch for classification with 16 images a device or more; group where batches
 are smaller; instance for image-to-image networks and style transfer, as it takes away the

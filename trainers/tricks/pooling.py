@@ -4,7 +4,7 @@ What: replaces every pooling with a stride, the global one apart, by `max`, `ave
 `strided_convolution` (of the pooling's kernel and stride, C to C channels, and the activation
 that the map before it had). `lrn` is the historical form: local response normalisation in
 front of each pooling, by `size` neighbouring channels. A network without such pooling is left
-as it is by `max`, which baselines have; the others do not apply to it.
+as it is by `max`; the others do not apply to it. `own` leaves the network as it is.
 Why: max keeps the strongest response and its gradient reaches one place in four; average
 keeps the mean and a smooth gradient; a convolution learns what to keep, for its weights.
 When it helps: max is the usual best where features are sparse; a strided convolution where

@@ -8,7 +8,7 @@ it; its activation is the one on its own output, or where it has none, the one b
 Why: these few layers throw information away for good; leaky ReLU (and swish) let negative
 values through where that happens, for next to no cost.
 When it helps: a little; more in small networks with narrow stems. `relu` on a network of
-ReLUs changes nothing.
+ReLUs changes nothing, and `own` changes no network.
 Places: those activations, be they modules, calls such as `F.relu`, or classes of one's own.
 Conflicts: pretrained weights were trained with the activation they had. Gates stay, and maxout
 units (`activation`).

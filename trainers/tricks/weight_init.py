@@ -4,7 +4,8 @@ What: draws new weights for every convolution and linear layer, and sets their b
 zero: `he` (normal, variance 2 / fan-in), `xavier` (normal, variance 2 / (fan-in + fan-out)),
 `orthogonal` (a random orthogonal matrix, times sqrt 2), `small_gaussian` (standard deviation
 `std`) or `constant` (`value` everywhere). Weights that weight norm, spectral norm or another
-parametrisation computes are drawn alike, before what it makes of them.
+parametrisation computes are drawn alike, before what it makes of them. `own` leaves the weights
+that the network's author drew, or that its factory loaded.
 Why: variance of activations and gradients should neither vanish nor explode with depth. A
 constant leaves all channels of a layer equal for ever: it is there to see it fail.
 When it helps: in deep networks without normalisation, decisively; behind batch norm the scale

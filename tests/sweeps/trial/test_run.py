@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import cloudpickle
 import pytest
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.run import make_recipe, upstream_config
 from darkmagic.trainers.outputs.result import Result
 from darkmagic.trainers.trick import Conflict, TrialSkipped, Trick
@@ -50,6 +51,29 @@ def test_upstream_training_has_no_pretraining_tricks() -> None:
     recipe = make_recipe({**config, "tricks": {**tricks, "transfer": config["tricks"]["transfer"]}})
     assert recipe.tricks["transfer"] == LowerLr(0.1)
     assert type(recipe.tricks["mixup"]) is Trick
+
+
+@pytest.mark.parametrize("draw", range(3))
+def test_order_of_overrides_changes_no_recipe(draw: int) -> None:
+    """One identity, one recipe: its tricks edit, augment and mix in the same order."""
+    words = [
+        *(
+            "+trick/cutout='8'",
+            "+trick/random_erasing='on'",
+            "+trick/blurpool='on'",
+            "batch_size=16",
+        ),
+        *("+trick/normalization=group", "+trick/activation=elu", "trick/mixup='on'", "epochs=2"),
+        *("+trick/pooling=average", "trick/weight_decay=higher"),
+    ]
+    first = resolved(*words)
+    shuffled = resolved(*random.Random(draw).sample(words, len(words)))
+    assert list(first["tricks"]) != list(shuffled["tricks"])
+    assert identity(first) == identity(shuffled)
+    ours, theirs = make_recipe(first), make_recipe(shuffled)
+    kinds = [[(n, type(t), vars(t)) for n, t in r.tricks.items()] for r in (ours, theirs)]
+    assert kinds[0] == kinds[1]
+    assert list(ours.tricks) == sorted(ours.tricks)
 
 
 def test_outcome_is_unpickled_without_torch() -> None:

@@ -16,7 +16,7 @@ from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.activation import Activation
 from darkmagic.trainers.tricks.squeeze_excite import SqueezeExcite
 
-CONTRACT = {"changes": ["network", "loss", "update"]}
+CONTRACT = {"changes": ["network", "loss", "update"], "same": ["relu"]}
 
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 FORMULAS = {

@@ -17,7 +17,7 @@ from darkmagic.trainers.trick import NotApplicable
 from darkmagic.trainers.tricks.normalization import ChannelAffine, Normalization, count_groups
 from darkmagic.trainers.tricks.zero_init_residual import ZeroInitResidual
 
-CONTRACT = {"changes": ["network", "loss", "update"]}
+CONTRACT = {"changes": ["network", "loss", "update"], "same": ["batch"]}
 
 EXAMPLE = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 AXES = {"batch": (0, 2, 3), "instance": (2, 3), "layer": (1, 2, 3)}

@@ -17,7 +17,7 @@ from darkmagic.trainers.tricks.normalization import Normalization
 from darkmagic.trainers.tricks.pooling import Pooling, response_norm
 from two_stages import kinds, two_stages
 
-CONTRACT = {"changes": ["network", "loss", "update"], "network": "pooled"}
+CONTRACT = {"changes": ["network", "loss", "update"], "network": "pooled", "same": ["max"]}
 
 EXAMPLE = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
