@@ -15,6 +15,14 @@ BEST_RATIO: dict[tuple[int, int], float] = {
     (8, 3): 2.0,
     (8, 5): 3.0,
     (8, 10): 1.5,
+    (15, 2): 3.0,
+    (15, 3): 2.0,
+    (15, 5): 3.0,
+    (15, 10): 1.5,
+    (30, 2): 3.0,
+    (30, 3): 3.0,
+    (30, 5): 3.0,
+    (30, 10): 3.0,
 }
 """By number of trials and of their seeds: runs of the baseline to those of a trial.
 

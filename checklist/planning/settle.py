@@ -74,9 +74,10 @@ def _probability(row: Row, comparison: Comparison, more: int) -> float:
     mean = (1 - weight) * row.difference + weight * row.outlook.gain
     spread = weight * math.sqrt(sd**2 + luck)
 
-    df = comparison.effects.df + more
+    effect = comparison.effects.by_trial[comparison.rows.index(row)]
+    df = effect.df + more
     level = ALPHA * share_of_look(comparison.look + 1)
-    critical = critical_level(level, max(len(comparison.tricks), 1), df=float(df))
+    critical = critical_level(level, max(len(comparison.tricks), 1), df=df)
     needed = -float(stdtrit(df, critical / 2)) * error
     found = float(ndtr((mean - needed) / spread) + ndtr((-mean - needed) / spread))
     room = comparison.rules.min_effect - needed

@@ -157,7 +157,8 @@ def _probably(rows: Sequence[Row], *, others: bool) -> str:
 
 
 def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
-    missed = [row.minimum_detectable for row in rows if row.minimum_detectable is not None]
+    usual = [row for row in rows if not row.unstable] or rows
+    missed = [row.minimum_detectable for row in usual if row.minimum_detectable is not None]
     many = f"{len(rows)} trials are" if len(rows) > 1 else f"{rows[0].name} is"
     opening = f"{many} undecided" if decided else f"No difference is proved: {many} undecided"
     if not missed:

@@ -75,9 +75,15 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
     yield (
         f"{_count(len(comparison.tricks), 'test')}: p values and intervals are adjusted for all "
         f"rows together (step-down max-t), with {share:.0%} of the {ALPHA:.0%} error rate spent "
-        f"on this look{looks}: where runs spread alike, at most 5 of 100 such tables make any "
-        "false claim; docs/statistics.md says where more do."
+        f"on this look{looks}. A p value says how often luck alone would make any row look as "
+        "good or as bad. Where runs spread alike, at most 5 of 100 such tables make any false "
+        "claim; docs/statistics.md says where more do."
     )
+    if any(row.outlook for row in comparison.tricks):
+        yield (
+            "Expected gain and the chance to help are estimates, not proofs: what is left of a "
+            "difference when the luck that all rows show is taken off."
+        )
     if any(_is_paired(row, comparison.baseline) for row in comparison.tricks):
         yield (
             "Differences are between runs of the same seeds: where rows have other numbers of "

@@ -2,7 +2,8 @@
 
     python docs/results/render.py sqlite:///runs/mlflow.db docs/results/digits
 
-The digits result is `darkmagic checklist run seeds=5` on two CPU cores.
+The digits result is `darkmagic checklist run seeds=5` on two CPU cores. Without the store,
+`again.py` writes the files anew from the committed report.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.plots.all import draw_plots
 from darkmagic.checklist.report.plots.style import standalone
 from darkmagic.checklist.report.write import write_report
@@ -24,21 +26,25 @@ WIDTH = 118
 
 
 def main() -> None:
-    """Write the report in three formats, the terminal's picture and the plot of effects."""
+    """Read the newest sweep of a store and write its result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("uri")
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    report = load_report(arguments.uri, None, curves=True)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    write_result(load_report(arguments.uri, None, curves=True), arguments.folder)
+
+
+def write_result(report: Report, folder: Path) -> None:
+    """Write `report` in three formats, the terminal's picture and the plot of effects."""
+    folder.mkdir(parents=True, exist_ok=True)
     for form in ("md", "html", "json"):
-        (arguments.folder / f"report.{form}").write_text(write_report(report, form))
-    (arguments.folder / "effects.svg").write_text(standalone(draw_plots(report)["effects"]))
+        (folder / f"report.{form}").write_text(write_report(report, form))
+    (folder / "effects.svg").write_text(standalone(draw_plots(report)["effects"]))
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(comparison_view(report, WIDTH))
     svg = console.export_svg(title="darkmagic report")
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # a picture that needs no network
-    (arguments.folder / "terminal.svg").write_text(svg.replace("Fira Code, ", ""))
+    (folder / "terminal.svg").write_text(svg.replace("Fira Code, ", ""))
 
 
 if __name__ == "__main__":

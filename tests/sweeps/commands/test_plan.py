@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.planning.baseline import best_repeats
 from darkmagic.sweeps import api
 from darkmagic.sweeps.compose.plan import Planner
 from sweeping import TINY, Recorder
@@ -65,8 +66,6 @@ def test_plan_of_bad_overrides_writes_nothing(tmp_path: Path, plans: list[str]) 
 
 def test_auto_gives_the_baseline_more_runs_and_the_plan_says_so(tmp_path: Path) -> None:
     """`baseline_repeats=auto` takes what is best for the budget, which the plan counts."""
-    from darkmagic.checklist.planning.baseline import best_repeats
-
     planned = api.plan([*TINY, f"runtime.out={tmp_path}", "seeds=3", "baseline_repeats=auto"])
     names = Counter(trial.name for trial in planned.plan.trials)
     expected = best_repeats(len(names) - 1, 3)

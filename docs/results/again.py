@@ -1,0 +1,115 @@
+"""Write the files of a committed result again from its own report, when words have changed.
+
+    python docs/results/again.py docs/results/digits
+
+What a report does not hold of each run stays as it is: plots of curves, ratios of costs, and the
+error of other images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from render import write_result
+
+from darkmagic.checklist.compare.comparison import Comparison, compare
+from darkmagic.checklist.compare.costs import COSTS
+from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.checklist.report.content import Report
+
+EPOCHS, RUN_SECONDS = 20, 9.3
+
+
+def main() -> None:
+    """Read `report.json` of a folder and write all of its files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    content = json.loads((folder / "report.json").read_text())
+    before = (folder / "report.html").read_text()
+    write_result(_report(content), folder)
+    after = (folder / "report.html").read_text()
+    drawn = dict(re.findall(r"(<h2>[^<]*</h2>)(.*?</section>)", before, re.DOTALL))
+    kept = [h for h in drawn if h not in after]
+    sections = "".join(f"<section>\n{h}{drawn[h]}\n\n" for h in kept)
+    after = after.replace("<section>\n<h2>Cards</h2>", sections + "<section>\n<h2>Cards</h2>")
+    (folder / "report.html").write_text(after)
+
+
+def _report(content: dict[str, Any]) -> Report:
+    rows = content["rows"]
+    options: dict[str, list[str]] = {}
+    sections: dict[str, str] = {}
+    baseline = _baseline_options(rows)
+    for row in rows[1:]:
+        options.setdefault(row["trick"], [baseline[row["trick"]]]).append(row["option"])
+        sections[row["trick"]] = row["section"]
+    tricks = tuple(Trick(name, sections[name], tuple(o)) for name, o in options.items())
+    images = content["model"]["validation_images"]
+    records = [record for row in rows for record in _records(row, images)]
+    comparison = _with_kept(compare(Checklist("again", tricks), records), rows)
+    cards = {
+        name: importlib.import_module(f"darkmagic.trainers.tricks.{name}").__doc__ or ""
+        for name in options
+    }
+    return Report(
+        title=content["title"],
+        comparison=comparison,
+        facts=content["facts"],
+        epochs=EPOCHS,
+        run_seconds=RUN_SECONDS,
+        cards=cards,
+        reproduce={row["trial"]: row["reproduce"] for row in rows},
+    )
+
+
+def _baseline_options(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the baseline's option of each trick, from the command that trains it."""
+    command = rows[0]["reproduce"].replace("'", "").replace('"', "")
+    return dict(re.findall(r"trick/(\w+)=([\w.+-]+)", command))
+
+
+def _records(row: dict[str, Any], images: int) -> list[TrialRecord]:
+    """Make runs whose ratios of costs have the mean and the spread of the report's."""
+    accuracies = row["accuracies"]
+    wave = np.resize([1.0, -1.0], len(accuracies))
+    wave -= wave.mean()
+    if len(wave) > 1:
+        wave /= wave.std(ddof=1)
+    costs = {
+        field: row[f"{name}_ratio"] + (row[f"{name}_ratio_spread"] or 0.0) * wave
+        for name, field in COSTS.items()
+    }
+    return [
+        TrialRecord(
+            row["trick"],
+            row["option"],
+            row["section"],
+            int(seed),
+            Status.FINISHED,
+            accuracy=accuracy / 100,
+            images=images,
+            classes=10,
+            epochs=EPOCHS,
+            costs=Costs(**{field: float(values[i]) for field, values in costs.items()}),
+        )
+        for i, (seed, accuracy) in enumerate(accuracies.items())
+    ]
+
+
+def _with_kept(comparison: Comparison, rows: list[dict[str, Any]]) -> Comparison:
+    errors = {row["trial"]: row["image_error_points"] for row in rows}
+    kept = tuple(dataclasses.replace(row, image_error=errors[row.name]) for row in comparison.rows)
+    return dataclasses.replace(comparison, rows=kept)
+
+
+if __name__ == "__main__":
+    main()
