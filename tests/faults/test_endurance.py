@@ -1,4 +1,6 @@
-"""Sweeps that are killed again and again, and pools that run for long. Weekly, by one command:
+"""Sweeps that are killed again and again, and pools that run for long.
+
+Weekly, by one command:
 
     pytest -n 0 -s -m weekly tests/faults/test_endurance.py
 
@@ -89,7 +91,7 @@ def _resources() -> dict[str, int]:
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return {
         "memory": int(memory.split()[1]),
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": threading.active_count(),
         "processes": len(children),
     }
