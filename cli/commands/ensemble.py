@@ -43,13 +43,12 @@ def ensemble(
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.cli.console import make_console
         from darkmagic.sweeps import api
-        from darkmagic.trainers.runtime.cache import expand
 
         if of not in list(api.EnsembleKind):
             raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(api.EnsembleKind)))
         if split not in ("val", "test"):
             raise UserError(f"no split {split!r}; choose val or test")
-        folder = api.find_experiment(expand(out).absolute(), experiment)
+        folder = api.find_experiment(out, experiment)
         members = api.choose_members(folder, of=api.EnsembleKind(of), trial=trial, count=count)
         console = make_console()
         with make_console(stderr=True).status("predicting"):

@@ -61,7 +61,6 @@ def report(
         from darkmagic.cli.views.comparison import comparison_view
         from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
-        from darkmagic.trainers.runtime.cache import expand
 
         names = experiments or []
         if form is not None and form not in FORMATS:
@@ -72,7 +71,7 @@ def report(
             raise UserError(f"--compare needs two experiments, and got {len(names)}")
         if watch is not None and watch <= 0:
             raise UserError(f"--watch={watch:g}: need a number of seconds over 0")
-        uri = default_uri(tracking_uri, expand(out).absolute())
+        uri = default_uri(tracking_uri, out)
         store = Path(uri.removeprefix("sqlite:///"))
         if uri.startswith("sqlite:") and not store.exists():
             raise UserError(f"no tracking store at {store}; start a sweep: darkmagic checklist run")
