@@ -18,7 +18,11 @@ Overrides = Annotated[
 ]
 ConfigDirs = Annotated[
     list[Path] | None,
-    typer.Option("--config-dir", "-c", help="A folder of your own configuration; repeatable."),
+    typer.Option(
+        "--config-dir",
+        "-c",
+        help="A folder of your own configuration, which can run any code; repeatable.",
+    ),
 ]
 Name = Annotated[
     str | None,

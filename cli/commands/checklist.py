@@ -60,6 +60,12 @@ def plan(
                 f"about {total / 60:.1f} minutes of training on one device, validation and "
                 "start-up apart"
             )
+        # No torch is imported here, so that a plan is quick.
+        folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
+        words = ["darkmagic", "checklist", "run", "--dry-run", *(overrides or ()), *folders]
+        make_console(stderr=True).print(
+            f"which of them do not apply to the network: {shlex.join(words)}"
+        )
 
 
 @app.command(epilog="Example: darkmagic checklist run dataset=cifar10 model=resnet18 seeds=3")

@@ -48,7 +48,7 @@ def ensemble(
             raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(api.EnsembleKind)))
         if split not in ("val", "test"):
             raise UserError(f"no split {split!r}; choose val or test")
-        folder = api.find_experiment(out.absolute(), experiment)
+        folder = api.find_experiment(out, experiment)
         members = api.choose_members(folder, of=api.EnsembleKind(of), trial=trial, count=count)
         console = make_console()
         with make_console(stderr=True).status("predicting"):

@@ -71,7 +71,7 @@ def report(
             raise UserError(f"--compare needs two experiments, and got {len(names)}")
         if watch is not None and watch <= 0:
             raise UserError(f"--watch={watch:g}: need a number of seconds over 0")
-        uri = default_uri(tracking_uri, out.absolute())
+        uri = default_uri(tracking_uri, out)
         store = Path(uri.removeprefix("sqlite:///"))
         if uri.startswith("sqlite:") and not store.exists():
             raise UserError(f"no tracking store at {store}; start a sweep: darkmagic checklist run")

@@ -19,6 +19,7 @@ from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CONFIG, RESULT
 from darkmagic.trainers.outputs.result_file import read_result
+from darkmagic.trainers.runtime.cache import expand
 
 if TYPE_CHECKING:
     from darkmagic.trainers.ensemble import Ensemble
@@ -38,6 +39,7 @@ def find_experiment(out: Path, experiment: str | None) -> Path:
 
     Raises `UserError` if there is none.
     """
+    out = expand(out).absolute()
     results = list(out.glob(f"*/*/{RESULT}"))
     known = {path.parent.parent.name for path in results}
     if not known:

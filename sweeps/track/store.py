@@ -13,6 +13,7 @@ from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.track.database import prepare_database
 from darkmagic.sweeps.track.gc_paused import pause_gc
 from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["default_uri", "open_client", "search_runs"]
 
@@ -20,7 +21,7 @@ __all__ = ["default_uri", "open_client", "search_runs"]
 def default_uri(configured: str | None, out: Path) -> str:
     """Return the tracking URI: the configured one, the environment's, or SQLite in `out`."""
     uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
-    return uri or f"sqlite:///{out}/mlflow.db"
+    return uri or f"sqlite:///{expand(out).absolute()}/mlflow.db"
 
 
 @pause_gc()  # MLflow is imported in here, and its store with the first client

@@ -1,0 +1,122 @@
+"""Sweeps that are killed again and again, and pools that run for long.
+
+Weekly, by one command:
+
+    pytest -n 0 -s -m weekly tests/faults/test_endurance.py
+
+`DARKMAGIC_KILLS` and `DARKMAGIC_TRIALS` say how many of each.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from commanding import TINY, command
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.local.pool import Call, run_calls
+from darkmagic.sweeps.orchestrate.report import load_report
+
+KILLS = int(os.environ.get("DARKMAGIC_KILLS", "25"))
+TRIALS = int(os.environ.get("DARKMAGIC_TRIALS", "2000"))
+SWEEP = [
+    "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]",
+    *("epochs=4", "seeds=2", "model.build.width=4", "--skip-preflight", "-n", "mine"),
+]
+
+
+def _table(folder: Path) -> dict[str, dict[int, float]]:
+    rows = load_report(f"sqlite:///{folder}/runs/mlflow.db", "mine").comparison.rows
+    return {row.name: dict(row.accuracies) for row in rows}
+
+
+def _sweep(folder: Path) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
+    with (folder / "printed.txt").open("ab") as printed:
+        return subprocess.Popen(
+            command("checklist", "run", *TINY, *SWEEP), cwd=folder, stdout=printed, stderr=printed
+        )
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(0)
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    """The table of a sweep that was killed over and over equals an undisturbed one's, bit for bit.
+
+    Moments are drawn from the whole of a run, start-up and the making of MLflow's tables among
+    them. A run that ends before its kill makes place for a new sweep, whose store is made anew.
+    """
+    began = time.monotonic()
+    assert _sweep(tmp_path / "whole").wait() == 0
+    seconds = time.monotonic() - began
+    expected = _table(tmp_path / "whole")
+    draw, kills, sweeps = random.Random(0), 0, 0
+    while kills < KILLS:
+        sweeps += 1
+        folder = tmp_path / f"sweep{sweeps}"
+        while True:
+            process = _sweep(folder)
+            moment = draw.uniform(0.1, 1.0) * seconds
+            try:
+                code = process.wait(moment if kills < KILLS else None)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                kills += 1
+                print(f"kill {kills} of sweep {sweeps} after {moment:.1f} s", flush=True)
+                continue
+            assert code == 0, (folder / "printed.txt").read_text()
+            break
+        assert _table(folder) == expected
+        assert "internal error" not in (folder / "printed.txt").read_text()
+        assert not list(folder.rglob("*.damaged*"))
+    print(f"{kills} kills of {sweeps} sweeps")
+
+
+def _nothing(number: int) -> int:
+    return number
+
+
+def _resources() -> dict[str, int]:
+    """Return what this process holds: memory in KiB, descriptors, threads, child processes."""
+    status = Path("/proc/self/status").read_text()
+    memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return {
+        "memory": int(memory.split()[1]),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+        "processes": len(children),
+    }
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(0)
+def test_many_trials_keep_resources_flat() -> None:
+    """Memory, descriptors, threads and processes are after the last trial what they were early.
+
+    Each trial is a process of the pool that trains sweeps, and does nothing.
+    """
+    ends, seen = 0, list[dict[str, int]]()
+
+    def on_end(*_: object) -> None:
+        nonlocal ends
+        ends += 1
+        if ends % max(1, TRIALS // 20) == 0:
+            seen.append(_resources())
+
+    calls = [Call(_nothing, (number,)) for number in range(TRIALS)]
+    results = run_calls(calls, make_leases("cpu", 2), on_start=lambda _: None, on_end=on_end)
+    assert [result.value for result in results] == list(range(TRIALS))
+    print(seen[1], seen[-1])
+    early, late = seen[1], seen[-1]
+    for name in ("descriptors", "threads", "processes"):
+        assert late[name] <= early[name] + 4, (name, seen)
+    assert late["memory"] < early["memory"] + 10 * 1024 + 2 * TRIALS, seen  # KiB: results are kept
