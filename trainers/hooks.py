@@ -86,8 +86,7 @@ class Hooks:
 
     def _staged(self, hook: str) -> dict[str, Trick]:
         """Return the tricks that have `hook` by stage; within one, as configured."""
-        found = self._overriding(hook).items()
-        return dict(sorted(found, key=lambda item: item[1].edit_stage))
+        return dict(sorted(self._overriding(hook).items(), key=lambda item: item[1].edit_stage))
 
     def _only(self, hook: str) -> Trick:
         found = self._overriding(hook)
