@@ -46,7 +46,7 @@ def edit_and_verify(
     put_in = list(_outermost(model, after - before))
     for mode, trace in traces.items():
         _check_calls(trace, put_in, before - after, f"{name} ", mode)
-    _check_modes(name, places, *traces.values())
+    _check_modes(name, places, after - before, *traces.values())
     if logits is not None:
         _check_same(name, logits, _logits(model, example))
     return model, places
@@ -91,13 +91,19 @@ def _check_calls(
         )
 
 
-def _check_modes(name: str, places: Places, evaluation: Trace, training: Trace) -> None:
-    """Refuse an edit of a kind of layer that one of the modes calls and the other does not."""
+def _check_modes(
+    name: str, places: Places, new: frozenset[nn.Module], evaluation: Trace, training: Trace
+) -> None:
+    """Refuse an edit of a kind of layer that one of the modes calls and the other does not.
+
+    What the edit itself put in may differ by mode, such as a head that only trains.
+    """
     found = [{call.place for call in trace.calls} for trace in (evaluation, training)]
     for mode, trace in {"evaluation": evaluation, "training": training}.items():
         for call in trace.calls:
             shared = all(call.place in places_of for places_of in found)
-            if not shared and call.kind in places.kinds:
+            own = new.isdisjoint(around.module for around in call.path)
+            if not shared and own and call.kind in places.kinds:
                 raise NotApplicable(
                     f"{name} would edit one of two networks: the model calls a {call.kind} in "
                     f"{mode} alone"
