@@ -14,9 +14,10 @@ from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.drawn_augmentation import augment_batches
 from darkmagic.trainers.models.verify import edit_and_verify
+from darkmagic.trainers.prepare.conflicts import overrides, refuse_conflicts
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
-from darkmagic.trainers.trick import Conflict, NotApplicable, ParamGroup, Trick
+from darkmagic.trainers.trick import NotApplicable, ParamGroup, Trick
 
 __all__ = ["NOT_APPLICABLE", "Hooks", "edit_recipe", "refuse_conflicts"]
 
@@ -24,28 +25,11 @@ NOT_APPLICABLE = "does not apply: "
 """Before the reason in `Hooks.edits`, of a trick that was left out."""
 
 
-def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
-    """Raise `Conflict` with the reason where two of `tricks` cannot be had together."""
-    averages = [name for name, trick in tricks.items() if _overrides(trick, "average")]
-    if len(averages) > 1:
-        names = " and ".join(averages)
-        raise Conflict(f"{names} each average the weights, and one average is evaluated: keep one")
-    for name, trick in tricks.items():
-        for other_name, other in tricks.items():
-            reason = trick.conflict(other) if other is not trick else None
-            if reason is not None:
-                raise Conflict(f"{name} conflicts with {other_name}: {reason}")
-
-
 def edit_recipe(recipe: Recipe) -> Recipe:
     """Return `recipe` as its tricks' `edit_recipe` leave it: call once, before anything else."""
     for trick in recipe.tricks.values():
         recipe = trick.edit_recipe(recipe)
     return recipe
-
-
-def _overrides(trick: Trick, hook: str) -> bool:
-    return getattr(type(trick), hook) is not getattr(Trick, hook)
 
 
 class Hooks:
@@ -88,7 +72,7 @@ class Hooks:
         self._rngs: dict[str, torch.Generator] = {}
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
-        return {name: trick for name, trick in self._tricks.items() if _overrides(trick, hook)}
+        return {name: trick for name, trick in self._tricks.items() if overrides(trick, hook)}
 
     def _staged(self, hook: str) -> dict[str, Trick]:
         """Return the tricks that have `hook` by stage; within one, as configured."""
@@ -168,7 +152,7 @@ class Hooks:
         self, images: Tensor, pad: int, rng: torch.Generator, sizes: Sequence[int]
     ) -> Tensor:
         """Crop the training images of batches of `sizes`, joined, the one way."""
-        if not _overrides(self._crop_training, "crop_training"):
+        if not overrides(self._crop_training, "crop_training"):
             return crop_batches(images, pad, rng, sizes)
         crop = self._crop_training.crop_training
         return torch.cat([crop(batch, pad, rng) for batch in torch.split(images, list(sizes))])
