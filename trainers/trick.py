@@ -92,9 +92,7 @@ class EditStage(IntEnum):
 
 
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)
-    """The trick finds nothing to work on in this model; the message says why.
-
-    `trick` is its name in the recipe, where it is known.
+    """The trick, called `trick`, finds nothing to work on in this model; the message says why.
 
     >>> from darkmagic.trainers.tricks import DropPath
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
