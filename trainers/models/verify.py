@@ -96,13 +96,14 @@ def _check_modes(
 ) -> None:
     """Refuse an edit of a kind of layer that one of the modes calls and the other does not.
 
-    What the edit itself put in may be for training alone, as an auxiliary head is.
+    What the edit itself put in may differ by mode, such as a head that only trains.
     """
     found = [{call.place for call in trace.calls} for trace in (evaluation, training)]
     for mode, trace in {"evaluation": evaluation, "training": training}.items():
         for call in trace.calls:
             shared = all(call.place in places_of for places_of in found)
-            if not shared and call.kind in places.kinds and call.module not in new:
+            own = new.isdisjoint(around.module for around in call.path)
+            if not shared and own and call.kind in places.kinds:
                 raise NotApplicable(
                     f"{name} would edit one of two networks: the model calls a {call.kind} in "
                     f"{mode} alone"
