@@ -17,7 +17,7 @@ def rounding_step(accuracies: Iterable[float]) -> float:
 
     It is that of the fewest images that can give all of them, and never below the true one.
 
-    >>> rounding_step([94.0, 94.1, 94.3]), rounding_step([90.123456789, 91.987654321])
+    >>> rounding_step([94.0, 94.1, 94.3]), rounding_step([90 + 2**0.5, 90 + 3**0.5])
     (0.1, 0.0)
     """
     images = 1

@@ -102,7 +102,7 @@ def adjust(
     rows buys nothing.
 
     >>> [round(p, 4) for p in adjust([0.004, 0.03, None], [0.7, 0.7, None])]
-    [0.0112, 0.0552, 1.0]
+    [0.0113, 0.0556, 1.0]
     """
     if len(p_values) == 0:
         return []
@@ -127,7 +127,7 @@ def critical_level(
     Intervals of one minus that level hold all together.
 
     >>> round(critical_level(0.05, 1), 3), round(critical_level(0.05, 15), 4)
-    (0.05, 0.0042)
+    (0.05, 0.0047)
     """
     from scipy.optimize import brentq
 

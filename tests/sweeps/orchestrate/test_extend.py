@@ -74,7 +74,7 @@ def test_unreadable_request_is_refused_with_how_to_write_it(override: str, messa
         (["seeds=+1", "epochs=7"], "there is none of this recipe yet"),
         (["min_effect=-1"], "min_effect=-1: need 0 or more"),
         (["floor=5"], "floor=5: need 0 <= floor <= 1, or null"),
-        (["baseline_repeats=0"], "baseline_repeats=0: need 1 or more, or null"),
+        (["baseline_repeats=0"], "baseline_repeats=0: need 1 or more, auto, or null"),
     ],
 )
 def test_impossible_request_is_refused_by_plan_and_run(
