@@ -62,10 +62,9 @@ def plan(
             )
         # No torch is imported here, so that a plan is quick.
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
-        words = ["darkmagic", "checklist", "run", "--dry-run", *(overrides or ()), *folders]
-        make_console(stderr=True).print(
-            f"which of them do not apply to the network: {shlex.join(words)}"
-        )
+        words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]
+        command = shlex.join(["darkmagic", "tricks", "--on", *words, *folders])
+        make_console(stderr=True).print(f"what each does to the network: {command}", soft_wrap=True)
 
 
 @app.command(epilog="Example: darkmagic checklist run dataset=cifar10 model=resnet18 seeds=3")
