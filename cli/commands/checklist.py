@@ -64,7 +64,9 @@ def plan(
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
         words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]
         command = shlex.join(["darkmagic", "tricks", "--on", *words, *folders])
-        make_console(stderr=True).print(f"what each does to the network: {command}", soft_wrap=True)
+        make_console(stderr=True).print(
+            f"what each does to the network: {command}", soft_wrap=True, markup=False
+        )
 
 
 @app.command(epilog="Example: darkmagic checklist run dataset=cifar10 model=resnet18 seeds=3")
