@@ -47,7 +47,8 @@ def test_every_number_of_models_and_data_sets_is_declared(target: str) -> None:
 
 def _valid(target: str) -> dict[str, Any]:
     given = {"root": "photos", "name": "resnet18", "num_classes": 10, "image_size": [32, 32]}
-    content = {name: None if v == "${runtime.cache}" else v for name, v in TARGETS[target].items()}
+    elsewhere: dict[str, Any] = {"${runtime.cache}": None, "${model.stem}": "auto"}
+    content = {name: elsewhere.get(str(v), v) for name, v in TARGETS[target].items()}
     missing = {name for name, value in content.items() if value == "???"}
     required = set(inspect.signature(get_object(target)).parameters) & {"num_classes", "image_size"}
     return {**content, **{name: given[name] for name in missing | required}}
