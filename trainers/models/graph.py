@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 # The module's name has an underscore, and its class is what PyTorch documents for this.
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from darkmagic.trainers.models.fast_path import without_fast_path
 from darkmagic.trainers.models.modes import as_in_training, evaluating
 from darkmagic.trainers.models.operators import (
     STRIDE_ARGUMENT,
@@ -49,7 +50,7 @@ def trace_model(model: nn.Module, example: Tensor, *, training: bool = False) ->
     ]
     mode = as_in_training(model) if training else evaluating(model)
     try:
-        with mode, _Functions(recorder), recorder:
+        with mode, without_fast_path(), _Functions(recorder), recorder:
             model(images)
     finally:
         for hook in hooks:

@@ -8,6 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.errors import format_error
+from darkmagic.trainers.models.fast_path import (
+    call_edited_layers,
+    fused_layers,
+    without_fast_path,
+)
 from darkmagic.trainers.models.graph import Trace, evaluating, trace_model
 from darkmagic.trainers.models.places_edited import Places, counting_places
 from darkmagic.trainers.trick import NotApplicable
@@ -34,6 +39,7 @@ def edit_and_verify(
     after = frozenset(model.modules())
     if before == after and not places.kinds:
         return model, places
+    call_edited_layers(model, after - before)
     try:
         traces = {
             "in evaluation": trace_model(model, example),
@@ -47,6 +53,14 @@ def edit_and_verify(
     for mode, trace in traces.items():
         _check_calls(trace, put_in, before - after, f"{name} ", mode)
     _check_modes(name, places, after - before, *traces.values())
+    if fused_layers(model):
+        with without_fast_path():
+            called = _logits(model, example)
+        if not _close(_logits(model, example), called):
+            raise NotApplicable(
+                f"{name} would act in training alone: torch evaluates an attention layer of the "
+                "model as one operation"
+            )
     if logits is not None:
         _check_same(name, logits, _logits(model, example))
     return model, places
@@ -111,11 +125,16 @@ def _check_modes(
 
 
 def _check_same(name: str, before: object, after: object) -> None:
-    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
-        return
-    largest = float(before.abs().max())
-    if before.shape != after.shape or not torch.allclose(before, after, 1e-3, 1e-4 * largest):
+    if not _close(after, before):
         raise NotApplicable(
             f"{name} would start from another function than the model's, where it is to start "
             "from the same"
         )
+
+
+def _close(after: object, before: object) -> bool:
+    """Whether two outputs are the same but for rounding; of what is no tensor nothing is said."""
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return True
+    largest = float(before.abs().max())
+    return before.shape == after.shape and torch.allclose(before, after, 1e-3, 1e-4 * largest)
