@@ -108,7 +108,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch'
     ) -> Any:
         del types
         kwargs = kwargs or {}
-        read = [self._makers[id(t)] for t in _tensors((args, kwargs)) if id(t) in self._makers]
+        given = [id(t) for t in _tensors((args, kwargs)) if id(t) in self._makers]
+        read = [self._makers[tensor] for tensor in given]
         result = func(*args, **kwargs)
         made = list(_tensors(result))
         if read and made:
@@ -120,6 +121,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch'
                 call=self._stack[-1] if self._stack else None,
                 stride=_stride(func, args),
                 function=self._function,
+                reads=frozenset(given),
+                makes=tuple(map(id, made)),
             )
             self.ops.append(op)
             self._makers.update((id(tensor), op) for tensor in made)

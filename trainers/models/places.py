@@ -8,11 +8,12 @@ from torch import nn
 
 from darkmagic.trainers.models.graph import Call, Op, Trace
 from darkmagic.trainers.models.operators import AVERAGES, MATRIX_PRODUCTS
-from darkmagic.trainers.models.structure import find_gates
+from darkmagic.trainers.models.structure import find_gates, is_norm
 
 __all__ = [
     "call_with_result",
     "classifier",
+    "count_other_norms",
     "gate_ops",
     "global_pooling",
     "layers",
@@ -78,3 +79,21 @@ def global_pooling(trace: Trace) -> Op | None:
         ):
             return op
     return None
+
+
+def count_other_norms(trace: Trace, known: tuple[type[nn.Module], ...]) -> int:
+    """Return how many norms of maps there are beside those of `known` classes."""
+    holding = {
+        around for call in trace.calls if isinstance(call.module, known) for around in call.path
+    }
+    named = [
+        call
+        for call in trace.calls
+        if "norm" in type(call.module).__name__.lower() and call not in holding
+        if call.input is not None and call.output is not None and call.input.is_map
+        if call.input.shape == call.output.shape
+    ]
+    inside = {call for one in named for call in one.path[:-1]}  # of two, the inner one is the norm
+    around = {call for call in trace.calls if isinstance(call.module, known)} | set(named)
+    bare = [op for op in trace.ops if is_norm(op) and op.is_map and around.isdisjoint(op.path)]
+    return len({call.place for call in named if call not in inside}) + len(bare)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +50,9 @@ def edit_and_verify(
     except Exception as error:
         raise NotApplicable(f"with {name} the model fails: {format_error(error)}") from error
     put_in = list(_outermost(model, after - before))
-    for mode, trace in traces.items():
-        _check_calls(trace, put_in, before - after, f"{name} ", mode)
+    called = {mode: {call.module for call in trace.calls} for mode, trace in traces.items()}
+    for mode in traces:
+        _check_calls(called, put_in, before - after, name, mode)
     _check_modes(name, places, after - before, *traces.values())
     if fused_layers(model):
         with without_fast_path():
@@ -86,22 +87,23 @@ def _has_forward(module: nn.Module) -> bool:
 
 
 def _check_calls(
-    trace: Trace,
+    called: Mapping[str, set[nn.Module]],
     put_in: list[nn.Module],
     taken_out: frozenset[nn.Module],
-    subject: str,
+    name: str,
     mode: str,
 ) -> None:
-    called = {call.module for call in trace.calls}
     why = "the model reaches that place another way than by its name, such as a plain list"
     for module in put_in:
-        if module not in called:
+        if module not in called[mode]:
+            if any(module in others for others in called.values()):
+                why = "the model takes another way there"
             raise NotApplicable(
-                f"{subject}puts in a {type(module).__name__} that is not called {mode}: {why}"
+                f"{name} puts in a {type(module).__name__} that is not called {mode}: {why}"
             )
-    for module in taken_out & called:
+    for module in taken_out & called[mode]:
         raise NotApplicable(
-            f"{subject}takes out a {type(module).__name__} that is still called {mode}: {why}"
+            f"{name} takes out a {type(module).__name__} that is still called {mode}: {why}"
         )
 
 
@@ -117,7 +119,8 @@ def _check_modes(
         for call in trace.calls:
             shared = all(call.place in places_of for places_of in found)
             own = new.isdisjoint(around.module for around in call.path)
-            if not shared and own and call.kind in places.kinds:
+            of_data = call.input is not None  # a norm also counts its batches, in training alone
+            if of_data and not shared and own and call.kind in places.kinds:
                 raise NotApplicable(
                     f"{name} would edit one of two networks: the model calls a {call.kind} in "
                     f"{mode} alone"
