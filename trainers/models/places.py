@@ -16,6 +16,7 @@ __all__ = [
     "count_other_norms",
     "gate_ops",
     "global_pooling",
+    "handed_on",
     "layers",
     "sole_layer",
 ]
@@ -39,6 +40,18 @@ def call_with_result(op: Op) -> Call | None:
     """
     found = [call for call in reversed(op.path) if call.output is op and call.replaceable]
     return next((call for call in found if call.registered), found[0] if found else None)
+
+
+def handed_on(trace: Trace, op: Op) -> Call | None:
+    """Return the call of a module with a name that takes `op` and returns it as it is.
+
+    Such as an `nn.Identity`, or stochastic depth of rate 0. None where more than one operation
+    reads the result, which may have come another way.
+    """
+    if len(trace.consumers(op)) != 1:
+        return None
+    found = [call for call in trace.calls if call.output is op and call.input is op]
+    return next((call for call in reversed(found) if call.registered), None)
 
 
 def sole_layer(trace: Trace, op: Op) -> nn.Module | None:

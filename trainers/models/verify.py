@@ -56,8 +56,8 @@ def edit_and_verify(
     _check_modes(name, places, after - before, *traces.values())
     if fused_layers(model):
         with without_fast_path():
-            called = _logits(model, example)
-        if not _close(_logits(model, example), called):
+            unfused = _logits(model, example)
+        if not _close(_logits(model, example), unfused):
             raise NotApplicable(
                 f"{name} would act in training alone: torch evaluates an attention layer of the "
                 "model as one operation"

@@ -33,7 +33,7 @@ from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Op, trace_model
-from darkmagic.trainers.models.places import call_with_result
+from darkmagic.trainers.models.places import call_with_result, handed_on
 from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.structure import count_other_sums, find_residuals
 from darkmagic.trainers.trick import NotApplicable, Trick
@@ -96,7 +96,7 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
     blocks = find_residuals(trace)
     if not blocks:
         raise NotApplicable("drop_path drops residual branches, and the model has no sum of two")
-    ends = [_end(block.end) for block in blocks]
+    ends = [_end(block.end) or handed_on(trace, block.end) for block in blocks]
     rates = drop_rates(len(blocks), rate)
     reached = [end for end in ends if end is not None]
     if not reached:

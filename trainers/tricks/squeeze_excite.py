@@ -34,6 +34,7 @@ from darkmagic.trainers.fields import whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.places import handed_on
 from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.stages import find_stages
 from darkmagic.trainers.models.structure import count_other_sums, find_residuals, gated, last_layer
@@ -107,7 +108,8 @@ def _places(trace: Trace) -> list[Call]:
     bare = [block for block in blocks if not gated(trace, block.branch)]
     if not bare:
         raise NotApplicable("every residual block of the model has squeeze-and-excitation already")
-    places = [call for block in bare if (call := last_layer(block.end)) is not None]
+    ends = [last_layer(block.end) or handed_on(trace, block.end) for block in bare]
+    places = [call for call in ends if call is not None]
     places = [call for call in dict.fromkeys(places) if call.replaceable]
     if not places:
         raise NotApplicable(
