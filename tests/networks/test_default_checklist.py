@@ -12,7 +12,6 @@ from darkmagic.sweeps import api
 from sweeping import Recorder
 from zoo import SIZE, quarter
 
-
 WEEK = datetime.now(UTC).isocalendar().week
 
 
