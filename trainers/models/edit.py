@@ -74,11 +74,7 @@ def replace_calls(
         firsts.setdefault(call.place, call)
     for first in firsts.values():
         calls = trace.calls_at(first)
-        if len(calls) == 1:
-            replacement = replacements[calls[0]]
-        else:
-            sites = [replacements.get(call, call.module) for call in calls]
-            replacement = CallSwitch(sites, _innermost_around(calls))
+        replacement = _at_place(calls, replacements)
         if first.site is not None:
             alone = _takes_input_alone(replacement)
             put_at_site(first.site, first.kind.lower(), replacement, alone=alone)
@@ -88,6 +84,27 @@ def replace_calls(
         for parent, name in slots.get(first.module, []):
             setattr(parent, name, replacement)
     return model
+
+
+def _at_place(calls: Sequence[Call], replacements: Mapping[Call, nn.Module]) -> nn.Module:
+    """Return what is to be in the place that makes all `calls`."""
+    if len(calls) == 1:
+        replacement = replacements[calls[0]]
+    else:
+        sites = [replacements.get(call, call.module) for call in calls]
+        replacement = CallSwitch(sites, _innermost_around(calls))
+    if calls[0].registered:
+        _keep_readable(replacement, calls[0].module)
+    return replacement
+
+
+def _keep_readable(replacement: nn.Module, old: nn.Module) -> None:
+    """Let a forward that reads a number of `old`, such as `self.norm.num_features`, find it."""
+    for name, value in vars(old).items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        plain = all(isinstance(number, bool | int | float) for number in numbers)
+        if plain and not name.startswith("_") and not hasattr(replacement, name):
+            setattr(replacement, name, value)
 
 
 def _refuse_unreachable(call: Call) -> None:

@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 # The module's name has an underscore, and its class is what PyTorch documents for this.
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from darkmagic.trainers.models.fast_path import without_fast_path
 from darkmagic.trainers.models.modes import as_in_training, evaluating
 from darkmagic.trainers.models.operators import (
     STRIDE_ARGUMENT,
@@ -49,7 +50,7 @@ def trace_model(model: nn.Module, example: Tensor, *, training: bool = False) ->
     ]
     mode = as_in_training(model) if training else evaluating(model)
     try:
-        with mode, _Functions(recorder), recorder:
+        with mode, without_fast_path(), _Functions(recorder), recorder:
             model(images)
     finally:
         for hook in hooks:
@@ -107,7 +108,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch'
     ) -> Any:
         del types
         kwargs = kwargs or {}
-        read = [self._makers[id(t)] for t in _tensors((args, kwargs)) if id(t) in self._makers]
+        given = [id(t) for t in _tensors((args, kwargs)) if id(t) in self._makers]
+        read = [self._makers[tensor] for tensor in given]
         result = func(*args, **kwargs)
         made = list(_tensors(result))
         if read and made:
@@ -119,6 +121,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch'
                 call=self._stack[-1] if self._stack else None,
                 stride=_stride(func, args),
                 function=self._function,
+                reads=frozenset(given),
+                makes=tuple(map(id, made)),
             )
             self.ops.append(op)
             self._makers.update((id(tensor), op) for tensor in made)

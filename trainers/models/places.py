@@ -8,13 +8,15 @@ from torch import nn
 
 from darkmagic.trainers.models.graph import Call, Op, Trace
 from darkmagic.trainers.models.operators import AVERAGES, MATRIX_PRODUCTS
-from darkmagic.trainers.models.structure import find_gates
+from darkmagic.trainers.models.structure import find_gates, is_norm
 
 __all__ = [
     "call_with_result",
     "classifier",
+    "count_other_norms",
     "gate_ops",
     "global_pooling",
+    "handed_on",
     "layers",
     "sole_layer",
 ]
@@ -38,6 +40,18 @@ def call_with_result(op: Op) -> Call | None:
     """
     found = [call for call in reversed(op.path) if call.output is op and call.replaceable]
     return next((call for call in found if call.registered), found[0] if found else None)
+
+
+def handed_on(trace: Trace, op: Op) -> Call | None:
+    """Return the call of a module with a name that takes `op` and returns it as it is.
+
+    Such as an `nn.Identity`, or stochastic depth of rate 0. None where more than one operation
+    reads the result, which may have come another way.
+    """
+    if len(trace.consumers(op)) != 1:
+        return None
+    found = [call for call in trace.calls if call.output is op and call.input is op]
+    return next((call for call in reversed(found) if call.registered), None)
 
 
 def sole_layer(trace: Trace, op: Op) -> nn.Module | None:
@@ -78,3 +92,21 @@ def global_pooling(trace: Trace) -> Op | None:
         ):
             return op
     return None
+
+
+def count_other_norms(trace: Trace, known: tuple[type[nn.Module], ...]) -> int:
+    """Return how many norms of maps there are beside those of `known` classes."""
+    holding = {
+        around for call in trace.calls if isinstance(call.module, known) for around in call.path
+    }
+    named = [
+        call
+        for call in trace.calls
+        if "norm" in type(call.module).__name__.lower() and call not in holding
+        if call.input is not None and call.output is not None and call.input.is_map
+        if call.input.shape == call.output.shape
+    ]
+    inside = {call for one in named for call in one.path[:-1]}  # of two, the inner one is the norm
+    around = {call for call in trace.calls if isinstance(call.module, known)} | set(named)
+    bare = [op for op in trace.ops if is_norm(op) and op.is_map and around.isdisjoint(op.path)]
+    return len({call.place for call in named if call not in inside}) + len(bare)

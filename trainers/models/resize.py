@@ -14,6 +14,7 @@ from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.models.draw import resample_init
 from darkmagic.trainers.models.graph import Call, Trace, evaluating, trace_model
 from darkmagic.trainers.models.places import classifier, layers
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.weights import has_own_weight
 from darkmagic.trainers.trick import NotApplicable
 
@@ -44,9 +45,11 @@ def resize_width(model: nn.Module, example: Tensor, factor: float) -> nn.Module:
     """
     trace = trace_model(model, example)
     logits = trace.calls[0].output
-    for call in _first_calls(trace):
+    resized = list(_first_calls(trace))
+    for call in resized:
         _check_kind(call.module)
-    for call in _first_calls(trace):
+    count_places(len(resized), len(resized))
+    for call in resized:
         _resize(trace, call, factor)
     with evaluating(model):
         try:

@@ -18,6 +18,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from darkmagic.trainers.models.fast_path import without_fast_path
 from darkmagic.trainers.models.graph import evaluating
 from darkmagic.trainers.models.operators import ACTIVATIONS, operator_name
 
@@ -58,7 +59,7 @@ def mark_roles(model: nn.Module, example: Tensor) -> None:
     images = example.clone()  # a network may work in place
     uses = _Uses(model, images)
     try:
-        with evaluating(model), uses:
+        with evaluating(model), without_fast_path(), uses:
             model(images)
     except Exception:  # noqa: BLE001 (a network that runs, but for the recording: roles by kind)
         return

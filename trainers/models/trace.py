@@ -70,6 +70,8 @@ class Op:
     call: Call | None = field(repr=False)  # the innermost of a module
     stride: int = 1
     function: Call | None = field(default=None, repr=False)  # of a function, where it can be edited
+    reads: frozenset[int] = field(default=frozenset(), repr=False)  # ids of the tensors it reads
+    makes: tuple[int, ...] = field(default=(), repr=False)  # ids of the tensors that it makes
     scale: int = field(init=False)
     ancestors: int = field(init=False, repr=False)  # bit i: operation i, itself among them
 

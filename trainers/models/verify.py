@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.errors import format_error
+from darkmagic.trainers.models.fast_path import (
+    call_edited_layers,
+    fused_layers,
+    without_fast_path,
+)
 from darkmagic.trainers.models.graph import Trace, evaluating, trace_model
 from darkmagic.trainers.models.places_edited import Places, counting_places
 from darkmagic.trainers.trick import NotApplicable
@@ -34,6 +39,7 @@ def edit_and_verify(
     after = frozenset(model.modules())
     if before == after and not places.kinds:
         return model, places
+    call_edited_layers(model, after - before)
     try:
         traces = {
             "in evaluation": trace_model(model, example),
@@ -44,9 +50,18 @@ def edit_and_verify(
     except Exception as error:
         raise NotApplicable(f"with {name} the model fails: {format_error(error)}") from error
     put_in = list(_outermost(model, after - before))
-    for mode, trace in traces.items():
-        _check_calls(trace, put_in, before - after, f"{name} ", mode)
+    called = {mode: {call.module for call in trace.calls} for mode, trace in traces.items()}
+    for mode in traces:
+        _check_calls(called, put_in, before - after, name, mode)
     _check_modes(name, places, after - before, *traces.values())
+    if fused_layers(model):
+        with without_fast_path():
+            unfused = _logits(model, example)
+        if not _close(_logits(model, example), unfused):
+            raise NotApplicable(
+                f"{name} would act in training alone: torch evaluates an attention layer of the "
+                "model as one operation"
+            )
     if logits is not None:
         _check_same(name, logits, _logits(model, example))
     return model, places
@@ -72,22 +87,23 @@ def _has_forward(module: nn.Module) -> bool:
 
 
 def _check_calls(
-    trace: Trace,
+    called: Mapping[str, set[nn.Module]],
     put_in: list[nn.Module],
     taken_out: frozenset[nn.Module],
-    subject: str,
+    name: str,
     mode: str,
 ) -> None:
-    called = {call.module for call in trace.calls}
     why = "the model reaches that place another way than by its name, such as a plain list"
     for module in put_in:
-        if module not in called:
+        if module not in called[mode]:
+            if any(module in others for others in called.values()):
+                why = "the model takes another way there"
             raise NotApplicable(
-                f"{subject}puts in a {type(module).__name__} that is not called {mode}: {why}"
+                f"{name} puts in a {type(module).__name__} that is not called {mode}: {why}"
             )
-    for module in taken_out & called:
+    for module in taken_out & called[mode]:
         raise NotApplicable(
-            f"{subject}takes out a {type(module).__name__} that is still called {mode}: {why}"
+            f"{name} takes out a {type(module).__name__} that is still called {mode}: {why}"
         )
 
 
@@ -103,7 +119,8 @@ def _check_modes(
         for call in trace.calls:
             shared = all(call.place in places_of for places_of in found)
             own = new.isdisjoint(around.module for around in call.path)
-            if not shared and own and call.kind in places.kinds:
+            of_data = call.input is not None  # a norm also counts its batches, in training alone
+            if of_data and not shared and own and call.kind in places.kinds:
                 raise NotApplicable(
                     f"{name} would edit one of two networks: the model calls a {call.kind} in "
                     f"{mode} alone"
@@ -111,11 +128,16 @@ def _check_modes(
 
 
 def _check_same(name: str, before: object, after: object) -> None:
-    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
-        return
-    largest = float(before.abs().max())
-    if before.shape != after.shape or not torch.allclose(before, after, 1e-3, 1e-4 * largest):
+    if not _close(after, before):
         raise NotApplicable(
             f"{name} would start from another function than the model's, where it is to start "
             "from the same"
         )
+
+
+def _close(after: object, before: object) -> bool:
+    """Whether two outputs are the same but for rounding; of what is no tensor nothing is said."""
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return True
+    largest = float(before.abs().max())
+    return before.shape == after.shape and torch.allclose(before, after, 1e-3, 1e-4 * largest)

@@ -54,6 +54,7 @@ def loaded_by_factory(setup: Setup) -> dict[str, Tensor]:
                     num_classes=len(setup.data.classes),
                     in_channels=setup.data.channels,
                     image_size=setup.data.size,
+                    output=setup.recipe.output,
                 )
             )
     other = dict(_weights(networks[1]))

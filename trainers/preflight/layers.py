@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from darkmagic.trainers.models.fast_path import without_fast_path
 from darkmagic.trainers.models.graph import evaluating
 from darkmagic.trainers.models.notes import notes_of
 from darkmagic.trainers.models.separable import parameters_saved
@@ -48,7 +49,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[Layer]:
     """Return the layers with parameters, as registered. `example` is (B, C, H, W)."""
     from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415 (slow to import)
 
-    with evaluating(network), FlopCounterMode(display=False) as counter:
+    with evaluating(network), without_fast_path(), FlopCounterMode(display=False) as counter:
         network(example[:1])
     flops = {
         name.partition(".")[2]: sum(counts.values())

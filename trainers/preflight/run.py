@@ -18,6 +18,7 @@ from darkmagic.trainers.preflight.inputs import check_inputs, check_pixels, chec
 from darkmagic.trainers.preflight.kept import check_kept_weights
 from darkmagic.trainers.preflight.labels import check_labels
 from darkmagic.trainers.preflight.layers import check_layers
+from darkmagic.trainers.preflight.left_out import check_left_out
 from darkmagic.trainers.preflight.lr_range import check_learning_rate
 from darkmagic.trainers.preflight.modes import check_modes
 from darkmagic.trainers.preflight.order import check_order
@@ -47,6 +48,7 @@ CHECKS: Mapping[str, Callable[[Setup, float, str], Found]] = {
     "inputs": lambda setup, _, __: check_inputs(setup),
     "labels": lambda setup, seconds, _: check_labels(setup, seconds),
     "leaks": lambda setup, _, __: check_copies(setup),
+    "options": lambda setup, _, __: check_left_out(setup),
     "weights": lambda setup, _, __: check_kept_weights(setup),
     "logits": lambda setup, _, __: check_logits(setup),
     "first loss": lambda setup, _, __: check_first_loss(setup),

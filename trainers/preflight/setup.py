@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,7 @@ class Setup:
     untrained: nn.Module  # on the device; never trained
     memory_format: torch.memory_format
     pretrained: bool  # some weights were learnt before
+    edits: Mapping[str, str] = field(default_factory=dict)  # what each trick did to the network
 
     @classmethod
     def prepare(cls, recipe: Recipe, data: Data) -> Setup:
@@ -49,7 +50,7 @@ class Setup:
         pretrained = hooks.pretrained_share(network) is not None or _asks_for_weights(recipe)
         memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
         network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
-        return cls(recipe, data, device, network, memory_format, pretrained)
+        return cls(recipe, data, device, network, memory_format, pretrained, dict(hooks.edits))
 
     def network(self) -> nn.Module:
         """Return a copy of the untrained network, in train mode."""

@@ -14,14 +14,15 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.modes import evaluating
 from darkmagic.trainers.prepare.network import build, example_batch
 from darkmagic.trainers.recipe import Recipe
-from darkmagic.trainers.trick import NotApplicable, TrialSkipped, Trick
+from darkmagic.trainers.trick import EditStage, NotApplicable, TrialSkipped, Trick
 
 __all__ = ["Effect", "survey"]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What one option does to a network: `applies` is yes, no, or none for a trick without edits.
+    """What one option does to a network: `applies` is yes, no, fails where the trick raises what it
+    should not, or none for a trick without edits.
 
     `weights` is the share of the network's tensors that keep name, shape and values, in [0, 1];
     `same_output` whether the network computes at the start what it did before.
@@ -47,6 +48,7 @@ def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator
         if type(trick).edit_model is Trick.edit_model:
             yield Effect("none")
             continue
+        checks = trick.edit_stage is EditStage.CHECK
         hooks = Hooks({name: trick}, recipe.seed)
         try:
             edited = hooks.edit_model(build(recipe, data), example)
@@ -54,7 +56,10 @@ def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator
             yield Effect("no", reason=str(finding))
             continue
         except Exception as error:  # noqa: BLE001 (a trick of the user's may raise anything)
-            yield Effect("no", reason=format_error(error))
+            yield Effect("fails", reason=format_error(error))
+            continue
+        if checks:
+            yield Effect("none")
             continue
         after = edited.state_dict()
         kept = [key for key, value in state.items() if _same(after.get(key), value)]

@@ -6,6 +6,7 @@ modules that have one as `attn_drop`, as timm's have. Rate 0 leaves the network 
 Why: tokens cannot rely on particular others, as units cannot in dropout.
 When it helps: small data and long schedules that overfit; large data need none, and most vision
 recipes leave it out.
+Places: attention maps; one whose dropout no module shows stays.
 Conflicts: dropout, drop_path, mixup and strong augmentation regularise as well.
 Source: Vaswani et al. 2017 (arXiv 1706.03762) for the layer; Srivastava et al. 2014 (JMLR 15) for
 dropout.
@@ -16,11 +17,13 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["AttentionDropout", "drop_attention"]
@@ -41,12 +44,16 @@ def drop_attention(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
         return model
     attentions = [m for m in model.modules() if isinstance(m, nn.MultiheadAttention)]
     found = {m: None for m in map(_attn_drop, model.modules()) if m is not None}
-    for call in trace_model(model, example).calls:
+    trace = trace_model(model, example)
+    for call in trace.calls:
         reads_map = call.input is not None and call.input.name == "_softmax"
         if reads_map and isinstance(call.module, nn.Dropout):
             found[call.module] = None
     if not attentions and not found:
         raise NotApplicable("attention_dropout finds no attention with a dropout of its own")
+    edited = len(attentions) + len(found)
+    maps = [op for op in trace.ops if op.name == "_softmax" or "scaled_dot_product" in op.name]
+    count_places(edited, max(edited, len(maps)))
     for attention in attentions:
         attention.dropout = rate
     for dropout in found:
@@ -70,6 +77,7 @@ class AttentionDropout(Trick):
     0.3
     """
 
+    keeps_output: ClassVar[bool] = True
     rate: float = number(0.1, at_least=0, below=1)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:

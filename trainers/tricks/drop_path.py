@@ -7,7 +7,8 @@ Rate 0 leaves the network as it is, its own stochastic depth too.
 Why: trains an ensemble of shallower networks, and shortens the way of the gradient.
 When it helps: deep networks and long schedules that overfit; small or short ones lose by it.
 0.1 to 0.2 is usual for CNNs.
-Places: residual branches, of feature maps or tokens.
+Places: residual branches, of feature maps or tokens. A sum of two ways of which none is a shortcut,
+as of parallel convolutions, is found and stays.
 Conflicts: dropout and strong augmentation regularise as well: too much of all underfits.
 Source: Huang et al. 2016 (arXiv 1603.09382), section 3, with the linear rule; divided while
 training, and drawn for each image, as in timm and torchvision.
@@ -32,9 +33,9 @@ from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Op, trace_model
-from darkmagic.trainers.models.places import call_with_result
+from darkmagic.trainers.models.places import call_with_result, handed_on
 from darkmagic.trainers.models.places_edited import count_places
-from darkmagic.trainers.models.structure import find_residuals
+from darkmagic.trainers.models.structure import count_other_sums, find_residuals
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["DropPath", "DropPathLayer", "add_drop_path", "drop_rates"]
@@ -95,13 +96,14 @@ def add_drop_path(model: nn.Module, example: Tensor, rate: float) -> nn.Module:
     blocks = find_residuals(trace)
     if not blocks:
         raise NotApplicable("drop_path drops residual branches, and the model has no sum of two")
-    ends = [_end(block.end) for block in blocks]
+    ends = [_end(block.end) or handed_on(trace, block.end) for block in blocks]
     rates = drop_rates(len(blocks), rate)
     reached = [end for end in ends if end is not None]
     if not reached:
         raise NotApplicable("drop_path cannot reach a residual branch: none ends in a layer")
     _switch_off_own(model)
-    count_places(len(reached), len(blocks))
+    others = sum(count_other_sums(trace, maps=maps) for maps in (True, False))
+    count_places(len(reached), len(blocks) + others)
     return replace_calls(
         model,
         trace,

@@ -9,6 +9,7 @@ Why: units cannot rely on particular others, which is a cheap ensemble; the wide
 the most weights to overfit with.
 When it helps: fully connected layers of thousands of units, few data. Between convolutions
 with batch norm it does harm, as it shifts their statistics, so there it is not put.
+Places: linear layers that read such a vector, but gates' own.
 Conflicts: drop_path, mixup and strong augmentation regularise as well: less of each will do.
 Source: Srivastava et al. 2014 (JMLR 15); Li et al. 2019 (arXiv 1801.05134) for batch norm.
 Published:
@@ -21,6 +22,7 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -29,6 +31,7 @@ from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import Before
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
 from darkmagic.trainers.models.places import gate_ops
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["Dropout", "add_dropout"]
@@ -59,6 +62,7 @@ def add_dropout(model: nn.Module, example: Tensor, rate: float, wider_than: int)
         raise NotApplicable(
             f"dropout goes before linear layers that read over {wider_than} units: {widest}"
         )
+    count_places(len(wide), len(wide))
     for own in model.modules():
         if isinstance(own, _DROPOUTS):
             own.p = 0.0  # and stays: a forward may read it, as timm's attention does
@@ -92,6 +96,7 @@ class Dropout(Trick):
     )
     """
 
+    keeps_output: ClassVar[bool] = True
     rate: float = number(0.2, at_least=0, below=1)
     wider_than: int = whole(256, at_least=0)
 

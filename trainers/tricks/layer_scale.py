@@ -6,6 +6,7 @@ Why: branches that start near zero let a deep transformer begin as its shortcuts
 of a branch grows at its own pace.
 When it helps: transformers of eighteen layers and more, which may not train without; in shallow
 ones it matters little. Start at 0.1 up to eighteen layers, at 1e-5 up to 24, at 1e-6 beyond.
+Places: residual branches of tokens; a sum of two ways without a shortcut is found and stays.
 Conflicts: zero_init_residual starts branches at zero in another way. Pretrained weights were
 trained without, and start out almost without their branches.
 Source: Touvron et al. 2021, "Going deeper with Image Transformers" (arXiv 2103.17239), section 2.
@@ -24,7 +25,8 @@ from darkmagic.trainers.fields import number
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Op, Trace, trace_model
-from darkmagic.trainers.models.structure import find_residuals
+from darkmagic.trainers.models.places_edited import count_places
+from darkmagic.trainers.models.structure import count_other_sums, find_residuals
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["ChannelScale", "LayerScale", "add_layer_scale"]
@@ -70,6 +72,7 @@ def add_layer_scale(model: nn.Module, example: Tensor, initial: float) -> nn.Mod
     ends = [_end(trace, block.end) for block in blocks]
     if any(end is None for end in ends):
         raise NotApplicable("layer_scale cannot reach a residual branch that ends in no module")
+    count_places(len(ends), len(blocks) + count_other_sums(trace, maps=False))
     return replace_calls(
         model,
         trace,

@@ -6,6 +6,7 @@ network's own, which keeps its author's initialisation.
 Why: width is the simplest way to trade accuracy for time and memory.
 When it helps: twice as wide where the training loss stays high; half where it overfits, or
 where the device is small. The first thing to know before tuning anything else.
+Places: layers and norms; one that cannot be resized refuses them all.
 Conflicts: published weights, which have one width: refused. A network that holds weights in
 modules of its own kind, or counts on numbers of channels, does not apply.
 Source: Zagoruyko & Komodakis 2016 (arXiv 1605.07146) for width against depth; Howard et al.

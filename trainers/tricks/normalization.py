@@ -15,6 +15,8 @@ When it helps: batch for classification with 16 images a device or more; group w
 are smaller; instance for image-to-image networks and style transfer, as it takes away the
 contrast of an image, which classification needs; layer for networks that mix tokens. None
 shows what normalisation does: high learning rates diverge.
+Places: norms of feature maps that are not so already. A norm of one's own class, or a call of
+`F.batch_norm`, is found and stays.
 Conflicts: scales and shifts of pretrained weights are kept, but were trained with the
 statistics that they had. `pooling=lrn` normalises in the same place.
 Source: Ioffe & Szegedy 2015 (arXiv 1502.03167); Ulyanov et al. 2016 (arXiv 1607.08022)
@@ -36,7 +38,8 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from darkmagic.trainers.fields import choice, whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import Call, Trace, evaluating, trace_model
-from darkmagic.trainers.models.places import sole_layer
+from darkmagic.trainers.models.places import count_other_norms, sole_layer
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.weights import is_plain
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 
@@ -85,7 +88,10 @@ def replace_norms(
             "tokens, or maps with their channels last"
         )
     calls = [call for call in calls if call.input is not None and len(call.input.shape) == 4]
+    others = count_other_norms(trace, (*_NORMS, nn.LocalResponseNorm))
     if not calls and normalization == "batch":
+        if others:
+            count_places(0, others)
         return model
     if not calls:
         raise NotApplicable("normalization finds no norm of feature maps in the model")
@@ -93,6 +99,8 @@ def replace_norms(
         raise NotApplicable("instance norm of maps of one pixel would be zero everywhere")
     if normalization == "batch":
         calls = [call for call in calls if not isinstance(call.module, nn.BatchNorm2d)]
+    if calls or others:
+        count_places(len(calls), len(calls) + others)
     if normalization == "none":
         return _without_norms(model, example, trace, calls)
     return replace_calls(

@@ -7,6 +7,7 @@ up for the FLOPs; here all stay.)
 Why: a stride of 16 on raw pixels is unlike anything that trains well in convolutional networks;
 the paper finds that it makes transformers sensitive to optimizer, rate and decay.
 When it helps: transformers on images, in short schedules and with SGD the most.
+Places: the first convolution, where it cuts patches.
 Conflicts: pretrained weights of the patch convolution are lost.
 Source: Xiao et al. 2021, "Early Convolutions Help Transformers See Better" (arXiv 2106.14881),
 section 4.
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.graph import evaluating, trace_model
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.weights import is_plain
 from darkmagic.trainers.trick import NotApplicable, Trick
 
@@ -76,6 +78,7 @@ def replace_patches(model: nn.Module, example: Tensor) -> nn.Module:
         shape = stem(example).shape[1:]
     if shape != first.output.shape[1:]:
         raise NotApplicable("patch_stem needs images whose sides are multiples of the patch")
+    count_places(1, 1)
     return replace_calls(model, trace, {first: stem})
 
 

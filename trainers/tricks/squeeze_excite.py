@@ -9,7 +9,8 @@ convolution, or its norm, at each resolution.
 Why: a convolution sees a small window; the gate brings in the whole image, for about a tenth
 more parameters and hardly any more arithmetic.
 When it helps: nearly always on accuracy; it costs memory traffic, so a step takes longer.
-Places: residual blocks that convolve and have no gate, or stages.
+Places: residual blocks that convolve and have no gate, or stages. A sum of two ways without a
+shortcut is found and stays.
 Conflicts: none. Fresh gates start near 1/2 and halve the branches of pretrained networks,
 which fine-tuning has to undo. Pretrained tensors keep their names and values.
 Source: Hu et al. 2018 (arXiv 1709.01507), sections 3 and 6.4 for the place.
@@ -33,9 +34,10 @@ from darkmagic.trainers.fields import whole
 from darkmagic.trainers.models.edit import replace_calls
 from darkmagic.trainers.models.extend import After
 from darkmagic.trainers.models.graph import Call, Trace, trace_model
+from darkmagic.trainers.models.places import handed_on
 from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.stages import find_stages
-from darkmagic.trainers.models.structure import find_residuals, gated, last_layer
+from darkmagic.trainers.models.structure import count_other_sums, find_residuals, gated, last_layer
 from darkmagic.trainers.trick import NotApplicable, Trick
 
 __all__ = ["SqueezeExcite", "SqueezeExciteBlock", "add_squeeze_excite"]
@@ -106,13 +108,14 @@ def _places(trace: Trace) -> list[Call]:
     bare = [block for block in blocks if not gated(trace, block.branch)]
     if not bare:
         raise NotApplicable("every residual block of the model has squeeze-and-excitation already")
-    places = [call for block in bare if (call := last_layer(block.end)) is not None]
+    ends = [last_layer(block.end) or handed_on(trace, block.end) for block in bare]
+    places = [call for call in ends if call is not None]
     places = [call for call in dict.fromkeys(places) if call.replaceable]
     if not places:
         raise NotApplicable(
             "squeeze_excite finds no place: the model's residual branches end in no layer"
         )
-    count_places(len(places), len(bare))
+    count_places(len(places), len(bare) + count_other_sums(trace, maps=True))
     return places
 
 

@@ -10,6 +10,7 @@ Why: variance of activations and gradients should neither vanish nor explode wit
 constant leaves all channels of a layer equal for ever: it is there to see it fail.
 When it helps: in deep networks without normalisation, decisively; behind batch norm the scale
 hardly matters. He is for ReLU, Xavier for tanh.
+Places: layers with weights; one of another kind, such as attention's projection, stays.
 Conflicts: pretrained weights would be overwritten, or overwrite it: refused, but for `he`,
 which then draws only what was not pretrained.
 Source: He et al. 2015 (arXiv 1502.01852), equation 10; Glorot & Bengio 2010 (AISTATS),
@@ -27,6 +28,9 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.fields import choice, number
+from darkmagic.trainers.models.graph import trace_model
+from darkmagic.trainers.models.places import layers
+from darkmagic.trainers.models.places_edited import count_places
 from darkmagic.trainers.models.weights import set_weight
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 from darkmagic.trainers.tricks.pretrain import Pretrain, loaded_tensors
@@ -102,9 +106,23 @@ class WeightInit(Trick):
         return None
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
-        del example
         loaded = loaded_tensors(model)
         keep = {id(tensor) for tensor in loaded.tensors} if loaded is not None else set()
-        if not initialize(model, self.scheme, self.std, self.value, keep):
+        drawn = initialize(model, self.scheme, self.std, self.value, keep)
+        if not drawn:
             raise NotApplicable("weight_init finds no convolution or linear layer in the model")
+        count_places(drawn, drawn + _other_layers(model, example))
         return model
+
+
+def _other_layers(model: nn.Module, example: Tensor) -> int:
+    """Return how many places multiply data by weights of another kind than those drawn."""
+    products = [op for op in layers(trace_model(model, example)) if len(op.inputs) == 1]
+    calls = [op.function or op.call for op in products]
+    return len(
+        {
+            call.place
+            for call in calls
+            if call is not None and not isinstance(call.module, (nn.Conv2d, nn.Linear))
+        }
+    )

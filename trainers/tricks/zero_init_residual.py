@@ -6,6 +6,7 @@ Why: the network starts shallow, so that early gradients reach every layer, and 
 scales grow.
 When it helps: deep residual networks, at high learning rates and with large batches, by a few
 tenths of a percent.
+Places: residual branches that convolve; a sum of two ways without a shortcut is found and stays.
 Conflicts: pretrained weights, whose last norms it would erase: refused. In pre-activation
 networks it zeroes the last convolution, as their branches end in one.
 Source: Goyal et al. 2017 (arXiv 1706.02677), section 5.1; He et al. 2019, "Bag of Tricks"
@@ -23,7 +24,8 @@ from torch import Tensor, nn
 
 from darkmagic.trainers.models.graph import Op, trace_model
 from darkmagic.trainers.models.places import gate_ops
-from darkmagic.trainers.models.structure import find_residuals
+from darkmagic.trainers.models.places_edited import count_places
+from darkmagic.trainers.models.structure import count_other_sums, find_residuals
 from darkmagic.trainers.models.weights import zero_weight
 from darkmagic.trainers.trick import EditStage, NotApplicable, Trick
 from darkmagic.trainers.tricks.normalization import ChannelAffine
@@ -43,14 +45,33 @@ def last_of_branches(model: nn.Module, example: Tensor) -> list[nn.Module]:
     trace = trace_model(model, example)
     gates = gate_ops(trace)
     found: dict[nn.Module, None] = {}
+    blocks = ended = 0
     for block in find_residuals(trace):
         if not block.convolutional:
             continue
-        main = [op for op in reversed(block.branch) if op not in gates]
-        last = next((module for op in main if (module := _layer(op)) is not None), None)
-        if last is not None:
-            found[last] = None
+        blocks += 1
+        last = _last_layers(block.end, frozenset(block.branch), gates)
+        found.update(dict.fromkeys(last))
+        ended += bool(last)
+    count_places(ended, blocks + count_other_sums(trace, maps=True))
     return list(found)
+
+
+def _last_layers(op: Op, branch: frozenset[Op], gates: frozenset[Op]) -> list[nn.Module]:
+    """Return the layers of `branch` whose zeros make `op` zero; none where no layers do.
+
+    Of what is added or joined, all are to be zero, as the parallel convolutions of RepVGG.
+    """
+    if op not in branch:
+        return []
+    layer = _layer(op)
+    if layer is not None:
+        return [layer]
+    inputs = [each for each in op.inputs if each not in gates] or list(op.inputs)
+    ends = [_last_layers(each, branch, gates) for each in inputs]
+    if op.name in ("add", "cat", "stack"):
+        return [layer for end in ends for layer in end] if all(ends) else []
+    return next((end for end in ends if end), [])
 
 
 def _layer(op: Op) -> nn.Module | None:

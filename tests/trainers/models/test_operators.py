@@ -16,6 +16,7 @@ from types import ModuleType
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.models import operators
 from darkmagic.trainers.models.graph import trace_model
@@ -55,6 +56,9 @@ PRODUCERS: dict[str, nn.Module] = {
     "tanh": nn.Tanh(),
     "sigmoid": nn.Sigmoid(),
     "mean": nn.AdaptiveAvgPool2d(1),
+    "stack": _Call(lambda x: torch.stack([x, x])),
+    "cat": _Call(lambda x: torch.cat([x, x])),
+    "lerp": _Call(lambda x: torch.lerp(x, -x, 0.5)),
     "sum": _Call(lambda x: x.sum((2, 3))),
     "amax": _Call(lambda x: x.amax((2, 3))),
     "avg_pool2d": nn.AvgPool2d(2),
@@ -100,6 +104,7 @@ NORMS: dict[str, nn.Module] = {
     "group_norm": nn.GroupNorm(2, 4),
     "layer_norm": nn.LayerNorm(8),
     "norm": nn.InstanceNorm2d(4),
+    "scaled_dot_product": _Call(lambda x: F.scaled_dot_product_attention(x, x, x)),
 }
 
 
