@@ -80,9 +80,7 @@ def advise(
     sentences += _choices(comparison)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
-        steps.append(
-            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=auto"]))
-        )
+        steps.append(("To get error bars", _command("run", [*overrides, "seeds=3"])))
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)

@@ -117,9 +117,12 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
+    from darkmagic.cli.views.tables import count_runs
     from darkmagic.sweeps import api
 
     with make_progress(make_console(stderr=True)) as progress:
+        if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
+            progress.note(count_runs(planned.plan.trials))
         outcome = api.sweep(planned, progress, fail_fast=fail_fast)
     report, paths = api.finish(outcome, make_console(stderr=True).print)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]

@@ -52,7 +52,7 @@ def plan(
 
     >>> planned = plan(["checklist=article", "seeds=2"])
     >>> len(planned.plan.trials), planned.plan.trials[1].name
-    (32, 'lr_regime=gamma_decay')
+    (36, 'lr_regime=gamma_decay')
     """
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(overrides, options)

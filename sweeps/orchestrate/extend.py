@@ -88,10 +88,11 @@ def further_seeds(
                 "yet; start one with seeds=3"
             )
         new = list(range(max(used) + 1, max(used) + 1 + request.more_seeds))
+        added = dict.fromkeys(names, new)
     else:
-        new = sorted({seed for seeds in planner.seeds_of.values() for seed in seeds})
+        added = planner.seeds_of
     return {
-        name: sorted({*known[name], *(new if name in chosen or name == BASELINE else ())})
+        name: sorted({*known[name], *(added[name] if name in chosen or name == BASELINE else ())})
         for name in names
     }
 
