@@ -15,6 +15,7 @@ from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.runs.collapse import Collapse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,8 @@ class Row:
     what another sample of images would add to the standard error; `unstable` says that its
     seeds spread far wider than the other trials', so that it is judged by its own spread alone;
     `outlook` is what it probably does, and `front` how probably no other row gains as much at no
-    more time, in [0, 1].
+    more time, in [0, 1]. `collapse` says how many of five runs or more fell far below the others,
+    and what the others gain; None where none did.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -116,6 +118,7 @@ class Row:
     stepping: str = ""  # how the steps of its first finished run were taken, and why
     outlook: Outlook | None = None
     front: float | None = None
+    collapse: Collapse | None = None
 
     @property
     def name(self) -> str:

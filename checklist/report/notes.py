@@ -140,11 +140,13 @@ def _noise(comparison: Comparison) -> Iterator[str]:
 
 
 def _rows(comparison: Comparison) -> Iterator[str]:
+    yield from _collapses(comparison.baseline)
     for row in comparison.tricks:
         text = _about(row)
         if text:
             yield text
         yield from _looks(comparison, row)
+        yield from _collapses(row)
         if row.unstable:
             yield (
                 f"{row.name} is unstable: its seeds spread by {row.spread:.2f} points, far wider "
@@ -155,6 +157,20 @@ def _rows(comparison: Comparison) -> Iterator[str]:
                 f"{row.name} uses {row.pretrained_share:.0%} of the pretrained tensors; the rest "
                 "did not fit or were edited away."
             )
+
+
+def _collapses(row: Row) -> Iterator[str]:
+    """Say how often a row collapsed, and what it gains when it does not."""
+    found = row.collapse
+    if found is None:
+        return
+    text = f"{row.name}: {found.collapsed} of {found.runs} runs collapsed, far below the others"
+    if found.gain is not None:
+        text += f"; without those it differs from the baseline by {found.gain:+.2f} points"
+    if found.interval is not None:
+        low, high = found.interval
+        text += f" ({low:+.2f} to {high:+.2f} for this row alone, not a verdict)"
+    yield text + "."
 
 
 def _about(row: Row) -> str | None:

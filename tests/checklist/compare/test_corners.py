@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from darkmagic.checklist.compare.comparison import Comparison, compare
-from darkmagic.checklist.compare.floor import nothing_learnt
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.runs.floor import nothing_learnt
 from records import SMALL, STEADY, record, report_of, swept
 
 
