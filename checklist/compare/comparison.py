@@ -105,7 +105,7 @@ def compare(
     look = _last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
-    effects, claims = _over_looks(groups, look, images)
+    effects, claims = _over_looks(groups, look, images, gains_only=rules.race)
     missed = _missed_errors(groups, look)
     rows = [
         make_row(
@@ -143,7 +143,11 @@ def _last_complete_look(records: Sequence[TrialRecord]) -> int:
 
 
 def _over_looks(
-    groups: Mapping[str, Sequence[TrialRecord]], last: int, images: int | None
+    groups: Mapping[str, Sequence[TrialRecord]],
+    last: int,
+    images: int | None,
+    *,
+    gains_only: bool,
 ) -> tuple[Effects, list[Claim]]:
     """Return the effects at the last look, and what holds of each row over all looks up to it.
 
@@ -158,7 +162,10 @@ def _over_looks(
         effects if look == last else estimate_effects(_runs(groups, look), resolution)
         for look in range(1, last + 1)
     ] or [effects]
-    seen = [claims_at(look, found, testable) for look, found in enumerate(looks, start=1)]
+    seen = [
+        claims_at(look, found, testable, gains_only=gains_only)
+        for look, found in enumerate(looks, start=1)
+    ]
     return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]
 
 

@@ -42,7 +42,8 @@ class Rules:
     """What is fixed before a result is seen.
 
     `min_effect` is the smallest difference, in points, that would matter. A run whose accuracy
-    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance.
+    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance. In
+    a `race`, whose rows stop where they look bad, gains alone are claimed.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -50,6 +51,7 @@ class Rules:
 
     min_effect: float = 0.1
     floor: float | None = None
+    race: bool = False
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,11 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
         "good or as bad. Where runs spread alike, at most 5 of 100 such tables make any false "
         "claim; docs/statistics.md says where more do."
     )
+    if comparison.rules.race:
+        yield (
+            "The runs were spent by rounds on what looked likeliest to help. Rows that looked bad "
+            "were left early, so no row is called worse here, only better or undecided."
+        )
     if any(row.outlook for row in comparison.tricks):
         yield (
             "Expected gain and the chance to help are estimates, not proofs: what is left of a "
