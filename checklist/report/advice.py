@@ -161,7 +161,7 @@ def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
     opening = f"{many} undecided" if decided else f"No difference is proved: {many} undecided"
     if not missed:
         return f"{opening}."
-    return f"{opening}; effects below {max(missed):.2f} points could have been missed."
+    return f"{opening}; an effect below {max(missed):.2f} points could be there and not show."
 
 
 def _to_settle(

@@ -45,6 +45,16 @@ class Collapse:
         """Share of the runs that collapsed, in [0, 1]."""
         return self.collapsed / self.runs
 
+    def __str__(self) -> str:
+        """How often, and what is gained when it does not."""
+        text = f"{self.collapsed} of {self.runs} runs collapsed, far below the others"
+        if self.gain is not None:
+            text += f"; without those it differs from the baseline by {self.gain:+.2f} points"
+        if self.interval is not None:
+            low, high = self.interval
+            text += f" ({low:+.2f} to {high:+.2f} for this row alone, not a verdict)"
+        return text
+
 
 def find_collapsed(accuracies: Mapping[int, float], spread: float) -> set[int]:
     """Return the seeds whose accuracies, in percent, lie far below those of the same row.

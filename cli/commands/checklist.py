@@ -54,6 +54,8 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        if planned.request.budget is not None:
+            console.print("The first round of a race; more follow until the budget is spent.")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)
             console.print(
