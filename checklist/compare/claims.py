@@ -38,16 +38,18 @@ class Claim:
         return 1 if self.effect.difference > 0 else -1
 
 
-def claims_at(look: int, effects: Effects, testable: Sequence[bool]) -> list[Claim]:
+def claims_at(
+    look: int, effects: Effects, testable: Sequence[bool], *, gains_only: bool = False
+) -> list[Claim]:
     """Return what `look` says of every row, the baseline first. Rows that are not `testable`
-    keep their difference and count among the tests.
+    keep their difference and count among the tests. With `gains_only` no loss is claimed.
     """
     from darkmagic.checklist.stats.step_down import test_together
 
     share = share_of_look(look)
     trials = [index if ok else None for index, ok in enumerate(testable)][1:]
     tested = [None, *test_together(effects, trials, ALPHA * share)]
-    return [
+    claims = [
         Claim(
             look,
             effects.by_trial.get(index),
@@ -56,6 +58,15 @@ def claims_at(look: int, effects: Effects, testable: Sequence[bool]) -> list[Cla
         )
         for index, test in enumerate(tested)
     ]
+    return [_without_loss(claim) for claim in claims] if gains_only else claims
+
+
+def _without_loss(claim: Claim) -> Claim:
+    """Return `claim` as a test of a gain alone: the interval of a loss reaches up to 0 at least."""
+    if claim.effect is None or claim.interval is None or claim.effect.difference > 0:
+        return claim
+    low, high = claim.interval
+    return dataclasses.replace(claim, p_value=1.0, interval=(low, max(high, 0.0)))
 
 
 def over_looks(claims: Sequence[Claim]) -> Claim:

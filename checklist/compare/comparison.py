@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.claims import Claim, claims_at, over_looks
 from darkmagic.checklist.compare.costs import Ratio
-from darkmagic.checklist.compare.floor import Unlearnt, nothing_learnt, with_floor
 from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
+from darkmagic.checklist.runs.collapse import find_collapses
+from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def compare(
     look = _last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
-    effects, claims = _over_looks(groups, look, images)
+    effects, claims = _over_looks(groups, look, images, gains_only=rules.race)
     missed = _missed_errors(groups, look)
     rows = [
         make_row(
@@ -119,7 +120,8 @@ def compare(
         )
         for index, name in enumerate(names)
     ]
-    rows = _with_outlooks(rows, effects) if look else rows
+    if look:
+        rows = _with_outlooks(_with_collapses(rows, groups, effects, look), effects)
     return Comparison(
         rows=tuple(rows),
         effects=effects,
@@ -141,7 +143,11 @@ def _last_complete_look(records: Sequence[TrialRecord]) -> int:
 
 
 def _over_looks(
-    groups: Mapping[str, Sequence[TrialRecord]], last: int, images: int | None
+    groups: Mapping[str, Sequence[TrialRecord]],
+    last: int,
+    images: int | None,
+    *,
+    gains_only: bool,
 ) -> tuple[Effects, list[Claim]]:
     """Return the effects at the last look, and what holds of each row over all looks up to it.
 
@@ -156,7 +162,10 @@ def _over_looks(
         effects if look == last else estimate_effects(_runs(groups, look), resolution)
         for look in range(1, last + 1)
     ] or [effects]
-    seen = [claims_at(look, found, testable) for look, found in enumerate(looks, start=1)]
+    seen = [
+        claims_at(look, found, testable, gains_only=gains_only)
+        for look, found in enumerate(looks, start=1)
+    ]
     return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]
 
 
@@ -185,6 +194,23 @@ def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list
         if record.status is Status.FINISHED and record.accuracy is not None
         if look is None or record.look <= look
     ]
+
+
+def _with_collapses(
+    rows: Sequence[Row],
+    groups: Mapping[str, Sequence[TrialRecord]],
+    effects: Effects,
+    look: int,
+) -> list[Row]:
+    """Add how often rows collapsed, where they have runs enough to tell."""
+    lost = {
+        index: sum(r.status is Status.DIVERGED or is_below_floor(r) for r in group)
+        for index, group in enumerate(groups.values())
+    }
+    images = next((r.images for group in groups.values() for r in group if r.images), None)
+    resolution = 100 / images if images else None
+    found = find_collapses(_runs(groups, look), effects, lost, resolution)
+    return [dataclasses.replace(row, collapse=found.get(i)) for i, row in enumerate(rows)]
 
 
 def _with_outlooks(rows: Sequence[Row], effects: Effects) -> list[Row]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval, Row
-from darkmagic.checklist.stats.alpha_spending import holm
 from darkmagic.checklist.stats.effects import Effect
 
 __all__ = ["Contrast", "contrast"]
@@ -16,7 +16,8 @@ __all__ = ["Contrast", "contrast"]
 class Contrast:
     """The differences of one trial in two experiments, in points, and their difference.
 
-    `p_value` is adjusted over the trials that both have, by Holm's method.
+    `p_value` is adjusted over the trials that both have, by step-down max-t, as those of one
+    experiment are; `interval` is of this trial by itself.
 
     >>> Contrast("mixup=on", "regularisation", first=0.4, second=1.1, change=0.7).change
     0.7
@@ -57,8 +58,36 @@ def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
     for name in names:
         one, other = (_effect(c, p, name) for c, p in zip((first, second), indices, strict=True))
         apart[name] = other.minus(one) if one is not None and other is not None else None
-    adjusted = holm({name: e.p_value for name, e in apart.items() if e is not None and e.error})
+    adjusted = _adjusted(apart, first, second, indices)
     return [_contrast(rows[name], first, second, apart[name], adjusted.get(name)) for name in names]
+
+
+def _adjusted(
+    apart: Mapping[str, Effect | None],
+    first: Comparison,
+    second: Comparison,
+    indices: Sequence[Mapping[str, int]],
+) -> dict[str, float]:
+    """Return the p values of the changes that have an error, adjusted for their number.
+
+    All changes share the luck of both baselines, as far as it is in their variance.
+    """
+    from darkmagic.checklist.stats.step_down import adjust
+
+    p_values: dict[str, float | None] = {}
+    loadings: list[float] = []
+    for name, effect in apart.items():
+        if effect is None or not effect.error:
+            continue
+        p_values[name] = effect.p_value
+        shared = 0.0
+        for comparison, index in zip((first, second), indices, strict=True):
+            joint, place = comparison.effects.joint, index[name]
+            if joint is not None and place in comparison.effects.trials:
+                at = comparison.effects.trials.index(place)
+                shared += float(joint.loadings[at] ** 2 * joint.variances[at])
+        loadings.append((shared**0.5) / effect.error)
+    return dict(zip(p_values, adjust(list(p_values.values()), loadings), strict=True))
 
 
 def _effect(comparison: Comparison, indices: dict[str, int], name: str) -> Effect | None:

@@ -15,6 +15,7 @@ from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.runs.collapse import Collapse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,8 @@ class Rules:
     """What is fixed before a result is seen.
 
     `min_effect` is the smallest difference, in points, that would matter. A run whose accuracy
-    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance.
+    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance. In
+    a `race`, whose rows stop where they look bad, gains alone are claimed.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -49,6 +51,7 @@ class Rules:
 
     min_effect: float = 0.1
     floor: float | None = None
+    race: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Row:
     what another sample of images would add to the standard error; `unstable` says that its
     seeds spread far wider than the other trials', so that it is judged by its own spread alone;
     `outlook` is what it probably does, and `front` how probably no other row gains as much at no
-    more time, in [0, 1].
+    more time, in [0, 1]. `collapse` says how many of five runs or more fell far below the others,
+    and what the others gain; None where none did.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -116,6 +120,7 @@ class Row:
     stepping: str = ""  # how the steps of its first finished run were taken, and why
     outlook: Outlook | None = None
     front: float | None = None
+    collapse: Collapse | None = None
 
     @property
     def name(self) -> str:

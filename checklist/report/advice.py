@@ -80,9 +80,7 @@ def advise(
     sentences += _choices(comparison)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
-        steps.append(
-            ("To get error bars", _command("run", [*overrides, "seeds=3", "baseline_repeats=auto"]))
-        )
+        steps.append(("To get error bars", _command("run", [*overrides, "seeds=3"])))
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
@@ -163,7 +161,7 @@ def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
     opening = f"{many} undecided" if decided else f"No difference is proved: {many} undecided"
     if not missed:
         return f"{opening}."
-    return f"{opening}; effects below {max(missed):.2f} points could have been missed."
+    return f"{opening}; an effect below {max(missed):.2f} points could be there and not show."
 
 
 def _to_settle(

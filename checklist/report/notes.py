@@ -44,7 +44,10 @@ def endings(comparison: Comparison) -> list[str]:
 
 
 def _ended(row: Row) -> str:
-    return f"{row.name}: {row.verdict_text}" + (f" ({row.reason})" if row.reason else "") + "."
+    text, kind = row.verdict_text, row.reason.partition(":")[0]
+    if kind != row.reason:  # the reason in brackets begins with it
+        text = text.removesuffix(f": {kind}")
+    return f"{row.name}: {text}" + (f" ({row.reason})" if row.reason else "") + "."
 
 
 def _state(comparison: Comparison) -> Iterator[str]:
@@ -61,6 +64,8 @@ def _state(comparison: Comparison) -> Iterator[str]:
 
 
 def _estimand(comparison: Comparison) -> Iterator[str]:
+    if not _compares(comparison):
+        return
     images = f" of {comparison.images:,} images" if comparison.images else ""
     yield (
         f"Differences are in points of validation accuracy{images} after the last epoch, one "
@@ -73,12 +78,18 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
     share = share_of_look(max(comparison.look, 1))
     looks = f", look {comparison.look}" if comparison.look > 1 else ""
     yield (
-        f"{_count(len(comparison.tricks), 'test')}: p values and intervals are adjusted for all "
-        f"rows together (step-down max-t), with {share:.0%} of the {ALPHA:.0%} error rate spent "
-        f"on this look{looks}. A p value says how often luck alone would make any row look as "
-        "good or as bad. Where runs spread alike, at most 5 of 100 such tables make any false "
+        "A row is called better or worse where luck alone would hardly ever make any row of such "
+        "a table look so good or so bad; the p value says how often. It and the interval are "
+        f"adjusted for {_count(len(comparison.tricks), 'test')} together (step-down max-t), with "
+        f"{share:.0%} of the {ALPHA:.0%} error rate spent on this look{looks} and the rest kept "
+        "for more seeds. Where runs spread alike, at most 5 of 100 such tables make any false "
         "claim; docs/statistics.md says where more do."
     )
+    if comparison.rules.race:
+        yield (
+            "The runs were spent by rounds on what looked likeliest to help. Rows that looked bad "
+            "were left early, so no row is called worse here, only better or undecided."
+        )
     if any(row.outlook for row in comparison.tricks):
         yield (
             "Expected gain and the chance to help are estimates, not proofs: what is left of a "
@@ -89,6 +100,12 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
             "Differences are between runs of the same seeds: where rows have other numbers of "
             "runs they are not the difference of the means in the table."
         )
+
+
+def _compares(comparison: Comparison) -> bool:
+    """Whether there is a trick and a baseline to compare, or there may be one yet."""
+    tricks = any(row.accuracies for row in comparison.tricks)
+    return bool(comparison.waiting or (tricks and comparison.baseline.accuracies))
 
 
 def _is_paired(row: Row, baseline: Row) -> bool:
@@ -107,7 +124,7 @@ def _without_error_bars(comparison: Comparison) -> Iterator[str]:
         f"One run a trick has no error bar: with a spread of {ASSUMED_SPREAD} points, "
         f"{_count(trials, 'useless trick')} would show a best difference of {largest:+.2f} on "
         f"average, and at least +0.3 in {100 * chance:.0f} tables of 100. So there are no "
-        "verdicts here."
+        "verdicts here: a row that is not tested was trained, and cannot be told from luck."
     )
 
 
@@ -115,7 +132,10 @@ def _noise(comparison: Comparison) -> Iterator[str]:
     effects = comparison.effects
     if effects.spread is None:
         return
-    text = f"Runs spread by {effects.spread:.2f} points ({effects.df} degrees of freedom)"
+    text = (
+        f"Runs spread by {effects.spread:.2f} points: so much the same recipe typically moves with "
+        f"its seed alone ({effects.df} degrees of freedom)"
+    )
     if effects.seed_correlation is not None:
         text += f"; runs of one seed correlate by {effects.seed_correlation:.2f}"
     if effects.prior_df != float("inf"):
@@ -140,6 +160,9 @@ def _noise(comparison: Comparison) -> Iterator[str]:
 
 
 def _rows(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        if row.collapse:
+            yield f"{row.name}: {row.collapse}."
     for row in comparison.tricks:
         text = _about(row)
         if text:
@@ -229,6 +252,8 @@ def _training_notes(comparison: Comparison) -> Iterator[str]:
 
 def _length(comparison: Comparison, epochs: int | None) -> Iterator[str]:
     regularised = any(row.section == "regularisation" for row in comparison.tricks)
+    if not _compares(comparison):
+        return
     if regularised and epochs is not None and epochs < SHORT_EPOCHS:
         yield (
             f"{_count(epochs, 'epoch')} is a short training, which under-rates regularisers: mixup "

@@ -9,9 +9,7 @@ with 0.05. What a look found stays found, unless later seeds point the other way
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-__all__ = ["ALPHA", "FIRST_SHARE", "holm", "share_of_look"]
+__all__ = ["ALPHA", "FIRST_SHARE", "share_of_look"]
 
 ALPHA = 0.05
 """The chance of any false claim in a table, over all looks at it."""
@@ -23,16 +21,3 @@ FIRST_SHARE = 0.8
 def share_of_look(look: int) -> float:
     """Return the share of `ALPHA` for `look`, counted from 1; all shares sum to 1."""
     return FIRST_SHARE if look == 1 else (1 - FIRST_SHARE) * 0.5 ** (look - 1)
-
-
-def holm(p_values: Mapping[str, float | None]) -> dict[str, float]:
-    """Return p values adjusted for their number, by Holm's method.
-
-    None, of a row that failed or was not tested, enters as 1: dropping rows buys nothing.
-    """
-    from statsmodels.stats.multitest import multipletests
-
-    if not p_values:
-        return {}
-    raw = [1.0 if p is None else p for p in p_values.values()]
-    return dict(zip(p_values, multipletests(raw, method="holm")[1].tolist(), strict=True))

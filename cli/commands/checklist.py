@@ -54,6 +54,8 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        if planned.request.budget is not None:
+            console.print("The first round of a race; more follow until the budget is spent.")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)
             console.print(
@@ -90,7 +92,8 @@ def run(
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
-    Extends an experiment of the same name: what is trained is not trained again. Exits with 1
+    Extends an experiment of the same name: what is trained is not trained again. budget=80 (runs)
+    or budget=8h (of training) is spent by rounds, most on what is likeliest to help. Exits with 1
     when a trial failed, and with 2 when a check before training says stop.
     """
     with cli_errors():
@@ -118,10 +121,18 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
+    from darkmagic.cli.views.tables import count_runs
     from darkmagic.sweeps import api
 
     with make_progress(make_console(stderr=True)) as progress:
+        if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
+            progress.note(count_runs(planned.plan.trials))
         outcome = api.sweep(planned, progress, fail_fast=fail_fast)
+    while (following := api.next_round(planned, outcome.records)) is not None:
+        planned = following
+        with make_progress(make_console(stderr=True)) as progress:
+            progress.note(f"next round: {count_runs(planned.plan.trials)}")
+            outcome = api.sweep(planned, progress, fail_fast=fail_fast)
     report, paths = api.finish(outcome, make_console(stderr=True).print)
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]

@@ -49,7 +49,7 @@ def power_view(
         (
             f"For {trials} trials tested together, by simulation of such sweeps. "
             f"{1 - FIRST_SHARE:.0%} of the error rate is kept for looks after more seeds. "
-            "Recommended: seeds=3 baseline_repeats=auto."
+            "Recommended: seeds=3."
         ),
     ]
     if own:

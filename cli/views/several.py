@@ -46,7 +46,7 @@ def compared_view(one: str, first: Comparison, other: str, second: Comparison) -
         table,
         note(
             f"Differences from each experiment's own baseline, in points; change is {other} minus "
-            f"{one}. p values are adjusted by Holm's method over the trials that both have."
+            f"{one}. p values are adjusted for all trials that both have."
         ),
     )
 

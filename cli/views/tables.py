@@ -16,6 +16,7 @@ from darkmagic.cli.views.blocks import plain_table
 
 __all__ = [
     "checklist_table",
+    "count_runs",
     "network_table",
     "plan_table",
     "results_table",
@@ -45,18 +46,20 @@ def plan_table(
         else:
             before = checklist.trick(trial.trick).options[0]
             table.add_row(str(number), trial.trick, before, trial.option, *estimate)
-    return Group(table, Text(_runs(trials)))
+    return Group(table, Text(count_runs(trials)))
 
 
-def _runs(trials: Sequence[Trial]) -> str:
-    """Return the number of runs, in all and by trial."""
+def count_runs(trials: Sequence[Trial]) -> str:
+    """Return the number of runs, in all and by trial, and why the baseline has more."""
     counts = Counter(trial.name for trial in trials)
     parts = []
     if len(set(counts.values())) > 1:
         parts.append(f"baseline x {_seeds(counts.pop(BASELINE, 0))}")
     by_seeds = Counter(counts.values())
     parts += [f"{number} trials x {_seeds(seeds)}" for seeds, number in sorted(by_seeds.items())]
-    return f"{len(trials)} runs: " + ", ".join(parts)
+    more = BASELINE in {trial.name for trial in trials} and BASELINE not in counts
+    why = " (more of the baseline, as every difference has it in)" if more else ""
+    return f"{len(trials)} runs: " + ", ".join(parts) + why
 
 
 def _seeds(number: int) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, sweep_key
+from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
 from darkmagic.sweeps.track.rules import read_rules
 
-__all__ = ["PlannedSweep", "plan", "plan_request"]
+__all__ = ["PlannedSweep", "next_round", "plan", "plan_request"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def plan(
 
     >>> planned = plan(["checklist=article", "seeds=2"])
     >>> len(planned.plan.trials), planned.plan.trials[1].name
-    (32, 'lr_regime=gamma_decay')
+    (36, 'lr_regime=gamma_decay')
     """
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(overrides, options)
@@ -84,7 +87,33 @@ def plan_request(
         elif request.extends_sweep:
             baseline = compose(loader, planner.baseline_overrides)
             records = known_records(sweep_key(config, baseline))
-            made = planner.plan(further_seeds(planner, records, request, rules))
+            made = planner.plan(_seeds_of(planner, records, request, rules))
         else:
             made = planner.plan()
     return PlannedSweep(made, request, checked, tuple(config_dirs))
+
+
+def next_round(planned: PlannedSweep, records: Sequence[TrialRecord]) -> PlannedSweep | None:
+    """Return the plan of the round of a race that follows `records`, all there are by now.
+
+    None if `planned` is no race, if a run of it has not ended, or if nothing is left to train.
+    """
+    budget = planned.request.budget
+    if budget is None or any(record.status not in ENDED for record in records):
+        return None
+    with hydra_session(planned.config_dirs) as hydra:
+        checked = planned.checked
+        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        rules = read_rules(checked.config)
+        made = planner.plan(race_seeds(planner, records, budget, rules))
+    if len(made.trials) <= len(planned.plan.trials):
+        return None
+    return dataclasses.replace(planned, plan=made)
+
+
+def _seeds_of(
+    planner: Planner, records: Sequence[TrialRecord], request: Request, rules: Rules
+) -> dict[str, list[int]]:
+    if request.budget is not None:
+        return race_seeds(planner, records, request.budget, rules)
+    return further_seeds(planner, records, request, rules)

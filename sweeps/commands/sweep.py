@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkmagic.sweeps.commands.plan import PlannedSweep, plan
+from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
 from darkmagic.sweeps.launch.context import SweepContext, use_context
 from darkmagic.sweeps.launch.progress import Progress
@@ -20,10 +20,10 @@ def run_checklist(
 ) -> SweepOutcome:
     """Train the checklist's trials that are not trained yet, and report to `progress`.
 
-    `overrides` are words of the command line, such as `seeds=3`; `config_dirs` go before our
-    configuration. A script calls this under `if __name__ == "__main__":`, as the process that
-    trials are forked from imports the script. Raises `UserError` for an override that cannot be
-    used, before anything starts.
+    `overrides` are words of the command line, such as `seeds=3` or `budget=80`; `config_dirs` go
+    before our configuration. A script calls this under `if __name__ == "__main__":`, as the process
+    that trials are forked from imports the script. Raises `UserError` for an override that cannot
+    be used, before anything starts.
 
     >>> from darkmagic.sweeps import SilentProgress, dry_run_overrides, load_report
     >>> mixup = "checklist.tricks=[{name: mixup, section: mine, options: ['off', 'on']}]"
@@ -33,7 +33,11 @@ def run_checklist(
     >>> [(row.name, row.verdict.value) for row in report.rows]
     [('baseline', 'baseline'), ('mixup=on', 'not tested')]
     """
-    return sweep(plan(overrides, config_dirs, will_train=True), progress)
+    planned: PlannedSweep | None = plan(overrides, config_dirs, will_train=True)
+    while planned is not None:
+        outcome = sweep(planned, progress)
+        planned = next_round(planned, outcome.records)
+    return outcome
 
 
 def sweep(planned: PlannedSweep, progress: Progress, *, fail_fast: bool = False) -> SweepOutcome:

@@ -1,7 +1,7 @@
 """Request: what a sweep is asked for beyond its configuration, such as seeds to add.
 
-`seeds=+2` and `only=undecided` depend on what the experiment has found so far, so they are no
-values of a configuration: they are taken off the command line before it is composed.
+`seeds=+2`, `only=undecided` and `budget=80` depend on what the experiment has found so far, so they
+are no values of a configuration: they are taken off the command line before it is composed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.plan import MAX_SEEDS
+from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.sweeps.compose.parse_overrides import read_override
 
 __all__ = ["UNDECIDED", "Request", "split_request"]
 
 UNDECIDED = "undecided"
+FIXES_SEEDS = ("seeds", "only", "baseline_repeats")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Request:
     `undecided` for those without a verdict; empty means all. `overrides` and options of the
     command line start the sweep again; the report repeats them. `combination` maps tricks to
     options that one trial takes together, beside the baseline, with `seeds`, and with
-    `parts_alone` beside each of its options alone: `confirm` asks that.
+    `parts_alone` beside each of its options alone: `confirm` asks that. `budget` is what a race
+    may spend.
     """
 
     more_seeds: int = 0
@@ -36,11 +39,12 @@ class Request:
     combination: Mapping[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     parts_alone: bool = False
+    budget: Budget | None = None
 
     @property
     def extends_sweep(self) -> bool:
         """Whether what is to be trained depends on what was."""
-        return bool(self.more_seeds or self.only)
+        return bool(self.more_seeds or self.only or self.budget)
 
 
 def split_request(
@@ -53,6 +57,7 @@ def split_request(
     """
     more_seeds = 0
     only: tuple[str, ...] = ()
+    budget: Budget | None = None
     plain: list[str] = []
     for override in overrides:
         key, _, value = override.partition("=")
@@ -68,10 +73,15 @@ def split_request(
                     f"cannot add {value!r} seeds; write seeds=+2, up to {MAX_SEEDS - 1}"
                 )
             more_seeds = int(value)
+        elif key == "budget":
+            budget = parse_budget(value)
         else:
             plain.append(override)
+    fixed = [o for o in overrides if o.partition("=")[0] in FIXES_SEEDS]
+    if budget is not None and fixed:
+        raise UserError(f"budget= chooses the seeds of every trial itself; leave out {fixed[0]}")
     repeated = [o for o in plain if o.partition("=")[0] not in ("seeds", "baseline_repeats")]
-    return plain, Request(more_seeds, only, (*_as_typed(repeated), *options))
+    return plain, Request(more_seeds, only, (*_as_typed(repeated), *options), budget=budget)
 
 
 def _as_typed(overrides: Sequence[str]) -> list[str]:

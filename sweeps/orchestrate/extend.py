@@ -10,12 +10,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.compare.rows import JUDGED, Rules
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.plan import trial_names
-from darkmagic.checklist.records import TrialRecord
+from darkmagic.checklist.planning.budget import Budget
+from darkmagic.checklist.planning.race import first_round, next_round
+from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import UNDECIDED, Request
 from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, read_record
@@ -24,7 +26,7 @@ from darkmagic.sweeps.track.tracker import check_active
 from darkmagic.sweeps.trial.identity import recipe_identity, resolve
 from darkmagic.sweeps.trial.paths import out_folder
 
-__all__ = ["SweepKey", "find_sweep", "further_seeds", "known_records", "sweep_key"]
+__all__ = ["SweepKey", "find_sweep", "further_seeds", "known_records", "race_seeds", "sweep_key"]
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,11 @@ def further_seeds(
                 "yet; start one with seeds=3"
             )
         new = list(range(max(used) + 1, max(used) + 1 + request.more_seeds))
+        added = dict.fromkeys(names, new)
     else:
-        new = sorted({seed for seeds in planner.seeds_of.values() for seed in seeds})
+        added = planner.seeds_of
     return {
-        name: sorted({*known[name], *(new if name in chosen or name == BASELINE else ())})
+        name: sorted({*known[name], *(added[name] if name in chosen or name == BASELINE else ())})
         for name in names
     }
 
@@ -117,3 +120,44 @@ def _chosen(
             raise UserError(f"only={name} names no trial; " + nearest(name, known | {UNDECIDED}))
         chosen |= of_trick
     return chosen
+
+
+def race_seeds(
+    planner: Planner, records: Sequence[TrialRecord], budget: Budget, rules: Rules
+) -> dict[str, list[int]]:
+    """Return the seeds of every trial: those in `records`, and those of the next round.
+
+    While runs of a round have not ended there is no next one, so that the same command goes on
+    with an interrupted race. Rows with a run that failed leave it. Raises `UserError` for a budget
+    that is too small to begin with.
+    """
+    names = trial_names(planner.checklist)
+    known: dict[str, set[int]] = {name: set() for name in names}
+    for record in records:
+        known.setdefault(record.name, set()).add(record.seed)
+    if any(record.status not in ENDED for record in records):
+        return {name: sorted(known[name]) for name in names}
+    left = budget.left(records)
+    first = planner.seeds_of[BASELINE][0]
+    if not any(known[name] for name in names if name != BASELINE):
+        more = first_round(names, left)
+        return {name: _extended(set(), more[name], first) for name in names}
+    comparison = compare(planner.checklist, records, rules)
+    helps = {
+        row.name: row.outlook.helps
+        for row in comparison.tricks
+        if row.outlook is not None and row.verdict in JUDGED and row.name in known
+    }
+    more = next_round({name: len(seeds) for name, seeds in known.items()}, helps, left)
+    return {name: _extended(known[name], more.get(name, 0), first) for name in names}
+
+
+def _extended(known: set[int], more: int, first: int) -> list[int]:
+    """Add the smallest seeds that are not `known`, from `first` on."""
+    seeds = set(known)
+    seed = first
+    for _ in range(more):
+        while seed in seeds:
+            seed += 1
+        seeds.add(seed)
+    return sorted(seeds)

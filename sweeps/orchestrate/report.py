@@ -19,7 +19,7 @@ from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
-from darkmagic.sweeps.track.schema import CHECKLIST, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
+from darkmagic.sweeps.track.schema import CHECKLIST, RACE, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
 
@@ -51,7 +51,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     comparison = compare(
         from_json(snapshot.tags[CHECKLIST]),
         snapshot.records,
-        parse_rules(snapshot.tags.get(RULES)),
+        parse_rules(snapshot.tags.get(RULES), race=RACE in snapshot.tags),
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]

@@ -31,7 +31,15 @@ from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_conf
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
-from darkmagic.sweeps.track.schema import CHECKLIST, LOOK, LOOKS, RULES, SWEEP_OVERRIDES, run_key
+from darkmagic.sweeps.track.schema import (
+    CHECKLIST,
+    LOOK,
+    LOOKS,
+    RACE,
+    RULES,
+    SWEEP_OVERRIDES,
+    run_key,
+)
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
@@ -153,6 +161,7 @@ def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, s
         SWEEP_OVERRIDES: json.dumps(request.overrides),
         RULES: json.dumps(asdict(read_rules(master))),
         **provenance(),
+        **({RACE: "1"} if request.budget else {}),
     }
     return {key: mask_secrets(value) for key, value in tags.items()}
 

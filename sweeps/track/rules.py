@@ -19,6 +19,6 @@ def read_rules(config: DictConfig) -> Rules:
     return Rules(min_effect=float(config.min_effect), floor=floor)
 
 
-def parse_rules(text: str | None) -> Rules:
+def parse_rules(text: str | None, *, race: bool = False) -> Rules:
     """Return the rules in a sweep's tag, JSON; the defaults if it has none."""
-    return Rules(**json.loads(text)) if text else Rules()
+    return Rules(**{**json.loads(text or "{}"), "race": race})

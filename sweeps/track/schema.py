@@ -24,6 +24,7 @@ __all__ = [
     "LOOKS",
     "OPTION",
     "PARENT",
+    "RACE",
     "REASON",
     "RECIPE",
     "RULES",
@@ -55,6 +56,7 @@ REASON = "darkmagic.reason"
 LOOK = "darkmagic.look"  # of a trial: the interim look at the verdicts that its run belongs to
 LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
 SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that start it again, as JSON
+RACE = "darkmagic.race"  # of a sweep: set where its runs were spent by rounds
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON

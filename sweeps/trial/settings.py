@@ -44,7 +44,7 @@ class Sweep:
     baseline: str = choice("article", tuple(Baseline), changes_result=False)
     seeds: int = whole(1, at_least=1, changes_result=False)
     baseline_repeats: int | str | None = whole(
-        None, at_least=1, words=("auto",), changes_result=False
+        "auto", at_least=1, words=("auto",), changes_result=False
     )
     min_effect: float = number(0.1, at_least=0, changes_result=False)  # in points
     floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy

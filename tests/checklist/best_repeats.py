@@ -11,7 +11,7 @@ import math
 from darkmagic.checklist.stats.alpha_spending import ALPHA, FIRST_SHARE
 from darkmagic.checklist.stats.detectable import detectable_points
 
-TRIALS = (4, 8, 15, 30)
+TRIALS = (1, 2, 4, 8, 15, 30)
 SEEDS = (2, 3, 5, 10)
 RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0)
 CORRELATIONS = (0.0, 0.25, 0.5)

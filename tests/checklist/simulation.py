@@ -234,7 +234,7 @@ def settings() -> list[Setting]:
         for seeds in SEEDS
     ]
     for correlation in (0.0, 0.5):
-        for seeds, repeats in ((1, 10), (3, 6)):
+        for seeds, repeats in ((1, 10), (2, 6), (3, 6), (5, 15)):
             label = f"baseline_repeats={repeats}, seeds correlate by {correlation}"
             rows.append(Setting(seeds, correlation, baseline_repeats=repeats, label=label))
     for seeds in (3, 5):

@@ -18,7 +18,15 @@ from commanding import FIVE, TINY, run_command, start_command
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Run the article's checklist on tiny data; return its folder and what was printed."""
     folder = tmp_path_factory.mktemp("run")
-    words = ["checklist", "run", "--skip-preflight", *TINY, "epochs=2", "seeds=2"]
+    words = [
+        "checklist",
+        "run",
+        "--skip-preflight",
+        *TINY,
+        "epochs=2",
+        "seeds=2",
+        "baseline_repeats=1",
+    ]
     return folder, start_command(*words, folder=folder, DARKMAGIC_CACHE=str(folder))
 
 
@@ -127,7 +135,7 @@ def test_second_run_of_an_experiment_trains_nothing(
 ) -> None:
     """The same command prints the same table and starts no trial."""
     folder, done = ran
-    arguments = ["checklist", "run", *TINY, "epochs=2", "seeds=2"]
+    arguments = ["checklist", "run", *TINY, "epochs=2", "seeds=2", "baseline_repeats=1"]
     again = run_command(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder))
     assert again.returncode == 0
     assert "started" not in again.stderr
@@ -178,7 +186,7 @@ def test_debug_option_shows_the_traceback(tmp_path: Path) -> None:
 def test_plan_shows_each_trial_and_estimates_its_time(tmp_path: Path) -> None:
     """The plan has a line a trial and the number of runs; with --estimate it has their time."""
     done = run_command("checklist", "plan", "seeds=3", folder=tmp_path)
-    assert "48 runs: 16 trials x 3 seeds" in done.stdout
+    assert "51 runs: baseline x 6 seeds, 15 trials x 3 seeds (more of the baseline" in done.stdout
     assert re.search(r"5 +pretrain +none +pretrained", done.stdout)
     timed = run_command("checklist", "plan", *TINY, "--estimate", folder=tmp_path)
     assert re.search(r"15 .*swish +\d+ s", timed.stdout), timed.stderr

@@ -262,7 +262,13 @@ def test_interrupted_sweep_leaves_no_run_running_and_another_recipe_is_said(tmp_
     from darkmagic.sweeps import api
 
     every = [*TINY, *TWO, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
-    slow = [*every, "epochs=3000", "seeds=4", "hydra.launcher.trials_per_device=1"]
+    slow = [
+        *every,
+        "epochs=3000",
+        "seeds=4",
+        "baseline_repeats=1",
+        "hydra.launcher.trials_per_device=1",
+    ]
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -17,10 +17,10 @@ from torch import nn
 
 from commanding import run_command
 from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.compare.floor import nothing_learnt
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import FORMATS, write_report
+from darkmagic.checklist.runs.floor import nothing_learnt
 from darkmagic.cli.views.comparison import comparison_view
 from darkmagic.cli.views.power import undecided_view
 from darkmagic.trainers.data.base import Data, Split

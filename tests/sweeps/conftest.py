@@ -10,7 +10,7 @@ from sweeping import Swept, own_config, run
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """Return the article's checklist on tiny data, two epochs, two seeds of it trained."""
-    return run(tmp_path_factory.mktemp("article"), ["epochs=2", "seeds=2"])
+    return run(tmp_path_factory.mktemp("article"), ["epochs=2", "seeds=2", "baseline_repeats=1"])
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def to_json(report: Report) -> str:
 
 
 def _flat(report: Report, row: Row) -> dict[str, Any]:
-    outlook = row.outlook
+    outlook, collapse = row.outlook, row.collapse
     costs: dict[str, float | None] = {}
     for name in COSTS:
         ratio = row.ratios[name]
@@ -105,6 +105,8 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "probability_helps": outlook.helps if outlook else None,
         "probability_best_of_trick": outlook.best if outlook else None,
         "probability_unbeaten": row.front,
+        "collapsed_runs": collapse.collapsed if collapse else 0,
+        "gain_without_collapses_points": collapse.gain if collapse else None,
         "image_error_points": row.image_error,
         **costs,
         "unbeaten": row.on_pareto_front,

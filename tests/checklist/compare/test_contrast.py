@@ -36,3 +36,24 @@ def test_trial_of_one_experiment_alone_has_no_change() -> None:
     assert set(rows) == {"mixup=on", "lr=cosine"}
     assert rows["mixup=on"].second is None
     assert rows["mixup=on"].change is None
+
+
+def test_changes_are_adjusted_together_and_claim_falsely_in_few_tables() -> None:
+    """Two experiments in which tricks do the same: at most 5 % of tables claim a change."""
+    rng = np.random.default_rng(0)
+    names = ("baseline", "lr=cosine", "mixup=on", "stem=relu", "stem=swish")
+    false, smaller, repeats = 0, 0, 40
+    for _ in range(repeats):
+        tables = rng.normal(90, 0.2, (2, len(names), 3))
+        one, other = (compare(SMALL, swept(dict(zip(names, t, strict=True)))) for t in tables)
+        found = contrast(one, other)
+        p_values = [row.p_value for row in found if row.p_value is not None]
+        raw = [
+            other.effects.by_trial[i].minus(one.effects.by_trial[i]).p_value or 0.0
+            for i in range(1, len(names))
+        ]
+        assert all(p >= own - 1e-9 for p, own in zip(p_values, raw, strict=True))
+        smaller += min(p_values) < min(1.0, len(raw) * min(raw))  # than Holm's
+        false += min(p_values) < 0.05
+    assert false <= repeats * (0.05 + 2.5 * (0.05 * 0.95 / repeats) ** 0.5)
+    assert smaller > repeats / 2

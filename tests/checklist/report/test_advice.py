@@ -47,7 +47,7 @@ def test_advice_after_single_runs_is_to_get_error_bars() -> None:
     """With the recommended setting."""
     advice = report_of(simulated(SMALL, 1)).advice
     assert "single runs cannot tell a trick from luck" in advice.sentences[0]
-    assert advice.steps[0][1].endswith("seeds=3 baseline_repeats=auto")
+    assert advice.steps[0][1].endswith("seeds=3")
 
 
 def test_advice_while_runs_are_missing_is_to_go_on() -> None:

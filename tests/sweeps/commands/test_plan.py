@@ -64,11 +64,15 @@ def test_plan_of_bad_overrides_writes_nothing(tmp_path: Path, plans: list[str]) 
     assert not (tmp_path / "runs").exists()
 
 
-def test_auto_gives_the_baseline_more_runs_and_the_plan_says_so(tmp_path: Path) -> None:
-    """`baseline_repeats=auto` takes what is best for the budget, which the plan counts."""
-    planned = api.plan([*TINY, f"runtime.out={tmp_path}", "seeds=3", "baseline_repeats=auto"])
+def test_auto_gives_the_baseline_more_runs(tmp_path: Path) -> None:
+    """`baseline_repeats=auto`, the default, takes what is best for the budget."""
+    planned = api.plan([*TINY, f"runtime.out={tmp_path}", "seeds=3"])
     names = Counter(trial.name for trial in planned.plan.trials)
     expected = best_repeats(len(names) - 1, 3)
     assert expected > 3
     assert names.pop("baseline") == expected
     assert set(names.values()) == {3}
+    only = api.plan([*TINY, f"runtime.out={tmp_path}", "seeds=3", "only=mixup"]).plan.trials
+    assert Counter(trial.name for trial in only) == {"baseline": expected, "mixup=on": 3}
+    single = api.plan([*TINY, f"runtime.out={tmp_path}"]).plan.trials
+    assert {trial.seed for trial in single} == {0}

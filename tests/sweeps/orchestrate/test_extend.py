@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,15 @@ from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
 from darkmagic.sweeps.commands.confirm import confirm_winners
 from darkmagic.sweeps.compose.request import split_request
+from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import load_report
-from sweeping import Recorder, Swept, run
+from sweeping import TINY, Recorder, Swept, run
 
 TWO_TRICKS = (
     "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}, "
     "{name: weight_decay, section: s, options: [generic, higher]}]"
 )
-SWEEP_OVERRIDES = [TWO_TRICKS, "epochs=1", "seeds=2", "floor=0"]
+SWEEP_OVERRIDES = [TWO_TRICKS, "epochs=1", "seeds=2", "baseline_repeats=1", "floor=0"]
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,7 @@ def test_trial_trained_again_has_ended_in_mlflow(tmp_path: Path) -> None:
         ("seeds=+x", "write seeds=\\+2"),
         ("seeds=+0", "write seeds=\\+2"),
         ("only=", "names no trial"),
+        ("budget=8d", r"write budget=80 \(runs\) or budget=8h"),
     ],
 )
 def test_unreadable_request_is_refused_with_how_to_write_it(override: str, message: str) -> None:
@@ -74,7 +77,8 @@ def test_unreadable_request_is_refused_with_how_to_write_it(override: str, messa
         (["seeds=+1", "epochs=7"], "there is none of this recipe yet"),
         (["min_effect=-1"], "min_effect=-1: need 0 or more"),
         (["floor=5"], "floor=5: need 0 <= floor <= 1, or null"),
-        (["baseline_repeats=0"], "baseline_repeats=0: need 1 or more, auto, or null"),
+        (["budget=20"], "budget= chooses the seeds of every trial itself; leave out seeds=2"),
+        (["baseline_repeats=0"], "baseline_repeats=0: need 1 or more, auto"),
     ],
 )
 def test_impossible_request_is_refused_by_plan_and_run(
@@ -92,7 +96,10 @@ def test_added_seeds_train_the_chosen_trials_and_the_baseline(first: Swept) -> N
     before = {path: path.stat().st_mtime_ns for path in first.outcome.folder.glob("*/result.json")}
     planned = api.plan([*first.overrides, "seeds=+1", "only=mixup"]).plan.trials
     assert [(t.name, t.seed) for t in planned if t.seed == 2] == [("baseline", 2), ("mixup=on", 2)]
-    more = run(first.folder, [*SWEEP_OVERRIDES[:2], "floor=0", "seeds=+1", "only=mixup"])
+    more = run(
+        first.folder,
+        [*SWEEP_OVERRIDES[:2], "baseline_repeats=1", "floor=0", "seeds=+1", "only=mixup"],
+    )
     assert [name for name, _ in more.progress.trials] == ["baseline", "mixup=on"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     report = load_report(more.uri, None)
@@ -139,6 +146,37 @@ def test_baseline_repeats_give_single_runs_an_interval(tmp_path: Path) -> None:
     ]
     (row,) = load_report(swept.uri, None).comparison.tricks
     assert row.interval is not None
+
+
+def test_race_spends_its_budget_by_rounds_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """After the first round is cut off, the command trains the rest; then it trains nothing."""
+    overrides = [*TINY, TWO_TRICKS, "epochs=1", "floor=0", "budget=10", f"runtime.out='{tmp_path}'"]
+    with pytest.raises(UserError, match="give budget=4 or more"):
+        api.plan([*overrides, "budget=3"])
+    planned = api.plan(overrides, will_train=True)
+    assert Counter(t.name for t in planned.plan.trials) == {
+        "baseline": 3,
+        "mixup=on": 2,
+        "weight_decay=higher": 2,
+    }
+    first_round = api.sweep(planned, Recorder())
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    first_round.tracker.flush()
+    following = api.next_round(planned, first_round.records)
+    ended = api.run_checklist(overrides, Recorder())
+    finish(ended)
+    assert len(first_round.records) == 7
+    assert len(ended.records) == (7 if following is None else len(following.plan.trials)) <= 10
+    comparison = load_report(uri, None).comparison
+    assert comparison.look == 1
+    assert comparison.rules.race
+    again = Recorder()
+    api.run_checklist(overrides, again)
+    assert again.trials == []
+    # What is added later is judged as a race too.
+    plain = [override for override in overrides if not override.startswith("budget")]
+    finish(api.run_checklist([*plain, "seeds=+1", "only=mixup"], Recorder()))
+    assert load_report(uri, None).comparison.rules.race
 
 
 def test_confirmation_trains_fresh_seeds_once_and_reads_the_test_set(first: Swept) -> None:

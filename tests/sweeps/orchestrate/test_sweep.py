@@ -170,7 +170,7 @@ def test_report_is_written_without_the_store(tmp_path: Path) -> None:
 def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
     """A second run of an experiment starts nothing and leaves checkpoints and runs as they are."""
     before = {p: p.stat().st_mtime_ns for p in swept.outcome.folder.glob("*/checkpoint.pt")}
-    again = run(swept.folder, ["epochs=2", "seeds=2"])
+    again = run(swept.folder, ["epochs=2", "seeds=2", "baseline_repeats=1"])
     assert again.progress.trials == []
     assert again.outcome.parent.run_id == swept.outcome.parent.run_id
     assert again.outcome.records == swept.outcome.records

@@ -191,7 +191,12 @@ def _weights(folder: Path, per_device: int) -> dict[str, dict[str, torch.Tensor]
     folder.mkdir()
     (folder / "conf" / "checklist").mkdir(parents=True)
     (folder / "conf" / "checklist" / "pair.yaml").write_text(PAIR)
-    words = [*SWEEP_OVERRIDES, "seeds=2", f"hydra.launcher.trials_per_device={per_device}"]
+    words = [
+        *SWEEP_OVERRIDES,
+        "seeds=2",
+        "baseline_repeats=1",
+        f"hydra.launcher.trials_per_device={per_device}",
+    ]
     outcome = run(folder, words, [folder / "conf"]).outcome
     found = {}
     for path in outcome.folder.glob("*/result.json"):

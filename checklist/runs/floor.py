@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["Unlearnt", "nothing_learnt", "with_floor"]
+__all__ = ["Unlearnt", "is_below_floor", "nothing_learnt", "with_floor"]
 
 TIMES_CHANCE = 1.1
 """A network below this many times chance level has learned nothing."""
+BELOW_FLOOR = "BelowFloor"
 DEVIATIONS = 3.0
 """Standard errors above guessing that luck, in the best of many runs, does not give."""
 
@@ -80,9 +81,14 @@ def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[Tria
         dataclasses.replace(
             record,
             status=Status.FAILED,
-            reason=f"BelowFloor: it learned nothing ({record.accuracy:.1%} right)",
+            reason=f"{BELOW_FLOOR}: it learned nothing ({record.accuracy:.1%} right)",
         )
         if fails(record)
         else record
         for record in records
     ]
+
+
+def is_below_floor(record: TrialRecord) -> bool:
+    """Whether `with_floor` made `record` one that failed."""
+    return record.status is Status.FAILED and record.reason.startswith(BELOW_FLOOR)

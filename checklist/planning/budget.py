@@ -1,0 +1,54 @@
+"""Budget of a race, from the word of the command line: a number of runs, or hours of training."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.records import Status, TrialRecord
+
+__all__ = ["Budget", "parse_budget"]
+
+MAX_RUNS = 100_000
+TRAINED = (Status.FINISHED, Status.FAILED, Status.DIVERGED)
+UNITS = {"h": 3600.0, "m": 60.0}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`amount` runs in all, or `amount` seconds of training, runs side by side added up.
+
+    >>> parse_budget("8h")
+    Budget(amount=28800.0, in_seconds=True)
+    """
+
+    amount: float
+    in_seconds: bool = False
+
+    def left(self, records: Sequence[TrialRecord]) -> int:
+        """Return how many runs are left of it after `records`.
+
+        Of a time, as many as fit in what is left, at what a run has taken on average.
+        """
+        trained = [record for record in records if record.status in TRAINED]
+        if not self.in_seconds:
+            return max(int(self.amount) - len(trained), 0)
+        seconds = [r.costs.wall_seconds for r in trained if r.costs.wall_seconds]
+        if not seconds:
+            return MAX_RUNS
+        return max(int((self.amount - sum(seconds)) / statistics.fmean(seconds)), 0)
+
+
+def parse_budget(text: str) -> Budget:
+    """Return the budget that `text` means; raise `UserError` for one that cannot be read."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(h|m)|([1-9]\d{0,5})", text.strip(" '\""))
+    if found is None:
+        raise UserError(f"budget={text} is no budget; write budget=80 (runs) or budget=8h")
+    if found[3]:
+        return Budget(int(found[3]))
+    if not float(found[1]):
+        raise UserError(f"budget={text} trains nothing; write budget=80 (runs) or budget=8h")
+    return Budget(float(found[1]) * UNITS[found[2]], in_seconds=True)
