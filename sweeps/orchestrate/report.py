@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
@@ -48,10 +50,12 @@ def load_report(
 
 def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     """Return the report of `snapshot`."""
+    limits = read_limits(snapshot.tags)
     comparison = compare(
         from_json(snapshot.tags[CHECKLIST]),
         snapshot.records,
         parse_rules(snapshot.tags.get(RULES)),
+        limits.apart,
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
@@ -67,7 +71,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
-        remarks=tuple(_other_sweeps(snapshot)),
+        remarks=(*_other_sweeps(snapshot), *_left_out(limits)),
     )
 
 
@@ -84,6 +88,15 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
         f"not show; {which} asked for with: {newest}"
     )
+
+
+def _left_out(limits: Limits) -> Iterator[str]:
+    """Yield a note on the options that a screen could not have."""
+    for (trick, option), reason in limits.dropped.items():
+        yield f"{trick}={option} is not in the screen: it {reason}."
+    if limits.apart:
+        pairs = ", ".join(f"{'='.join(a)} with {'='.join(b)}" for a, b in limits.apart)
+        yield f"No trial combines what excludes each other: {pairs}."
 
 
 def _facts(tags: Mapping[str, str]) -> dict[str, str]:
