@@ -115,7 +115,7 @@ def compare(
     rows = [
         make_row(
             groups[name],
-            screen.references(name) if screen else groups[BASELINE],
+            groups[BASELINE],
             effects,
             index,
             claims[index],
@@ -125,6 +125,11 @@ def compare(
         )
         for index, name in enumerate(names)
     ]
+    if screen:
+        rows = [
+            dataclasses.replace(row, ratios=ratios)
+            for row, ratios in zip(rows, screen.average_ratios(), strict=True)
+        ]
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]

@@ -65,7 +65,7 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
     from scipy.stats import f
 
     left = float(fit.residuals @ fit.residuals)
-    if fit.df < 2 or left < 1e-12:  # noqa: PLR2004 (one for the pair, one for the noise)
+    if fit.df < 2 or left < 1e-12:
         return None
     by_tricks: dict[tuple[str, str], list[Array]] = {}
     for (one, other), product in _pairs(fit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ def contrast_code(levels: int) -> Array:
     for column in range(levels - 1):
         helmert[: column + 1, column] = -1.0
         helmert[column + 1, column] = column + 1.0
-    return helmert * np.sqrt(levels / (helmert**2).sum(0))
+    return np.asarray(helmert * np.sqrt(levels / (helmert**2).sum(0)))
 
 
 def columns_of(sizes: Sequence[int]) -> list[slice]:
@@ -37,7 +38,7 @@ def columns_of(sizes: Sequence[int]) -> list[slice]:
     [slice(1, 2, None), slice(2, 4, None)]
     """
     ends = np.cumsum([1, *(size - 1 for size in sizes)]).tolist()
-    return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(ends)]
 
 
 def coded(rows: Levels, sizes: Sequence[int]) -> Array:

@@ -86,7 +86,7 @@ def _random_rows(
 ) -> Levels:
     """Draw `more` rows that are allowed, none of them twice or among `fixed`."""
     taken = {tuple(row) for row in fixed.tolist()}
-    found = []
+    found: list[tuple[int, ...]] = []
     for row in _candidates(sizes, more + len(fixed), rng):
         if len(found) == more:
             break
@@ -119,7 +119,7 @@ def _improve(rows: Levels, first: int, sizes: Sequence[int], excluded: Excluded)
     taken = {tuple(row) for row in rows.tolist()}
     for _ in range(PASSES):
         # Anew in each pass, as rounding errors of the updates add up.
-        inverse = np.linalg.inv(x.T @ x + RIDGE * np.eye(x.shape[1]))
+        inverse: Array = np.linalg.inv(x.T @ x + RIDGE * np.eye(x.shape[1])).astype(float)
         improved = False
         for index in range(first, len(rows)):
             for factor, place in enumerate(places):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,14 @@ from numpy.typing import NDArray
 from darkmagic.checklist.stats.effects import MIN_DIFFERENCE, Covariance, Effect, Effects
 from darkmagic.checklist.stats.rounding import rounding_step, rounding_variance
 
-__all__ = ["Mixed", "ScreenFit", "detectable_in_errors", "estimate_screen", "fit_screen"]
+__all__ = [
+    "Mixed",
+    "ScreenFit",
+    "detectable_in_errors",
+    "estimate_screen",
+    "fit_screen",
+    "log_ratios",
+]
 
 Array = NDArray[np.float64]
 Choice = tuple[str, str]
@@ -54,7 +62,7 @@ class ScreenFit:
 def fit_screen(runs: Sequence[Mixed], options: Sequence[Choice]) -> ScreenFit:
     """Fit the effects of `options`, none of which is a baseline's, and of the seeds."""
     seeds = sorted({run.seed for run in runs})[1:]
-    columns = [
+    columns: list[Any] = [
         np.ones(len(runs)),
         *([float(run.choices.get(t) == o) for run in runs] for t, o in options),
         *([float(run.seed == seed) for run in runs] for seed in seeds),
@@ -75,7 +83,7 @@ def fit_screen(runs: Sequence[Mixed], options: Sequence[Choice]) -> ScreenFit:
         coefficients=coefficients,
         residuals=y - centre - x @ coefficients,
         estimable=tuple(known[1 : 1 + len(options)].tolist()),
-        df=len(runs) - int(round(float(np.trace(projection)))),
+        df=len(runs) - round(float(np.trace(projection))),
     )
 
 
@@ -121,6 +129,23 @@ def estimate_screen(
         trials=trials,
         joint=Covariance(np.zeros(len(trials)), covariance, np.arange(len(trials))),
     )
+
+
+def log_ratios(
+    costs: Sequence[tuple[Mapping[str, str], int, float]], options: Sequence[Choice]
+) -> list[float | None]:
+    """Return by how much each of `options` multiplies a cost, None where it cannot be told.
+
+    `costs` have the choices, the seed and the cost of each run. Empty without runs.
+    """
+    if not costs:
+        return []
+    runs = [Mixed("", choices, seed, math.log(cost)) for choices, seed, cost in costs]
+    fit = fit_screen(runs, options)
+    return [
+        math.exp(float(fit.coefficients[index])) if known else None
+        for index, known in enumerate(fit.estimable, start=1)
+    ]
 
 
 def detectable_in_errors(df: float, p: float) -> float:

@@ -1,4 +1,4 @@
-"""The trials of a screen: each mixes the options of all tricks, so that every run informs of all."""
+"""The trials of a screen: each mixes options of all tricks, so that every run informs of all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_RUNS = 1000
 USUAL_RUNS = 1.5
 """Times the effects to estimate: enough to know the spread of runs too."""
 STARTS, STARTED_PLACES = 30, 240
-"""Random starts of the exchange: so many for 240 places (24 runs of 10 tricks), else in proportion."""
+"""Random starts of the exchange: so many for 240 places (24 runs of 10 tricks), fewer for more."""
 Choice = tuple[str, str]
 
 

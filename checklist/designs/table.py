@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
@@ -81,22 +82,15 @@ class Screened:
         baseline = [record for record in self.records if record.trick is None]
         return {
             BASELINE: _shown(baseline),
-            **{f"{t}={o}": self._having(t, o, as_row=o) for t, o in self.options},
+            **{f"{t}={o}": self._having(t, o) for t, o in self.options},
         }
 
-    def references(self, name: str) -> list[TrialRecord]:
-        """Return the runs with the baseline's option of the trick of row `name`."""
-        trick = name.partition("=")[0]
-        if name == BASELINE:
-            return self.groups[BASELINE]
-        return self._having(trick, self.baseline[trick], as_row=self.baseline[trick])
-
-    def _having(self, trick: str, option: str, *, as_row: str) -> list[TrialRecord]:
+    def _having(self, trick: str, option: str) -> list[TrialRecord]:
         chosen = [
             dataclasses.replace(
                 record,
                 trick=trick,
-                option=as_row,
+                option=option,
                 section=self.sections[trick],
                 seed=number,
                 correct=None,  # of other images' luck nothing is known where nothing is paired
@@ -128,6 +122,29 @@ class Screened:
         from darkmagic.checklist.designs.fit import estimate_screen
 
         return estimate_screen(self.runs(look), self.options, resolution)
+
+    def average_ratios(self) -> list[dict[str, Ratio | None]]:
+        """Return the ratio of every cost to the baseline option's, averaged over other options.
+
+        In the order of the rows, by least squares over logarithms: options that happen to meet
+        costly ones are not charged for them.
+        """
+        from darkmagic.checklist.designs.fit import log_ratios
+
+        found: list[dict[str, Ratio | None]] = [{} for _ in range(1 + len(self.options))]
+        for name, cost in COSTS.items():
+            known = [
+                (record, float(value))
+                for record in self.records
+                if record.status is Status.FINISHED
+                and (value := getattr(record.costs, cost)) is not None
+            ]
+            values = log_ratios(
+                [(r.choices, r.seed, value) for r, value in known if value > 0], self.options
+            )
+            for row, value in zip(found, [1.0 if values else None, *values], strict=False):
+                row[name] = None if value is None else Ratio(value)
+        return [{name: row.get(name) for name in COSTS} for row in found]
 
     @cached_property
     def fit(self) -> ScreenFit | None:
@@ -161,7 +178,7 @@ class Screened:
         from scipy.stats import t
 
         fit = self.fit
-        if fit is None or fit.df < 2:  # noqa: PLR2004 (one is spent on the run itself)
+        if fit is None or fit.df < 2:
             return None
         leverages = np.clip(np.einsum("ij,jk,ik->i", fit.x, fit.inverse, fit.x), 0, 1)
         rest = np.where(leverages < 1 - 1e-9, 1 - leverages, np.inf)
@@ -210,7 +227,8 @@ def predict_best(
             chosen[own[0]] = trial
     if not chosen:
         return None
-    total = np.sum([draws[trial] for trial in chosen.values()], axis=0)
+    parts = [drawn for trial in chosen.values() if (drawn := draws[trial]) is not None]
+    total = np.sum(np.stack(parts), axis=0)
     low, high = np.percentile(total, [2.5, 97.5]).tolist()
     return Prediction(
         {trick: options[trial - 1][1] for trick, trial in chosen.items()},

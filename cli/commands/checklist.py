@@ -46,6 +46,7 @@ def plan(
     """Show the trials that `run` would train, and what each changes."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
+        from darkmagic.cli.views.power import budget_line
         from darkmagic.cli.views.tables import plan_table
         from darkmagic.sweeps import api
 
@@ -54,6 +55,7 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        console.print(budget_line(checklist, len(trials)), style="dim")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)
             console.print(

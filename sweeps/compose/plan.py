@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
@@ -43,7 +43,7 @@ class Plan:
     checklist: Checklist
     trials: tuple[Trial, ...]
     overrides: tuple[tuple[str, ...], ...]
-    limits: Limits = Limits()  # of a screen
+    limits: Limits = field(default_factory=Limits)
 
 
 class Planner:

@@ -1,4 +1,4 @@
-"""What a screen leaves out, as a tag of its sweep, so that the report knows it from MLflow alone."""
+"""What a screen leaves out, as a tag of its sweep: the report knows it from MLflow alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan of a sweep by its design: one trick at a time, or a screen that counts in what exists."""
+"""The plan of a sweep by its design: one trick at a time, or a screen of all."""
 
 from __future__ import annotations
 
