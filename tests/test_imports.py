@@ -66,6 +66,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.checklist.report",),
     ("darkmagic.checklist.planning",),
     ("darkmagic.checklist.compare",),
+    ("darkmagic.checklist.designs",),
     ("darkmagic.checklist.stats",),
     ("darkmagic.checklist",),
     ("darkmagic",),

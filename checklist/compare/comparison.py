@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.claims import Claim, claims_at, over_looks
-from darkmagic.checklist.compare.costs import Ratio
+from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.compare.floor import Unlearnt, nothing_learnt, with_floor
 from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
@@ -127,8 +127,10 @@ def compare(
     ]
     if screen:
         rows = [
-            dataclasses.replace(row, ratios=ratios)
-            for row, ratios in zip(rows, screen.average_ratios(), strict=True)
+            dataclasses.replace(
+                row, ratios={k: None if v is None else Ratio(v) for k, v in found.items()}
+            )
+            for row, found in zip(rows, screen.average_ratios(COSTS), strict=True)
         ]
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:

@@ -21,7 +21,9 @@ __all__ = ["MAX_RUNS", "Factors", "Limits", "make_screen", "usual_runs"]
 MAX_RUNS = 1000
 USUAL_RUNS = 1.5
 """Times the effects to estimate: enough to know the spread of runs too."""
-STARTS, STARTED_PLACES = 30, 240
+MIN_LOSS = 1e-6
+"""Of efficiency, by which an array is none that is orthogonal for these factors."""
+STARTS, STARTED_PLACES = 20, 240
 """Random starts of the exchange: so many for 240 places (24 runs of 10 tricks), fewer for more."""
 Choice = tuple[str, str]
 
@@ -34,6 +36,22 @@ class Limits:
 
     dropped: Mapping[Choice, str] = field(default_factory=dict)
     apart: Collection[tuple[Choice, Choice]] = ()
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is left out, and why; empty if nothing is.
+
+        >>> print(*Limits({("drop_path", "0.1"): "does not apply: no sum of two"}).sentences)
+        drop_path=0.1 is not in the screen: it does not apply: no sum of two.
+        """
+        found = [
+            f"{trick}={option} is not in the screen: it {reason}."
+            for (trick, option), reason in self.dropped.items()
+        ]
+        if self.apart:
+            pairs = ", ".join(f"{'='.join(a)} with {'='.join(b)}" for a, b in self.apart)
+            found.append(f"No trial combines what excludes each other: {pairs}.")
+        return found
 
 
 @dataclass(frozen=True)
@@ -171,18 +189,16 @@ def _check(checklist: Checklist, factors: Factors, runs: int) -> None:
 def _rows(factors: Factors, kept: Levels, runs: int, limits: Limits) -> Levels:
     """Return `kept` and the rows that fit it best; an orthogonal array where one has these runs."""
     sizes, apart = factors.sizes, factors.pairs(limits.apart)
+    exact = orthogonal_rows(sizes, runs) if len(kept) == 1 else None
+    if (
+        exact is not None
+        and allowed(exact, apart)
+        and len(np.unique(exact, axis=0)) == runs
+        and d_efficiency(exact, sizes) > 1 - MIN_LOSS
+    ):
+        return exact
     starts = int(np.clip(STARTS * STARTED_PLACES / (runs * len(sizes)), 3, STARTS))
-    found = exchange(sizes, kept, runs - len(kept), apart=apart, starts=starts)
-    if len(kept) == 1:
-        exact = orthogonal_rows(sizes, runs)
-        if (
-            exact is not None
-            and allowed(exact, apart)
-            and len(np.unique(exact, axis=0)) == runs
-            and d_efficiency(exact, sizes) > d_efficiency(found, sizes)
-        ):
-            return exact
-    return found
+    return exchange(sizes, kept, runs - len(kept), apart=apart, starts=starts)
 
 
 def _ordinary(

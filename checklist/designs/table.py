@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
@@ -123,16 +122,16 @@ class Screened:
 
         return estimate_screen(self.runs(look), self.options, resolution)
 
-    def average_ratios(self) -> list[dict[str, Ratio | None]]:
+    def average_ratios(self, costs: Mapping[str, str]) -> list[dict[str, float | None]]:
         """Return the ratio of every cost to the baseline option's, averaged over other options.
 
-        In the order of the rows, by least squares over logarithms: options that happen to meet
-        costly ones are not charged for them.
+        `costs` map names to fields of `Costs`. In the order of the rows, by least squares over
+        logarithms: options that happen to meet costly ones are not charged for them.
         """
         from darkmagic.checklist.designs.fit import log_ratios
 
-        found: list[dict[str, Ratio | None]] = [{} for _ in range(1 + len(self.options))]
-        for name, cost in COSTS.items():
+        found: list[dict[str, float | None]] = [{} for _ in range(1 + len(self.options))]
+        for name, cost in costs.items():
             known = [
                 (record, float(value))
                 for record in self.records
@@ -143,8 +142,8 @@ class Screened:
                 [(r.choices, r.seed, value) for r, value in known if value > 0], self.options
             )
             for row, value in zip(found, [1.0 if values else None, *values], strict=False):
-                row[name] = None if value is None else Ratio(value)
-        return [{name: row.get(name) for name in COSTS} for row in found]
+                row[name] = value
+        return [{name: row.get(name) for name in costs} for row in found]
 
     @cached_property
     def fit(self) -> ScreenFit | None:

@@ -55,6 +55,8 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        for sentence in planned.plan.limits.sentences:
+            console.print(sentence, markup=False)
         console.print(budget_line(checklist, len(trials)), style="dim")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)

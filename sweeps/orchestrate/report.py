@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report, Sort
@@ -71,7 +70,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
-        remarks=(*_other_sweeps(snapshot), *_left_out(limits)),
+        remarks=(*_other_sweeps(snapshot), *limits.sentences),
     )
 
 
@@ -88,15 +87,6 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
         f"not show; {which} asked for with: {newest}"
     )
-
-
-def _left_out(limits: Limits) -> Iterator[str]:
-    """Yield a note on the options that a screen could not have."""
-    for (trick, option), reason in limits.dropped.items():
-        yield f"{trick}={option} is not in the screen: it {reason}."
-    if limits.apart:
-        pairs = ", ".join(f"{'='.join(a)} with {'='.join(b)}" for a, b in limits.apart)
-        yield f"No trial combines what excludes each other: {pairs}."
 
 
 def _facts(tags: Mapping[str, str]) -> dict[str, str]:

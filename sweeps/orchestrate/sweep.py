@@ -164,7 +164,7 @@ def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, s
         CHECKLIST: to_json(plan.checklist),
         SWEEP_OVERRIDES: json.dumps(request.overrides),
         RULES: json.dumps(asdict(read_rules(master))),
-        **limits_tags(plan),
+        **limits_tags(plan.limits),
         **provenance(),
     }
     return {key: mask_secrets(value) for key, value in tags.items()}

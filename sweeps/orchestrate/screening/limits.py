@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 
 from darkmagic.checklist.designs.screen import Limits
-from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.track.schema import LIMITS
 
 __all__ = ["limits_tags", "read_limits"]
 
 
-def limits_tags(plan: Plan) -> dict[str, str]:
-    """Return the tag of the plan's limits; none where nothing is left out."""
-    limits = plan.limits
+def limits_tags(limits: Limits) -> dict[str, str]:
+    """Return the tag of `limits`; none where nothing is left out."""
     if not limits.dropped and not limits.apart:
         return {}
     dropped = [[*choice, reason] for choice, reason in limits.dropped.items()]
