@@ -8,9 +8,22 @@ from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError, nearest
 
-__all__ = ["BASELINE", "Checklist", "Trial", "Trick"]
+__all__ = ["BASELINE", "SCREEN", "Checklist", "Trial", "Trick", "trial_name"]
 
 BASELINE = "baseline"
+SCREEN = "screen"
+"""In place of a trick, of trials that mix the options of several: `screen-07`."""
+
+
+def trial_name(trick: str | None, option: str | None) -> str:
+    """Return `baseline`, `trick=option`, or `screen-07` of a trial that mixes several.
+
+    >>> trial_name(None, None), trial_name("mixup", "on"), trial_name(SCREEN, "07")
+    ('baseline', 'mixup=on', 'screen-07')
+    """
+    if trick is None:
+        return BASELINE
+    return f"{trick}-{option}" if trick == SCREEN else f"{trick}={option}"
 
 
 @dataclass(frozen=True)
@@ -71,10 +84,10 @@ class Checklist:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run: the baseline's choices with at most one trick changed.
+    """One training run: the baseline's choices with one trick changed, or several in a screen.
 
     `choices` maps every trick of the checklist to an option; `trick` and `option` say
-    which one was changed (None for the baseline itself).
+    which one was changed (None for the baseline itself), or which trial of a screen it is.
 
     >>> Trial("mixup", "on", "regularisation", seed=0).name, Trial(None, None, "", seed=0).name
     ('mixup=on', 'baseline')
@@ -88,5 +101,5 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """`baseline`, or `trick=option`: shared by the trial's seeds."""
-        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+        """`baseline`, `trick=option` or `screen-07`: shared by the trial's seeds."""
+        return trial_name(self.trick, self.option)

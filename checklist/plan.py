@@ -13,6 +13,7 @@ __all__ = [
     "COMBINATION",
     "MAX_SEEDS",
     "Baseline",
+    "Design",
     "baseline_choices",
     "expand",
     "expand_combination",
@@ -45,6 +46,19 @@ class Baseline(StrEnum):
             return cls(text)
         except ValueError:
             raise UserError(f"no baseline {text!r}; " + nearest(text, list(cls))) from None
+
+
+class Design(StrEnum):
+    """Which options the trials of a sweep change.
+
+    >>> Design("screen") is Design.SCREEN
+    True
+    """
+
+    ONE_AT_A_TIME = "one_at_a_time"
+    """Each trial changes one trick of the baseline."""
+    SCREEN = "screen"
+    """Each trial mixes the options of all tricks, so that each run informs of all."""
 
 
 def with_baseline(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.model import trial_name
 
 if TYPE_CHECKING:  # names of trials are needed where no figure is
     import numpy as np
@@ -80,9 +80,10 @@ class TrialRecord:
     test_accuracy: float | None = None  # in [0, 1]; only where the test set was asked for
     stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
     edits: Mapping[str, str] = field(default_factory=dict)  # by trick: "3 of 4 places", or why none
+    choices: Mapping[str, str] = field(default_factory=dict)  # by trick, of a screen's trial
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
-        """`baseline`, or `trick=option`: shared by the trial's seeds."""
-        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+        """`baseline`, `trick=option` or `screen-07`: shared by the trial's seeds."""
+        return trial_name(self.trick, self.option)

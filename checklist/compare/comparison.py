@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.claims import Claim, claims_at, over_looks
-from darkmagic.checklist.compare.costs import Ratio
+from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
 from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare"]
 
+Groups = Mapping[str, Sequence[TrialRecord]]
+Estimate = Callable[[int | None], "Effects"]
+"""From a look, or None for all there is, to the effects."""
 
 FAILURES = (Status.FAILED, Status.DIVERGED)
 
@@ -32,7 +36,8 @@ FAILURES = (Status.FAILED, Status.DIVERGED)
 class Comparison:
     """The rows, baseline first, and what they were judged by.
 
-    `look` is the last whose runs have all ended; 0 while the first one's have not.
+    `look` is the last whose runs have all ended; 0 while the first one's have not. `screen` is
+    there where trials mix options: then each row is an option, averaged over all others.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -57,6 +62,7 @@ class Comparison:
     seeds: int  # most finished runs of a trick
     baseline_options: Mapping[str, str]  # by trick
     unlearnt: Unlearnt | None = None  # why nothing was learnt in the whole of it
+    screen: Screened | None = None
 
     @property
     def baseline(self) -> Row:
@@ -74,12 +80,17 @@ class Comparison:
 
 
 def compare(
-    checklist: Checklist, records: Sequence[TrialRecord], rules: Rules | None = None
+    checklist: Checklist,
+    records: Sequence[TrialRecord],
+    rules: Rules | None = None,
+    apart: Collection[tuple[tuple[str, str], tuple[str, str]]] = (),
 ) -> Comparison:
     """Compare the trials of `checklist`, whose baseline options come first.
 
     One row a trial in the checklist's order; records of tricks that it does not name come
-    last. Trials that did not finish are rows with their verdict, never left out.
+    last. Trials that did not finish are rows with their verdict, never left out. Where trials of
+    a screen are among them, there is one row an option, of all runs that have it; `apart` are
+    pairs of options that no recipe may combine.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -95,18 +106,14 @@ def compare(
     """
     rules = rules or Rules()
     records = with_floor(records, rules.floor)
-    groups: dict[str, list[TrialRecord]] = {BASELINE: []}
-    for trick in checklist.tricks:
-        groups.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
-    for record in records:
-        groups.setdefault(record.name, []).append(record)
-    groups = {name: group for name, group in groups.items() if group or name == BASELINE}
-
+    screen = Screened.of(checklist, records) if is_screen(records) else None
+    groups: Groups = screen.groups if screen else _by_trial(checklist, records)
     look = _last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
-    effects, claims = _over_looks(groups, look, images, gains_only=rules.race)
-    missed = _missed_errors(groups, look)
+    estimate = _estimate(groups, screen, images)
+    effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
+    missed = _missed_errors(groups, look, effects if screen else None)
     rows = [
         make_row(
             groups[name],
@@ -120,8 +127,20 @@ def compare(
         )
         for index, name in enumerate(names)
     ]
-    if look:
-        rows = _with_outlooks(_with_collapses(rows, groups, effects, look), effects)
+    if screen:
+        rows = [
+            dataclasses.replace(
+                row, ratios={k: None if v is None else Ratio(v) for k, v in found.items()}
+            )
+            for row, found in zip(rows, screen.average_ratios(COSTS), strict=True)
+        ]
+    elif look:  # of a screen, an option's runs have the other options' collapses too
+        rows = _with_collapses(rows, groups, effects, look)
+    rows = _with_outlooks(rows, effects) if look else rows
+    if screen and look:
+        taken = [index for index, row in enumerate(rows) if row.outlook]
+        best = predict_best(effects, screen.options, taken, apart)
+        screen = dataclasses.replace(screen, prediction=best)
     return Comparison(
         rows=tuple(rows),
         effects=effects,
@@ -133,7 +152,26 @@ def compare(
         seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
         baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
         unlearnt=nothing_learnt(records) if look else None,
+        screen=screen,
     )
+
+
+def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
+    groups: dict[str, list[TrialRecord]] = {BASELINE: []}
+    for trick in checklist.tricks:
+        groups.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
+    for record in records:
+        groups.setdefault(record.name, []).append(record)
+    return {name: group for name, group in groups.items() if group or name == BASELINE}
+
+
+def _estimate(groups: Groups, screen: Screened | None, images: int | None) -> Estimate:
+    resolution = 100 / images if images else None
+    if screen is not None:
+        return lambda look: screen.effects(look, resolution)
+    from darkmagic.checklist.stats.effects import estimate_effects
+
+    return lambda look: estimate_effects(_runs(groups, look), resolution)
 
 
 def _last_complete_look(records: Sequence[TrialRecord]) -> int:
@@ -143,25 +181,17 @@ def _last_complete_look(records: Sequence[TrialRecord]) -> int:
 
 
 def _over_looks(
-    groups: Mapping[str, Sequence[TrialRecord]],
-    last: int,
-    images: int | None,
-    *,
-    gains_only: bool,
+    groups: Groups, estimate: Estimate, last: int, *, gains_only: bool
 ) -> tuple[Effects, list[Claim]]:
     """Return the effects at the last look, and what holds of each row over all looks up to it.
 
     Before the first look is complete its figures are shown, and nothing is claimed.
     """
-    from darkmagic.checklist.stats.effects import estimate_effects
-
     testable = [not any(record.status in FAILURES for record in g) for g in groups.values()]
-    resolution = 100 / images if images else None
-    effects = estimate_effects(_runs(groups, last or None), resolution)
-    looks = [
-        effects if look == last else estimate_effects(_runs(groups, look), resolution)
-        for look in range(1, last + 1)
-    ] or [effects]
+    effects = estimate(last or None)
+    looks = [effects if look == last else estimate(look) for look in range(1, last + 1)] or [
+        effects
+    ]
     seen = [
         claims_at(look, found, testable, gains_only=gains_only)
         for look, found in enumerate(looks, start=1)
@@ -169,22 +199,34 @@ def _over_looks(
     return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]
 
 
-def _missed_errors(groups: Mapping[str, Sequence[TrialRecord]], look: int) -> dict[str, float]:
-    """Return the effect that each row's test misses once in five, in standard errors."""
+def _missed_errors(groups: Groups, look: int, screen: Effects | None) -> dict[str, float]:
+    """Return the effect that each row's test misses once in five, in standard errors.
+
+    `screen` has the effects of a screen, whose rows share one spread.
+    """
     from darkmagic.checklist.stats.detectable import detectable_errors
 
     if not look:
         return {}
+    level = ALPHA * share_of_look(look)
+    if screen is not None:
+        from darkmagic.checklist.designs.fit import detectable_in_errors
+        from darkmagic.checklist.stats.step_down import critical_p
+
+        if not screen.df:
+            return {}
+        p = critical_p(screen, len(groups) - 1, level)
+        return dict.fromkeys(groups, detectable_in_errors(screen.df, p))
     seeds_of = [
         tuple(sorted(run.seed for run in _runs({name: group}, look)))
         for name, group in groups.items()
     ]
-    found = detectable_errors(tuple(seeds_of), ALPHA * share_of_look(look))
+    found = detectable_errors(tuple(seeds_of), level)
     known = zip(groups, seeds_of, strict=True)
     return {name: found[seeds] for name, seeds in known if seeds in found}
 
 
-def _runs(groups: Mapping[str, Sequence[TrialRecord]], look: int | None) -> list[Run]:
+def _runs(groups: Groups, look: int | None) -> list[Run]:
     from darkmagic.checklist.stats.linear import Run
 
     return [

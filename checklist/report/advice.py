@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,16 @@ from dataclasses import dataclass
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration
+from darkmagic.checklist.report.screened import predicted, take
 
 __all__ = ["Advice", "advise", "probable", "winners"]
 
 MAX_NAMES = 5
+MORE_RUNS = 1.5
+"""Times the runs of a screen: what is advised where more are needed."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ def advise(
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
     sentences += _choices(comparison)
+    if comparison.screen:
+        return _of_screen(comparison, comparison.screen, sentences, overrides)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
         steps.append(("To get error bars", _command("run", [*overrides, "seeds=3"])))
@@ -88,6 +95,29 @@ def advise(
         sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
     if winners(comparison):
         steps.append(("To confirm on the test set", _command("confirm", overrides)))
+    return Advice(tuple(sentences), tuple(steps))
+
+
+def _of_screen(
+    comparison: Comparison, screen: Screened, sentences: list[str], overrides: Sequence[str]
+) -> Advice:
+    """Return what to do after a screen: confirm what it predicts, or give it more runs."""
+    steps = []
+    plain = [o for o in overrides if not o.startswith("runs=")]
+    best = screen.prediction
+    undecided = comparison.having(Verdict.UNDECIDED)
+    if undecided:
+        decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
+        sentences.append(_undecided(undecided, decided))
+    if best is not None:
+        sentences.append(predicted(best))
+        words = [o for o in plain if not o.startswith("design=")]
+        steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+    if undecided or comparison.having(Verdict.NOT_TESTED):
+        runs = math.ceil(MORE_RUNS * len(screen.records))
+        more = [o for o in plain if not o.startswith("design=")]
+        command = _command("run", [*more, "design=screen", f"runs={runs}"])
+        steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
 
 
@@ -116,7 +146,7 @@ def _alarm(comparison: Comparison) -> str:
     reason = f" ({baseline.reason})" if baseline.reason else ""
     if not any(row.accuracies for row in comparison.rows):
         return f"Nothing was trained: no run has a result{reason}."
-    if not baseline.accuracies:
+    if not baseline.accuracies and comparison.screen is None:
         return (
             f"The baseline has no result{reason}, so there is nothing to compare the tricks with: "
             "the table has no verdicts."

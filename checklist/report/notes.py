@@ -9,6 +9,7 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import EDITED_IN_PART, Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
+from darkmagic.checklist.report.screened import screen_notes
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 __all__ = ["endings", "table_notes"]
@@ -57,7 +58,9 @@ def _state(comparison: Comparison) -> Iterator[str]:
         if comparison.look:
             until = f"the verdicts are those of look {comparison.look}"
         yield f"{_count(comparison.waiting, 'run')} of this look have not ended: {until}."
-    if not baseline.accuracies and not comparison.waiting:
+    if comparison.screen and not baseline.accuracies:
+        yield "The baseline itself has no result: its level is known from the other runs alone."
+    elif not baseline.accuracies and not comparison.waiting:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."
     elif failures(baseline.statuses):
         yield f"The {baseline.verdict_text}."
@@ -67,11 +70,17 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
     if not _compares(comparison):
         return
     images = f" of {comparison.images:,} images" if comparison.images else ""
-    yield (
-        f"Differences are in points of validation accuracy{images} after the last epoch, one "
-        "trick changed at a time at baseline settings. They hold for this validation set; the "
-        "test set was not touched."
+    changed = (
+        "averaged over the options of the other tricks"
+        if comparison.screen
+        else "one trick changed at a time at baseline settings"
     )
+    yield (
+        f"Differences are in points of validation accuracy{images} after the last epoch, "
+        f"{changed}. They hold for this validation set; the test set was not touched."
+    )
+    if comparison.screen:
+        yield from screen_notes(comparison, comparison.screen)
     if comparison.effects.spread is None:
         yield from _without_error_bars(comparison)
         return
@@ -95,7 +104,9 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
             "Expected gain and the chance to help are estimates, not proofs: what is left of a "
             "difference when the luck that all rows show is taken off."
         )
-    if any(_is_paired(row, comparison.baseline) for row in comparison.tricks):
+    if comparison.screen is None and any(
+        _is_paired(row, comparison.baseline) for row in comparison.tricks
+    ):
         yield (
             "Differences are between runs of the same seeds: where rows have other numbers of "
             "runs they are not the difference of the means in the table."
@@ -116,6 +127,8 @@ def _is_paired(row: Row, baseline: Row) -> bool:
 
 
 def _without_error_bars(comparison: Comparison) -> Iterator[str]:
+    if comparison.screen:
+        return
     trials = sum(bool(row.accuracies) for row in comparison.tricks)
     if not trials or not comparison.baseline.accuracies or comparison.seeds > 1:
         return
@@ -144,7 +157,7 @@ def _noise(comparison: Comparison) -> Iterator[str]:
             f"(worth {effects.prior_df:.0f} degrees of freedom from the others)"
         )
     yield text + "."
-    if comparison.seeds == 1 and comparison.baseline_runs > 1:
+    if comparison.screen is None and comparison.seeds == 1 and comparison.baseline_runs > 1:
         setting = Setting(max(len(comparison.tricks), 1), 1, comparison.baseline_runs)
         width = half_width(setting, effects.spread)
         yield (

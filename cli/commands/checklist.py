@@ -46,6 +46,7 @@ def plan(
     """Show the trials that `run` would train, and what each changes."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
+        from darkmagic.cli.views.power import budget_line
         from darkmagic.cli.views.tables import plan_table
         from darkmagic.sweeps import api
 
@@ -56,6 +57,9 @@ def plan(
         console.print(plan_table(checklist, trials, seconds))
         if planned.request.budget is not None:
             console.print("The first round of a race; more follow until the budget is spent.")
+        for sentence in planned.plan.limits.sentences:
+            console.print(sentence, markup=False)
+        console.print(budget_line(checklist, len(trials)), style="dim")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)
             console.print(

@@ -37,6 +37,6 @@ def power(
             raise UserError(f"--spread={min(spread or ())}: need a number of points over 0")
         known = api.power(all_overrides(overrides, name, out), config_dir or ())
         console = make_console()
-        console.print(power_view(known.trials, spread, known.report))
+        console.print(power_view(known.checklist, spread, known.report))
         if known.report is not None:
             console.print(undecided_view(known.report))

@@ -8,6 +8,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.designs.screen import usual_runs
+from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.plan import trial_names
+from darkmagic.checklist.planning.designs import compare_designs, screen_finds, suits
 from darkmagic.checklist.planning.power import (
     Setting,
     detectable,
@@ -20,15 +24,19 @@ from darkmagic.checklist.report.formatting import points
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
-__all__ = ["power_view", "undecided_view"]
+__all__ = ["budget_line", "power_view", "undecided_view"]
 
+MAX_SCREEN = 100
+"""Runs of the largest screen that is shown: a larger one takes seconds to make."""
+USUAL_SPREAD = 0.2
 TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
 
 
 def power_view(
-    trials: int, spreads: Sequence[float] | None, report: Report | None
+    checklist: Checklist, spreads: Sequence[float] | None, report: Report | None
 ) -> RenderableType:
     """Return the smallest effect found four times in five, by number of runs and spread."""
+    trials = len(trial_names(checklist)) - 1
     own = report.comparison.effects.spread if report else None
     chosen = list(spreads or ([own] if own else TYPICAL_SPREADS))
     table = plain_table()
@@ -54,7 +62,31 @@ def power_view(
     ]
     if own:
         notes.insert(0, f"This experiment's runs spread by {own:.2f} points.")
-    return Group(table, *map(note, notes))
+    screens = _screens(checklist, [setting.runs for setting in settings(trials)], chosen)
+    return Group(table, *map(note, notes), *screens)
+
+
+def _screens(
+    checklist: Checklist, runs: Sequence[int], spreads: Sequence[float]
+) -> list[RenderableType]:
+    """Return the same numbers of runs spent on a screen."""
+    sizes = tuple(len(trick.options) for trick in checklist.tricks if len(trick.options) > 1)
+    table = plain_table()
+    table.add_column("screen", justify="right")
+    for spread in spreads:
+        table.add_column(f"spread {spread:.2g}", justify="right")
+    usual = usual_runs(checklist)
+    for number in sorted({usual, *(n for n in runs if n <= MAX_SCREEN)}):
+        found = screen_finds(sizes, number)
+        cells = ["no verdicts" if found is None else f"{found * s:.2f}" for s in spreads]
+        table.add_row(f"runs={number}", *cells)
+    about = (
+        "The same runs as a screen (design=screen): each mixes options of all tricks, and an "
+        "effect is the average over the other options. Points: the effect found four times in "
+        f"five. For a spread of {spreads[0]:.2g}: "
+        f"{suits(compare_designs(checklist, usual), spreads[0])}"
+    )
+    return [Text(), table, note(about)]
 
 
 def _cell(setting: Setting, spread: float) -> str:
@@ -62,6 +94,12 @@ def _cell(setting: Setting, spread: float) -> str:
     if found is None or width is None:
         return "no verdicts"
     return f"{found:.2f} (±{width:.2f})"
+
+
+def budget_line(checklist: Checklist, runs: int) -> str:
+    """Return which design so many runs suit, for a spread that is usual on CIFAR-10."""
+    said = suits(compare_designs(checklist, runs), USUAL_SPREAD)
+    return f"For a spread of {USUAL_SPREAD} points: {said}"
 
 
 def undecided_view(report: Report) -> RenderableType:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.model import BASELINE, Checklist, Trial
+from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trial
+from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report.formatting import duration, percent
 from darkmagic.checklist.report.writers.network import HEADS, NetworkRow, cells
@@ -28,6 +29,8 @@ def plan_table(
     checklist: Checklist, trials: Sequence[Trial], seconds: Sequence[float] | None
 ) -> RenderableType:
     """Return what each trial changes; `seconds` is each trial's estimate, in their order."""
+    if any(trial.trick == SCREEN for trial in trials):
+        return _screen_table(checklist, trials, seconds)
     table = plain_table()
     for head in ("", "trick", "baseline", "trial"):
         table.add_column(head, no_wrap=True, justify="right" if not head else "left")
@@ -47,6 +50,27 @@ def plan_table(
             before = checklist.trick(trial.trick).options[0]
             table.add_row(str(number), trial.trick, before, trial.option, *estimate)
     return Group(table, Text(count_runs(trials)))
+
+
+def _screen_table(
+    checklist: Checklist, trials: Sequence[Trial], seconds: Sequence[float] | None
+) -> RenderableType:
+    """Return the options of each trial that are not the baseline's."""
+    several = len({trial.seed for trial in trials}) > 1
+    table = plain_table()
+    table.add_column("trial", no_wrap=True)
+    if several:
+        table.add_column("seed", justify="right")
+    table.add_column("options that are not the baseline's")
+    if seconds is not None:
+        table.add_column("about", justify="right")
+    baseline = baseline_choices(checklist)
+    for number, trial in enumerate(trials):
+        changed = [f"{t}={o}" for t, o in trial.choices.items() if o != baseline.get(t)]
+        cells = [trial.name, *([str(trial.seed)] if several else []), ", ".join(changed) or "none"]
+        table.add_row(*cells, *([] if seconds is None else [duration(seconds[number])]))
+    blocks = f" in blocks of {len({trial.seed for trial in trials})} seeds" if several else ""
+    return Group(table, Text(f"{len(trials)} runs{blocks}: each mixes options of all tricks"))
 
 
 def count_runs(trials: Sequence[Trial]) -> str:

@@ -18,6 +18,7 @@ from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
+from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
 from darkmagic.sweeps.track.rules import read_rules
 
 __all__ = ["PlannedSweep", "next_round", "plan", "plan_request"]
@@ -80,6 +81,7 @@ def plan_request(
             check_devices(config)
         rules = read_rules(config)
         planner = Planner(loader, config, checked.plain, checked.tricks)
+        read_design(config, request)
         if request.combination:
             made = planner.plan_combination(
                 request.combination, request.seeds, parts_alone=request.parts_alone
@@ -89,7 +91,7 @@ def plan_request(
             records = known_records(sweep_key(config, baseline))
             made = planner.plan(_seeds_of(planner, records, request, rules))
         else:
-            made = planner.plan()
+            made = make_plan(loader, config, planner)
     return PlannedSweep(made, request, checked, tuple(config_dirs))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
+from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
     Baseline,
@@ -36,12 +37,13 @@ class Plan:
     """The trials of a sweep.
 
     `checklist` has the baseline's options first; `overrides`, in the order of `trials`, compose
-    one trial each.
+    one trial each. `limits` are what a screen leaves out.
     """
 
     checklist: Checklist
     trials: tuple[Trial, ...]
     overrides: tuple[tuple[str, ...], ...]
+    limits: Limits = field(default_factory=Limits)
 
 
 class Planner:
@@ -114,6 +116,10 @@ class Planner:
         """
         trials = expand_combination(self.checklist, combination, seeds, parts_alone=parts_alone)
         return self._plan(trials)
+
+    def plan_screen(self, trials: Sequence[Trial], limits: Limits) -> Plan:
+        """Return the plan of a screen's `trials`, which leave out what `limits` say."""
+        return replace(self._plan(trials), limits=limits)
 
     def _plan(self, trials: Sequence[Trial]) -> Plan:
         overrides = tuple(self._overrides(trial) for trial in trials)

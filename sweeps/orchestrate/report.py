@@ -17,6 +17,7 @@ from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
 from darkmagic.sweeps.track.schema import CHECKLIST, RACE, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
@@ -48,10 +49,12 @@ def load_report(
 
 def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     """Return the report of `snapshot`."""
+    limits = read_limits(snapshot.tags)
     comparison = compare(
         from_json(snapshot.tags[CHECKLIST]),
         snapshot.records,
         parse_rules(snapshot.tags.get(RULES), race=RACE in snapshot.tags),
+        limits.apart,
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
@@ -67,7 +70,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
-        remarks=tuple(_other_sweeps(snapshot)),
+        remarks=(*_other_sweeps(snapshot), *limits.sentences),
     )
 
 

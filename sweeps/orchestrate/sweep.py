@@ -12,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
+from darkmagic.checklist.model import SCREEN
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
@@ -27,6 +28,8 @@ from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
 from darkmagic.sweeps.orchestrate.mend import mend_folder
+from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
+from darkmagic.sweeps.orchestrate.screening.plan import make_plan
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
@@ -44,7 +47,12 @@ from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
-from darkmagic.sweeps.trial.paths import experiment_folder, out_folder, trial_folder_name
+from darkmagic.sweeps.trial.paths import (
+    experiment_folder,
+    out_folder,
+    same_trial,
+    trial_folder_name,
+)
 
 __all__ = ["SweepOutcome", "flatten", "run_sweep"]
 
@@ -79,7 +87,9 @@ def run_sweep(
     a child while this process imports MLflow; MLflow's runs exist before the first trial.
     """
     fork_server.warm_up()
-    plan = current_context().plan or Planner(loader, master, arguments, trick_overrides).plan()
+    plan = current_context().plan
+    if plan is None:
+        plan = make_plan(loader, master, Planner(loader, master, arguments, trick_overrides))
     with hold_experiment(experiment_folder(master)):
         return _run_held(loader, master, plan, launcher)
 
@@ -148,6 +158,8 @@ def _compose(
         check_resolved(resolved)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
+        if trial.trick == SCREEN:
+            subdir = same_trial(folder, trial.seed, trial_identity) or subdir
         for message in mend_folder(folder / subdir, resolved, trial_identity):
             progress.note(message)
         own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
@@ -160,6 +172,7 @@ def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, s
         CHECKLIST: to_json(plan.checklist),
         SWEEP_OVERRIDES: json.dumps(request.overrides),
         RULES: json.dumps(asdict(read_rules(master))),
+        **limits_tags(plan.limits),
         **provenance(),
         **({RACE: "1"} if request.budget else {}),
     }
@@ -220,7 +233,7 @@ def _set_untrained(
     baselines = {s.trial.seed: s.identity for s in states if s.trial.trick is None}
     for state in states:
         finding = found.get(state.trial.name)
-        if state.trial.trick is not None and state.identity == baselines[state.trial.seed]:
+        if state.trial.trick is not None and state.identity == baselines.get(state.trial.seed):
             finding = ("inert", "its configuration is the baseline's")
         if finding is not None and state.status is Status.PENDING:
             state.status, state.reason = Status(finding[0]), finding[1]

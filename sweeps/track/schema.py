@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.model import Trial
+from darkmagic.checklist.model import SCREEN, Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
 
 __all__ = [
     "CHECKLIST",
+    "CHOICES",
     "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
     "EXPERIMENT",
     "IDENTITY",
     "KIND",
+    "LIMITS",
     "LOOK",
     "LOOKS",
     "OPTION",
@@ -51,6 +53,7 @@ EXPERIMENT = "darkmagic.experiment"
 RECIPE = "darkmagic.recipe"  # of a sweep: the baseline's identity without its seed
 CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline options first
 IDENTITY = "darkmagic.identity"
+LIMITS = "darkmagic.limits"  # of a sweep: what its screen leaves out, as JSON
 STATUS = "darkmagic.status"
 REASON = "darkmagic.reason"
 LOOK = "darkmagic.look"  # of a trial: the interim look at the verdicts that its run belongs to
@@ -60,6 +63,7 @@ RACE = "darkmagic.race"  # of a sweep: set where its runs were spent by rounds
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
+CHOICES = "darkmagic.choices"  # of a screen's trial: the option of every trick, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON
 VERDICT = "darkmagic.verdict"
@@ -104,6 +108,7 @@ def trial_tags(
     trial: Trial, identity: str, *, look: int = 1, overrides: Sequence[str] = ()
 ) -> dict[str, str]:
     """Return the tags that say which trial a run is."""
+    choices = {CHOICES: json.dumps(dict(trial.choices))} if trial.trick == SCREEN else {}
     return {
         KIND: "trial",
         IDENTITY: identity,
@@ -113,6 +118,7 @@ def trial_tags(
         SEED: str(trial.seed),
         LOOK: str(look),
         TRIAL_OVERRIDES: json.dumps(list(overrides)),
+        **choices,
     }
 
 
@@ -194,6 +200,7 @@ def read_record(
         test_accuracy=metrics.get(TEST),
         stepping=tags.get(STEPPING, ""),
         edits=dict(json.loads(tags.get(EDITS) or "{}")),
+        choices=dict(json.loads(tags.get(CHOICES) or "{}")),
         correct=correct,
     )
 

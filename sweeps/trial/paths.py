@@ -22,6 +22,7 @@ __all__ = [
     "is_edited",
     "out_folder",
     "read_events",
+    "same_trial",
     "trial_folder_name",
     "write_config",
 ]
@@ -43,6 +44,15 @@ def experiment_folder(config: DictConfig) -> Path:
 def trial_folder_name(trial: str, seed: int, identity: str) -> str:
     """Return a folder's name that a person can read and that no other trial has."""
     return f"{trial[:100]}-s{seed}-{identity[:8]}"
+
+
+def same_trial(folder: Path, seed: int, identity: str) -> str | None:
+    """Return the name of the folder in `folder` of the trial with this identity, if there is one.
+
+    A trial of a screen may have been trained under another name.
+    """
+    found = sorted(folder.glob(f"*-s{seed}-{identity[:8]}"))
+    return found[0].name if found else None
 
 
 def read_events(directory: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkmagic.checklist.plan import Baseline
+from darkmagic.checklist.plan import Baseline, Design
 from darkmagic.trainers.declare.kinds import Declared
 from darkmagic.trainers.fields import choice, declared_fields, number, text, whole
 from darkmagic.trainers.recipe import Recipe
@@ -46,6 +46,8 @@ class Sweep:
     baseline_repeats: int | str | None = whole(
         "auto", at_least=1, words=("auto",), changes_result=False
     )
+    design: str = choice("one_at_a_time", tuple(Design), changes_result=False)
+    runs: int | None = whole(None, at_least=2, changes_result=False)
     min_effect: float = number(0.1, at_least=0, changes_result=False)  # in points
     floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy
 

@@ -40,7 +40,7 @@ IMPORTS = (
     "statsmodels.stats.multitest",
     "typer.rich_utils",
 )
-TRAINS = {"run", "train", "preflight", "confirm", "ensemble", "--estimate"}
+TRAINS = {"design=screen", "run", "train", "preflight", "confirm", "ensemble", "--estimate"}
 """Words of the commands that start a fork server."""
 
 

@@ -1,0 +1,166 @@
+"""The main effects of a screen: accuracy = baseline + options + seed + noise, by least squares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkmagic.checklist.stats.effects import MIN_DIFFERENCE, Covariance, Effect, Effects
+from darkmagic.checklist.stats.rounding import rounding_step, rounding_variance
+
+__all__ = [
+    "Mixed",
+    "ScreenFit",
+    "detectable_in_errors",
+    "estimate_screen",
+    "fit_screen",
+    "log_ratios",
+]
+
+Array = NDArray[np.float64]
+Choice = tuple[str, str]
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A finished run of a screen: `accuracy` is in percent, `choices` map tricks to options."""
+
+    name: str
+    choices: Mapping[str, str]
+    seed: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class ScreenFit:
+    """Least squares over `runs`. The columns of `x` are the baseline's level, the `options`
+    (1 where a run has it) and all seeds but the first; `inverse` is that of x'x, `estimable`
+    says which options can be told from the others.
+    """
+
+    runs: tuple[Mixed, ...]
+    options: tuple[Choice, ...]
+    x: Array
+    inverse: Array
+    coefficients: Array
+    residuals: Array
+    estimable: tuple[bool, ...]
+    df: int
+
+    @property
+    def variance(self) -> float:
+        """Residual variance in squared points; NaN without degrees of freedom."""
+        return float(self.residuals @ self.residuals) / self.df if self.df else float("nan")
+
+
+def fit_screen(runs: Sequence[Mixed], options: Sequence[Choice]) -> ScreenFit:
+    """Fit the effects of `options`, none of which is a baseline's, and of the seeds."""
+    seeds = sorted({run.seed for run in runs})[1:]
+    columns: list[Any] = [
+        np.ones(len(runs)),
+        *([float(run.choices.get(t) == o) for run in runs] for t, o in options),
+        *([float(run.seed == seed) for run in runs] for seed in seeds),
+    ]
+    x = np.column_stack(columns).astype(float)
+    y = np.array([run.accuracy for run in runs])
+    information = x.T @ x
+    inverse = np.linalg.pinv(information, rcond=1e-10, hermitian=True)
+    projection = inverse @ information
+    known = np.abs(projection - np.eye(len(projection))).max(1) < 1e-6
+    centre = y.mean()
+    coefficients = inverse @ (x.T @ (y - centre))
+    return ScreenFit(
+        runs=tuple(runs),
+        options=tuple(options),
+        x=x,
+        inverse=inverse,
+        coefficients=coefficients,
+        residuals=y - centre - x @ coefficients,
+        estimable=tuple(known[1 : 1 + len(options)].tolist()),
+        df=len(runs) - round(float(np.trace(projection))),
+    )
+
+
+def estimate_screen(
+    runs: Sequence[Mixed], options: Sequence[Choice], resolution: float | None = None
+) -> Effects:
+    """Return the effects of `options`, of which the first is trial 1, as averages over the others.
+
+    `resolution` is the step of an accuracy in points, as in `estimate_effects`. An option that
+    cannot be told from others is left out.
+
+    >>> mixed = [("off", "off", 90.0), ("on", "off", 91.0), ("off", "on", 90.5), ("on", "on", 91.6)]
+    >>> runs = [Mixed("", {"mixup": m, "ema": e}, 0, value) for m, e, value in mixed]
+    >>> effects = estimate_screen(runs, [("mixup", "on"), ("ema", "on")])
+    >>> [round(effect.difference, 2) for effect in effects.by_trial.values()], effects.df
+    ([1.05, 0.55], 1)
+    """
+    if not runs:
+        return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
+    fit = fit_screen(runs, options)
+    trials = tuple(index + 1 for index, known in enumerate(fit.estimable) if known)
+    blocked = len({run.seed for run in runs}) > 1
+    differences = {trial: _tidy(float(fit.coefficients[trial])) for trial in trials}
+    if not fit.df or not trials:
+        alone = {trial: Effect(difference) for trial, difference in differences.items()}
+        return Effects(alone, None, 0, None, blocked=blocked, prior_df=float("inf"))
+    if resolution is None:
+        resolution = rounding_step(run.accuracy for run in runs)
+    least = max(rounding_variance(resolution), MIN_DIFFERENCE**2)
+    variance = max(fit.variance, least)
+    covariance = variance * fit.inverse[np.ix_(trials, trials)]
+    errors = np.sqrt(np.diag(covariance)).tolist()
+    return Effects(
+        by_trial={
+            trial: Effect(differences[trial], error, float(fit.df))
+            for trial, error in zip(trials, errors, strict=True)
+        },
+        spread=math.sqrt(variance),
+        df=fit.df,
+        seed_correlation=None,
+        blocked=blocked,
+        prior_df=float("inf"),
+        trials=trials,
+        joint=Covariance(np.zeros(len(trials)), covariance, np.arange(len(trials))),
+    )
+
+
+def log_ratios(
+    costs: Sequence[tuple[Mapping[str, str], int, float]], options: Sequence[Choice]
+) -> list[float | None]:
+    """Return by how much each of `options` multiplies a cost, None where it cannot be told.
+
+    `costs` have the choices, the seed and the cost of each run. Empty without runs.
+    """
+    if not costs:
+        return []
+    runs = [Mixed("", choices, seed, math.log(cost)) for choices, seed, cost in costs]
+    fit = fit_screen(runs, options)
+    return [
+        math.exp(float(fit.coefficients[index])) if known else None
+        for index, known in enumerate(fit.estimable, start=1)
+    ]
+
+
+def detectable_in_errors(df: float, p: float) -> float:
+    """Return the effect, in standard errors, that a t test at `p` finds four times in five.
+
+    >>> round(detectable_in_errors(1000, 0.05), 2)
+    2.81
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import nct, t
+
+    limit = float(t.isf(p / 2, df))
+    return float(brentq(lambda shift: nct.sf(limit, df, shift) - POWER, 0.0, 4 * limit + 4))
+
+
+def _tidy(difference: float) -> float:
+    """Let rounding errors of least squares be no difference."""
+    return difference if abs(difference) > MIN_DIFFERENCE else 0.0

@@ -1,0 +1,242 @@
+"""Records of a screen as rows a trick and option, each with all the runs that have it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from darkmagic.checklist.model import BASELINE, SCREEN, Checklist
+from darkmagic.checklist.plan import baseline_choices
+from darkmagic.checklist.records import ENDED, Status, TrialRecord
+
+if TYPE_CHECKING:
+    from darkmagic.checklist.designs.aliases import Alias, Suspect
+    from darkmagic.checklist.designs.fit import Mixed, ScreenFit
+    from darkmagic.checklist.stats.effects import Effects
+
+__all__ = ["Prediction", "Screened", "is_screen", "predict_best"]
+
+Choice = tuple[str, str]
+MIN_OUTLIER_P = 0.05
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The recipe that probably is best, and its gain in points: an estimate that is drawn towards
+    0, between `low` and `high` with 95 % probability. It is no result.
+    """
+
+    choices: Mapping[str, str]
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Screened:
+    """The records of a sweep that has a screen's trials among them, with the options compared.
+
+    Trials that change one trick, and the baseline, are trials of the screen as the others are.
+    """
+
+    records: tuple[TrialRecord, ...]
+    options: tuple[Choice, ...]
+    sections: Mapping[str, str]
+    baseline: Mapping[str, str]
+    prediction: Prediction | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, checklist: Checklist, records: Sequence[TrialRecord]) -> Screened:
+        """Return the screen that `records` of `checklist` are; options that none has are left out.
+
+        Records of tricks or options that the checklist does not name are left out too.
+        """
+        baseline = baseline_choices(checklist)
+        known = {trick.name: set(trick.options) for trick in checklist.tricks}
+        every = []
+        for record in records:
+            own = {} if record.trick in (None, SCREEN) else {str(record.trick): str(record.option)}
+            choices = {**baseline, **record.choices, **own}
+            if all(o in known.get(t, ()) for t, o in choices.items()):
+                every.append(dataclasses.replace(record, choices=choices))
+        had = {choice for record in every for choice in record.choices.items()}
+        options = [(t.name, o) for t in checklist.tricks for o in t.options[1:]]
+        return cls(
+            records=tuple(every),
+            options=tuple(choice for choice in options if choice in had),
+            sections={trick.name: trick.section for trick in checklist.tricks},
+            baseline=baseline,
+        )
+
+    @cached_property
+    def groups(self) -> dict[str, list[TrialRecord]]:
+        """The records of every row by name, the baseline's own first.
+
+        A run counts in several rows, so it has its number in place of its seed. Runs without a
+        result are missing from a row, which has others; a row that has none has all of them.
+        """
+        baseline = [record for record in self.records if record.trick is None]
+        return {
+            BASELINE: _shown(baseline),
+            **{f"{t}={o}": self._having(t, o) for t, o in self.options},
+        }
+
+    def _having(self, trick: str, option: str) -> list[TrialRecord]:
+        chosen = [
+            dataclasses.replace(
+                record,
+                trick=trick,
+                option=option,
+                section=self.sections[trick],
+                seed=number,
+                correct=None,  # of other images' luck nothing is known where nothing is paired
+                training_notes=(),
+            )
+            for number, record in enumerate(self.records)
+            if record.choices[trick] == option
+        ]
+        return _shown(chosen)
+
+    @property
+    def missing(self) -> list[TrialRecord]:
+        """The runs that ended without a result."""
+        return [r for r in self.records if r.status in ENDED and r.status is not Status.FINISHED]
+
+    def runs(self, look: int | None) -> list[Mixed]:
+        """Return the finished runs up to `look`; all if None."""
+        from darkmagic.checklist.designs.fit import Mixed
+
+        return [
+            Mixed(record.name, record.choices, record.seed, 100 * record.accuracy)
+            for record in self.records
+            if record.status is Status.FINISHED and record.accuracy is not None
+            if look is None or record.look <= look
+        ]
+
+    def effects(self, look: int | None, resolution: float | None) -> Effects:
+        """Return the average effect of every option, in the order of the rows."""
+        from darkmagic.checklist.designs.fit import estimate_screen
+
+        return estimate_screen(self.runs(look), self.options, resolution)
+
+    def average_ratios(self, costs: Mapping[str, str]) -> list[dict[str, float | None]]:
+        """Return the ratio of every cost to the baseline option's, averaged over other options.
+
+        `costs` map names to fields of `Costs`. In the order of the rows, by least squares over
+        logarithms: options that happen to meet costly ones are not charged for them.
+        """
+        from darkmagic.checklist.designs.fit import log_ratios
+
+        found: list[dict[str, float | None]] = [{} for _ in range(1 + len(self.options))]
+        for name, cost in costs.items():
+            known = [
+                (record, float(value))
+                for record in self.records
+                if record.status is Status.FINISHED
+                and (value := getattr(record.costs, cost)) is not None
+            ]
+            values = log_ratios(
+                [(r.choices, r.seed, value) for r, value in known if value > 0], self.options
+            )
+            for row, value in zip(found, [1.0 if values else None, *values], strict=False):
+                row[name] = value
+        return [{name: row.get(name) for name in costs} for row in found]
+
+    @cached_property
+    def fit(self) -> ScreenFit | None:
+        """The model of all finished runs; None without any."""
+        from darkmagic.checklist.designs.fit import fit_screen
+
+        runs = self.runs(None)
+        return fit_screen(runs, self.options) if runs else None
+
+    @cached_property
+    def suspect(self) -> Suspect | None:
+        """The pair of tricks that the residuals point to most."""
+        from darkmagic.checklist.designs.aliases import suspected_pair
+
+        return suspected_pair(self.fit) if self.fit else None
+
+    @cached_property
+    def aliases(self) -> list[Alias]:
+        """What each option's effect is most aliased with."""
+        from darkmagic.checklist.designs.aliases import aliases
+
+        return aliases(self.fit) if self.fit else []
+
+    @cached_property
+    def outlier(self) -> tuple[str, float] | None:
+        """The run that is far from what its options add up to, and by how many points.
+
+        By the externally studentised residual, adjusted for the number of runs.
+        """
+        import numpy as np
+        from scipy.stats import t
+
+        fit = self.fit
+        if fit is None or fit.df < 2:
+            return None
+        leverages = np.clip(np.einsum("ij,jk,ik->i", fit.x, fit.inverse, fit.x), 0, 1)
+        rest = np.where(leverages < 1 - 1e-9, 1 - leverages, np.inf)
+        left = float(fit.residuals @ fit.residuals) - fit.residuals**2 / rest
+        scale = np.sqrt(np.maximum(left, 1e-12) / (fit.df - 1) * rest)
+        ratios = np.abs(fit.residuals) / scale
+        worst = int(np.argmax(ratios))
+        if 2 * len(ratios) * float(t.sf(ratios[worst], fit.df - 1)) >= MIN_OUTLIER_P:
+            return None
+        return fit.runs[worst].name, float(fit.residuals[worst] / rest[worst])
+
+
+def is_screen(records: Sequence[TrialRecord]) -> bool:
+    """Whether trials that mix the options of several tricks are among `records`."""
+    return any(record.trick == SCREEN for record in records)
+
+
+def predict_best(
+    effects: Effects,
+    options: Sequence[Choice],
+    taken: Sequence[int],
+    apart: Collection[tuple[Choice, Choice]] = (),
+) -> Prediction | None:
+    """Return the recipe of each trick's best option, by what is left of its effect.
+
+    `taken` are the rows that may be part of it. Of two options that exclude each other the
+    better one is taken. None without errors, or if no option promises a gain.
+    """
+    import numpy as np
+
+    from darkmagic.checklist.stats.posterior import estimate_posterior
+
+    posterior = estimate_posterior(effects)
+    if posterior is None:
+        return None
+    draws = {trial: posterior.of(trial) for trial in taken}
+    gains = {trial: float(drawn.mean()) for trial, drawn in draws.items() if drawn is not None}
+    excluded = {frozenset(pair) for pair in apart}
+    chosen: dict[str, int] = {}
+    for trial in sorted(gains, key=lambda trial: -gains[trial]):
+        own = options[trial - 1]
+        others = [options[other - 1] for other in chosen.values()]
+        if gains[trial] <= 0 or own[0] in chosen:
+            continue
+        if not any(frozenset((own, other)) in excluded for other in others):
+            chosen[own[0]] = trial
+    if not chosen:
+        return None
+    parts = [drawn for trial in chosen.values() if (drawn := draws[trial]) is not None]
+    total = np.sum(np.stack(parts), axis=0)
+    low, high = np.percentile(total, [2.5, 97.5]).tolist()
+    return Prediction(
+        {trick: options[trial - 1][1] for trick, trial in chosen.items()},
+        float(total.mean()),
+        low,
+        high,
+    )
+
+
+def _shown(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return those that finished; all if none did."""
+    return [record for record in records if record.status is Status.FINISHED] or list(records)

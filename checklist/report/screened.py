@@ -1,0 +1,148 @@
+"""What a reader of a screen must know: what a difference means, what may hide in it, what next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from darkmagic.checklist.designs.table import Prediction, Screened
+
+if TYPE_CHECKING:
+    from darkmagic.checklist.compare.comparison import Comparison
+
+__all__ = ["predicted", "screen_notes", "shown_choices", "take"]
+
+MAX_MISSING = 5
+MAX_ALIASES = 3
+SUSPICIOUS = 0.05
+MIN_DF = 5
+"""Degrees of freedom below which the spread is so poorly known that intervals are very wide."""
+
+
+def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
+    """Yield the notes on a screen's runs, effects and residuals."""
+    runs = len(screen.runs(None))
+    yield (
+        f"A screen: {runs} runs with a result, each of which mixes options of all tricks. A "
+        "difference is from the baseline's option of the same trick, and it is the average over "
+        "the other options, not the effect at the baseline's: where tricks interact the two "
+        "differ. val % is the mean of the runs that have the option, whatever else they have; "
+        "costs are averages over the other options too."
+    )
+    yield from _missing(screen)
+    yield from _freedom(comparison, screen)
+    yield from _residuals(screen)
+    yield from _aliases(comparison, screen)
+
+
+def _missing(screen: Screened) -> Iterator[str]:
+    missing = screen.missing
+    if not missing:
+        return
+    named = [f"{r.name} ({r.status.replace('_', ' ')})" for r in missing[:MAX_MISSING]]
+    more = f" and {len(missing) - MAX_MISSING} more" if len(missing) > MAX_MISSING else ""
+    text = (
+        f"{len(missing)} of {len(screen.records)} runs have no result and are missing cells: "
+        f"{', '.join(named)}{more}. The effects are those of the runs that trained"
+    )
+    counts = Counter(
+        choice for r in missing for choice in r.choices.items() if choice in screen.options
+    )
+    had = Counter(choice for r in screen.records for choice in r.choices.items())
+    shared = [c for c, count in counts.items() if count == len(missing) > 1]
+    if shared:
+        trick, option = min(shared, key=lambda choice: had[choice])
+        text += (
+            f"; all of those that did not have {trick}={option}, which {had[trick, option]} runs "
+            "have: it may be the cause, and then its difference is flattered"
+        )
+    yield text + "."
+
+
+def _freedom(comparison: Comparison, screen: Screened) -> Iterator[str]:
+    fit = screen.fit
+    if fit is None:
+        return
+    lost = ["=".join(o) for o, known in zip(fit.options, fit.estimable, strict=True) if not known]
+    if lost:
+        yield (
+            f"These runs cannot tell {', '.join(lost)} from other options: more runs do "
+            "(a larger runs=)."
+        )
+    if not fit.df:
+        yield (
+            "There are as many effects as runs, so that nothing tells the spread of runs: there "
+            "are no intervals and no verdicts. A few more runs give both (a larger runs=)."
+        )
+    elif fit.df < MIN_DF and comparison.effects.spread is not None:
+        yield (
+            f"The spread has {fit.df} degrees of freedom only, which makes intervals wide: a few "
+            "more runs narrow all of them."
+        )
+
+
+def _residuals(screen: Screened) -> Iterator[str]:
+    if screen.outlier is not None:
+        name, points = screen.outlier
+        side = "above" if points > 0 else "below"
+        yield (
+            f"{name} is {abs(points):.2f} points {side} what its options add up to, far more than "
+            f"the others: see its log ({shown_choices(screen, name)})."
+        )
+    suspect = screen.suspect
+    if suspect is None:
+        if screen.fit is not None and screen.fit.df:
+            yield "Whether options simply add up cannot be checked with so few runs."
+        return
+    first, second = suspect.tricks
+    if suspect.p_value < SUSPICIOUS:
+        yield (
+            f"Lack of fit: {first} and {second} do not simply add up (p = {suspect.p_value:.3f} "
+            f"for the best of {suspect.tried} pairs). What each does depends on the other's "
+            "option: compare the two together before adopting either."
+        )
+    else:
+        yield (
+            f"No lack of fit is seen: of {suspect.tried} pairs of tricks none explains the "
+            f"residuals better than luck would (the nearest is {first} with {second}). So few "
+            "runs see only large interactions."
+        )
+
+
+def _aliases(comparison: Comparison, screen: Screened) -> Iterator[str]:
+    """Name what the largest effects could be instead."""
+    size = {row.name: abs(row.difference or 0.0) for row in comparison.tricks}
+    found = sorted(screen.aliases, key=lambda alias: -size.get("=".join(alias.option), 0.0))
+    texts = [
+        f"{'='.join(alias.option)} ({alias.share:+.2f} of what {'='.join(alias.pair[0])} and "
+        f"{'='.join(alias.pair[1])} do beyond their sum)"
+        for alias in found[:MAX_ALIASES]
+    ]
+    if texts:
+        yield (
+            "If pairs interact, effects are off by a share of it; the largest effects, with the "
+            f"pair that each is most aliased with: {'; '.join(texts)}."
+        )
+
+
+def shown_choices(screen: Screened, name: str) -> str:
+    """Return the options of the trial called `name` that are not the baseline's, in words."""
+    record = next(record for record in screen.records if record.name == name)
+    changed = [f"{t}={o}" for t, o in record.choices.items() if o != screen.baseline.get(t)]
+    return ", ".join(changed) or "the baseline's options"
+
+
+def predicted(best: Prediction) -> str:
+    """Return the sentence on the recipe that is predicted to be best."""
+    names = ", ".join(f"{trick}={option}" for trick, option in best.choices.items())
+    return (
+        f"Predicted to be best: {names}. Expect {best.gain:+.2f} points on the baseline "
+        f"({best.low:+.2f} to {best.high:+.2f}), already drawn towards 0. This is a prediction, "
+        "no result: no such run may have been trained, and only fresh seeds show what it gives."
+    )
+
+
+def take(best: Prediction) -> Sequence[str]:
+    """Return the options of `confirm` that train the predicted recipe."""
+    return [word for choice in best.choices.items() for word in ("--take", "=".join(choice))]

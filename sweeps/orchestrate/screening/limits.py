@@ -1,0 +1,28 @@
+"""What a screen leaves out, as a tag of its sweep: the report knows it from MLflow alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from darkmagic.checklist.designs.screen import Limits
+from darkmagic.sweeps.track.schema import LIMITS
+
+__all__ = ["limits_tags", "read_limits"]
+
+
+def limits_tags(limits: Limits) -> dict[str, str]:
+    """Return the tag of `limits`; none where nothing is left out."""
+    if not limits.dropped and not limits.apart:
+        return {}
+    dropped = [[*choice, reason] for choice, reason in limits.dropped.items()]
+    return {LIMITS: json.dumps({"dropped": dropped, "apart": [list(p) for p in limits.apart]})}
+
+
+def read_limits(tags: Mapping[str, str]) -> Limits:
+    """Return the limits of the sweep with these tags."""
+    content = json.loads(tags.get(LIMITS) or "{}")
+    return Limits(
+        {(trick, option): reason for trick, option, reason in content.get("dropped", [])},
+        [((a[0], a[1]), (b[0], b[1])) for a, b in content.get("apart", [])],
+    )
