@@ -11,7 +11,7 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.advice import Advice, advise
 from darkmagic.checklist.report.curves import Curve
-from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.report.published import Published, published_effects
 
 __all__ = ["Report", "Sort"]

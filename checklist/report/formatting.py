@@ -7,6 +7,7 @@ from darkmagic.checklist.compare.rows import Interval, Row
 from darkmagic.checklist.report.published import Published
 
 __all__ = [
+    "count_of",
     "duration",
     "expected_gain",
     "interval",
@@ -78,3 +79,12 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> count_of(1, "run"), count_of(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{number} {noun}" + ("s" if number != 1 else "")

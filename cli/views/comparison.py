@@ -21,7 +21,7 @@ from darkmagic.checklist.report.formatting import (
     ratio,
     values,
 )
-from darkmagic.checklist.report.notes import endings
+from darkmagic.checklist.report.notes.table import endings
 from darkmagic.checklist.report.scale import reach_of
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 

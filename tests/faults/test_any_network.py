@@ -18,7 +18,7 @@ import own_networks
 from commanding import run_command
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.report.writers.network import NetworkRow, write_network
 from darkmagic.sweeps import api
 from darkmagic.trainers.data.shapes import Shapes

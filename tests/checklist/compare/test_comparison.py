@@ -15,7 +15,7 @@ from darkmagic.checklist.compare.outlook import on_front
 from darkmagic.checklist.compare.rows import Row, Rules
 from darkmagic.checklist.compare.verdicts import Verdict, judge
 from darkmagic.checklist.records import Costs, Status
-from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.stats.effects import Effect
 from records import COSTS, SMALL, STEADY, record, simulated, swept
 

@@ -12,7 +12,7 @@ from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, judge
 from darkmagic.checklist.records import Status, TrialRecord
-from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.runs.floor import nothing_learnt
 from darkmagic.checklist.stats.effects import estimate_effects
 from darkmagic.checklist.stats.linear import Run

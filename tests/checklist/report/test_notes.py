@@ -8,7 +8,7 @@ import numpy as np
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.report.notes import table_notes
+from darkmagic.checklist.report.notes.table import table_notes
 from records import SMALL, STEADY, record, simulated, swept
 
 

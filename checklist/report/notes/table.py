@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.rows import EDITED_IN_PART, Row
+from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
+from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.notes.training import length_note, training_notes
 from darkmagic.checklist.report.screened import screen_notes
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 __all__ = ["endings", "table_notes"]
 
 ASSUMED_SPREAD = 0.2
-SHORT_EPOCHS = 100
 VISIBLE_POINTS = 0.01
-MIN_TRIALS_TO_GROUP = 3
-"""Trials: if at least as many have the same note, it is given once."""
 WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
-EDITED_NOWHERE = "does not apply: "
-KIND = re.compile(r":| from epoch | at the end| in epoch ")
 
 
 def table_notes(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
@@ -31,10 +27,8 @@ def table_notes(comparison: Comparison, *, epochs: int | None = None) -> list[st
         *_estimand(comparison),
         *_noise(comparison),
         *_rows(comparison),
-        *_edits(comparison),
-        *_stepping(comparison),
-        *_training_notes(comparison),
-        *_length(comparison, epochs),
+        *training_notes(comparison),
+        *(length_note(comparison, epochs) if _compares(comparison) else ()),
     ]
 
 
@@ -57,7 +51,7 @@ def _state(comparison: Comparison) -> Iterator[str]:
         until = "verdicts come with the last"
         if comparison.look:
             until = f"the verdicts are those of look {comparison.look}"
-        yield f"{_count(comparison.waiting, 'run')} of this look have not ended: {until}."
+        yield f"{count_of(comparison.waiting, 'run')} of this look have not ended: {until}."
     if comparison.screen and not baseline.accuracies:
         yield "The baseline itself has no result: its level is known from the other runs alone."
     elif not baseline.accuracies and not comparison.waiting:
@@ -89,7 +83,7 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
     yield (
         "A row is called better or worse where luck alone would hardly ever make any row of such "
         "a table look so good or so bad; the p value says how often. It and the interval are "
-        f"adjusted for {_count(len(comparison.tricks), 'test')} together (step-down max-t), with "
+        f"adjusted for {count_of(len(comparison.tricks), 'test')} together (step-down max-t), with "
         f"{share:.0%} of the {ALPHA:.0%} error rate spent on this look{looks} and the rest kept "
         "for more seeds. Where runs spread alike, at most 5 of 100 such tables make any false "
         "claim; docs/statistics.md says where more do."
@@ -135,7 +129,7 @@ def _without_error_bars(comparison: Comparison) -> Iterator[str]:
     largest, chance = best_of_chance(trials, ASSUMED_SPREAD, 0.3)
     yield (
         f"One run a trick has no error bar: with a spread of {ASSUMED_SPREAD} points, "
-        f"{_count(trials, 'useless trick')} would show a best difference of {largest:+.2f} on "
+        f"{count_of(trials, 'useless trick')} would show a best difference of {largest:+.2f} on "
         f"average, and at least +0.3 in {100 * chance:.0f} tables of 100. So there are no "
         "verdicts here: a row that is not tested was trained, and cannot be told from luck."
     )
@@ -199,18 +193,6 @@ def _about(row: Row) -> str | None:
     return None
 
 
-def _edits(comparison: Comparison) -> Iterator[str]:
-    """Name the options of the baseline that the network did not take, or took in part."""
-    edits = comparison.baseline.edits
-    left_out = {n: e.partition(": ")[2] for n, e in edits.items() if EDITED_NOWHERE in e}
-    if left_out:
-        listed = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
-        yield f"Where an option does not apply, the baseline has the network as it is: {listed}."
-    partial = [f"{n} ({e})" for n, e in edits.items() if EDITED_IN_PART.fullmatch(e)]
-    if partial:
-        yield f"The baseline has some options in some places only: {', '.join(partial)}."
-
-
 def _looks(comparison: Comparison, row: Row) -> Iterator[str]:
     """Say where a row is not what the last look alone would make it."""
     if row.contradicts and row.difference is not None:
@@ -224,56 +206,3 @@ def _looks(comparison: Comparison, row: Row) -> Iterator[str]:
             f"{row.name} was decided at look {row.look}: its difference, interval and p value are "
             "of that look."
         )
-
-
-def _stepping(comparison: Comparison) -> Iterator[str]:
-    """Name the rows whose time a step is not to be compared with the baseline's as it stands."""
-    way, _, _ = comparison.baseline.stepping.partition(": ")
-    for row in comparison.tricks:
-        own, _, why = row.stepping.partition(": ")
-        if {own, way} == {"eager", "graph"}:
-            by_launches, by_graph = (
-                (row.name, "the baseline") if own == "eager" else ("the baseline", row.name)
-            )
-            reason = f" ({why})" if own == "eager" else ""
-            yield (
-                f"{by_launches} trains by single launches{reason} and {by_graph} by CUDA graphs: "
-                "part of the difference in time a step is the host's."
-            )
-
-
-def _training_notes(comparison: Comparison) -> Iterator[str]:
-    """Yield notes on how trials trained, by their losses; a common kind is given once."""
-    found: dict[str, dict[str, tuple[str, int]]] = {}
-    for row in comparison.rows:
-        for run in row.training_notes:
-            for note in run:
-                kind = KIND.split(note)[0]
-                first, count = found.setdefault(kind, {}).get(row.name, (note, 0))
-                found[kind][row.name] = (first, count + 1)
-    for kind, rows in found.items():
-        if len(rows) > MIN_TRIALS_TO_GROUP:
-            note = next(iter(rows.values()))[0]
-            rest = note.removeprefix(kind).lstrip(": ")
-            yield f"{len(rows)} of {len(comparison.rows)} trials: {kind}; in one of them {rest}."
-            continue
-        for name, (note, count) in rows.items():
-            runs = len(next(row.accuracies for row in comparison.rows if row.name == name))
-            often = f" (in {count} of {runs} runs)" if runs > 1 else ""
-            yield f"{name}: {note}{often}."
-
-
-def _length(comparison: Comparison, epochs: int | None) -> Iterator[str]:
-    regularised = any(row.section == "regularisation" for row in comparison.tricks)
-    if not _compares(comparison):
-        return
-    if regularised and epochs is not None and epochs < SHORT_EPOCHS:
-        yield (
-            f"{_count(epochs, 'epoch')} is a short training, which under-rates regularisers: mixup "
-            "gave ResNet-50 +0.29 points on ImageNet at 100 epochs and +1.09 at 300 (OpenMixup's "
-            "benchmarks), and signs can flip. Judge them at the length you will train for."
-        )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("s" if number != 1 else "")
