@@ -96,6 +96,12 @@ def tricks_on(
     return str(resolved["model"]["name"]), [NetworkRow(name, **row) for name, row in rows.items()]
 
 
+_TRAINED_FIRST = (
+    "a sweep trains these weights first, and nothing is trained here; with model.pretrained=FILE "
+    "they are tried"
+)
+
+
 def _survey(resolved: dict[str, Any], nodes: Mapping[str, Any]) -> list[dict[str, Any]] | str:
     """Return the effects of the options that `nodes` configure, or why there are none."""
     import dataclasses
@@ -105,14 +111,17 @@ def _survey(resolved: dict[str, Any], nodes: Mapping[str, Any]) -> list[dict[str
     from darkmagic.sweeps.trial.former_names import current_node
     from darkmagic.sweeps.trial.run import make_recipe
     from darkmagic.trainers.errors import own_error, short_message
-    from darkmagic.trainers.prepare.survey import survey
+    from darkmagic.trainers.prepare.survey import Effect, survey
     from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
     try:
         recipe = make_recipe(resolved)
         data = recipe.dataset.load(recipe.split_seed)
-        tricks = {name: instantiate(current_node(node)) for name, node in nodes.items()}
-        return [dataclasses.asdict(effect) for effect in survey(recipe, data, tricks)]
+        tried = {name: node for name, node in nodes.items() if node.get("weights") != "upstream"}
+        tricks = {name: instantiate(current_node(node)) for name, node in tried.items()}
+        effects = dict(zip(tricks, survey(recipe, data, tricks), strict=True))
+        upstream = Effect("untried", reason=_TRAINED_FIRST)
+        return [dataclasses.asdict(effects.get(name, upstream)) for name in nodes]
     except (NotApplicable, TrialSkipped, ValueError, OSError) as error:
         return short_message(error)
     except Exception as error:  # noqa: BLE001 (a user's network may raise anything)

@@ -61,8 +61,17 @@ def baseline(checklist: str) -> dict[str, Trick]:
     return tricks
 
 
-@pytest.mark.parametrize("checklist", ["article", "classic"])
-@pytest.mark.parametrize("name", networks())
+IN_CI = [("Tutorial", "article"), ("Vit", "article"), ("Vit", "classic")]
+REST = [(name, checklist) for name in networks() for checklist in ("article", "classic")]
+
+
+@pytest.mark.parametrize(
+    ("name", "checklist"),
+    [
+        *IN_CI,
+        *(pytest.param(*pair, marks=pytest.mark.weekly) for pair in REST if pair not in IN_CI),
+    ],
+)
 def test_baseline_trains_on_any_network(name: str, checklist: str, tmp_path: Path) -> None:
     """Its options that do not apply leave the network as it is, with the reason in the result."""
     if name in TIMM:
@@ -70,7 +79,7 @@ def test_baseline_trains_on_any_network(name: str, checklist: str, tmp_path: Pat
     torch.manual_seed(0)
     tricks = baseline(checklist)
     recipe = Recipe(
-        Shapes(count=24, size=32),
+        Shapes(count=24, size=16 if name in ("Tutorial", "Vit") else 32),
         networks()[name],
         tricks,
         epochs=1,
@@ -91,7 +100,7 @@ def test_baseline_trains_on_any_network(name: str, checklist: str, tmp_path: Pat
 
 LISTED = (
     "checklist.tricks=[{name: squeeze_excite, section: s, options: ['on', 'off']},"
-    "{name: stem_activation, section: s, options: [leaky_relu, swish]},"
+    "{name: stem_activation, section: s, options: [relu, swish]},"
     "{name: mixup, section: s, options: ['off', 'on']}]"
 )
 
@@ -108,6 +117,7 @@ def swept(tmp_path: Path) -> Any:
     return outcome, table_notes(compare(outcome.plan.checklist, outcome.records))
 
 
+@pytest.mark.weekly
 def test_sweep_trains_what_applies_and_says_what_does_not(swept: Any) -> None:
     """The baseline and mixup train; the report names the options that the baseline is without."""
     outcome, notes = swept
@@ -125,7 +135,9 @@ def test_sweep_trains_what_applies_and_says_what_does_not(swept: Any) -> None:
 
 def test_tricks_on_a_network_say_places_weights_and_output() -> None:
     """Each option of the checklist, alone; with an untrained network's own function kept or not."""
-    name, rows = api.tricks_on(["model=resnet8", "checklist=article", "dataset=tiny"])
+    listed = LISTED[:-1] + ",{name: pretrain, section: s, options: [none, pretrained]}]"
+    overrides = ["model=resnet8", "checklist=article", listed, "dataset=tiny"]
+    name, rows = api.tricks_on(overrides)
     found = {row.option: row for row in rows}
     assert name == "resnet8"
     assert found["squeeze_excite=on"] == NetworkRow(
@@ -133,6 +145,8 @@ def test_tricks_on_a_network_say_places_weights_and_output() -> None:
     )
     assert found["stem_activation=relu"].reason == "the network is so already"
     assert found["mixup=on"].applies == "none"
+    assert found["pretrain=pretrained"].applies == "untried"
+    assert "trains these weights first" in found["pretrain=pretrained"].reason
     assert "3 places" in write_network(name, rows, "md")
     assert "<td>3 places</td>" in write_network(name, rows, "html")
 

@@ -19,8 +19,9 @@ HEADS = ("option", "applies", "keeps weights", "same at start", "why not")
 class NetworkRow:
     """One option on one network.
 
-    `applies` is yes, no, or none for a trick that edits no network; `weights` is the share of
-    tensors that stay as they are, in [0, 1].
+    `applies` is yes, no, fails (raises what it should not), untried (its weights are not there), or
+    none for a trick that edits no network; `weights` is the share of tensors that stay as they
+    are, in [0, 1].
     """
 
     option: str
@@ -37,7 +38,9 @@ def cells(row: NetworkRow) -> tuple[str, ...]:
     >>> cells(NetworkRow("pooling=average", "yes", "2 of 3 places", "", 1.0, False))
     ('pooling=average', '2 of 3 places', '100 %', 'no', '')
     """
-    applies = {"none": "edits no network"}.get(row.applies, row.places or row.applies)
+    applies = {"none": "edits no network", "untried": "not tried"}.get(
+        row.applies, row.places or row.applies
+    )
     weights = "" if row.weights is None else f"{100 * row.weights:.0f} %"
     same = {None: "", True: "yes", False: "no"}[row.same_output]
     return row.option, applies, weights, same, row.reason
