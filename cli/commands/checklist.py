@@ -96,9 +96,12 @@ def run(
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
-    Extends an experiment of the same name: what is trained is not trained again. budget=80 (runs)
-    or budget=8h (of training) is spent by rounds, most on what is likeliest to help. Exits with 1
-    when a trial failed, and with 2 when a check before training says stop.
+    Extends an experiment of the same name: what is trained is not trained again.
+
+    budget=80 (runs) or budget=8h (of training) is spent by rounds, most on what is
+    likeliest to help.
+
+    Exits with 1 when a trial failed, and with 2 when a check before training says stop.
     """
     with cli_errors():
         from darkmagic.sweeps import api

@@ -36,9 +36,11 @@ def plan_table(
         table.add_column(head, no_wrap=True, justify="right" if not head else "left")
     if seconds is not None:
         table.add_column("about", justify="right")
-    first = list({trial.name: trial for trial in reversed(trials)}.values())[::-1]
+    first: dict[str, Trial] = {}
+    for trial in trials:
+        first.setdefault(trial.name, trial)
     section = ""
-    for number, trial in enumerate(first):
+    for number, trial in enumerate(first.values()):
         if trial.section != section:
             section = trial.section
             table.add_section()

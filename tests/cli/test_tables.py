@@ -38,9 +38,11 @@ def test_plan_and_checklist_fit_eighty_columns(article: Checklist) -> None:
         assert "…" not in text
     assert "32 runs: 16 trials x 2 seeds" in _text(plan_table(article, trials, None), 80)
     more = expand(article, plan_seeds(article, seeds=3, baseline_repeats=6))
-    assert "51 runs: baseline x 6 seeds, 15 trials x 3 seeds" in _text(
-        plan_table(article, more, None), 80
-    )
+    text = _text(plan_table(article, more, [100.0] * 16), 80)
+    assert "51 runs: baseline x 6 seeds, 15 trials x 3 seeds" in text
+    numbers = [int(line.split()[0]) for line in text.splitlines() if line.strip()[:1].isdigit()]
+    assert numbers[:16] == list(range(16))
+    assert text.index("baseline  ") < text.index("mixup")
 
 
 EVENT = {
