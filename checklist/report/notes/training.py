@@ -32,7 +32,8 @@ def length_note(comparison: Comparison, epochs: int | None) -> Iterator[str]:
         yield (
             f"{count_of(epochs, 'epoch')} is a short training, which under-rates regularisers: "
             "mixup gave ResNet-50 +0.29 points on ImageNet at 100 epochs and +1.09 at 300 "
-            "(OpenMixup's benchmarks), and signs can flip. Judge them at the length you will train for."
+            "(OpenMixup's benchmarks), and signs can flip. Judge them at the length you will train "
+            "for."
         )
 
 
