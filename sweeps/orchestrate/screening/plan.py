@@ -37,10 +37,10 @@ def read_design(config: DictConfig, request: Request | None = None) -> Design:
         raise UserError(f"runs={config.runs} is of a screen; write design=screen, or seeds=3")
     if design is Design.SCREEN and request is not None and request.extends_sweep:
         raise UserError(
-            "seeds=+N and only= add to a sweep of one trick at a time; a screen is extended by "
-            "more runs in all, such as runs=36"
+            "seeds=+N, only= and budget= go on with a sweep of one trick at a time; a screen is "
+            "extended by more runs in all, such as runs=36"
         )
-    if design is Design.SCREEN and config.baseline_repeats is not None:
+    if design is Design.SCREEN and config.baseline_repeats not in (None, "auto"):
         raise UserError(
             f"baseline_repeats={config.baseline_repeats} is of one trick at a time: in a screen "
             "every run informs of the baseline; leave it out"
