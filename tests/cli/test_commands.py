@@ -232,3 +232,18 @@ def test_tricks_lists_all_tricks_and_shows_one_card(tmp_path: Path, repo: Path) 
     assert card.startswith("mixup: ")
     assert "Source: Zhang et al. 2018" in card
     assert "trick/mixup=on  (alpha=0.2)" in card
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--on", "model=resnet8", "--format", "htm"], "html"),
+        (["mixup", "cutmix"], "takes the name of one trick"),
+        (["mixup", "--format", "md"], "--on model=NAME"),
+    ],
+)
+def test_bad_words_to_tricks_are_one_line(words: list[str], line: str, tmp_path: Path) -> None:
+    """With the nearest that there is, and exit code 2."""
+    done = run_command("tricks", *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert line in done.stderr

@@ -15,7 +15,6 @@ from hydra.utils import instantiate
 from torch import nn
 
 import own_networks
-from commanding import run_command
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.notes.table import table_notes
@@ -149,18 +148,3 @@ def test_tricks_on_a_network_say_places_weights_and_output() -> None:
     assert "trains these weights first" in found["pretrain=pretrained"].reason
     assert "3 places" in write_network(name, rows, "md")
     assert "<td>3 places</td>" in write_network(name, rows, "html")
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        (["--on", "model=resnet8", "--format", "htm"], "html"),
-        (["mixup", "cutmix"], "takes the name of one trick"),
-        (["mixup", "--format", "md"], "--on model=NAME"),
-    ],
-)
-def test_bad_words_to_tricks_are_one_line(words: list[str], line: str, tmp_path: Path) -> None:
-    """With the nearest that there is, and exit code 2."""
-    done = run_command("tricks", *words, folder=tmp_path)
-    assert done.returncode == 2
-    assert line in done.stderr
