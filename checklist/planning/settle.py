@@ -22,17 +22,20 @@ INTERVAL_WIDTH = 2 * 1.96
 class Settlement:
     """`more` seeds of one row and of the baseline decide it with `probability`.
 
-    >>> Settlement(more=4, probability=0.6).runs
-    8
+    The baseline may have runs of some of those seeds: `baseline_more` are to be trained.
+
+    >>> Settlement(more=4, probability=0.6, baseline_more=1).runs
+    5
     """
 
     more: int
     probability: float
+    baseline_more: int
 
     @property
     def runs(self) -> int:
         """Runs in all: the baseline's too, which no other row is trained beside."""
-        return 2 * self.more
+        return self.more + self.baseline_more
 
 
 def settlement(row: Row, comparison: Comparison) -> Settlement | None:
@@ -47,8 +50,14 @@ def settlement(row: Row, comparison: Comparison) -> Settlement | None:
     for more in range(1, MAX_MORE_SEEDS + 1):
         probability = _probability(row, comparison, more)
         if probability >= MIN_PROBABILITY:
-            return Settlement(more, probability)
+            return Settlement(more, probability, _new_to_baseline(comparison, more))
     return None
+
+
+def _new_to_baseline(comparison: Comparison, more: int) -> int:
+    """Return how many of the next `more` seeds the baseline has no run of."""
+    first = 1 + max(seed for row in comparison.tricks for seed in row.accuracies)
+    return sum(seed not in comparison.baseline.accuracies for seed in range(first, first + more))
 
 
 def _probability(row: Row, comparison: Comparison, more: int) -> float:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
+    MAX_SEEDS,
     Baseline,
     baseline_choices,
     expand,
@@ -82,7 +83,8 @@ class Planner:
         check_options(loader, config, options, [*plain, *tricks])
         repeats = config.baseline_repeats
         if repeats == "auto":
-            repeats = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
+            best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
+            repeats = min(best, MAX_SEEDS)
         self.seeds_of: dict[str, list[int]] = plan_seeds(
             self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
         )

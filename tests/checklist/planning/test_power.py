@@ -115,3 +115,18 @@ def test_no_number_of_seeds_is_named_for_an_effect_near_nothing() -> None:
     comparison, row = _undecided(0.0, 2, min_effect=0.7)
     plan = settlement(row, comparison)
     assert row.verdict is not Verdict.UNDECIDED or (plan and plan.more <= MAX_MORE_SEEDS)
+
+
+def test_promised_seeds_cost_no_runs_that_the_baseline_has() -> None:
+    """The price counts the row's new seeds, and of the baseline those that it lacks."""
+    comparison, row = next(
+        found for seed in range(40) if settlement((found := _undecided(0.35, seed))[1], found[0])
+    )
+    plan = settlement(row, comparison)
+    assert plan is not None
+    assert plan.runs == 2 * plan.more
+    baseline = dict.fromkeys(range(5), 90.0)
+    rows = (dataclasses.replace(comparison.baseline, accuracies=baseline), *comparison.tricks)
+    again = settlement(row, dataclasses.replace(comparison, rows=rows))
+    assert again is not None
+    assert again.runs == plan.more + max(plan.more - 2, 0)
