@@ -112,6 +112,10 @@ def undecided_view(report: Report) -> RenderableType:
     rows = comparison.having(Verdict.UNDECIDED)
     if not rows:
         return Text("\nNo trial is undecided.")
+    if comparison.screen:  # more runs narrow all rows at once, and no seeds of one of them
+        return Group(
+            Text(f"\n{len(rows)} options are undecided."), *next_steps(report.advice.steps)
+        )
     table = plain_table()
     table.add_column("undecided trial", overflow="fold")
     for head in ("difference", "could have missed", "more seeds", "settles it"):
