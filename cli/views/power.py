@@ -26,7 +26,7 @@ from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["budget_line", "power_view", "undecided_view"]
 
-MAX_SCREEN = 100
+MAX_SCREEN = 64
 """Runs of the largest screen that is shown: a larger one takes seconds to make."""
 USUAL_SPREAD = 0.2
 TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
