@@ -155,10 +155,10 @@ def detectable_in_errors(df: float, p: float) -> float:
     2.81
     """
     from scipy.optimize import brentq
-    from scipy.stats import nct, t
+    from scipy.special import nctdtr, stdtrit
 
-    limit = float(t.isf(p / 2, df))
-    return float(brentq(lambda shift: nct.sf(limit, df, shift) - POWER, 0.0, 4 * limit + 4))
+    limit = -float(stdtrit(df, p / 2))
+    return float(brentq(lambda shift: 1 - POWER - nctdtr(df, shift, limit), 0.0, 4 * limit + 4))
 
 
 def _tidy(difference: float) -> float:

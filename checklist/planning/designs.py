@@ -13,8 +13,8 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 __all__ = ["Sides", "compare_designs", "screen_finds", "suits"]
 
-PLANNING_STARTS = 2
-"""Of the exchange: what a design finds is known to a few percent after as many."""
+PLANNING_STARTS = 1
+"""Of the exchange: what a design finds is known to a few percent after one."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.designs.table import Prediction, Screened
+from darkmagic.checklist.model import SCREEN
 
 if TYPE_CHECKING:
     from darkmagic.checklist.compare.comparison import Comparison
 
-__all__ = ["predicted", "screen_notes", "shown_choices", "take"]
+__all__ = ["predicted", "screen_notes", "screen_trials", "shown_choices", "take"]
 
 MAX_MISSING = 5
 MAX_ALIASES = 3
@@ -131,6 +132,26 @@ def shown_choices(screen: Screened, name: str) -> str:
     record = next(record for record in screen.records if record.name == name)
     changed = [f"{t}={o}" for t, o in record.choices.items() if o != screen.baseline.get(t)]
     return ", ".join(changed) or "the baseline's options"
+
+
+def screen_trials(comparison: Comparison) -> dict[str, str]:
+    """Return what each trial of a screen had and gave, by its name; empty without a screen."""
+    screen = comparison.screen
+    if screen is None:
+        return {}
+    several = len({record.seed for record in screen.records}) > 1
+    found = {}
+    for record in screen.records:
+        if record.trick != SCREEN:
+            continue
+        seed = f", seed {record.seed}" if several else ""
+        result = (
+            f"{100 * record.accuracy:.2f} %"
+            if record.accuracy is not None
+            else record.status.replace("_", " ")
+        )
+        found[record.name] = f"{result}{seed}: {shown_choices(screen, record.name)}"
+    return found
 
 
 def predicted(best: Prediction) -> str:

@@ -26,7 +26,7 @@ from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["budget_line", "power_view", "undecided_view"]
 
-MAX_SCREEN = 100
+MAX_SCREEN = 64
 """Runs of the largest screen that is shown: a larger one takes seconds to make."""
 USUAL_SPREAD = 0.2
 TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
@@ -112,6 +112,10 @@ def undecided_view(report: Report) -> RenderableType:
     rows = comparison.having(Verdict.UNDECIDED)
     if not rows:
         return Text("\nNo trial is undecided.")
+    if comparison.screen:  # more runs narrow all rows at once, and no seeds of one of them
+        return Group(
+            Text(f"\n{len(rows)} options are undecided."), *next_steps(report.advice.steps)
+        )
     table = plain_table()
     table.add_column("undecided trial", overflow="fold")
     for head in ("difference", "could have missed", "more seeds", "settles it"):

@@ -95,7 +95,11 @@ def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
 
 
 def _first_fresh_seed(comparison: Comparison) -> int:
-    used = max((seed for row in comparison.rows for seed in row.accuracies), default=0)
+    if comparison.screen:  # whose rows have numbers of runs in place of seeds
+        seeds = [record.seed for record in comparison.screen.records]
+    else:
+        seeds = [seed for row in comparison.rows for seed in row.accuracies]
+    used = max(seeds, default=0)
     return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
 
 

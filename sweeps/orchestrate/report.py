@@ -15,6 +15,7 @@ from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
+from darkmagic.checklist.report.screened import screen_trials
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
@@ -62,7 +63,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     return Report(
         title=f"{snapshot.experiment}: what each trick does",
         comparison=comparison,
-        facts=_facts(snapshot.tags),
+        facts={**_facts(snapshot.tags), **screen_trials(comparison)},
         overrides=tuple(json.loads(snapshot.tags.get(SWEEP_OVERRIDES, "[]"))),
         epochs=statistics.mode(epochs) if epochs else None,
         run_seconds=statistics.fmean(seconds) if seconds else None,

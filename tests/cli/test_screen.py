@@ -74,6 +74,7 @@ def test_report_of_a_screen_is_the_same_from_the_store(
     assert next(iter(rows)) == "baseline"
     assert "normalization=batch" not in rows
     assert len(rows["mixup=on"]["accuracies"]) >= 3
+    assert "=" in report["facts"]["screen-01"].partition(": ")[2]
     for path in (folder / "runs" / "mine").glob("screen-*/config.yaml"):
         text = path.read_text()
         assert not ("MulticlassHinge" in text and "mixup.Mixup" in text)

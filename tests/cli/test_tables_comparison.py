@@ -104,12 +104,14 @@ def test_comparison_ends_with_the_next_commands(article: Checklist) -> None:
 @pytest.mark.parametrize("width", [80, 160])
 def test_power_tables_fit_a_terminal(article: Checklist, width: int) -> None:
     """The tables of power fit before a sweep and after one."""
-    before = _text(power_view(15, None, None), width)
+    before = _text(power_view(article, None, None), width)
     assert re.search(r"\b0\.(70|71|72) \(±0\.51\)", before)
     assert "no verdicts" in before
     report = _report(article, 3)
-    after = _text(power_view(15, None, report), width) + _text(undecided_view(report), width)
+    after = _text(power_view(article, None, report), width) + _text(undecided_view(report), width)
     assert "settles it" in after
+    assert re.search(r"runs=24 ", before)
+    assert "suit a screen" in " ".join(before.split())
     assert all(len(line) <= width for line in (before + after).splitlines())
     assert "…" not in before + after
 
