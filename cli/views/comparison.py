@@ -27,8 +27,9 @@ from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]
 
-INTERVALS_WIDTH, COSTS_WIDTH = 116, 156
-"""Widths from which intervals are written out, and from which all costs are shown."""
+INTERVALS_WIDTH, OUTLOOKS_WIDTH, COSTS_WIDTH = 116, 156, 176
+"""Widths from which intervals are written out, what rows probably do stands beside their verdicts,
+and all costs are shown."""
 
 STYLES = {
     Verdict.BETTER: "green",
@@ -98,19 +99,20 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
     else:
         yield from _costs(width, has_intervals=has_intervals)
     yield _Column("verdict", lambda row: Text(row.verdict_text, _style(row)), right=False)
-    if width >= COSTS_WIDTH:
+    if width >= OUTLOOKS_WIDTH:
         yield _Column("expected", lambda row: Text(expected_gain(row)))
         yield _Column("helps", lambda row: Text(probability(row)))
         yield _Column("published", lambda row: Text(_published(report, row)))
 
 
 def _costs(width: int, *, has_intervals: bool) -> Iterator[_Column]:
-    wide = width >= COSTS_WIDTH
+    wide = width >= OUTLOOKS_WIDTH
     if wide or width >= INTERVALS_WIDTH or not has_intervals:
         yield _Column("time", lambda row: Text(ratio(row.ratios["time"], spread=wide)))
-    if wide:
+    if width >= COSTS_WIDTH:
         yield _Column("total", lambda row: Text(ratio(row.ratios["wall"])))
         yield _Column("memory", lambda row: Text(ratio(row.ratios["memory"])))
+    if wide:
         yield _Column("params", lambda row: Text(ratio(row.ratios["parameters"])))
 
 
