@@ -32,6 +32,8 @@ SWEEP = [
     "trick/label_smoothing=0.0",
     "epochs=2",
     f"seeds={SEEDS}",
+    "baseline_repeats=1",
+    "floor=0",
 ]
 
 
