@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from darkmagic.trainers.data.base import Data, DataSet, Split
 from darkmagic.trainers.data.folder import Folder
+from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
 from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.fields import check_fields, whole
 
@@ -40,7 +42,7 @@ class Few:
         if callable(noise):
             return noise(self.count)
         if isinstance(source, Folder):
-            source = dataclasses.replace(source, memory_budget=0)  # files are read as needed
+            source = _AsNeeded(**vars(source))
         data = source.load(split_seed)
         return dataclasses.replace(
             data, train=self._few(data.train), val=self._few(data.val), test=self._few(data.test)
@@ -48,3 +50,11 @@ class Few:
 
     def _few(self, split: Split) -> Split:
         return read(split, spread(len(split), self.count)) if len(split) else split
+
+
+class _AsNeeded(Folder):
+    """Images of which none is read before it is asked for."""
+
+    def _hold(self, folder: Path, files: list[str], decoder: Decoder) -> ImageFiles:
+        del folder
+        return ImageFiles(files, decoder)

@@ -158,12 +158,14 @@ class Folder:
         if len(set(targets)) < 2 and known is None:
             raise ValueError(_one_class(folder, order[targets[0]]))
         decoder = Decoder.for_files(files, self.size, self.channels)
-        images: Tensor | ImageFiles = ImageFiles(files, decoder)
+        return Split(self._hold(folder, files, decoder), torch.tensor(targets)), order
+
+    def _hold(self, folder: Path, files: list[str], decoder: Decoder) -> Tensor | ImageFiles:
+        """Return all images decoded, or their files, checked, where they are over the budget."""
         if len(files) * decoder.bytes_per_image <= self.memory_budget:
-            images = decode_all(folder, files, decoder, self.cache)
-        else:
-            check_all(folder, files, decoder, self.cache)
-        return Split(images, torch.tensor(targets)), order
+            return decode_all(folder, files, decoder, self.cache)
+        check_all(folder, files, decoder, self.cache)
+        return ImageFiles(files, decoder)
 
 
 @dataclass
