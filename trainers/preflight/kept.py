@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.models.build import build_network
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
-from darkmagic.trainers.tricks.pretrain import Pretrain
+from darkmagic.trainers.trick import Trick
 
 __all__ = ["check_kept_weights", "loaded_by_factory"]
 
@@ -18,10 +18,10 @@ __all__ = ["check_kept_weights", "loaded_by_factory"]
 def check_kept_weights(setup: Setup) -> Finding | None:
     """Compare what the factory loads with what is left after the edits; None if it loads nothing.
 
-    Weights that `Pretrain` loads are its own affair.
+    Weights that a trick loads are its own affair.
     """
     loaded = loaded_by_factory(setup)
-    if not loaded or any(isinstance(t, Pretrain) for t in setup.recipe.tricks.values()):
+    if not loaded or any(_loads_weights(trick) for trick in setup.recipe.tricks.values()):
         return None
     left = list(_weights(setup.untrained))
     lost = [name for name, value in loaded.items() if not any(_same(value, v) for _, v in left)]
@@ -37,6 +37,10 @@ def check_kept_weights(setup: Setup) -> Finding | None:
         "take the network as it is: weight_init, normalization, activation and pooling =own",
         figures,
     )
+
+
+def _loads_weights(trick: Trick) -> bool:
+    return type(trick).pretrained_share is not Trick.pretrained_share
 
 
 def loaded_by_factory(setup: Setup) -> dict[str, Tensor]:
