@@ -16,13 +16,22 @@ REPO = Path(__file__).parent.parent
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests that share a fixture's files to one worker, so that they are made once."""
+    """Give the tests that share a fixture's files to one worker, so that they are made once.
+
+    Of a session's fixture alone they go by its name; else by their module, as a second name would
+    make another group.
+    """
     for item in items:
         assert isinstance(item, pytest.Function)
-        for name, fixtures in item._fixtureinfo.name2fixturedefs.items():
-            shared = fixtures[-1].scope in ("module", "session")
-            if shared and "tmp_path_factory" in fixtures[-1].argnames:
-                item.add_marker(pytest.mark.xdist_group(f"{fixtures[-1].baseid}:{name}"))
+        groups = {
+            item.location[0] if fixtures[-1].scope == "module" else f"{fixtures[-1].baseid}:{name}"
+            for name, fixtures in item._fixtureinfo.name2fixturedefs.items()
+            if fixtures[-1].scope in ("module", "session")
+            and "tmp_path_factory" in fixtures[-1].argnames
+        }
+        if groups:
+            group = item.location[0] if item.location[0] in groups else min(groups)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

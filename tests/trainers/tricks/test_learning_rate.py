@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from darkmagic.trainers.hooks import Hooks, edit_recipe
+from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.tricks.batch_size import BatchSize
 from darkmagic.trainers.tricks.learning_rate import LearningRate
 from darkmagic.trainers.tricks.optimizer import Muon, Sgd
