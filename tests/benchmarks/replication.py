@@ -96,7 +96,8 @@ def _accuracies(options: argparse.Namespace) -> Mapping[str, list[float]]:
         conf = Path(folder) / "conf" / "checklist"
         conf.mkdir(parents=True)
         (conf / "hysts.yaml").write_text(CHECKLIST)
-        words = [*RECIPE, f"seeds={options.repeats}", f"epochs={options.epochs}"]
+        words = [*RECIPE, f"seeds={options.repeats}", "baseline_repeats=1"]
+        words += [f"epochs={options.epochs}"]
         if options.quick:
             words += ["dataset=tiny", "max_steps=2", "batch_size=16", "floor=0"]
         else:

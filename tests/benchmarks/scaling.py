@@ -81,7 +81,8 @@ def run_size(trials: int) -> dict[str, float]:
         make_checklist(folder / "conf", rows)
         sys.path.insert(0, name)
         before = _peak()
-        words = ["checklist=many", f"seeds={seeds}", f"runtime.out={folder}/runs"]
+        words = ["checklist=many", f"seeds={seeds}", "baseline_repeats=1"]
+        words += [f"runtime.out={folder}/runs"]
         with hydra_session([folder / "conf"]) as hydra:
             loader = hydra.config_loader
             with timed("planned"):
