@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from darkmagic.checklist.text import printable
+from darkmagic.text import printable
 
 __all__ = ["SafeConsole", "make_console"]
 
@@ -40,7 +40,7 @@ class SafeConsole(Console):
         """Yield the segments of `renderable`, without control characters in their text."""
         for segment in super().render(renderable, options):
             if segment.control is None:
-                yield Segment(printable(segment.text), segment.style)
+                yield Segment(printable(segment.text, keep="\n"), segment.style)
             else:
                 yield segment
 

@@ -14,7 +14,6 @@ __all__ = [
     "format_error",
     "is_memory",
     "own_error",
-    "printable",
     "short_message",
 ]
 
@@ -115,12 +114,3 @@ def format_error(error: BaseException) -> str:
     """Return the name of an error's type, and the first line of its message where it has one."""
     name, message = type(error).__name__, short_message(error)
     return name if message == name else f"{name}: {message}"
-
-
-def printable(text: object) -> str:
-    r"""Return `text` with what a terminal or UTF-8 cannot take as escapes: file names have it.
-
-    >>> printable("caf\udce9\x1b[2J.png")
-    'caf\\udce9\\x1b[2J.png'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))

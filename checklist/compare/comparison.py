@@ -111,7 +111,8 @@ def compare(
     look = _last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
-    estimate = _estimate(groups, screen, images)
+    resolution = 100 / images if images else None
+    estimate = _estimate(groups, screen, resolution)
     effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
     missed = _missed_errors(groups, look, effects if screen else None)
     rows = [
@@ -135,7 +136,7 @@ def compare(
             for row, found in zip(rows, screen.average_ratios(COSTS), strict=True)
         ]
     elif look:  # of a screen, an option's runs have the other options' collapses too
-        rows = _with_collapses(rows, groups, effects, look)
+        rows = _with_collapses(rows, groups, effects, look, resolution)
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]
@@ -165,8 +166,7 @@ def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
     return {name: group for name, group in groups.items() if group or name == BASELINE}
 
 
-def _estimate(groups: Groups, screen: Screened | None, images: int | None) -> Estimate:
-    resolution = 100 / images if images else None
+def _estimate(groups: Groups, screen: Screened | None, resolution: float | None) -> Estimate:
     if screen is not None:
         return lambda look: screen.effects(look, resolution)
     from darkmagic.checklist.stats.effects import estimate_effects
@@ -240,17 +240,16 @@ def _runs(groups: Groups, look: int | None) -> list[Run]:
 
 def _with_collapses(
     rows: Sequence[Row],
-    groups: Mapping[str, Sequence[TrialRecord]],
+    groups: Groups,
     effects: Effects,
     look: int,
+    resolution: float | None,
 ) -> list[Row]:
     """Add how often rows collapsed, where they have runs enough to tell."""
     lost = {
         index: sum(r.status is Status.DIVERGED or is_below_floor(r) for r in group)
         for index, group in enumerate(groups.values())
     }
-    images = next((r.images for group in groups.values() for r in group if r.images), None)
-    resolution = 100 / images if images else None
     found = find_collapses(_runs(groups, look), effects, lost, resolution)
     return [dataclasses.replace(row, collapse=found.get(i)) for i, row in enumerate(rows)]
 

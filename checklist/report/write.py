@@ -7,7 +7,7 @@ from functools import partial
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.text import printable
+from darkmagic.text import printable
 
 __all__ = ["FORMATS", "write_report"]
 

@@ -23,13 +23,11 @@ from torch import Tensor
 
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, measure_together
-from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, mps_server
+from darkmagic.sweeps.launch.local.sharing.mps import SHARE, MpsUnavailable, mps_server
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.select import make_eager
 from workloads import WORKLOADS, make_recipe
-
-SHARE = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
 
 
 def trial_recipe(resolved: Mapping[str, Any]) -> Any:

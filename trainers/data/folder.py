@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from darkmagic.text import printable
 from darkmagic.trainers.data.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.image_files.decode import (
@@ -30,7 +31,6 @@ from darkmagic.trainers.data.image_files.scan import (
     subfolders,
 )
 from darkmagic.trainers.data.split import split_in_three, split_off
-from darkmagic.trainers.errors import printable
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
 from darkmagic.trainers.runtime.cache import expand
 

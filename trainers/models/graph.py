@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -29,6 +29,7 @@ from darkmagic.trainers.models.operators import (
     STRIDE_ARGUMENT,
     TRANSPOSED_ARGUMENT,
     operator_name,
+    tensors_in,
 )
 from darkmagic.trainers.models.sites.functions import module_of_call
 from darkmagic.trainers.models.sites.site import Site, find_site
@@ -101,17 +102,17 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch'
         return self.calls[-1]
 
     def _maker(self, value: Any) -> Op | None:
-        return next((op for t in _tensors(value) if (op := self._makers.get(id(t)))), None)
+        return next((op for t in tensors_in(value) if (op := self._makers.get(id(t)))), None)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         del types
         kwargs = kwargs or {}
-        given = [id(t) for t in _tensors((args, kwargs)) if id(t) in self._makers]
+        given = [id(t) for t in tensors_in((args, kwargs)) if id(t) in self._makers]
         read = [self._makers[tensor] for tensor in given]
         result = func(*args, **kwargs)
-        made = list(_tensors(result))
+        made = list(tensors_in(result))
         if read and made:
             op = Op(
                 index=len(self.ops),
@@ -149,17 +150,6 @@ class _Functions(TorchFunctionMode):
             return func(*args, **kwargs)
         run = functools.partial(func, *args, **kwargs)
         return self.recorder.call_function(module, site, run, (args, kwargs))
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
 
 
 def _stride(func: Any, args: Sequence[Any]) -> int:

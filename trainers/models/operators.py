@@ -7,7 +7,10 @@ here and wherever else an operation is recognized by its name, with what the ins
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from torch import Tensor
 
 __all__ = [
     "ACTIVATIONS",
@@ -22,6 +25,7 @@ __all__ = [
     "STRIDE_ARGUMENT",
     "TRANSPOSED_ARGUMENT",
     "operator_name",
+    "tensors_in",
 ]
 
 RECTIFIERS = frozenset(("relu", "hardtanh"))
@@ -59,3 +63,19 @@ def operator_name(function: Any) -> str:
     """Return the name of an ATen overload, such as `add` of `aten::add_.Tensor`."""
     name: str = function.name().partition("::")[2].partition(".")[0]
     return name.rstrip("_")
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors of an operator's arguments or results, in mappings and sequences too.
+
+    >>> len(list(tensors_in(({"weight": torch.ones(1)}, [torch.ones(2), 3]))))
+    2
+    """
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors_in(item)

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from darkmagic.trainers.models.fast_path import without_fast_path
 from darkmagic.trainers.models.graph import evaluating
-from darkmagic.trainers.models.operators import ACTIVATIONS, operator_name
+from darkmagic.trainers.models.operators import ACTIVATIONS, operator_name, tensors_in
 
 __all__ = ["Role", "mark_roles", "param_groups", "role_of", "split_hidden", "use_roles"]
 
@@ -188,11 +188,11 @@ class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's is
         del types
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        made = list(_tensors(result))
+        made = list(tensors_in(result))
         if not made:
             return result
         name = operator_name(func)
-        read = list(_tensors((args, kwargs)))
+        read = list(tensors_in((args, kwargs)))
         names = self._names(read)
         history = [self._history[id(t)] for t in read if id(t) in self._history]
         if not history:  # parameters alone, reshaped or combined
@@ -201,7 +201,9 @@ class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's is
                 self._alive += made
             return result
         past = frozenset[str]().union(*history)
-        apart = names if _keeps_apart(name) else self._names(_tensors(_beside(name, args, kwargs)))
+        apart = (
+            names if _keeps_apart(name) else self._names(tensors_in(_beside(name, args, kwargs)))
+        )
         self.apart |= apart
         for weight in names - apart:
             self.before[weight] = self.before.get(weight, frozenset()) | past
@@ -225,14 +227,3 @@ def _beside(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[A
     if "scaled_dot_product" in name:
         return [*args[3:], *kwargs.values()]
     return []
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)

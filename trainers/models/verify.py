@@ -17,7 +17,7 @@ from darkmagic.trainers.models.graph import Trace, evaluating, trace_model
 from darkmagic.trainers.models.places_edited import Places, counting_places
 from darkmagic.trainers.trick import NotApplicable
 
-__all__ = ["edit_and_verify"]
+__all__ = ["close_outputs", "edit_and_verify", "logits_of"]
 
 Edit = Callable[[nn.Module, Tensor], nn.Module]
 
@@ -33,7 +33,7 @@ def edit_and_verify(
     `keeps_output`.
     """
     before = frozenset(model.modules())
-    logits = _logits(model, example) if keeps_output else None
+    logits = logits_of(model, example) if keeps_output else None
     with counting_places() as places:
         model = edit(model, example)
     after = frozenset(model.modules())
@@ -56,18 +56,19 @@ def edit_and_verify(
     _check_modes(name, places, after - before, *traces.values())
     if fused_layers(model):
         with without_fast_path():
-            unfused = _logits(model, example)
-        if not _close(_logits(model, example), unfused):
+            unfused = logits_of(model, example)
+        if not close_outputs(logits_of(model, example), unfused):
             raise NotApplicable(
                 f"{name} would act in training alone: torch evaluates an attention layer of the "
                 "model as one operation"
             )
     if logits is not None:
-        _check_same(name, logits, _logits(model, example))
+        _check_same(name, logits, logits_of(model, example))
     return model, places
 
 
-def _logits(model: nn.Module, example: Tensor) -> object:
+def logits_of(model: nn.Module, example: Tensor) -> object:
+    """Return what `model` gives for `example` in eval mode, which is left as it is."""
     with evaluating(model):
         return model(example.clone())
 
@@ -128,14 +129,14 @@ def _check_modes(
 
 
 def _check_same(name: str, before: object, after: object) -> None:
-    if not _close(after, before):
+    if not close_outputs(after, before):
         raise NotApplicable(
             f"{name} would start from another function than the model's, where it is to start "
             "from the same"
         )
 
 
-def _close(after: object, before: object) -> bool:
+def close_outputs(after: object, before: object) -> bool:
     """Whether two outputs are the same but for rounding; of what is no tensor nothing is said."""
     if not isinstance(before, Tensor) or not isinstance(after, Tensor):
         return True

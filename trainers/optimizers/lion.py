@@ -20,6 +20,7 @@ from torch import (
 )
 
 from darkmagic.trainers.optimizers.closure import call_closure
+from darkmagic.trainers.optimizers.momentum import momentum_of
 
 __all__ = ["Lion"]
 
@@ -55,7 +56,7 @@ class Lion(torch.optim.Optimizer):
             if not params:
                 continue
             grads: list[Tensor] = [p.grad for p in params]
-            momenta = [self._momentum(p) for p in params]
+            momenta = [momentum_of(self, p) for p in params]
             (beta1, beta2), lr = group["betas"], group["lr"]
             _foreach_mul_(params, 1 - lr * group["weight_decay"])
             directions = _foreach_lerp(momenta, grads, 1 - beta1)
@@ -64,10 +65,3 @@ class Lion(torch.optim.Optimizer):
             _foreach_add_(params, directions)
             _foreach_lerp_(momenta, grads, 1 - beta2)
         return loss
-
-    def _momentum(self, parameter: Tensor) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        momentum: Tensor = state["momentum"]
-        return momentum

@@ -23,6 +23,7 @@ from torch import (
 )
 
 from darkmagic.trainers.optimizers.closure import call_closure
+from darkmagic.trainers.optimizers.momentum import momentum_of
 
 __all__ = ["MuonAndAdamW", "orthogonalize"]
 
@@ -83,7 +84,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
         if not params:
             return
         lr, momentum = group["lr"], group["momentum"]
-        momenta, grads = [self._momentum(p) for p in params], [p.grad for p in params]
+        momenta, grads = [momentum_of(self, p) for p in params], [p.grad for p in params]
         _foreach_lerp_(momenta, grads, 1 - momentum)
         ahead = _foreach_lerp(grads, momenta, momentum)  # Nesterov's
         _foreach_mul_(params, 1 - lr * group["weight_decay"])
@@ -97,13 +98,6 @@ class MuonAndAdamW(torch.optim.Optimizer):
             matrices = [parameter for parameter, _ in same]
             updates = [_unrows(r, like=p) for r, p in zip(orthogonal, matrices, strict=True)]
             _foreach_add_(matrices, updates)
-
-    def _momentum(self, parameter: Tensor) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        momentum: Tensor = state["momentum"]
-        return momentum
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state of both parts."""

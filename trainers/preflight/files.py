@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from darkmagic.text import printable
 from darkmagic.trainers.data.base import Data, DataSet
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.image_files.pixels import read_image
 from darkmagic.trainers.data.image_files.scan import scan_folder
-from darkmagic.trainers.errors import printable, short_message
+from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.runtime.cache import expand
 

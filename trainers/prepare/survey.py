@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.errors import format_error
 from darkmagic.trainers.hooks import Hooks
-from darkmagic.trainers.models.modes import evaluating
+from darkmagic.trainers.models.verify import close_outputs, logits_of
 from darkmagic.trainers.prepare.network import build, example_batch
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.trick import EditStage, NotApplicable, TrialSkipped, Trick
@@ -43,7 +43,7 @@ def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator
     network = build(recipe, data)
     example = example_batch(network, data)
     state = {name: value.clone() for name, value in network.state_dict().items()}
-    logits = _logits(network, example)
+    logits = logits_of(network, example)
     for name, trick in options.items():
         if type(trick).edit_model is Trick.edit_model:
             yield Effect("none")
@@ -64,7 +64,7 @@ def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator
         after = edited.state_dict()
         kept = [key for key, value in state.items() if _same(after.get(key), value)]
         share = len(kept) / len(state) if state else 1.0
-        same = _close(_logits(edited, example), logits)
+        same = close_outputs(logits_of(edited, example), logits)
         places = hooks.edits.get(name, "")
         untouched = same and len(after) == len(state) == len(kept) and not places
         reason = "the network is so already" if untouched else ""
@@ -73,14 +73,3 @@ def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator
 
 def _same(after: Tensor | None, before: Tensor) -> bool:
     return after is not None and after.shape == before.shape and torch.equal(after, before)
-
-
-def _logits(network: nn.Module, example: Tensor) -> Tensor:
-    with evaluating(network):
-        logits: Tensor = network(example.clone())
-    return logits
-
-
-def _close(after: Tensor, before: Tensor) -> bool:
-    scale = float(before.abs().max())
-    return after.shape == before.shape and torch.allclose(after, before, 1e-3, 1e-4 * scale)

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.errors import printable
+from darkmagic.text import printable
 from darkmagic.trainers.fields import flag, text
 from darkmagic.trainers.runtime.cache import expand
 from darkmagic.trainers.trick import EditStage, TrialSkipped, Trick

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.text import printable
+from darkmagic.text import printable
 
 __all__ = [
     "COLOURS",
@@ -53,7 +53,7 @@ def colour_of(verdict: Verdict) -> str:
 
 def plain_name(name: str) -> str:
     """Return a name as it is shown, in one line: a dollar is no start of a formula."""
-    return printable(name, keep="").replace("$", r"\$")
+    return printable(name).replace("$", r"\$")
 
 
 def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
@@ -86,7 +86,7 @@ def to_svg(figure: Figure, name: str) -> str:
         # The reader's fonts draw the text; ours, which only measure it, have no Chinese.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    svg = printable(out.getvalue())
+    svg = printable(out.getvalue(), keep="\n")
     svg = svg[svg.index("<svg") :]
     return re.sub(r"font: (\d+(?:\.\d+)?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
 

@@ -18,8 +18,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from darkmagic.text import printable
 from darkmagic.trainers.data.image_files.pixels import check_header, read_image
-from darkmagic.trainers.errors import printable
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
 

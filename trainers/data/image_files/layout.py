@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkmagic.text import printable
 from darkmagic.trainers.data.image_files.scan import has_images, subfolders
-from darkmagic.trainers.errors import printable
 
 __all__ = ["Layout", "find_layout", "split_of"]
 

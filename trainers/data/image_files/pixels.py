@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from darkmagic.trainers.errors import printable, short_message
+from darkmagic.text import printable
+from darkmagic.trainers.errors import short_message
 
 __all__ = ["BACKGROUND", "SCALED", "check_header", "describe_kinds", "read_image"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkmagic.trainers.errors import printable
+from darkmagic.text import printable
 
 __all__ = ["EXTENSIONS", "Scan", "has_images", "loose_images", "scan_folder", "subfolders"]
 

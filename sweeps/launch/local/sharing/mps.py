@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["MpsUnavailable", "client_env", "find_control", "mps_server"]
+__all__ = ["SHARE", "MpsUnavailable", "client_env", "find_control", "mps_server"]
 
 CONTROL = "nvidia-cuda-mps-control"
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"

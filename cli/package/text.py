@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["printable"]
 
 
-def printable(text: str, keep: str = "\n") -> str:
+def printable(text: object, keep: str = "") -> str:
     r"""Return `text` with escapes for what a terminal would obey or a file could not hold.
 
     Those are control characters, marks that turn the direction of writing, and halves of
@@ -14,8 +14,9 @@ def printable(text: str, keep: str = "\n") -> str:
     >>> printable("caf\udce9\x1b[2J")
     'caf\\udce9\\x1b[2J'
     """
-    if text.isprintable():
-        return text
+    shown = str(text)
+    if shown.isprintable():
+        return shown
     return "".join(
-        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in shown
     )
