@@ -126,7 +126,13 @@ def test_options_together_are_trained(tmp_path: Path, command: str, row: tuple[s
     (tmp_path / "mine.py").write_text(NETWORK)
     (tmp_path / "conf").mkdir()
     make_set(tmp_path / "set", {"cat": 12, "dog": 12})
-    words = [*TINY, "epochs=1", "max_steps=1", *ALWAYS.get(command, [ONLY])]
+    words = [
+        *TINY,
+        "epochs=1",
+        "max_steps=1",
+        "runtime.preflight_seconds=1",
+        *ALWAYS.get(command, [ONLY]),
+    ]
     if not {*row} & {*MODELS}:
         words.append("model.build.width=4")
     for name in row:
