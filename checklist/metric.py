@@ -51,6 +51,8 @@ class Metric:
     `unit` is how its values are counted, such as `%`, `s` or `bits per byte`, empty for a plain
     number. A record's value times `scale` is in that unit: 100 makes percent of a share.
     `short` is its name in the head of a column, `name` where empty; `decimals` are those shown.
+    `step` is what values in the unit are multiples of, 0 if they are continuous: runs that happen
+    to agree still spread by its rounding. That of accuracy follows from the number of images.
 
     >>> loss = Metric("val_loss", direction=Direction.MIN, decimals=3)
     >>> loss.head, loss.value(0.21), loss.difference(-0.0104), loss.gain(-0.0104)
@@ -65,6 +67,7 @@ class Metric:
     scale: float = 1.0
     decimals: int = 2
     short: str = ""
+    step: float = 0.0
 
     @property
     def sign(self) -> int:
@@ -73,7 +76,7 @@ class Metric:
 
     def gain(self, difference: float) -> float:
         """Return a difference as a gain, above 0 where it is better; and a gain as a difference."""
-        return self.sign * difference
+        return self.sign * difference + 0.0  # never -0.0
 
     @property
     def is_accuracy(self) -> bool:
@@ -107,6 +110,10 @@ class Metric:
         """Return a difference or a spread with the unit of differences."""
         text = self._number(value, sign="+" if sign else "")
         return f"{text} {self.points}" if self.points else text
+
+    def given(self, value: float) -> str:
+        """Return a difference as a person gave it, with the unit of differences."""
+        return f"{value:g} {self.points}" if self.points else f"{value:g}"
 
     def _number(self, value: float, sign: str = "") -> str:
         if self.decimals > MAX_DECIMALS:
