@@ -18,7 +18,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
-from darkmagic.checklist.model import BASELINE, Checklist
+from darkmagic.checklist.model import BASELINE, Checklist, trial_name
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
 from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
@@ -184,7 +184,7 @@ def same_metric(comparisons: Mapping[str, Comparison]) -> Metric:
 def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
     groups: dict[str, list[TrialRecord]] = {BASELINE: []}
     for trick in checklist.tricks:
-        groups.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
+        groups.update({trial_name(trick.name, option): [] for option in trick.options[1:]})
     for record in records:
         groups.setdefault(record.name, []).append(record)
     return {name: group for name, group in groups.items() if group or name == BASELINE}

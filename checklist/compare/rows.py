@@ -14,7 +14,7 @@ from darkmagic.checklist.compare.costs import Ratio, cost_ratios
 from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
 from darkmagic.checklist.metric import ACCURACY, Metric
-from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.model import trial_name
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.runs.collapse import Collapse
 
@@ -129,7 +129,7 @@ class Row:
     @property
     def name(self) -> str:
         """`baseline`, or `trick=option`."""
-        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+        return trial_name(self.trick, self.option)
 
     @property
     def on_pareto_front(self) -> bool:
