@@ -21,8 +21,8 @@ NUMBER = 0
 """The size of a factor that is a number in [0, 1]; others have as many levels."""
 LENGTH = 0.5
 """How far apart two numbers in [0, 1] still say something of one another."""
-MAIN = np.geomspace(0.03, 30, 10)
-PAIRS = (0.0, *np.geomspace(0.01, 10, 9).tolist())
+MAIN = np.geomspace(0.05, 20, 6)
+PAIRS = (0.0, *np.geomspace(0.02, 5, 5).tolist())
 """Variances of a main effect and of a pair, in variances of the noise, that are averaged over."""
 SPREAD_DF = 2.0
 """Degrees of freedom that a `spread` known beforehand counts for."""
@@ -56,6 +56,20 @@ class Ridge:
         mean = self.weights @ np.array(means)
         second = self.weights @ (np.array(squares) + np.array(means) ** 2)
         return self.centre + mean, np.sqrt(np.maximum(second - mean**2, 0.0))
+
+    def improvement(self, rows: ArrayLike) -> Array:
+        """Return by how much each of `rows` is expected to exceed the best recipe that was run.
+
+        Expected improvement (Mockus, Tiesis & Zilinskas 1978) over the highest predicted mean of
+        the runs, as their values themselves are flattered by luck.
+        """
+        from scipy.special import ndtr
+
+        mean, deviation = self.predict(rows)
+        ahead = mean - float(self.predict(self.rows)[0].max())
+        z = ahead / np.maximum(deviation, 1e-12)
+        density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+        return np.asarray(ahead * ndtr(z) + deviation * density)
 
     def draw(self, rows: ArrayLike, rng: np.random.Generator) -> Array:
         """Return what `rows` might bring: one draw from all that the runs leave possible.

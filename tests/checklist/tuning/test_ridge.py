@@ -77,6 +77,16 @@ def test_draws_have_the_mean_and_deviation_of_the_prediction() -> None:
     assert draws.std(0) == pytest.approx(deviation, rel=0.1)
 
 
+def test_improvement_is_the_expectation_of_what_exceeds_the_best_run() -> None:
+    rng = np.random.default_rng(6)
+    rows = EVERY[rng.permutation(len(EVERY))[:24]]
+    model = fit_ridge(rows, rows.sum(1) + rng.normal(size=24), SIZES)
+    mean, deviation = model.predict(EVERY[::500])
+    drawn = mean + deviation * rng.standard_normal((20_000, len(mean)))
+    expected = np.maximum(drawn - model.predict(rows)[0].max(), 0).mean(0)
+    assert model.improvement(EVERY[::500]) == pytest.approx(expected, abs=0.05)
+
+
 def test_numbers_are_learnt_beside_choices() -> None:
     """The peak of a curve over a number is found, and moved by a choice where both interact."""
     rng = np.random.default_rng(3)
