@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.api",),
     ("darkmagic.sweeps.commands",),
     ("hydra_plugins.darkmagic",),
+    ("darkmagic.sweeps.tune",),
     ("darkmagic.sweeps.orchestrate",),
     ("darkmagic.sweeps.launch.local.launcher", "darkmagic.sweeps.track"),
     ("darkmagic.sweeps.launch.local.sharing",),

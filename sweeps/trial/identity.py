@@ -12,7 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
 
-__all__ = ["BESIDE_FIELDS", "FORMER", "IRRELEVANT", "fields_of", "identity", "recipe_identity", "resolve"]
+__all__ = [
+    "BESIDE_FIELDS",
+    "FORMER",
+    "IRRELEVANT",
+    "fields_of",
+    "identity",
+    "recipe_identity",
+    "resolve",
+]
 
 BESIDE_FIELDS = ("search",)
 """Keys of an option's file that say how its trick may be tuned, and are no fields of the trick."""

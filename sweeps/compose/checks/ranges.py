@@ -71,15 +71,13 @@ def read_ranges(
     return found
 
 
-def _read(
-    key: str, node: Any, value: float, declared: Mapping[str, Declared], note: str
-) -> Range:
+def _read(key: str, node: Any, value: float, declared: Mapping[str, Declared], note: str) -> Range:
     if not isinstance(node, Mapping) or not {"low", "high"} <= set(node):
         raise UserError(f"{key}={show(node)}{note}: it takes a range, such as {EXAMPLE}")
     for each in node:
         if each not in KEYS:
             raise UserError(f"{key}.{each}{note}: no key {each!r}; {nearest(str(each), KEYS)}")
-    low, high, log, step = (node.get(name) for name in KEYS)
+    low, high, log, step = (_get(node, name) for name in KEYS)
     name = key.rpartition(".")[2]
     of_class = declared.get(name)
     for end, number in (("low", low), ("high", high)):
@@ -89,20 +87,31 @@ def _read(
         if problem is not None:
             raise UserError(f"{key}.{end}={show(number)}{note}: {problem}")
     whole = isinstance(value, int) if of_class is None else of_class.kind is Kind.WHOLE
-    if not low < high:
-        raise UserError(f"{key}{note}: need low < high, and got {low:g} and {high:g}")
-    if not isinstance(log, bool | None):
-        raise UserError(f"{key}.log={show(log)}{note}: it takes true or false")
-    if log and low <= 0:
-        raise UserError(f"{key}.low={show(low)}{note}: need low > 0 where log is true")
-    if step is not None and (not _is_number(step) or step <= 0 or log):
-        raise UserError(f"{key}.step={show(step)}{note}: it takes a number > 0, without log: true")
-    if whole and step is not None and step != int(step):
-        raise UserError(f"{key}.step={show(step)}{note}: {name} is a whole number; take step: 1")
-    return Range(low, high, bool(log), step, whole)
+    found = Range(low, high, log is True, step, whole)
+    problem = "log takes true or false" if not isinstance(log, bool | None) else _problem(found)
+    if problem is not None:
+        raise UserError(f"{key}={show(dict(node))}{note}: {problem}")
+    return found
+
+
+def _problem(span: Range) -> str | None:
+    """Return why there can be no such range; None if there can."""
+    if not span.low < span.high:
+        return "need low < high"
+    if span.log and span.low <= 0:
+        return "need low > 0 where log is true"
+    if span.step is None:
+        return None
+    if not _is_number(span.step) or span.step <= 0 or span.log:
+        return "step takes a number > 0, without log: true"
+    if span.whole and span.step != int(span.step):
+        return "step takes a whole number, as the field does"
+    return None
+
+
+def _get(node: Mapping[str, Any], name: str) -> Any:
+    return node.get(name)
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
