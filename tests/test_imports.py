@@ -68,6 +68,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.checklist.planning",),
     ("darkmagic.checklist.compare",),
     ("darkmagic.checklist.runs",),
+    ("darkmagic.checklist.tuning",),
     ("darkmagic.checklist.designs",),
     ("darkmagic.checklist.stats",),
     ("darkmagic.checklist",),
