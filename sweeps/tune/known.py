@@ -22,9 +22,11 @@ from darkmagic.sweeps.track.schema import (
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.trial.identity import IRRELEVANT
 from darkmagic.sweeps.tune.objectives import Objective
-from darkmagic.sweeps.tune.space import Space, TunedRecipe
+from darkmagic.sweeps.tune.pruner import Curve, Pruner
+from darkmagic.sweeps.tune.space.recipe import TunedRecipe
+from darkmagic.sweeps.tune.space.space import Space
 
-__all__ = ["KnownRecipe", "KnownRun", "known_recipes", "known_runs"]
+__all__ = ["KnownRecipe", "KnownRun", "known_recipes", "known_runs", "make_pruner"]
 
 FREE = ("seed", "test_set")
 """Keys at a configuration's root that two runs of one recipe may differ in."""
@@ -90,6 +92,33 @@ def known_recipes(runs: Sequence[KnownRun], objectives: Sequence[Objective]) -> 
         ]
         found.append(KnownRecipe(group[0].recipe, group[0].name, tuple(values), len(by_seed)))
     return found
+
+
+def make_pruner(uri: str, runs: Sequence[KnownRun], own: Sequence[Any]) -> Pruner:
+    """Return the pruner that knows the curves of `runs`, and of the study's `own` runs in MLflow.
+
+    Runs of one recipe with several seeds tell how far seeds alone are apart.
+    """
+    client = open_client(uri)
+    curves = {run.run_id: _curve(client, run.run_id, run.result) for run in runs}
+    groups: dict[Any, dict[int, Curve]] = {}
+    for run in runs:
+        groups.setdefault(run.recipe.key, {})[run.seed] = curves[run.run_id]
+    for run in own:
+        result = result_of(run.data.tags, run.data.metrics)
+        if result is not None and result["status"] == Status.FINISHED:
+            curves[run.info.run_id] = _curve(client, run.info.run_id, result)
+    repeats = [list(by_seed.values()) for by_seed in groups.values() if len(by_seed) > 1]
+    return Pruner(list(curves.values()), repeats)
+
+
+def _curve(client: Any, run_id: str, result: Mapping[str, Any]) -> Curve:
+    accuracies, rates = (
+        {metric.step: metric.value for metric in client.get_metric_history(run_id, name)}
+        for name in ("val_accuracy", "lr")
+    )
+    in_percent = {epoch: 100 * value for epoch, value in accuracies.items()}
+    return Curve(int(result.get("epochs") or 0), in_percent, rates)
 
 
 def _common(flat: Mapping[str, str], space: Space) -> dict[str, str]:

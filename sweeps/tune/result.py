@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.sweeps.tune.objectives import Objective
 from darkmagic.sweeps.tune.run import StudyOutcome
-from darkmagic.sweeps.tune.space import TunedRecipe
+from darkmagic.sweeps.tune.space.parameters import recipe_of
+from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.study import WHERE
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _tried(outcome: StudyOutcome) -> Iterator[Tried]:
 
     study, seen = outcome.study, set()
     for trial in study.trials:
-        recipe = study.recipe_of(trial) if trial.state is TrialState.COMPLETE else None
+        recipe = recipe_of(study.space, trial) if trial.state is TrialState.COMPLETE else None
         if recipe is None or recipe.key in seen:
             continue
         seen.add(recipe.key)

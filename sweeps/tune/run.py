@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
-from darkmagic.checklist.model import TUNED, Trial
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.planning.budget import Budget
-from darkmagic.checklist.records import Costs, Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
-from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.progress import said_if_slow
-from darkmagic.sweeps.orchestrate.follower import Follower, judge_job
+from darkmagic.sweeps.launch.progress import Progress, said_if_slow
+from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
-from darkmagic.sweeps.orchestrate.sweep import compose_trial, flatten
-from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
 from darkmagic.sweeps.track.provenance import provenance
-from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES, run_key
+from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
-from darkmagic.sweeps.tune.known import KnownRun, known_recipes, known_runs
+from darkmagic.sweeps.tune.driver import Driver
+from darkmagic.sweeps.tune.known import KnownRun, known_recipes, known_runs, make_pruner
 from darkmagic.sweeps.tune.objectives import Objective
-from darkmagic.sweeps.tune.samplers import Sampler
-from darkmagic.sweeps.tune.space import Space, TunedRecipe
-from darkmagic.sweeps.tune.study import STORAGE, Asked, TuningStudy
-from darkmagic.trainers.outputs.result_file import write_result
+from darkmagic.sweeps.tune.pruner import Pruner
+from darkmagic.sweeps.tune.space.recipe import TunedRecipe
+from darkmagic.sweeps.tune.space.space import Space
+from darkmagic.sweeps.tune.study import STORAGE, TuningStudy
+from darkmagic.sweeps.tune.suggest.samplers import Sampler
 
 __all__ = ["StudyOutcome", "StudyRequest", "run_study"]
 
@@ -136,7 +131,18 @@ def _run_held(
         noun = "trial was" if len(left) == 1 else "trials were"
         progress.note(f"{len(left)} {noun} under way when a process ended, and go on")
     follower = Follower([], tracker, progress)
-    driver = _Driver(loader, master, planner, request, study, tracker, parent, follower, left)
+    driver = Driver(
+        loader,
+        master,
+        planner,
+        study,
+        request.budget,
+        tracker,
+        parent,
+        follower,
+        left=left,
+        pruner=_pruner(request, uri, runs, tracker, parent, progress),
+    )
     parent.mark_running()
     try:
         with follower, use_context(replace(current_context(), observer=driver)):
@@ -160,6 +166,30 @@ def _run_held(
     )
 
 
+def _pruner(
+    request: StudyRequest,
+    uri: str,
+    runs: Sequence[KnownRun],
+    tracker: Tracker,
+    parent: TrackedRun,
+    progress: Progress,
+) -> Pruner | None:
+    """Return what ends trials early; None, which is said, where there is no telling by when."""
+    if not request.prune:
+        return None
+    if len(request.objectives) > 1:
+        progress.note("no trial is ended early: there are several objectives to compare them by")
+        return None
+    pruner = make_pruner(uri, runs, list(tracker.known_trials(parent.run_id).values()))
+    if not pruner.can_prune:
+        progress.note(
+            "no trial is ended early: how far seeds alone are apart is not known here (a sweep "
+            "with seeds=3 before tells)"
+        )
+        return None
+    return pruner
+
+
 def study_identity(baseline: dict[str, Any], request: StudyRequest) -> str:
     """Return what tells one study of an experiment from another: baseline, space, objectives."""
     space = {
@@ -179,152 +209,3 @@ def _tags(planner: Planner, study: TuningStudy, request: StudyRequest) -> dict[s
         **provenance(),
     }
     return {key: mask_secrets(value) for key, value in tags.items()}
-
-
-class _Driver:
-    """The feed of the launcher, and the observer of its jobs: asks the study, and tells it."""
-
-    def __init__(
-        self,
-        loader: ConfigLoader,
-        master: DictConfig,
-        planner: Planner,
-        request: StudyRequest,
-        study: TuningStudy,
-        tracker: Tracker,
-        parent: TrackedRun,
-        follower: Follower,
-        left: Sequence[Asked],
-    ) -> None:
-        self._loader, self._master, self._planner = loader, master, planner
-        self._request, self._study = request, study
-        self._tracker, self._parent, self._follower = tracker, parent, follower
-        self._known = tracker.known_trials(parent.run_id)
-        self._left = deque(left)
-        self._jobs: list[tuple[Asked, TrialState]] = []
-        self._running: dict[int, TrialState] = {}
-        self._numbers: dict[str, list[int]] = {}  # of trials that wait for one, by its identity
-        self._unneeded: dict[int, str] = {}
-        self._repeats = 0
-        self.notes: list[str] = []
-
-    # The feed.
-
-    @property
-    def expected(self) -> int:
-        budget = self._request.budget
-        return MOST_REPEATS if budget.in_seconds else max(1, self._runs_left())
-
-    def launch(self, launcher: Launcher) -> None:
-        """Run jobs until there are no more: side by side where the launcher can be fed."""
-        if hasattr(launcher, "stream"):
-            launcher.stream(self)
-            return
-        while (overrides := self.next_job()) is not None:  # one at a time, as each is told
-            launcher.launch([overrides], len(self._jobs) - 1)
-
-    def next_job(self) -> Sequence[str] | None:
-        while self._repeats < MOST_REPEATS:
-            if self._left:
-                asked = self._left.popleft()
-            elif self._runs_left() > 0:
-                asked = self._study.ask()
-            else:
-                return None
-            state = self._compose(asked)
-            waiting, same = self._numbers.get(state.identity), self._told_before(asked.number)
-            if waiting is not None:  # the same trial runs
-                waiting.append(asked.number)
-                self._repeats += 1
-            elif same is not None and state.status is not Status.PENDING:
-                self._study.tell(asked.number, state.result, same_as=same)
-                self._repeats += 1
-            else:
-                self._repeats = 0
-                self._track(state)
-                if state.status is Status.PENDING:
-                    return self._begin(asked, state)
-                self._study.tell(asked.number, state.result)
-        self.notes.append(
-            f"the last {MOST_REPEATS} suggestions were all trained before: the space has nothing "
-            "new to try"
-        )
-        return None
-
-    def _told_before(self, number: int) -> int | None:
-        """Return the number of an earlier trial of the same recipe, if there is one."""
-        params = self._study.trials[number].params
-        same = (t.number for t in self._study.trials if t.number != number and t.params == params)
-        return next(same, None)
-
-    def _runs_left(self) -> int:
-        records = [
-            TrialRecord(
-                TUNED,
-                str(trial.number),
-                "",
-                0,
-                Status.FINISHED,
-                costs=Costs(wall_seconds=trial.user_attrs.get("wall_seconds")),
-            )
-            for trial in self._study.ran
-        ]
-        return self._request.budget.left(records) - len(self._numbers)
-
-    def unneeded(self, index: int) -> str | None:
-        return None
-
-    def _compose(self, asked: Asked) -> TrialState:
-        """Return the state of the trial, by its folder."""
-        seed = int(self._master.seed)
-        trial = Trial(TUNED, f"{asked.number:03d}", "", seed, asked.recipe.choices)
-        overrides = self._planner.tuned_overrides(trial, asked.recipe.overrides)
-        progress = current_context().progress
-        return compose_trial(
-            self._loader, self._master, trial, overrides, {}, progress, self._numbers
-        )
-
-    def _begin(self, asked: Asked, state: TrialState) -> Sequence[str]:
-        """Return the overrides of a trial that is to be trained."""
-        self._numbers[state.identity] = [asked.number]
-        self._jobs.append((asked, state))
-        if isinstance(self._loader, RememberingLoader):
-            self._loader.remember(state.overrides, derive_job_config(state))
-        return state.overrides
-
-    def _track(self, state: TrialState) -> None:
-        """Open the trial's run in MLflow, and follow it."""
-        before = self._known.get(run_key(state.tags))
-        if before is not None:
-            state.load_run(before.data.tags, before.data.metrics)
-        params = flatten(state.resolved)
-        state.run = self._tracker.open_trial(
-            self._known, self._parent, state.run_name, state.tags, params
-        )
-        self._follower.follow(state)
-
-    # The observer, in the launcher's thread as the feed is.
-
-    def note(self, message: str) -> None:
-        self._follower.note(message)
-
-    def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
-        self._follower.launching(jobs)
-
-    def added(self, directory: Path, config: DictConfig) -> None:
-        self._follower.added(directory, config)
-
-    def started(self, index: int) -> None:
-        self._follower.started(index)
-
-    def ended(self, index: int, job: JobReturn, exit_code: int | None) -> None:
-        _, state = self._jobs[index]
-        reason = self._unneeded.get(index)
-        if reason is not None:
-            write_result(state.directory, {"status": Status.PRUNED, "reason": reason})
-        result = judge_job(state.directory, job, exit_code)
-        first, *others = self._numbers.pop(state.identity)
-        self._study.tell(first, result)
-        for number in others:
-            self._study.tell(number, result, same_as=first)
-        self._follower.ended(index, job, exit_code)

@@ -7,37 +7,32 @@ killed process left asked and not told is trained to its end, under the same num
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.compose.checks.ranges import Range
-from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.tune.objectives import Objective
-from darkmagic.sweeps.tune.samplers import (
-    STARTUP,
-    Sampler,
-    distribution_of,
+from darkmagic.sweeps.tune.space.parameters import (
+    distributions_of,
     draw_from,
-    make_sampler,
-    propose_by_gp,
+    parameters_of,
+    recipe_of,
 )
-from darkmagic.sweeps.tune.space.parameters import distributions_of, parameters_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
+from darkmagic.sweeps.tune.suggest.propose import propose
+from darkmagic.sweeps.tune.suggest.samplers import STARTUP, Sampler, make_sampler
 from darkmagic.trainers.errors import short_message
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-__all__ = ["STORAGE", "Asked", "TuningStudy", "parameters_of"]
+__all__ = ["STORAGE", "WHERE", "Asked", "TuningStudy"]
 
 STORAGE = "optuna.db"
-WORST_SPREADS = 3.0
-"""Robust spreads below the median to which a model sees the worst trials: beyond, bad is bad."""
 RAN, SECONDS, SAME_AS, WHERE = "ran", "wall_seconds", "same_as", "from"
 """Attributes of a trial: the status that its training ended with, how long it took, the trial
 that it repeats, and where one was trained that the study did not ask for.
@@ -120,7 +115,7 @@ class TuningStudy:
         for trial in self.trials:
             if trial.state is not TrialState.RUNNING:
                 continue
-            recipe = self.recipe_of(trial)
+            recipe = recipe_of(self.space, trial)
             if recipe is not None:
                 left.append(Asked(trial.number, recipe))
                 continue
@@ -129,17 +124,6 @@ class TuningStudy:
             if fixed:
                 self._study.enqueue_trial(fixed)
         return left
-
-    def recipe_of(self, trial: FrozenTrial) -> TunedRecipe | None:
-        """Return the recipe of a trial; None where not all of it was drawn."""
-
-        def drawn(name: str, _: Any) -> Any:
-            return trial.params[name]
-
-        try:
-            return self.space.draw(drawn, drawn)
-        except (KeyError, ValueError):
-            return None
 
     def add(self, recipe: TunedRecipe, values: Sequence[float], where: str) -> bool:
         """Add a finished trial of elsewhere, unless the study has its recipe; return whether."""
@@ -217,6 +201,15 @@ class TuningStudy:
         else:
             state = TrialState.PRUNED if status == "pruned" else TrialState.FAIL
             self._study.tell(number, state=state)
+
+    def pruned(self, number: int) -> dict[str, Any] | None:
+        """Return the result of the trial if it was ended early; None for any other."""
+        from optuna.trial import TrialState
+
+        trial = self.trials[number]
+        if trial.state is not TrialState.PRUNED:
+            return None
+        return {"status": "pruned", "reason": trial.user_attrs.get("reason", "")}
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Note the accuracy of a trial that runs, after an epoch, for the dashboard."""

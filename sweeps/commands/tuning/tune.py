@@ -31,8 +31,8 @@ from darkmagic.sweeps.tune.first import predicted_best
 from darkmagic.sweeps.tune.objectives import read_objectives
 from darkmagic.sweeps.tune.result import StudyResult, Tried, read_study
 from darkmagic.sweeps.tune.run import StudyOutcome, StudyRequest, run_study
-from darkmagic.sweeps.tune.samplers import read_sampler
-from darkmagic.sweeps.tune.space import make_space
+from darkmagic.sweeps.tune.space.build import make_space
+from darkmagic.sweeps.tune.suggest.samplers import read_sampler
 
 __all__ = ["PlannedStudy", "confirm_study", "plan_study", "train_study"]
 

@@ -12,8 +12,9 @@ from darkmagic.sweeps.tune.space.space import Space
 if TYPE_CHECKING:
     from optuna import Trial
     from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
-__all__ = ["distribution_of", "distributions_of", "draw_from", "parameters_of"]
+__all__ = ["distributions_of", "draw_from", "parameters_of", "recipe_of"]
 
 
 def distribution_of(span: Any) -> BaseDistribution:
@@ -37,6 +38,18 @@ def draw_from(space: Space, trial: Trial) -> TunedRecipe:
         return trial._suggest(name, distribution_of(span))  # noqa: SLF001 (of any distribution)
 
     return space.draw(suggest, suggest)
+
+
+def recipe_of(space: Space, trial: FrozenTrial) -> TunedRecipe | None:
+    """Return the recipe of a trial; None where not all of it was drawn."""
+
+    def drawn(name: str, _: Any) -> Any:
+        return trial.params[name]
+
+    try:
+        return space.draw(drawn, drawn)
+    except (KeyError, ValueError):
+        return None
 
 
 def parameters_of(space: Space, recipe: TunedRecipe) -> dict[str, Any] | None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from darkmagic.checklist.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from optuna import Trial
-    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
-__all__ = ["STARTUP", "Sampler", "distribution_of", "draw_from", "make_sampler", "read_sampler"]
+__all__ = ["STARTUP", "Sampler", "make_sampler", "read_sampler"]
 
 STARTUP = 10
 """Trials that are drawn at random before a model of them is any use."""
-Direction = Literal["maximize", "minimize"]
 
 
 class Sampler(StrEnum):
@@ -32,6 +27,11 @@ class Sampler(StrEnum):
     """Gaussian process, in a process that has torch."""
     CMA = "cma"
     """CMA-ES: an evolution strategy over the numbers; options are drawn at random."""
+    RIDGE = "ridge"
+    """Our own: a ridge model with a term for every two parameters."""
+
+
+ONE_OBJECTIVE = (Sampler.CMA, Sampler.RIDGE)
 
 
 def read_sampler(name: str, objectives: int = 1) -> Sampler:
@@ -43,8 +43,8 @@ def read_sampler(name: str, objectives: int = 1) -> Sampler:
     if name not in list(Sampler):
         raise UserError(f"sampler={name}: no such sampler; " + nearest(name, list(Sampler)))
     sampler = Sampler(name)
-    if sampler is Sampler.CMA and objectives > 1:
-        raise UserError("sampler=cma has one objective; choose sampler=tpe or gp for several")
+    if sampler in ONE_OBJECTIVE and objectives > 1:
+        raise UserError(f"sampler={name} has one objective; choose sampler=tpe or gp for several")
     if sampler is Sampler.CMA and importlib.util.find_spec("cmaes") is None:
         raise UserError("sampler=cma needs the package cmaes (pip install cmaes); or take tpe")
     return sampler
