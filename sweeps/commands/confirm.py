@@ -10,7 +10,6 @@ from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.confirmation import Confirmation, confirm
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist
-from darkmagic.checklist.plan import COMBINATION
 from darkmagic.checklist.report.advice import winners
 from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import power
@@ -110,7 +109,7 @@ def confirm_recipe(
     records = outcome.records
     if not test_set:
         records = tuple(replace(r, test_accuracy=r.accuracy) for r in records)
-    whole = {COMBINATION: label or " ".join(f"{t}={o}" for t, o in options.items())}
+    whole = {"recipe": label or " ".join(f"{t}={o}" for t, o in options.items())}
     where = "test" if test_set else "validation"
     return _write(outcome, confirm(whole, records, comparison), f"tuned-{where}.md", where)
 

@@ -123,10 +123,11 @@ def _importances(outcome: StudyOutcome, tried: int) -> dict[str, float]:
     if tried < MIN_TRIALS:
         return {}
 
-    def accuracy(trial: FrozenTrial) -> float:
-        return float(trial.values[0])
+    def loss(trial: FrozenTrial) -> float:
+        return -float(trial.values[0])  # what is low is good to the evaluator
 
-    return get_param_importances(outcome.study.optuna, target=accuracy)
+    several = len(outcome.study.objectives) > 1
+    return get_param_importances(outcome.study.optuna, target=loss if several else None)
 
 
 def _average(screen: Screened) -> dict[str, float]:

@@ -76,5 +76,7 @@ def _train(study: PlannedStudy, found: StudyResult) -> str:
     assert found.winner is not None
     folders = [o for folder in study.planned.config_dirs for o in ("--config-dir", str(folder))]
     options = [f"trick/{trick}={option}" for trick, option in found.winner.options.items()]
-    numbers = found.winner.recipe.overrides
-    return shlex.join(["darkmagic", "train", *study.overrides, *options, *numbers, *folders])
+    own = ("checklist", "runtime.experiment=")
+    rest = [override for override in study.overrides if not override.startswith(own)]
+    words = [*rest, *options, *found.winner.recipe.overrides, "--name", found.experiment, *folders]
+    return shlex.join(["darkmagic", "train", *words])
