@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError, nearest
 
-__all__ = ["BASELINE", "SCREEN", "Checklist", "Trial", "Trick", "trial_name"]
+__all__ = ["BASELINE", "SCREEN", "TUNED", "Checklist", "Trial", "Trick", "trial_name"]
 
 BASELINE = "baseline"
 SCREEN = "screen"
 """In place of a trick, of trials that mix the options of several: `screen-07`."""
+TUNED = "tune"
+"""In place of a trick, of trials that a study suggested: `tune-007`."""
 
 
 def trial_name(trick: str | None, option: str | None) -> str:
-    """Return `baseline`, `trick=option`, or `screen-07` of a trial that mixes several.
+    """Return `baseline`, `trick=option`, or `screen-07` or `tune-007` of one that mixes several.
 
     A trick without a name gives the option's alone.
 
@@ -27,7 +29,7 @@ def trial_name(trick: str | None, option: str | None) -> str:
         return BASELINE
     if not trick:
         return str(option)
-    return f"{trick}-{option}" if trick == SCREEN else f"{trick}={option}"
+    return f"{trick}-{option}" if trick in (SCREEN, TUNED) else f"{trick}={option}"
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,11 @@ def expand_combination(
     seeds: Sequence[int],
     *,
     parts_alone: bool = False,
+    label: str = "",
 ) -> list[Trial]:
     """Return, for every seed, the baseline and one trial that takes all of `combination`.
+
+    It is called by its options, or else by `label`.
 
     With `parts_alone` each of several options is a trial of its own too, so that the combination
     can be compared with its parts on the same seeds. Raises `UserError` for a trick or an option
@@ -173,7 +176,7 @@ def expand_combination(
                 f"trick {trick!r} has no option {option!r} in checklist {checklist.name!r}; "
                 + nearest(option, checklist.trick(trick).options)
             )
-    label = "+".join(f"{trick}={option}" for trick, option in combination.items())
+    label = label or "+".join(f"{trick}={option}" for trick, option in combination.items())
     parts = combination.items() if parts_alone and len(combination) > 1 else ()
     return [
         trial

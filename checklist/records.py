@@ -30,6 +30,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"  # something it needs is not available, with the reason
     NOT_APPLICABLE = "not_applicable"  # the trick finds nothing to work on in this model
     INERT = "inert"  # it changes nothing against the baseline
+    PRUNED = "pruned"  # of a study: ended early, as it was far behind others
     RUNNING = "running"
     PENDING = "pending"
 

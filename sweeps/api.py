@@ -18,8 +18,15 @@ from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
 from darkmagic.sweeps.commands.sweep import run_checklist, sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.commands.tuning.tune import (
+    PlannedStudy,
+    confirm_study,
+    plan_study,
+    train_study,
+)
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
+from darkmagic.sweeps.tune.result import StudyResult
 
 __all__ = [
     "Confirmed",
@@ -28,10 +35,13 @@ __all__ = [
     "KnownSweep",
     "Level",
     "Member",
+    "PlannedStudy",
     "PlannedSweep",
+    "StudyResult",
     "check_tracking",
     "checklists",
     "choose_members",
+    "confirm_study",
     "confirm_winners",
     "dry_run_overrides",
     "ensemble",
@@ -40,11 +50,13 @@ __all__ = [
     "finish",
     "next_round",
     "plan",
+    "plan_study",
     "power",
     "preflight",
     "run_checklist",
     "sweep",
     "train",
+    "train_study",
     "trick_cards",
     "tricks_on",
     "ui_command",

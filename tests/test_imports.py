@@ -31,6 +31,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.api",),
     ("darkmagic.sweeps.commands",),
     ("hydra_plugins.darkmagic",),
+    ("darkmagic.sweeps.tune",),
+    ("darkmagic.sweeps.tune.study",),
+    ("darkmagic.sweeps.tune.suggest",),
+    ("darkmagic.sweeps.tune.space", "darkmagic.sweeps.tune.objectives"),
     ("darkmagic.sweeps.orchestrate",),
     (
         "darkmagic.sweeps.launch.local.launcher",

@@ -29,6 +29,7 @@ MARKS = {
     Status.FAILED: ("x", "red"),
     Status.SKIPPED: ("-", "yellow"),
     Status.NOT_APPLICABLE: ("-", "yellow"),
+    Status.PRUNED: ("-", "yellow"),
 }
 
 
@@ -65,6 +66,9 @@ class _SweepProgress:
         if finished:
             noun = "trial needs" if finished == 1 else "trials need"
             self.note(f"{finished} {noun} no training: finished before, or found to change nothing")
+
+    def added(self, name: str, seed: int) -> None:
+        self._trials.append((name, seed))
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         self._last[index] = event
@@ -159,6 +163,11 @@ class LiveProgress(_SweepProgress):
             Group(self._sweep, self._running), console=self._console, refresh_per_second=8
         )
         self._live.start()
+
+    def added(self, name: str, seed: int) -> None:
+        super().added(name, seed)
+        if self._all is not None:
+            self._sweep.update(self._all, total=len(self._trials))
 
     def closed(self) -> None:
         if self._live is not None:

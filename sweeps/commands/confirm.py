@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import Comparison, compare
@@ -16,8 +16,9 @@ from darkmagic.sweeps.commands.power import power
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 
-__all__ = ["Confirmed", "confirm_winners"]
+__all__ = ["Confirmed", "confirm_recipe", "confirm_winners"]
 
 FIRST_FRESH_SEED = 1000
 """The first seed of confirmations, far from the seeds of sweeps."""
@@ -63,18 +64,60 @@ def confirm_winners(
     plain, request = split_request(overrides)
     if request.extends_sweep:
         raise UserError("confirm takes no seeds=+N and no only=: it trains with fresh seeds")
-    start = _first_fresh_seed(comparison)
     fresh = Request(
         overrides=request.overrides,
         combination=combination,
-        seeds=tuple(range(start, start + seeds)),
+        seeds=_fresh_seeds(comparison, seeds),
         parts_alone=not cheap,
     )
     planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
-    found = confirm(combination, outcome.records, comparison)
-    file = outcome.folder / "confirmation.md"
-    file.write_text(_page(outcome.experiment, found))
+    return _write(outcome, confirm(combination, outcome.records, comparison), "confirmation.md")
+
+
+def confirm_recipe(
+    overrides: Sequence[str],
+    progress: Progress,
+    config_dirs: Sequence[Path] = (),
+    *,
+    options: Mapping[str, str],
+    fields: Sequence[str] = (),
+    label: str = "",
+    seeds: int = 5,
+    test_set: bool = True,
+) -> Confirmed:
+    """Train the baseline and one recipe with `seeds` fresh seeds: `options` by trick that are not
+    the baseline's, and overrides of their numbers (`fields`, such as `tricks.mixup.alpha=0.3`).
+
+    `label` is what the recipe is called in tables. They are compared on the test set, or else on
+    the validation set. What has run is shown again.
+    """
+    if seeds < 1:
+        raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    known = power(overrides, config_dirs)
+    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    plain, request = split_request(overrides)
+    fresh = Request(
+        overrides=request.overrides,
+        combination=options,
+        fields=tuple(fields),
+        label=label,
+        seeds=_fresh_seeds(comparison, seeds),
+    )
+    words = [*plain, "test_set=true"] if test_set else plain
+    outcome = sweep(plan_request(words, fresh, config_dirs, will_train=True), progress)
+    records = outcome.records
+    if not test_set:
+        records = tuple(replace(r, test_accuracy=r.accuracy) for r in records)
+    whole = {"recipe": label or " ".join(f"{t}={o}" for t, o in options.items())}
+    where = "test" if test_set else "validation"
+    return _write(outcome, confirm(whole, records, comparison), f"tuned-{where}.md", where)
+
+
+def _write(outcome: SweepOutcome, found: Confirmation, name: str, where: str = "test") -> Confirmed:
+    """Write what was found to a file and to the confirmation's run."""
+    file = outcome.folder / name
+    file.write_text(_page(outcome.experiment, found, where))
     outcome.parent.files.append(file)
     if found.test is not None:
         outcome.parent.add_metrics({"confirmed.difference": found.test.difference}, when=0, step=0)
@@ -94,19 +137,20 @@ def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
     return combination
 
 
-def _first_fresh_seed(comparison: Comparison) -> int:
+def _fresh_seeds(comparison: Comparison, count: int) -> tuple[int, ...]:
     if comparison.screen:  # whose rows have numbers of runs in place of seeds
         seeds = [record.seed for record in comparison.screen.records]
     else:
         seeds = [seed for row in comparison.rows for seed in row.accuracies]
     used = max(seeds, default=0)
-    return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
+    start = FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
+    return tuple(range(start, start + count))
 
 
-def _page(experiment: str, found: Confirmation) -> str:
+def _page(experiment: str, found: Confirmation, where: str) -> str:
     recipe = ", ".join(f"`{trick}={option}`" for trick, option in found.combination.items())
-    lines = [f"# {experiment}: confirmation on the test set", "", f"Together: {recipe}.", ""]
-    lines += ["| seed | baseline, test % | combination, test % |", "|---:|---:|---:|"]
+    lines = [f"# {experiment}: confirmation on the {where} set", "", f"Together: {recipe}.", ""]
+    lines += [f"| seed | baseline, {where} % | combination, {where} % |", "|---:|---:|---:|"]
     for seed in sorted({*found.baseline, *found.combined}):
         lines.append(f"| {seed} | {_cell(found.baseline, seed)} | {_cell(found.combined, seed)} |")
     return "\n".join([*lines, "", *found.sentences]) + "\n"

@@ -17,7 +17,7 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.sweeps.trial.identity import fields_of, resolve
 
 __all__ = ["checklists", "trick_cards", "tricks_on"]
 
@@ -76,9 +76,8 @@ def tricks_on(
             for option in set(named) & set(group_options(loader, f"trick/{trick}")):
                 with open_dict(config):
                     config.tricks[trick] = read_option(loader, trick, option)
-                nodes[f"{trick}={option}"] = OmegaConf.to_container(
-                    config.tricks[trick], resolve=True
-                )
+                node = OmegaConf.to_container(config.tricks[trick], resolve=True)
+                nodes[f"{trick}={option}"] = fields_of(node)
         resolved = {**resolve(config), "tricks": {}}
     order = [f"{trick}={option}" for trick, named in options.items() for option in named]
     lease = make_leases(CPU, 1)[0]

@@ -82,9 +82,13 @@ def plan_request(
         rules = read_rules(config)
         planner = Planner(loader, config, checked.plain, checked.tricks)
         read_design(config, request)
-        if request.combination:
+        if request.confirms:
             made = planner.plan_combination(
-                request.combination, request.seeds, parts_alone=request.parts_alone
+                request.combination,
+                request.seeds,
+                parts_alone=request.parts_alone,
+                fields=request.fields,
+                label=request.label,
             )
         elif request.extends_sweep:
             baseline = compose(loader, planner.baseline_overrides)

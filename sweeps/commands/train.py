@@ -106,6 +106,9 @@ class _TrainObserver:
         self._follower.__enter__()
         self._follower.launching(jobs)
 
+    def added(self, directory: Path, config: DictConfig) -> None:
+        """Jobs of a sweep are all known before: none is added."""
+
     def started(self, index: int) -> None:
         """Pass on to the follower."""
         assert self._follower is not None

@@ -15,6 +15,7 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.config_files import load_file
 from darkmagic.sweeps.compose.session import group_options, subgroups
+from darkmagic.sweeps.trial.identity import fields_of
 
 OFF = "off"
 """The option that leaves a trick out, where the trick has no file of that name."""
@@ -77,7 +78,7 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
         raw = OmegaConf.to_container(node, resolve=False)  # interpolations as they are written
         assert isinstance(raw, dict)
         target = str(raw.pop("_target_"))
-        fields[option] = {str(key): value for key, value in raw.items()}
+        fields[option] = {str(key): value for key, value in fields_of(raw).items()}
         ranges[option] = _ranges(target)
         modules.append(target.rpartition(".")[0])
     module = _card_module(modules)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
+    COMBINATION,
     MAX_SEEDS,
     Baseline,
     baseline_choices,
@@ -110,18 +111,36 @@ class Planner:
         return self._plan(expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of))
 
     def plan_combination(
-        self, combination: Mapping[str, str], seeds: Sequence[int], *, parts_alone: bool = False
+        self,
+        combination: Mapping[str, str],
+        seeds: Sequence[int],
+        *,
+        parts_alone: bool = False,
+        fields: Sequence[str] = (),
+        label: str = "",
     ) -> Plan:
         """Return the plan of the baseline and of one trial that takes all of `combination`.
 
-        With `parts_alone`, of each of its options alone too.
+        With `parts_alone`, of each of its options alone too. `fields` are overrides that the trial
+        takes beside, such as `tricks.mixup.alpha=0.3`, and `label` is what it is called then.
         """
-        trials = expand_combination(self.checklist, combination, seeds, parts_alone=parts_alone)
-        return self._plan(trials)
+        trials = expand_combination(
+            self.checklist, combination, seeds, parts_alone=parts_alone, label=label
+        )
+        plan = self._plan(trials)
+        overrides = (
+            (*own, *fields) if trial.trick == COMBINATION else own
+            for trial, own in zip(plan.trials, plan.overrides, strict=True)
+        )
+        return replace(plan, overrides=tuple(overrides))
 
     def plan_screen(self, trials: Sequence[Trial], limits: Limits) -> Plan:
         """Return the plan of a screen's `trials`, which leave out what `limits` say."""
         return replace(self._plan(trials), limits=limits)
+
+    def tuned_overrides(self, trial: Trial, fields: Sequence[str]) -> tuple[str, ...]:
+        """Return the overrides of a trial whose numbers `fields`, overrides of them, set."""
+        return (*self._overrides(trial), *fields)
 
     def _plan(self, trials: Sequence[Trial]) -> Plan:
         overrides = tuple(self._overrides(trial) for trial in trials)

@@ -29,8 +29,9 @@ class Request:
     `undecided` for those without a verdict; empty means all. `overrides` and options of the
     command line start the sweep again; the report repeats them. `combination` maps tricks to
     options that one trial takes together, beside the baseline, with `seeds`, and with
-    `parts_alone` beside each of its options alone: `confirm` asks that. `budget` is what a race
-    may spend.
+    `parts_alone` beside each of its options alone: `confirm` asks that. `fields` are overrides of
+    its numbers, which that trial takes too, and `label` is what it is called then. `budget` is what
+    a race may spend.
     """
 
     more_seeds: int = 0
@@ -39,7 +40,14 @@ class Request:
     combination: Mapping[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     parts_alone: bool = False
+    fields: tuple[str, ...] = ()
+    label: str = ""
     budget: Budget | None = None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether one recipe is to be trained beside the baseline."""
+        return bool(self.combination or self.fields)
 
     @property
     def extends_sweep(self) -> bool:

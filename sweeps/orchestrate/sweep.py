@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
-from darkmagic.checklist.model import SCREEN
+from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.model_json import to_json
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
@@ -54,7 +54,7 @@ from darkmagic.sweeps.trial.paths import (
     trial_folder_name,
 )
 
-__all__ = ["SweepOutcome", "flatten", "run_sweep"]
+__all__ = ["SweepOutcome", "compose_trial", "flatten", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -142,29 +142,46 @@ def _compose(
 
     What is damaged in a trial's folder is set aside before it is read.
     """
-    folder = experiment_folder(master)
     with open_dict(master):
-        master.hydra.sweep.dir = str(folder)
+        master.hydra.sweep.dir = str(experiment_folder(master))
     composed: dict[str, DictConfig] = {}
-    states = []
-    for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
-        # Hydra's own are in `master`, and its loader adds them to those of a job.
-        own = tuple(o for o in overrides if not is_hydra_override(o))
-        if trial.name not in composed:
-            composed[trial.name] = loader.load_sweep_config(master, list(own))
-        job = composed[trial.name]
-        job.seed = trial.seed
-        resolved = resolve(job)
-        check_resolved(resolved)
-        trial_identity = identity(resolved)
-        subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        if trial.trick == SCREEN:
-            subdir = same_trial(folder, trial.seed, trial_identity) or subdir
+    return [
+        compose_trial(loader, master, trial, overrides, composed, progress)
+        for trial, overrides in zip(plan.trials, plan.overrides, strict=True)
+    ]
+
+
+def compose_trial(
+    loader: ConfigLoader,
+    master: DictConfig,
+    trial: Trial,
+    overrides: Sequence[str],
+    composed: dict[str, DictConfig],
+    progress: Progress,
+    busy: Collection[str] = (),
+) -> TrialState:
+    """Return the state of a trial, in the folder that `master` names; `composed` has the
+    configurations by name of a trial, and gets this one's. The folders of trials whose identity is
+    in `busy`, which are written to, are left as they are.
+    """
+    folder = experiment_folder(master)
+    # Hydra's own are in `master`, and its loader adds them to those of a job.
+    own = tuple(o for o in overrides if not is_hydra_override(o))
+    if trial.name not in composed:
+        composed[trial.name] = loader.load_sweep_config(master, list(own))
+    job = composed[trial.name]
+    job.seed = trial.seed
+    resolved = resolve(job)
+    check_resolved(resolved)
+    trial_identity = identity(resolved)
+    subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
+    if trial.trick in (SCREEN, TUNED):
+        subdir = same_trial(folder, trial.seed, trial_identity) or subdir
+    if trial_identity not in busy:
         for message in mend_folder(folder / subdir, resolved, trial_identity):
             progress.note(message)
-        own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
-        states.append(TrialState(trial, own, job, resolved, trial_identity, folder / subdir))
-    return states
+    own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
+    return TrialState(trial, own, job, resolved, trial_identity, folder / subdir)
 
 
 def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:
@@ -183,8 +200,9 @@ def _open_parent(
     tracker: Tracker, states: Sequence[TrialState], tags: Mapping[str, str], request: Request
 ) -> TrackedRun:
     """Return the run of the sweep, or of the confirmation of a combination."""
-    recipe = recipe_identity(states[0].resolved, request.combination)
-    kind = "confirmation" if request.combination else "sweep"
+    fields = dict.fromkeys(request.fields, "")
+    recipe = recipe_identity(states[0].resolved, {**request.combination, **fields})
+    kind = "confirmation" if request.confirms else "sweep"
     return tracker.open_sweep(recipe, tags, kind)
 
 

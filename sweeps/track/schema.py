@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.model import SCREEN, Trial
+from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "SEED",
     "STATUS",
     "STEPPING",
+    "STORAGE_URL",
     "SWEEP_OVERRIDES",
     "TRAINING_NOTES",
     "TRIAL_OVERRIDES",
@@ -58,12 +59,13 @@ STATUS = "darkmagic.status"
 REASON = "darkmagic.reason"
 LOOK = "darkmagic.look"  # of a trial: the interim look at the verdicts that its run belongs to
 LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
+STORAGE_URL = "darkmagic.storage"  # of a study: where Optuna has its trials
 SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that start it again, as JSON
 RACE = "darkmagic.race"  # of a sweep: set where its runs were spent by rounds
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
-CHOICES = "darkmagic.choices"  # of a screen's trial: the option of every trick, as JSON
+CHOICES = "darkmagic.choices"  # of a trial that mixes options: that of every trick, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON
 VERDICT = "darkmagic.verdict"
@@ -108,7 +110,7 @@ def trial_tags(
     trial: Trial, identity: str, *, look: int = 1, overrides: Sequence[str] = ()
 ) -> dict[str, str]:
     """Return the tags that say which trial a run is."""
-    choices = {CHOICES: json.dumps(dict(trial.choices))} if trial.trick == SCREEN else {}
+    choices = {CHOICES: json.dumps(dict(trial.choices))} if trial.trick in (SCREEN, TUNED) else {}
     return {
         KIND: "trial",
         IDENTITY: identity,

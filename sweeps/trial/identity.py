@@ -12,8 +12,18 @@ from omegaconf import DictConfig, OmegaConf
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
 
-__all__ = ["FORMER", "IRRELEVANT", "identity", "recipe_identity", "resolve"]
+__all__ = [
+    "BESIDE_FIELDS",
+    "FORMER",
+    "IRRELEVANT",
+    "fields_of",
+    "identity",
+    "recipe_identity",
+    "resolve",
+]
 
+BESIDE_FIELDS = ("search",)
+"""Keys of an option's file that say how its trick may be tuned, and are no fields of the trick."""
 IRRELEVANT = irrelevant_keys()
 """Nodes that set where, how often or beside what a trial runs, and cannot change its result."""
 
@@ -28,8 +38,25 @@ They stay in what is hashed, so that trials trained when the keys were there are
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """Return the configuration of one trial as plain values, Hydra's own node left out."""
-    return {str(key): _plain(config[key]) for key in config if key != "hydra"}
+    """Return the configuration of one trial as plain values, Hydra's own node left out.
+
+    What says how tricks may be tuned is left out too, as a trial has none of it.
+    """
+    plain = {str(key): _plain(config[key]) for key in config if key != "hydra"}
+    if isinstance(plain.get("tricks"), Mapping):
+        plain["tricks"] = {name: fields_of(node) for name, node in plain["tricks"].items()}
+    return plain
+
+
+def fields_of(node: Any) -> Any:
+    """Return the configuration of a trick without what is no field of it.
+
+    >>> fields_of({"alpha": 0.2, "search": {"alpha": {"low": 0.1, "high": 1.0}}})
+    {'alpha': 0.2}
+    """
+    if not isinstance(node, Mapping):
+        return node
+    return {name: value for name, value in node.items() if name not in BESIDE_FIELDS}
 
 
 def _plain(value: Any) -> Any:
