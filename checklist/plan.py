@@ -14,6 +14,7 @@ __all__ = [
     "MAX_SEEDS",
     "Baseline",
     "Design",
+    "Retune",
     "baseline_choices",
     "expand",
     "expand_combination",
@@ -59,6 +60,21 @@ class Design(StrEnum):
     """Each trial changes one trick of the baseline."""
     SCREEN = "screen"
     """Each trial mixes the options of all tricks, so that each run informs of all."""
+
+
+class Retune(StrEnum):
+    """How rates are picked for the options that are only fairly compared at a rate of their own.
+
+    >>> Retune("ladder") is Retune.LADDER
+    True
+    """
+
+    NONE = "none"
+    """Every trial has the baseline's rate."""
+    LADDER = "ladder"
+    """The best of three rates: a third of the recipe's, its own, three times that."""
+    OPTUNA = "optuna"
+    """The best of as many tries for each, which Optuna proposes."""
 
 
 def with_baseline(

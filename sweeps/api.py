@@ -16,7 +16,9 @@ from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_
 from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
-from darkmagic.sweeps.commands.sweep import run_checklist, sweep
+from darkmagic.sweeps.commands.stages.retune import retune
+from darkmagic.sweeps.commands.stages.run import run_checklist
+from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.train import train
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
@@ -42,6 +44,7 @@ __all__ = [
     "plan",
     "power",
     "preflight",
+    "retune",
     "run_checklist",
     "sweep",
     "train",

@@ -13,7 +13,7 @@ from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
-from darkmagic.checklist.model import BASELINE, Checklist
+from darkmagic.checklist.model import BASELINE, Checklist, rates_needed
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
 from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
@@ -114,6 +114,7 @@ def compare(
     resolution = 100 / images if images else None
     estimate = _estimate(groups, screen, resolution)
     effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
+    needs = rates_needed(checklist, screened=screen is not None)
     missed = _missed_errors(groups, look, effects if screen else None)
     rows = [
         make_row(
@@ -125,6 +126,7 @@ def compare(
             rules,
             missed.get(name),
             waiting=look == 0,
+            retune=needs.get(name, ()),
         )
         for index, name in enumerate(names)
     ]

@@ -47,7 +47,7 @@ def plan(
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.power import budget_line
-        from darkmagic.cli.views.tables import plan_table
+        from darkmagic.cli.views.tables import plan_table, tries_line
         from darkmagic.sweeps import api
 
         planned = api.plan(overrides or (), config_dir or (), will_train=estimate)
@@ -55,6 +55,8 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        if planned.unpicked:
+            console.print(tries_line(planned.unpicked, planned.tries), markup=False)
         if planned.request.budget is not None:
             console.print("The first round of a race; more follow until the budget is spent.")
         for sentence in planned.plan.limits.sentences:
@@ -131,6 +133,9 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     from darkmagic.cli.views.tables import count_runs
     from darkmagic.sweeps import api
 
+    if planned.unpicked:
+        with make_progress(make_console(stderr=True)) as progress:
+            planned = api.retune(planned, progress)
     with make_progress(make_console(stderr=True)) as progress:
         if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
             progress.note(count_runs(planned.plan.trials))

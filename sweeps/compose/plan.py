@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
+    COMBINATION,
     MAX_SEEDS,
     Baseline,
     baseline_choices,
@@ -25,7 +27,7 @@ from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.parse_overrides import quote
-from darkmagic.sweeps.compose.session import group_options
+from darkmagic.sweeps.compose.session import compose, group_options
 
 __all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override"]
 
@@ -38,13 +40,15 @@ class Plan:
     """The trials of a sweep.
 
     `checklist` has the baseline's options first; `overrides`, in the order of `trials`, compose
-    one trial each. `limits` are what a screen leaves out.
+    one trial each. `limits` are what a screen leaves out. Where rates were picked, `unrated` are
+    the overrides of the baseline without its own, which tell the sweep from others.
     """
 
     checklist: Checklist
     trials: tuple[Trial, ...]
     overrides: tuple[tuple[str, ...], ...]
     limits: Limits = field(default_factory=Limits)
+    unrated: tuple[str, ...] = ()
 
 
 class Planner:
@@ -85,6 +89,9 @@ class Planner:
         if repeats == "auto":
             best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
             repeats = min(best, MAX_SEEDS)
+        self.rates: Mapping[str, Mapping[str, float]] = {}
+        """By trial's name, what its rates are multiplied by; the baseline's where it is not named.
+        """
         self.seeds_of: dict[str, list[int]] = plan_seeds(
             self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
         )
@@ -123,9 +130,42 @@ class Planner:
         """Return the plan of a screen's `trials`, which leave out what `limits` say."""
         return replace(self._plan(trials), limits=limits)
 
+    def plan_tries(
+        self, tries: Sequence[tuple[str, Mapping[str, float]]], seeds: Sequence[int]
+    ) -> Plan:
+        """Return the plan of `tries`, names of trials with the rates to try them at."""
+        alone = expand(self.checklist, {name: [seeds[0]] for name, _ in tries})
+        trials = {trial.name: trial for trial in alone}
+        return self._plan(
+            [
+                replace(trials[name], seed=seed, rates=rates)
+                for seed in seeds
+                for name, rates in tries
+            ]
+        )
+
     def _plan(self, trials: Sequence[Trial]) -> Plan:
-        overrides = tuple(self._overrides(trial) for trial in trials)
-        return Plan(self.checklist, tuple(trials), overrides)
+        rated = tuple(self._with_rates(trial) for trial in trials)
+        overrides = tuple(self._overrides(trial) for trial in rated)
+        unrated = self.baseline_overrides if self.rates else ()
+        return Plan(self.checklist, rated, overrides, unrated=unrated)
+
+    def _with_rates(self, trial: Trial) -> Trial:
+        """Return `trial` with the rates that were picked for it, if it has none of its own."""
+        if trial.rates or not self.rates:
+            return trial
+        if trial.trick == COMBINATION:
+            return replace(trial, rates=self._together(trial))
+        return replace(trial, rates=self.rates.get(trial.name, self.rates[BASELINE]))
+
+    def _together(self, trial: Trial) -> dict[str, float]:
+        """Return the baseline's rates, changed by what each option of `trial` changed them by."""
+        rates = dict(self.rates[BASELINE])
+        for trick, option in trial.choices.items():
+            for name, factor in self.rates.get(f"{trick}={option}", {}).items():
+                own = self.rates[BASELINE].get(name, 1.0)
+                rates[name] = rates.get(name, 1.0) * factor / own
+        return rates
 
     def _overrides(self, trial: Trial) -> tuple[str, ...]:
         options = []
@@ -138,7 +178,26 @@ class Planner:
         choices = {**self._defaults, **{f"trick/{n}": o for n, o in trial.choices.items()}}
         fields = [o for o in self._tricks if _applies(self._loader, choices, *_field(o))]
         optional = [f"runtime.optional_tricks='{','.join(self._of_baseline(trial))}'"]
-        return (*self._common, *options, *fields, *optional, f"seed={trial.seed}")
+        seed = f"seed={trial.seed}"
+        made = (*self._common, *options, *fields, *optional, seed)
+        return (*made[:-1], *self._rate_overrides(trial, made), seed) if trial.rates else made
+
+    def _rate_overrides(self, trial: Trial, made: Sequence[str]) -> Iterator[str]:
+        """Yield the overrides of the rates of `trial`, which `made` compose without them.
+
+        A rate that is multiplied by 1 needs none, so that the trial is the same as without.
+        """
+        lr, decay = trial.rates.get("lr", 1.0), trial.rates.get("decay", 1.0)
+        if lr != 1:
+            yield from ("+trick/learning_rate='x3'", f"tricks.learning_rate.factor={lr!r}")
+        if decay != 1:
+            value = compose(self._loader, made).tricks.get("weight_decay", {}).get("value")
+            if not isinstance(value, float | int):
+                raise UserError(
+                    "retune=optuna tunes tricks.weight_decay.value, which the option of "
+                    "weight_decay here does not have; write retune=ladder"
+                )
+            yield f"tricks.weight_decay.value={value * decay!r}"
 
     def _of_baseline(self, trial: Trial) -> list[str]:
         """Return the tricks that `trial` has as the baseline does: it may go without them."""

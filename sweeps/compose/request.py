@@ -30,7 +30,7 @@ class Request:
     command line start the sweep again; the report repeats them. `combination` maps tricks to
     options that one trial takes together, beside the baseline, with `seeds`, and with
     `parts_alone` beside each of its options alone: `confirm` asks that. `budget` is what a race
-    may spend.
+    may spend. `kind` is what the runs are for: a sweep, or the tries from which rates are picked.
     """
 
     more_seeds: int = 0
@@ -40,6 +40,7 @@ class Request:
     seeds: tuple[int, ...] = ()
     parts_alone: bool = False
     budget: Budget | None = None
+    kind: str = "sweep"
 
     @property
     def extends_sweep(self) -> bool:

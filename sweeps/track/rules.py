@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.plan import Retune
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -16,9 +17,10 @@ __all__ = ["parse_rules", "read_rules"]
 def read_rules(config: DictConfig) -> Rules:
     """Return the rules that `config` fixes, whose values are checked when it is composed."""
     floor = None if config.floor is None else float(config.floor)
-    return Rules(min_effect=float(config.min_effect), floor=floor)
+    return Rules(float(config.min_effect), floor, retune=Retune(config.retune))
 
 
 def parse_rules(text: str | None, *, race: bool = False) -> Rules:
     """Return the rules in a sweep's tag, JSON; the defaults if it has none."""
-    return Rules(**{**json.loads(text or "{}"), "race": race})
+    known = json.loads(text or "{}")
+    return Rules(**{**known, "race": race, "retune": Retune(known.get("retune", Retune.NONE))})

@@ -27,6 +27,7 @@ __all__ = [
     "OPTION",
     "PARENT",
     "RACE",
+    "RATES",
     "REASON",
     "RECIPE",
     "RULES",
@@ -63,6 +64,7 @@ RACE = "darkmagic.race"  # of a sweep: set where its runs were spent by rounds
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
+RATES = "darkmagic.rates"  # of a trial: what its rates are multiplied by, as JSON
 CHOICES = "darkmagic.choices"  # of a screen's trial: the option of every trick, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON
@@ -119,6 +121,7 @@ def trial_tags(
         LOOK: str(look),
         TRIAL_OVERRIDES: json.dumps(list(overrides)),
         **choices,
+        **({RATES: json.dumps(dict(trial.rates))} if trial.rates else {}),
     }
 
 
@@ -201,6 +204,7 @@ def read_record(
         stepping=tags.get(STEPPING, ""),
         edits=dict(json.loads(tags.get(EDITS) or "{}")),
         choices=dict(json.loads(tags.get(CHOICES) or "{}")),
+        rates=dict(json.loads(tags.get(RATES) or "{}")),
         correct=correct,
     )
 
