@@ -15,6 +15,7 @@ __all__ = [
     "Checklist",
     "Trial",
     "Trick",
+    "rate_partners",
     "rates_needed",
     "show_rates",
     "trial_name",
@@ -116,6 +117,25 @@ def rates_needed(checklist: Checklist, *, screened: bool = False) -> dict[str, t
         for option in trick.options[1:]
         if option in trick.retune
     }
+
+
+def rate_partners(checklist: Checklist) -> tuple[str, ...]:
+    """Return the tricks whose combinations with the rate a screen tells apart: the optimizers.
+
+    They are known by naming the weight decay beside the rate. Empty where the rate is no trick of
+    `checklist`.
+
+    >>> opt = Trick("opt", "", ("sgd", "adam"), retune={"adam": ("lr", "decay")})
+    >>> rate_partners(Checklist("mine", (opt, Trick("learning_rate", "", ("x1", "x3")))))
+    ('opt',)
+    """
+    if all(trick.name != RATE_TRICK for trick in checklist.tricks):
+        return ()
+    return tuple(
+        trick.name
+        for trick in checklist.tricks
+        if any("decay" in names for names in trick.retune.values())
+    )
 
 
 @dataclass(frozen=True)

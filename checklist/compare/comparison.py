@@ -142,7 +142,7 @@ def compare(
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]
-        best = predict_best(effects, screen.options, taken, apart)
+        best = predict_best(effects, screen.options, taken, apart, screen.rates)
         screen = dataclasses.replace(screen, prediction=best)
     return Comparison(
         rows=tuple(rows),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
+from darkmagic.checklist.designs.rates import with_rates
 from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
@@ -15,6 +16,8 @@ from darkmagic.checklist.plan import (
     COMBINATION,
     MAX_SEEDS,
     Baseline,
+    Design,
+    Retune,
     baseline_choices,
     expand,
     expand_combination,
@@ -83,6 +86,8 @@ class Planner:
         chosen = {g.removeprefix("trick/"): choices[g] for g in changed if g.startswith("trick/")}
         listed = read_checklist(loader, config.checklist, [str(choices["checklist"])])
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
+        if config.design == Design.SCREEN and config.retune == Retune.LADDER:
+            self.checklist = with_rates(self.checklist)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])
         repeats = config.baseline_repeats

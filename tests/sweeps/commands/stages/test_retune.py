@@ -20,7 +20,7 @@ MINE = (
     "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, adam]},"
     "{name: mixup, section: s, options: ['off', 'on']}]"
 )
-WORDS = [MINE, "epochs=1", "floor=0", "runtime.experiment=mine"]
+WORDS = [MINE, "epochs=1", "max_steps=2", "floor=0", "runtime.experiment=mine"]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_sweep_without_retuning_is_another_one(laddered: Swept) -> None:
 
 def test_optuna_tries_rates_and_decays_as_often_for_each(tmp_path: Path) -> None:
     """Each row has as many tries, the first at its own rates, and a second call asks for none."""
-    words = [*WORDS, "retune=optuna", "retune_tries=2", "max_steps=2"]
+    words = [*WORDS, "retune=optuna", "retune_tries=2"]
     swept = run(tmp_path, words)
     rates = {record.name: set(record.rates) for record in swept.outcome.records}
     assert rates["optimizer=adam"] == {"lr", "decay"}
