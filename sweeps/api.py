@@ -16,6 +16,7 @@ from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_
 from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
+from darkmagic.sweeps.commands.stages.ablate import Ablated, ablate_recipe
 from darkmagic.sweeps.commands.stages.retune import retune
 from darkmagic.sweeps.commands.stages.run import run_checklist
 from darkmagic.sweeps.commands.sweep import sweep
@@ -24,6 +25,7 @@ from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
 
 __all__ = [
+    "Ablated",
     "Confirmed",
     "EnsembleKind",
     "Finding",
@@ -31,6 +33,7 @@ __all__ = [
     "Level",
     "Member",
     "PlannedSweep",
+    "ablate_recipe",
     "check_tracking",
     "checklists",
     "choose_members",

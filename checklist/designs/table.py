@@ -166,6 +166,17 @@ class Screened:
         runs = self.runs(None)
         return fit_screen(runs, self.options, self.crossed) if runs else None
 
+    def best_seen(self) -> dict[str, str]:
+        """Return the options of the recipe with the highest accuracy that were changed in it.
+
+        Its runs' mean, where it has several; empty for the baseline, and without a result.
+        """
+        found: dict[tuple[Choice, ...], list[float]] = {}
+        for run in self.runs(None):
+            found.setdefault(tuple(run.choices.items()), []).append(run.accuracy)
+        best = max(found, key=lambda recipe: sum(found[recipe]) / len(found[recipe]), default=())
+        return {trick: option for trick, option in best if option != self.baseline[trick]}
+
     @cached_property
     def suspect(self) -> Suspect | None:
         """The pair of tricks that the residuals point to most."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darkmagic.cli.commands.ablate import ablate
 from darkmagic.cli.commands.confirm import confirm
 from darkmagic.cli.commands.power import power
 from darkmagic.cli.commands.preflight import stop_before_training
@@ -177,3 +178,4 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
 
 app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)
 app.command(epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18")(confirm)
+app.command(epilog="Example: darkmagic checklist ablate dataset=cifar10 --path")(ablate)

@@ -114,9 +114,14 @@ def plan_request(
                 "write retune=none"
             )
         planner.rates = known_rates(rows, records) if rates is None else rates
-        if request.combination:
+        if request.trials:
+            made = planner.plan_trials(request.trials)
+        elif request.combination:
             made = planner.plan_combination(
-                request.combination, request.seeds, parts_alone=request.parts_alone
+                request.combination,
+                request.seeds,
+                parts_alone=request.parts_alone,
+                seen=request.seen,
             )
         elif request.extends_sweep:
             made = planner.plan(_seeds_of(planner, records, request, rules))

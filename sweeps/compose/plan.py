@@ -13,7 +13,6 @@ from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
-    COMBINATION,
     MAX_SEEDS,
     Baseline,
     Design,
@@ -119,21 +118,38 @@ class Planner:
 
     def plan(self, seeds_of: Mapping[str, Sequence[int]] | None = None) -> Plan:
         """Return the plan of the whole checklist, with the configured seeds if None."""
-        return self._plan(expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of))
+        return self.plan_trials(
+            expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of)
+        )
 
     def plan_combination(
-        self, combination: Mapping[str, str], seeds: Sequence[int], *, parts_alone: bool = False
+        self,
+        combination: Mapping[str, str],
+        seeds: Sequence[int],
+        *,
+        parts_alone: bool = False,
+        seen: Mapping[str, str] | None = None,
     ) -> Plan:
         """Return the plan of the baseline and of one trial that takes all of `combination`.
 
-        With `parts_alone`, of each of its options alone too.
+        With `parts_alone`, of each of its options alone too; and of another recipe that was `seen`.
         """
-        trials = expand_combination(self.checklist, combination, seeds, parts_alone=parts_alone)
-        return self._plan(trials)
+        return self.plan_trials(
+            expand_combination(
+                self.checklist, combination, seeds, parts_alone=parts_alone, seen=seen
+            )
+        )
+
+    def plan_trials(self, trials: Sequence[Trial]) -> Plan:
+        """Return the plan of `trials`, each at the rates that were picked for its options."""
+        rated = tuple(self._with_rates(trial) for trial in trials)
+        overrides = tuple(self._overrides(trial) for trial in rated)
+        unrated = self.baseline_overrides if self.rates else ()
+        return Plan(self.checklist, rated, overrides, unrated=unrated)
 
     def plan_screen(self, trials: Sequence[Trial], limits: Limits) -> Plan:
         """Return the plan of a screen's `trials`, which leave out what `limits` say."""
-        return replace(self._plan(trials), limits=limits)
+        return replace(self.plan_trials(trials), limits=limits)
 
     def plan_tries(
         self, tries: Sequence[tuple[str, Mapping[str, float]]], seeds: Sequence[int]
@@ -141,7 +157,7 @@ class Planner:
         """Return the plan of `tries`, names of trials with the rates to try them at."""
         alone = expand(self.checklist, {name: [seeds[0]] for name, _ in tries})
         trials = {trial.name: trial for trial in alone}
-        return self._plan(
+        return self.plan_trials(
             [
                 replace(trials[name], seed=seed, rates=rates)
                 for seed in seeds
@@ -149,27 +165,21 @@ class Planner:
             ]
         )
 
-    def _plan(self, trials: Sequence[Trial]) -> Plan:
-        rated = tuple(self._with_rates(trial) for trial in trials)
-        overrides = tuple(self._overrides(trial) for trial in rated)
-        unrated = self.baseline_overrides if self.rates else ()
-        return Plan(self.checklist, rated, overrides, unrated=unrated)
-
     def _with_rates(self, trial: Trial) -> Trial:
         """Return `trial` with the rates that were picked for it, if it has none of its own."""
         if trial.rates or not self.rates:
             return trial
-        if trial.trick == COMBINATION:
-            return replace(trial, rates=self._together(trial))
-        return replace(trial, rates=self.rates.get(trial.name, self.rates[BASELINE]))
+        names = [f"{trick}={option}" for trick, option in trial.choices.items()]
+        own = [self.rates[name] for name in names if name in self.rates]
+        return replace(trial, rates=own[0] if len(own) == 1 else self._together(own))
 
-    def _together(self, trial: Trial) -> dict[str, float]:
-        """Return the baseline's rates, changed by what each option of `trial` changed them by."""
-        rates = dict(self.rates[BASELINE])
-        for trick, option in trial.choices.items():
-            for name, factor in self.rates.get(f"{trick}={option}", {}).items():
-                own = self.rates[BASELINE].get(name, 1.0)
-                rates[name] = rates.get(name, 1.0) * factor / own
+    def _together(self, own: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Return the baseline's rates, changed by what each of several options changed them by."""
+        baseline = self.rates[BASELINE]
+        rates = dict(baseline)
+        for each in own:
+            for name, factor in each.items():
+                rates[name] = rates.get(name, 1.0) * factor / baseline.get(name, 1.0)
         return rates
 
     def _overrides(self, trial: Trial) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, open_dict
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import SCREEN
 from darkmagic.checklist.model_json import to_json
-from darkmagic.checklist.plan import Design
+from darkmagic.checklist.plan import COMBINATION, Design
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
@@ -165,7 +165,7 @@ def _compose(
         check_resolved(resolved)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        if trial.trick == SCREEN:
+        if trial.trick in (SCREEN, COMBINATION):  # a recipe that may have another name elsewhere
             subdir = same_trial(folder, trial.seed, trial_identity) or subdir
         for message in mend_folder(folder / subdir, resolved, trial_identity):
             progress.note(message)
@@ -195,7 +195,7 @@ def _recipe(
 ) -> str:
     """Return the identity of the sweep: that of its baseline before its rate was picked."""
     baseline = states[0].resolved
-    if plan.unrated:
+    if plan.unrated and not request.trials:  # whose first is the recipe that is taken apart
         own = [o for o in plan.unrated if not is_hydra_override(o)]
         baseline = resolve(loader.load_sweep_config(master, own))
     return recipe_identity(baseline, request.combination, retuning(master))

@@ -15,6 +15,7 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 __all__ = [
     "CHECKLIST",
     "CHOICES",
+    "CONFIRMED",
     "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
@@ -34,6 +35,7 @@ __all__ = [
     "SEED",
     "STATUS",
     "STEPPING",
+    "SWEEP",
     "SWEEP_OVERRIDES",
     "TRAINING_NOTES",
     "TRIAL_OVERRIDES",
@@ -64,6 +66,8 @@ RACE = "darkmagic.race"  # of a sweep: set where its runs were spent by rounds
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
+SWEEP = "darkmagic.sweep"  # of a confirmation: the recipe tag of the sweep that it is of
+CONFIRMED = "darkmagic.confirmed"  # of a confirmation: the options that came out of it, as JSON
 RATES = "darkmagic.rates"  # of a trial: what its rates are multiplied by, as JSON
 CHOICES = "darkmagic.choices"  # of a screen's trial: the option of every trick, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
