@@ -83,6 +83,7 @@ class TrialRecord:
     stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
     edits: Mapping[str, str] = field(default_factory=dict)  # by trick: "3 of 4 places", or why none
     choices: Mapping[str, str] = field(default_factory=dict)  # by trick, of a screen's trial
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors that were picked for it
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
     value: float | None = None  # of the metric that decides, where that is not accuracy
 

@@ -16,7 +16,10 @@ from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_
 from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
-from darkmagic.sweeps.commands.sweep import run_checklist, sweep
+from darkmagic.sweeps.commands.stages.ablate import Ablated, ablate_recipe
+from darkmagic.sweeps.commands.stages.retune import retune
+from darkmagic.sweeps.commands.stages.run import run_checklist
+from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.train import train
 from darkmagic.sweeps.commands.tuning.tune import (
     PlannedStudy,
@@ -29,6 +32,7 @@ from darkmagic.sweeps.orchestrate.report import ui_command
 from darkmagic.sweeps.tune.result import StudyResult
 
 __all__ = [
+    "Ablated",
     "Confirmed",
     "EnsembleKind",
     "Finding",
@@ -38,6 +42,7 @@ __all__ = [
     "PlannedStudy",
     "PlannedSweep",
     "StudyResult",
+    "ablate_recipe",
     "check_tracking",
     "checklists",
     "choose_members",
@@ -53,6 +58,7 @@ __all__ = [
     "plan_study",
     "power",
     "preflight",
+    "retune",
     "run_checklist",
     "sweep",
     "train",

@@ -73,7 +73,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.checklist.report.writers",),
     ("darkmagic.checklist.report.plots",),
     ("darkmagic.checklist.report",),
-    ("darkmagic.checklist.planning",),
+    ("darkmagic.checklist.planning", "darkmagic.checklist.recipes"),
     ("darkmagic.checklist.compare",),
     ("darkmagic.checklist.runs",),
     ("darkmagic.checklist.tuning",),

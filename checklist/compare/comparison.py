@@ -18,7 +18,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
-from darkmagic.checklist.model import BASELINE, Checklist, trial_name
+from darkmagic.checklist.model import BASELINE, Checklist, rates_needed, trial_name
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
 from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
@@ -126,6 +126,7 @@ def compare(
     resolution = metric.step if not metric.is_accuracy else 100 / images if images else None
     estimate = _estimate(groups, screen, metric, resolution)
     effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
+    needs = rates_needed(checklist, screened=screen is not None)
     missed = _missed_errors(groups, metric, look, effects if screen else None)
     rows = [
         make_row(
@@ -137,6 +138,7 @@ def compare(
             rules,
             missed.get(name),
             waiting=look == 0,
+            retune=needs.get(name, ()),
         )
         for index, name in enumerate(names)
     ]
@@ -152,7 +154,7 @@ def compare(
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]
-        best = predict_best(effects, screen.options, taken, apart)
+        best = predict_best(effects, screen.options, taken, apart, screen.rates)
         screen = dataclasses.replace(screen, prediction=best)
     return Comparison(
         rows=tuple(rows),

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval
 from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.plan import SEEN
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
@@ -32,7 +33,9 @@ class Confirmation:
     differences on the validation set, and `shortfall` the combination minus that; None where
     one of them is not known. `fresh` says that the options were trained alone on the same seeds;
     otherwise their sum is the sweep's, drawn towards 0. Accuracies are of the test set, in
-    percent, by seed.
+    percent, by seed. `seen` are the options of the best recipe that the sweep has trained,
+    `seen_runs` and `seen_test` what it gives here; `seen_leads` says that it gains more on
+    validation.
     """
 
     combination: Mapping[str, str]
@@ -43,6 +46,31 @@ class Confirmation:
     shortfall: Effect | None
     fresh: bool
     failed: tuple[str, ...]
+    seen: Mapping[str, str] = field(default_factory=dict)
+    seen_runs: Mapping[int, float] = field(default_factory=dict)
+    seen_test: Effect | None = None
+    seen_leads: bool = False
+
+    @property
+    def level(self) -> float:
+        """The error rate that each of the recipes is tested at: both share 5 %."""
+        return ALPHA / 2 if self.seen else ALPHA
+
+    @property
+    def recipe(self) -> Mapping[str, str]:
+        """The options that came out of it; empty if the baseline is to be kept.
+
+        The recipe that gains more on the validation set, if it is confirmed on the test set, or
+        else the other one if that is.
+        """
+        found = [(self.combination, self.test), (self.seen, self.seen_test)]
+        ordered = found[::-1] if self.seen_leads else found
+        return next((options for options, test in ordered if options and self._proved(test)), {})
+
+    def _proved(self, test: Effect | None) -> bool:
+        if test is None or test.p_value is None:
+            return False
+        return test.p_value < self.level and test.difference > 0
 
     @property
     def sentences(self) -> list[str]:
@@ -50,53 +78,71 @@ class Confirmation:
         lines = list(self.failed)
         if self.test is None:
             return [*lines, "Nothing is confirmed: a recipe has no result."]
-        gain = f"The combination gains {self.test.difference:+.2f} points on the test set"
-        interval = self.test.interval()
-        if interval is None or self.test.p_value is None:
-            lines.append(f"{gain}; one run has no error bar.")
-        else:
-            sure = "confirmed" if self.test.p_value < ALPHA and interval[0] > 0 else "not confirmed"
-            lines.append(f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}.")
+        lines.append(self._gain("The combination", self.test))
         if len(self.combination) > 1:
             lines.append(_independence(self.shortfall, self.parts, fresh=self.fresh))
+        if self.seen:
+            lines += [self._gain(f"The best recipe seen ({_named(self.seen)})", self.seen_test)]
+            lines.append(self._outcome())
         return lines
+
+    def _gain(self, whose: str, test: Effect | None) -> str:
+        if test is None:
+            return f"{whose} has no result."
+        gain = f"{whose} gains {test.difference:+.2f} points on the test set"
+        interval = test.interval(1 - self.level)
+        if interval is None:
+            return f"{gain}; one run has no error bar."
+        sure = "confirmed" if self._proved(test) else "not confirmed"
+        return f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}."
+
+    def _outcome(self) -> str:
+        """Say whether the prediction held, and what to take if it did not."""
+        if self.recipe == self.combination:
+            return "The prediction holds: take the combination."
+        if not self.recipe:
+            return "The prediction failed: neither recipe is proved better, so keep the baseline."
+        why = "gains more on fresh seeds" if self.seen_leads else "is confirmed and it is not"
+        return f"The prediction failed: the best recipe seen {why}, so fall back on that."
 
 
 def confirm(
-    combination: Mapping[str, str], records: Sequence[TrialRecord], sweep: Comparison
+    combination: Mapping[str, str],
+    records: Sequence[TrialRecord],
+    sweep: Comparison,
+    seen: Mapping[str, str] | None = None,
 ) -> Confirmation:
-    """Compare the combination with the baseline and with its parts.
+    """Compare the combination with the baseline, with its parts and with the best recipe `seen`.
 
     `records` are of them, on fresh seeds; those of options alone may be missing.
     """
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
     done = [record for record in records if record.status is Status.FINISHED]
     groups = {name: [r for r in done if r.name == name] for name in names}
-    together = [r for r in done if r.trick is not None and r.name not in names]
+    best = [r for r in done if r.trick == SEEN] or groups.get(_named(seen or {}), [])
+    together = [r for r in done if r.trick is not None and r.trick != SEEN and r.name not in names]
     recipes = [groups[BASELINE], together, *(groups[name] for name in names[1:])]
-    test = [
-        {r.seed: 100 * r.test_accuracy for r in group if r.test_accuracy is not None}
-        for group in recipes
-    ]
-    validation = [
-        {r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in recipes
-    ]
-    seen = _effects(validation)
+    test, validation = _on_test(recipes), _on_validation(recipes)
+    gains = _effects(validation)
     fresh = len(combination) > 1 and all(validation[2:])
     options = range(2, len(recipes))
     if len(combination) == 1:
         parts = shortfall = None
     elif fresh:
-        parts = _contrast(seen, dict.fromkeys(options, 1.0))
-        shortfall = _contrast(seen, {1: 1.0, **dict.fromkeys(options, -1.0)})
+        parts = _contrast(gains, dict.fromkeys(options, 1.0))
+        shortfall = _contrast(gains, {1: 1.0, **dict.fromkeys(options, -1.0)})
     else:
-        parts, whole = _shrunken_parts(names[1:], sweep), seen.by_trial.get(1)
+        parts, whole = _shrunken_parts(names[1:], sweep), gains.by_trial.get(1)
         shortfall = whole.minus(parts) if whole is not None and parts is not None else None
     return Confirmation(
         combination=dict(combination),
         baseline=test[0],
         combined=test[1],
         test=_effects(test).by_trial.get(1),
+        seen=dict(seen or {}),
+        seen_runs=_on_test([best])[0],
+        seen_test=_effects([test[0], *_on_test([best])]).by_trial.get(1),
+        seen_leads=_leads(_effects([validation[0], validation[1], *_on_validation([best])])),
         parts=parts,
         shortfall=shortfall,
         fresh=fresh,
@@ -106,6 +152,27 @@ def confirm(
             if record.status is not Status.FINISHED
         ),
     )
+
+
+def _named(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{trick}={option}" for trick, option in options.items())
+
+
+def _on_test(groups: Sequence[Sequence[TrialRecord]]) -> list[dict[int, float]]:
+    return [
+        {r.seed: 100 * r.test_accuracy for r in group if r.test_accuracy is not None}
+        for group in groups
+    ]
+
+
+def _on_validation(groups: Sequence[Sequence[TrialRecord]]) -> list[dict[int, float]]:
+    return [{r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in groups]
+
+
+def _leads(effects: Effects) -> bool:
+    """Return whether the second recipe gains more than the first."""
+    first, second = effects.by_trial.get(1), effects.by_trial.get(2)
+    return second is not None and (first is None or second.difference > first.difference)
 
 
 def _effects(accuracies: Sequence[Mapping[int, float]]) -> Effects:

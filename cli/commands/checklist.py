@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darkmagic.cli.commands.ablate import ablate
 from darkmagic.cli.commands.confirm import confirm
 from darkmagic.cli.commands.power import power
 from darkmagic.cli.commands.preflight import stop_before_training
@@ -47,7 +48,7 @@ def plan(
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.power import budget_line
-        from darkmagic.cli.views.tables import plan_table
+        from darkmagic.cli.views.tables import plan_table, tries_line
         from darkmagic.sweeps import api
 
         planned = api.plan(overrides or (), config_dir or (), will_train=estimate)
@@ -55,6 +56,8 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        if planned.unpicked:
+            console.print(tries_line(planned.unpicked, planned.tries), markup=False)
         if planned.request.budget is not None:
             console.print("The first round of a race; more follow until the budget is spent.")
         for sentence in planned.plan.limits.sentences:
@@ -131,6 +134,9 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     from darkmagic.cli.views.tables import count_runs
     from darkmagic.sweeps import api
 
+    if planned.unpicked:
+        with make_progress(make_console(stderr=True)) as progress:
+            planned = api.retune(planned, progress)
     with make_progress(make_console(stderr=True)) as progress:
         if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
             progress.note(count_runs(planned.plan.trials))
@@ -172,3 +178,4 @@ def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
 
 app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)
 app.command(epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18")(confirm)
+app.command(epilog="Example: darkmagic checklist ablate dataset=cifar10 --path")(ablate)

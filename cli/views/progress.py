@@ -61,7 +61,7 @@ class _SweepProgress:
         self.closed()
 
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
-        self._trials = list(trials)
+        self._trials, self._done = list(trials), 0
         self._several_seeds = len({seed for _, seed in trials}) > 1
         if finished:
             noun = "trial needs" if finished == 1 else "trials need"
@@ -158,6 +158,8 @@ class LiveProgress(_SweepProgress):
         from rich.live import Live
 
         super().started(trials, finished)
+        if self._all is not None:  # of the sweep before, where one follows another
+            self._sweep.remove_task(self._all)
         self._all = self._sweep.add_task("trials", total=len(trials))
         self._live = Live(
             Group(self._sweep, self._running), console=self._console, refresh_per_second=8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -23,6 +23,7 @@ __all__ = [
     "plan_table",
     "results_table",
     "tricks_table",
+    "tries_line",
 ]
 
 
@@ -87,6 +88,14 @@ def count_runs(trials: Sequence[Trial]) -> str:
     more = BASELINE in {trial.name for trial in trials} and BASELINE not in counts
     why = " (more of the baseline, as every difference has it in)" if more else ""
     return f"{len(trials)} runs: " + ", ".join(parts) + why
+
+
+def tries_line(rows: Collection[str], tries: int) -> str:
+    """Return how many runs pick rates for `rows`, the baseline among them."""
+    return (
+        f"Before them {tries} runs pick the rates of {len(rows)} of these rows, the baseline "
+        f"included: {tries // len(rows)} of each, on seeds of their own."
+    )
 
 
 def _seeds(number: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.report.formatting import percent
+from darkmagic.checklist.metric import ACCURACY
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def confirmed_view(found: StudyResult, confirmed: Confirmed, command: str) -> Re
     table.add_column("every run, %", overflow="fold")
     rows = (("baseline", confirmation.baseline), (found.winner.changes, confirmation.combined))
     for name, runs in rows:
-        mean = percent(sum(runs.values()) / len(runs)) if runs else ""
+        mean = ACCURACY.value(sum(runs.values()) / len(runs)) if runs else ""
         table.add_row(Text(name), mean, " ".join(f"{each:.2f}" for each in runs.values()))
     sentences = [Text(sentence) for sentence in confirmation.sentences]
     written = Text(f"written to {confirmed.file}", no_wrap=True, overflow="ignore")

@@ -1,7 +1,8 @@
-"""The winners of a sweep trained together: `darkmagic checklist confirm`."""
+"""The recipe that a sweep predicts, trained with fresh seeds: `darkmagic checklist confirm`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,16 @@ from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.track.schema import CONFIRMED, SWEEP
 
-__all__ = ["Confirmed", "confirm_recipe", "confirm_winners"]
+__all__ = [
+    "FIRST_FRESH_SEED",
+    "Confirmed",
+    "confirm_recipe",
+    "confirm_winners",
+    "first_fresh_seed",
+    "read_choices",
+]
 
 FIRST_FRESH_SEED = 1000
 """The first seed of confirmations, far from the seeds of sweeps."""
@@ -41,13 +50,15 @@ def confirm_winners(
     seeds: int = 5,
     cheap: bool = False,
 ) -> Confirmed | None:
-    """Train the baseline and the recipe with the options in `take`, or else the sweep's winners.
+    """Train the baseline and the recipe with the options in `take`, or else the one that the sweep
+    predicts to be best: its winners together, or what a screen predicts.
 
-    Both are trained with `seeds` fresh seeds and evaluated on the test set, and so is each of
-    several options alone, to see whether their gains add up; not if `cheap`, which takes the
-    sweep's estimates, drawn towards 0, for that. A confirmation that
-    has run is shown again, not trained again. Returns None if the sweep has no winner. Raises
-    `UserError` if there is no sweep of this recipe, or for an option that cannot be taken.
+    Both are trained with `seeds` fresh seeds and evaluated on the test set, and so is the best
+    recipe that a screen has trained, to fall back on. Of one trick at a time, each of several
+    options is trained alone too, to see whether their gains add up; not if `cheap`, which takes the
+    sweep's estimates, drawn towards 0, for that. A confirmation that has run is shown again, not
+    trained again. Returns None if the sweep has no winner. Raises `UserError` if there is no sweep
+    of this recipe, or for an option that cannot be taken.
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
@@ -58,9 +69,10 @@ def confirm_winners(
             "options: --take mixup=on"
         )
     comparison = known.report.comparison if known.report else compare(known.checklist, [])
-    combination = _read_choices(take, known.checklist) if take else winners(comparison)
+    combination = read_choices(take, known.checklist) if take else _predicted(comparison)
     if not combination:
         return None
+    seen = _best_seen(comparison, combination)
     plain, request = split_request(overrides)
     if request.extends_sweep:
         raise UserError("confirm takes no seeds=+N and no only=: it trains with fresh seeds")
@@ -68,11 +80,14 @@ def confirm_winners(
         overrides=request.overrides,
         combination=combination,
         seeds=_fresh_seeds(comparison, seeds),
-        parts_alone=not cheap,
+        parts_alone=not cheap and comparison.screen is None,
+        seen=seen if comparison.screen else {},
     )
     planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
-    return _write(outcome, confirm(combination, outcome.records, comparison), "confirmation.md")
+    found = confirm(combination, outcome.records, comparison, seen)
+    outcome.parent.set_tags({SWEEP: known.key.recipe, CONFIRMED: json.dumps(dict(found.recipe))})
+    return _write(outcome, found, "confirmation.md")
 
 
 def confirm_recipe(
@@ -125,7 +140,36 @@ def _write(outcome: SweepOutcome, found: Confirmation, name: str, where: str = "
     return Confirmed(found, file)
 
 
-def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
+def _predicted(comparison: Comparison) -> dict[str, str]:
+    """Return the options that are predicted to be best together; empty if none promises a gain."""
+    if comparison.screen is None:
+        return winners(comparison)
+    best = comparison.screen.prediction
+    return dict(best.choices) if best else {}
+
+
+def _best_seen(comparison: Comparison, combination: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of the best recipe that the sweep has trained, the baseline's left out.
+
+    Of one trick at a time that is its largest winner. Empty where it is `combination` itself, or
+    the baseline.
+    """
+    if comparison.screen is None:
+        rows = {row.trick: row for row in comparison.tricks if row.name in _names(combination)}
+        known = {t: row.difference for t, row in rows.items() if row.difference is not None}
+        best = max(known, key=known.__getitem__, default=None)
+        found = {best: combination[best]} if best is not None else {}
+    else:
+        found = comparison.screen.best_seen()
+    return {} if found == dict(combination) else found
+
+
+def _names(choices: Mapping[str, str]) -> set[str]:
+    return {f"{trick}={option}" for trick, option in choices.items()}
+
+
+def read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
+    """Return the options named by `take` by trick; raise `UserError` for one there is not."""
     combination = {}
     for choice in take:
         trick, equals, option = choice.partition("=")
@@ -137,22 +181,35 @@ def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
     return combination
 
 
-def _fresh_seeds(comparison: Comparison, count: int) -> tuple[int, ...]:
+def first_fresh_seed(comparison: Comparison) -> int:
+    """Return the first seed of a confirmation of the sweep that `comparison` is of."""
     if comparison.screen:  # whose rows have numbers of runs in place of seeds
         seeds = [record.seed for record in comparison.screen.records]
     else:
         seeds = [seed for row in comparison.rows for seed in row.accuracies]
     used = max(seeds, default=0)
-    start = FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
+    return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
+
+
+def _fresh_seeds(comparison: Comparison, count: int) -> tuple[int, ...]:
+    start = first_fresh_seed(comparison)
     return tuple(range(start, start + count))
 
 
 def _page(experiment: str, found: Confirmation, where: str) -> str:
-    recipe = ", ".join(f"`{trick}={option}`" for trick, option in found.combination.items())
-    lines = [f"# {experiment}: confirmation on the {where} set", "", f"Together: {recipe}.", ""]
-    lines += [f"| seed | baseline, {where} % | combination, {where} % |", "|---:|---:|---:|"]
-    for seed in sorted({*found.baseline, *found.combined}):
-        lines.append(f"| {seed} | {_cell(found.baseline, seed)} | {_cell(found.combined, seed)} |")
+    lines = [f"# {experiment}: confirmation on the {where} set", ""]
+    recipes = {"combination": found.combination} | ({"best seen": found.seen} if found.seen else {})
+    for name, options in recipes.items():
+        listed = ", ".join(f"`{trick}={option}`" for trick, option in options.items())
+        lines += [f"{name.capitalize()}: {listed}.", ""]
+    runs = {"baseline": found.baseline, "combination": found.combined}
+    runs |= {"best seen": found.seen_runs} if found.seen else {}
+    lines.append("| seed | " + " | ".join(f"{name}, {where} %" for name in runs) + " |")
+    lines.append("|" + "---:|" * (1 + len(runs)))
+    for seed in sorted({seed for each in runs.values() for seed in each}):
+        lines.append(
+            f"| {seed} | " + " | ".join(_cell(each, seed) for each in runs.values()) + " |"
+        )
     return "\n".join([*lines, "", *found.sentences]) + "\n"
 
 

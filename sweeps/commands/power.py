@@ -13,7 +13,7 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.orchestrate.extend import find_sweep, sweep_key
+from darkmagic.sweeps.orchestrate.extend import SweepKey, find_sweep, sweep_key
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import open_client
@@ -27,6 +27,7 @@ class KnownSweep:
 
     checklist: Checklist
     report: Report | None
+    key: SweepKey
 
     @property
     def trials(self) -> int:
@@ -47,5 +48,6 @@ def power(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> KnownSw
         key = sweep_key(checked.config, baseline)
     parent = find_sweep(key)
     if parent is None:
-        return KnownSweep(planner.checklist, None)
-    return KnownSweep(planner.checklist, make_report(take_snapshot(open_client(key.uri), parent)))
+        return KnownSweep(planner.checklist, None, key)
+    found = take_snapshot(open_client(key.uri), parent)
+    return KnownSweep(planner.checklist, make_report(found), key)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import Trial
 from darkmagic.checklist.plan import MAX_SEEDS
 from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.sweeps.compose.parse_overrides import read_override
@@ -29,9 +30,11 @@ class Request:
     `undecided` for those without a verdict; empty means all. `overrides` and options of the
     command line start the sweep again; the report repeats them. `combination` maps tricks to
     options that one trial takes together, beside the baseline, with `seeds`, and with
-    `parts_alone` beside each of its options alone: `confirm` asks that. `fields` are overrides of
-    its numbers, which that trial takes too, and `label` is what it is called then. `budget` is what
-    a race may spend.
+    `parts_alone` beside each of its options alone, and beside what was `seen` to be best: `confirm`
+    asks that. `fields` are overrides of its numbers, which that trial takes too, and `label` is
+    what it is called then. `budget` is what a race may spend. `trials`, where there are some, are
+    all that is trained. `kind` is what runs are for: a sweep, the tries from which rates are
+    picked, or the ablation of a recipe.
     """
 
     more_seeds: int = 0
@@ -42,7 +45,10 @@ class Request:
     parts_alone: bool = False
     fields: tuple[str, ...] = ()
     label: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
+    trials: tuple[Trial, ...] = ()
+    kind: str = "sweep"
 
     @property
     def confirms(self) -> bool:

@@ -23,7 +23,7 @@ from darkmagic.sweeps.compose.request import UNDECIDED, Request
 from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, read_record
 from darkmagic.sweeps.track.store import default_uri, open_client, search_runs
 from darkmagic.sweeps.track.tracker import check_active
-from darkmagic.sweeps.trial.identity import recipe_identity, resolve
+from darkmagic.sweeps.trial.identity import recipe_identity, resolve, retuning
 from darkmagic.sweeps.trial.paths import out_folder
 
 __all__ = ["SweepKey", "find_sweep", "further_seeds", "known_records", "race_seeds", "sweep_key"]
@@ -41,7 +41,7 @@ class SweepKey:
 def sweep_key(config: DictConfig, baseline: DictConfig) -> SweepKey:
     """Return the key of the sweep that `config` configures and whose baseline is `baseline`."""
     uri = default_uri(config.runtime.tracking_uri, out_folder(config))
-    recipe = recipe_identity(resolve(baseline), {})
+    recipe = recipe_identity(resolve(baseline), {}, retuning(config))
     return SweepKey(uri, str(config.runtime.experiment), recipe)
 
 

@@ -66,8 +66,8 @@ class TrialState:
     run_name: str = ""  # the name of its run
 
     def __post_init__(self) -> None:
-        self.display_name = self.display_name or self.trial.name
-        self.run_name = self.run_name or f"{self.trial.name} seed {self.trial.seed}"
+        self.display_name = self.display_name or self.trial.recipe_name
+        self.run_name = self.run_name or f"{self.trial.recipe_name} seed {self.trial.seed}"
         self.load_result()
 
     @property

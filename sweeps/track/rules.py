@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.metric import Metric
+from darkmagic.checklist.plan import Retune
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -17,7 +18,7 @@ __all__ = ["parse_rules", "read_rules"]
 def read_rules(config: DictConfig) -> Rules:
     """Return the rules that `config` fixes, whose values are checked when it is composed."""
     floor = None if config.floor is None else float(config.floor)
-    return Rules(min_effect=float(config.min_effect), floor=floor)
+    return Rules(float(config.min_effect), floor, retune=Retune(config.retune))
 
 
 def parse_rules(text: str | None, *, race: bool = False) -> Rules:
@@ -25,4 +26,4 @@ def parse_rules(text: str | None, *, race: bool = False) -> Rules:
     fields = {**json.loads(text or "{}"), "race": race}
     if "metric" in fields:
         fields["metric"] = Metric.from_dict(fields["metric"])
-    return Rules(**fields)
+    return Rules(**{**fields, "retune": Retune(fields.get("retune", Retune.NONE))})

@@ -15,6 +15,7 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 __all__ = [
     "CHECKLIST",
     "CHOICES",
+    "CONFIRMED",
     "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
@@ -27,6 +28,7 @@ __all__ = [
     "OPTION",
     "PARENT",
     "RACE",
+    "RATES",
     "REASON",
     "RECIPE",
     "RULES",
@@ -34,6 +36,7 @@ __all__ = [
     "STATUS",
     "STEPPING",
     "STORAGE_URL",
+    "SWEEP",
     "SWEEP_OVERRIDES",
     "TRAINING_NOTES",
     "TRIAL_OVERRIDES",
@@ -66,6 +69,9 @@ RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
 CHOICES = "darkmagic.choices"  # of a trial that mixes options: that of every trick, as JSON
+SWEEP = "darkmagic.sweep"  # of a confirmation: the recipe tag of the sweep that it is of
+CONFIRMED = "darkmagic.confirmed"  # of a confirmation: the options that came out of it, as JSON
+RATES = "darkmagic.rates"  # of a trial: what its rates are multiplied by, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON
 VERDICT = "darkmagic.verdict"
@@ -121,6 +127,7 @@ def trial_tags(
         LOOK: str(look),
         TRIAL_OVERRIDES: json.dumps(list(overrides)),
         **choices,
+        **({RATES: json.dumps(dict(trial.rates))} if trial.rates else {}),
     }
 
 
@@ -203,6 +210,7 @@ def read_record(
         stepping=tags.get(STEPPING, ""),
         edits=dict(json.loads(tags.get(EDITS) or "{}")),
         choices=dict(json.loads(tags.get(CHOICES) or "{}")),
+        rates=dict(json.loads(tags.get(RATES) or "{}")),
         correct=correct,
     )
 

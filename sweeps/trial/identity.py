@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from darkmagic.checklist.plan import Retune
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
 
@@ -20,6 +21,7 @@ __all__ = [
     "identity",
     "recipe_identity",
     "resolve",
+    "retuning",
 ]
 
 BESIDE_FIELDS = ("search",)
@@ -63,11 +65,27 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def recipe_identity(baseline: dict[str, Any], combination: Mapping[str, str]) -> str:
+def recipe_identity(
+    baseline: dict[str, Any], combination: Mapping[str, str], retuned: str = ""
+) -> str:
     """Return what tells one sweep of an experiment from another: its baseline without a seed,
-    and the options that are confirmed together, if any.
+    the options that are confirmed together, if any, and how rates were picked, if they were.
     """
-    return identity({**baseline, "seed": None, "combination": dict(combination) or None})
+    picked = {"retuned": retuned} if retuned else {}
+    asked = {"seed": None, "combination": dict(combination) or None}
+    return identity({**baseline, **asked, **picked})
+
+
+def retuning(config: Mapping[str, Any]) -> str:
+    """Return how `config` picks rates, in a word; empty if it does not.
+
+    >>> retuning({"retune": "ladder", "retune_tries": 6, "retune_seeds": 1})
+    'ladder-1'
+    """
+    how, tries, seeds = (config[f"retune{key}"] for key in ("", "_tries", "_seeds"))
+    if how == Retune.NONE:
+        return ""
+    return f"{how}-{seeds}" if how == Retune.LADDER else f"{how}-{tries}-{seeds}"
 
 
 def identity(resolved: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkmagic.checklist.plan import Baseline, Design
+from darkmagic.checklist.plan import Baseline, Design, Retune
 from darkmagic.trainers.declare.kinds import Declared
 from darkmagic.trainers.fields import choice, declared_fields, number, text, whole
 from darkmagic.trainers.recipe import Recipe
@@ -48,6 +48,9 @@ class Sweep:
     )
     design: str = choice("one_at_a_time", tuple(Design), changes_result=False)
     runs: int | None = whole(None, at_least=2, changes_result=False)
+    retune: str = choice("none", tuple(Retune), changes_result=False)
+    retune_tries: int = whole(6, at_least=2, changes_result=False)  # of retune=optuna
+    retune_seeds: int = whole(1, at_least=1, changes_result=False)  # of each try
     min_effect: float = number(0.1, at_least=0, changes_result=False)  # in points
     floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy
 

@@ -9,6 +9,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
 from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.notes.rates import rate_notes
 from darkmagic.checklist.report.notes.training import length_note, training_notes
 from darkmagic.checklist.report.screened import screen_notes
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
@@ -31,6 +32,7 @@ def table_notes(
         *_estimand(comparison, ours=ours),
         *_noise(comparison, ours=ours),
         *_rows(comparison),
+        *rate_notes(comparison),
         *training_notes(comparison),
         *(length_note(comparison, epochs) if _compares(comparison) else ()),
     ]

@@ -24,6 +24,8 @@ def to_csv(report: Report) -> str:
     form = ".4f" if report.comparison.metric.is_accuracy else ".10g"
     for row in rows:
         row["edits"] = "; ".join(f"{trick}: {edit}" for trick, edit in row["edits"].items())
+        row["rates"] = " ".join(f"{name}={factor:.4g}" for name, factor in row["rates"].items())
+        row["rates_not_retuned"] = " ".join(row["rates_not_retuned"])
         row["accuracies"] = " ".join(f"{value:{form}}" for value in row["accuracies"].values())
         row["published"] = "; ".join(f"{p['points']:+.2f} {p['source']}" for p in row["published"])
         row.pop("runs")
@@ -120,6 +122,8 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "unbeaten": row.on_pareto_front,
         "pretrained_share": row.pretrained_share,
         "edits": dict(row.edits),
+        "rates": dict(row.rates),
+        "rates_not_retuned": list(row.untuned),
         "published": [
             {"points": p.points, "setting": p.setting, "source": p.source}
             for p in report.published(row)

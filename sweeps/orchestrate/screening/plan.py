@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from darkmagic.checklist.designs.screen import Choice, Limits, make_screen, usual_runs
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, SCREEN, Trial
-from darkmagic.checklist.plan import Design, baseline_choices, trial_names
+from darkmagic.checklist.plan import Design, Retune, baseline_choices, trial_names
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.compose.checks.values import resolve_part
 from darkmagic.sweeps.compose.plan import Plan, Planner
@@ -35,6 +35,11 @@ STATUS_WORDS = {
 def read_design(config: DictConfig, request: Request | None = None) -> Design:
     """Return the design of `config`; raise `UserError` for what does not go with it."""
     design = Design(config.design)
+    if design is Design.SCREEN and config.retune == Retune.OPTUNA:
+        raise UserError(
+            "retune=optuna picks rates for one trick at a time; in a screen the rate is a trick of "
+            "its own: write retune=ladder"
+        )
     if design is Design.ONE_AT_A_TIME and config.runs is not None:
         raise UserError(f"runs={config.runs} is of a screen; write design=screen, or seeds=3")
     if design is Design.SCREEN and request is not None and request.extends_sweep:
