@@ -150,6 +150,7 @@ def _compose(
     What is damaged in a trial's folder is set aside before it is read.
     """
     folder = experiment_folder(master)
+    asked = current_context().request
     with open_dict(master):
         master.hydra.sweep.dir = str(folder)
     composed: dict[str, DictConfig] = {}
@@ -165,7 +166,7 @@ def _compose(
         check_resolved(resolved)
         trial_identity = identity(resolved)
         subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        if trial.trick in (SCREEN, COMBINATION):  # a recipe that may have another name elsewhere
+        if trial.trick in (SCREEN, COMBINATION) or asked.trials:  # it may have another name
             subdir = same_trial(folder, trial.seed, trial_identity) or subdir
         for message in mend_folder(folder / subdir, resolved, trial_identity):
             progress.note(message)
