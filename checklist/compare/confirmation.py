@@ -119,12 +119,15 @@ def confirm(
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
     done = [record for record in records if record.status is Status.FINISHED]
     groups = {name: [r for r in done if r.name == name] for name in names}
-    best = [r for r in done if r.trick == SEEN] or groups.get(_named(seen or {}), [])
+    apart = [r for r in done if r.trick == SEEN]
     together = [r for r in done if r.trick is not None and r.trick != SEEN and r.name not in names]
     recipes = [groups[BASELINE], together, *(groups[name] for name in names[1:])]
-    test, validation = _on_test(recipes), _on_validation(recipes)
-    gains = _effects(validation)
-    fresh = len(combination) > 1 and all(validation[2:])
+    fresh = len(combination) > 1 and all(recipes[2:])
+    place = len(recipes)  # of the best recipe seen, which may be one of the parts
+    if not apart and _named(seen or {}) in names:
+        place = names.index(_named(seen or {})) + 1
+    test, validation = _on_test([*recipes, apart]), _on_validation([*recipes, apart])
+    gains, tested = _effects(validation), _effects(test)
     options = range(2, len(recipes))
     if len(combination) == 1:
         parts = shortfall = None
@@ -138,11 +141,11 @@ def confirm(
         combination=dict(combination),
         baseline=test[0],
         combined=test[1],
-        test=_effects(test).by_trial.get(1),
+        test=tested.by_trial.get(1),
         seen=dict(seen or {}),
-        seen_runs=_on_test([best])[0],
-        seen_test=_effects([test[0], *_on_test([best])]).by_trial.get(1),
-        seen_leads=_leads(_effects([validation[0], validation[1], *_on_validation([best])])),
+        seen_runs=test[place],
+        seen_test=tested.by_trial.get(place),
+        seen_leads=_leads(gains, place),
         parts=parts,
         shortfall=shortfall,
         fresh=fresh,
@@ -169,10 +172,10 @@ def _on_validation(groups: Sequence[Sequence[TrialRecord]]) -> list[dict[int, fl
     return [{r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in groups]
 
 
-def _leads(effects: Effects) -> bool:
-    """Return whether the second recipe gains more than the first."""
-    first, second = effects.by_trial.get(1), effects.by_trial.get(2)
-    return second is not None and (first is None or second.difference > first.difference)
+def _leads(gains: Effects, place: int) -> bool:
+    """Return whether the recipe at `place` gains more than the combination."""
+    combination, other = gains.by_trial.get(1), gains.by_trial.get(place)
+    return other is not None and (combination is None or other.difference > combination.difference)
 
 
 def _effects(accuracies: Sequence[Mapping[int, float]]) -> Effects:

@@ -182,7 +182,8 @@ def compose_trial(
     check_resolved(resolved)
     trial_identity = identity(resolved)
     subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-    if trial.trick in (SCREEN, COMBINATION, TUNED):  # a recipe may have another name elsewhere
+    mixes = trial.trick in (SCREEN, COMBINATION, TUNED)
+    if mixes or current_context().request.trials:  # the recipe may have another name elsewhere
         subdir = same_trial(folder, trial.seed, trial_identity) or subdir
     if trial_identity not in busy:
         for message in mend_folder(folder / subdir, resolved, trial_identity):

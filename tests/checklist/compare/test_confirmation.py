@@ -143,4 +143,4 @@ def test_two_recipes_share_the_error_rate() -> None:
     taken = sum(
         bool(confirm(PREDICTED, _fresh(rng, 5, gains), sweep, SEEN).recipe) for _ in range(200)
     )
-    assert taken / 200 <= 0.05
+    assert taken / 100 <= 0.06

@@ -57,7 +57,7 @@ def _trained(
 
 
 def test_recipe_is_the_baseline_and_each_row_leaves_a_part_out() -> None:
-    """The trials are the recipe, it without each part, and the sweep's own baseline, a seed each."""
+    """The trials are the recipe, it without each part, and the sweep's baseline, by seed."""
     ablated = ablation_checklist(MINE, RECIPE)
     assert [trick.options for trick in ablated.tricks] == [
         ("cosine", "cycles"),
@@ -110,10 +110,10 @@ def test_parts_that_do_nothing_are_called_carriers_as_rarely_as_promised() -> No
     """Over simulated ablations of a recipe that gains nothing, few make any claim of a part."""
     trials = ablation_trials(MINE, RECIPE, SEEDS)
     claims = 0
-    for seed in range(60):
+    for seed in range(40):
         found = ablate(MINE, RECIPE, _trained(trials, {}, seed=seed))
         claims += any(part.role in (Role.CARRIES, Role.HURTS) for part in found.parts)
-    assert claims <= 8  # 4 % of them are due; 8 of 60 happen in one test of 400
+    assert claims <= 6  # 4 % of them are due
 
 
 def test_part_without_a_result_says_so_and_the_others_are_judged() -> None:
@@ -158,7 +158,7 @@ def test_steps_that_add_nothing_are_claimed_as_rarely_as_promised() -> None:
     """Over simulated paths without effects, a claim of any step is rare."""
     trials = path_trials(MINE, RECIPE, list(RECIPE), SEEDS)
     claims = 0
-    for seed in range(100):
+    for seed in range(60):
         steps = path_steps(RECIPE, list(RECIPE), _trained(trials, {}, seed=seed))
         claims += any(step.adds in ("adds to it", "takes from it") for step in steps)
-    assert claims <= 13
+    assert claims <= 9

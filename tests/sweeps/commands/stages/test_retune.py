@@ -9,7 +9,6 @@ import pytest
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE
-from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.orchestrate.report import load_report
@@ -25,8 +24,8 @@ WORDS = [MINE, "epochs=1", "max_steps=2", "floor=0", "runtime.experiment=mine"]
 
 @pytest.fixture(scope="module")
 def laddered(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """Run a sweep of two seeds whose rates are picked from a ladder."""
-    words = [*WORDS, "retune=ladder", "seeds=2", "baseline_repeats=2"]
+    """Run a sweep of one seed whose rates are picked from a ladder."""
+    words = [*WORDS, "retune=ladder"]
     return run(tmp_path_factory.mktemp("retune"), words)
 
 
@@ -54,7 +53,7 @@ def test_each_row_that_needs_a_rate_takes_the_best_of_its_tries(laddered: Swept)
     for name, tried in tries.items():
         assert tried[rates[name]] == max(tried.values())
     assert rates["mixup=on"] == rates[BASELINE]
-    assert {record.seed for record in laddered.outcome.records} == {0, 1}
+    assert {record.seed for record in laddered.outcome.records} == {0}
 
 
 def test_picked_rates_are_in_the_report_from_the_store(laddered: Swept) -> None:
@@ -75,18 +74,18 @@ def test_more_seeds_of_a_retuned_sweep_keep_its_rates(laddered: Swept) -> None:
     again = run(laddered.folder, [*WORDS, "retune=ladder", "seeds=+1", "only=optimizer"])
     assert len(list((laddered.folder / "mine").glob("*-s1000000-*"))) == before
     of_adam = [record for record in again.outcome.records if record.name == "optimizer=adam"]
-    assert [record.seed for record in of_adam] == [0, 1, 2]
+    assert [record.seed for record in of_adam] == [0, 1]
     assert len({record.rates["lr"] for record in of_adam}) == 1
     assert not any(note.startswith("rates picked") for note in again.progress.notes)
 
 
 def test_sweep_without_retuning_is_another_one(laddered: Swept) -> None:
     """The same checklist at the baseline's rate has its own table, whose row says so."""
-    plain = run(laddered.folder, [*WORDS, "seeds=2", "baseline_repeats=2"])
+    plain = run(laddered.folder, WORDS)
     rows = {row.name: row for row in load_report(plain.uri, "mine").rows}
     assert all(row.rates == {} for row in rows.values())
-    assert "rate not retuned" in rows["optimizer=adam"].verdict_text
-    assert "rate not retuned" not in rows["mixup=on"].verdict_text
+    assert rows["optimizer=adam"].untuned == ("lr", "decay")
+    assert rows["mixup=on"].untuned == ()
 
 
 def test_optuna_tries_rates_and_decays_as_often_for_each(tmp_path: Path) -> None:
@@ -100,7 +99,7 @@ def test_optuna_tries_rates_and_decays_as_often_for_each(tmp_path: Path) -> None
         "optimizer=adam"
     ] * 2
     again = run(tmp_path, words)
-    assert again.progress.before == len(again.progress.trials)
+    assert again.progress.trials == []
     assert sorted(path.name for path in (tmp_path / "mine").glob("*-s1000000-*")) == folders
     assert {r.name: r.rates for r in again.outcome.records} == {
         r.name: r.rates for r in swept.outcome.records
@@ -164,8 +163,3 @@ def test_option_that_names_what_cannot_be_tuned_is_refused(
     rows = "checklist.tricks=[{name: mixup, section: s, options: ['off', mine]}]"
     with pytest.raises(UserError, match=rf"trick/mixup/mine: .*{said}"):
         api.plan([rows], [tmp_path])
-
-
-def test_trial_of_another_status_is_not_picked_over_one_that_finished(laddered: Swept) -> None:
-    """All runs of the sweep finished, so that what is compared was trained."""
-    assert {record.status for record in laddered.outcome.records} == {Status.FINISHED}
