@@ -11,6 +11,7 @@ from darkmagic.trainers.data.base import Data, DataSet, Split
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
 from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.usable import why_malformed
 from darkmagic.trainers.fields import check_fields, whole
 
 __all__ = ["Few"]
@@ -44,6 +45,8 @@ class Few:
         if isinstance(source, Folder):
             source = _AsNeeded(**vars(source))
         data = source.load(split_seed)
+        if reason := why_malformed(data):
+            raise ValueError(reason)
         return dataclasses.replace(
             data, train=self._few(data.train), val=self._few(data.val), test=self._few(data.test)
         )

@@ -15,11 +15,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cloudpickle
@@ -100,9 +101,28 @@ def start(
     process = _context().Process(
         target=_child, args=(payload, theirs, dict(env), threads), daemon=False
     )
-    process.start()
+    with _main_left_out():
+        process.start()
     theirs.close()
     return Job(process, ours)
+
+
+@contextlib.contextmanager
+def _main_left_out() -> Iterator[None]:
+    """Have a child not import what this process was started with, where that is a command.
+
+    `multiprocessing` imports the main module in every child, for what a script defines in it. A
+    command that a package installs defines nothing, and ours takes longer than the fork.
+    """
+    main = sys.modules["__main__"]
+    name = getattr(getattr(main, "__spec__", None), "name", "")
+    folder = Path(getattr(main, "__file__", None) or "").parent
+    if name.startswith("darkmagic.") or folder == Path(sys.executable).parent:
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: int | None) -> None:
