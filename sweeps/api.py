@@ -18,6 +18,7 @@ from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
 from darkmagic.sweeps.commands.sweep import run_checklist, sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.commands.tuning.refine import Refinement, plan_refinement
 from darkmagic.sweeps.commands.tuning.tune import (
     PlannedStudy,
     confirm_study,
@@ -37,6 +38,7 @@ __all__ = [
     "Member",
     "PlannedStudy",
     "PlannedSweep",
+    "Refinement",
     "StudyResult",
     "check_tracking",
     "checklists",
@@ -50,6 +52,7 @@ __all__ = [
     "finish",
     "next_round",
     "plan",
+    "plan_refinement",
     "plan_study",
     "power",
     "preflight",
