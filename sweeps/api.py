@@ -21,6 +21,7 @@ from darkmagic.sweeps.commands.stages.retune import retune
 from darkmagic.sweeps.commands.stages.run import run_checklist
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.commands.tuning.refine import Refinement, plan_refinement
 from darkmagic.sweeps.commands.tuning.tune import (
     PlannedStudy,
     confirm_study,
@@ -41,6 +42,7 @@ __all__ = [
     "Member",
     "PlannedStudy",
     "PlannedSweep",
+    "Refinement",
     "StudyResult",
     "ablate_recipe",
     "check_tracking",
@@ -55,6 +57,7 @@ __all__ = [
     "finish",
     "next_round",
     "plan",
+    "plan_refinement",
     "plan_study",
     "power",
     "preflight",

@@ -19,7 +19,7 @@ from darkmagic.cli.read_only import read_only
 if TYPE_CHECKING:
     from darkmagic.sweeps.api import PlannedSweep
 
-__all__ = ["app"]
+__all__ = ["app", "train_and_show"]
 
 app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
 
@@ -116,16 +116,18 @@ def run(
             if dry_run:
                 api.check_tracking(planned.config)
                 with api.dry_run_overrides(every, config_dirs) as dry:
-                    failed = _run(api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast)
+                    failed = train_and_show(
+                        api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast
+                    )
             else:
                 if not skip_preflight:
                     stop_before_training(planned, every)
-                failed = _run(planned, dry_run=False, fail_fast=fail_fast)
+                failed = train_and_show(planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
 
 
-def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
+def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console

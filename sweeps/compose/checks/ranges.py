@@ -10,7 +10,7 @@ from typing import Any
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.trainers.declare.kinds import Declared, Kind, show
 
-__all__ = ["Range", "read_ranges"]
+__all__ = ["SEARCH", "Range", "read_ranges"]
 
 SEARCH = "search"
 KEYS = ("low", "high", "log", "step")
