@@ -125,6 +125,7 @@ class Row:
     outlook: Outlook | None = None
     front: float | None = None
     collapse: Collapse | None = None
+    stands_in: bool = False  # its runs are known by their mean and spread alone
 
     @property
     def name(self) -> str:
@@ -206,6 +207,7 @@ def make_row(
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
         edits=next((record.edits for record in records if record.edits), {}),
+        stands_in=any(record.stands_in for record in records),
         stepping=next((r.stepping for r in records if r.status is Status.FINISHED), ""),
     )
 

@@ -92,7 +92,7 @@ def judge(
     with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.judging.expect import Expectation, misses
-        from darkmagic.checklist.judging.question import Question
+        from darkmagic.checklist.judging.tables.question import Question
         from darkmagic.checklist.report.write import FORMATS, write_report
         from darkmagic.cli.console import make_console
         from darkmagic.sweeps.commands.judge import judge_source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from darkmagic.checklist.judging.judgement import Judgement, judge_table
-from darkmagic.checklist.judging.question import Question
+from darkmagic.checklist.judging.tables.question import Question
 from darkmagic.sweeps.sources.read import read_source
 
 __all__ = ["judge_source"]

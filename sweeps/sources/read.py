@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.checklist.judging.table import RunTable
+from darkmagic.checklist.judging.tables.table import RunTable
 from darkmagic.sweeps.sources.text import read_text
 
 __all__ = ["read_source"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.judging.table import Cell, RunTable
+from darkmagic.checklist.judging.tables.table import Cell, RunTable
 
 __all__ = ["read_text"]
 
