@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.judging.tables.columns import Columns
+from darkmagic.checklist.judging.tables.columns import Columns, names_a_run
 from darkmagic.checklist.judging.tables.names import UNIQUE
 from darkmagic.checklist.judging.tables.numbers import Column, Reading, read_column
 from darkmagic.checklist.judging.tables.table import NONE, RunTable, label, last_part
@@ -61,6 +61,11 @@ def find_runs(
     table = table.keep(rows)
     readings = read_metric(table, columns, decimal).readings
     notes: list[str] = []
+    if take == "best" and columns.step is None:
+        raise UserError(
+            f"--take best needs a row an epoch, and {table.source} has one a run; say --step where "
+            "there is a column of epochs"
+        )
     if columns.step is not None:
         chosen = _at_the_end(table, columns, readings, metric, take)
         table, readings = table.keep(chosen), tuple(readings[row] for row in chosen)
@@ -121,7 +126,7 @@ def _at_the_end(
     """Return the row of each run that counts, in the order of the runs."""
     assert columns.step is not None
     own = [*columns.trials, *([columns.seed] if columns.seed else [])]
-    own += [c for c in table.columns if c not in own and _names_a_run(c)]
+    own += [c for c in table.columns if c not in own and names_a_run(c)]
     keys = list(zip(*([label(cell) for cell in table.column(name)] for name in own), strict=True))
     places = [table.place(row) for row in range(len(table.rows))]
     steps = read_column(columns.step, table.column(columns.step), places).readings
@@ -143,10 +148,6 @@ def _at_the_end(
             last = max(values, key=lambda row: metric.gain(values[row]))
         chosen.append(last)
     return sorted(chosen)
-
-
-def _names_a_run(column: str) -> bool:
-    return bool(re.fullmatch(r"(run)?_?(id|uuid)|run|run_name", last_part(column)))
 
 
 def _without_repeats(

@@ -20,7 +20,10 @@ NOT_AS_EXPECTED = 3
 def judge(
     source: Annotated[
         str,
-        typer.Argument(help="A CSV, JSON or JSON-lines file, or - for standard input."),
+        typer.Argument(
+            help="A CSV, JSON or JSON-lines file, - for standard input, MLflow's store or Optuna's "
+            "storage (a file or a URI), or a folder of TensorBoard's event files."
+        ),
     ],
     metric: Annotated[
         str | None, typer.Option("--metric", "-m", help="The column that decides.")
@@ -41,6 +44,12 @@ def judge(
     ] = None,
     seed: Annotated[
         str | None, typer.Option("--seed", help="The column of seeds; none to pair no runs.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", "-e", help="Of MLflow's store: the experiment.")
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", help="Of Optuna's storage: the study.")
     ] = None,
     direction: Annotated[
         str | None, typer.Option("--direction", "-d", help="Better is max or min.")
@@ -117,7 +126,7 @@ def judge(
             min_effect=min_effect,
             decimal=decimal,
         )
-        found = judge_source(source, question)
+        found = judge_source(source, question, experiment=experiment, study=study)
         missed = misses(found.report.comparison, expected, of or ()) if expected else []
         if form is not None:
             typer.echo(write_report(found.report, form), nl=False)

@@ -9,6 +9,8 @@ from darkmagic.sweeps.sources.read import read_source
 __all__ = ["judge_source"]
 
 
-def judge_source(source: str, question: Question) -> Judgement:
-    """Return the verdicts on the runs of `source`."""
-    return judge_table(read_source(source), question)
+def judge_source(
+    source: str, question: Question, *, experiment: str | None = None, study: str | None = None
+) -> Judgement:
+    """Return the verdicts on the runs of `source`; `experiment` or `study` of those in a store."""
+    return judge_table(read_source(source, experiment=experiment, study=study), question)

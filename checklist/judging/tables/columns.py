@@ -76,14 +76,17 @@ def find_columns(table: RunTable, question: Question) -> Columns:
         return Columns(metric, find_trials(table, question, taken), None, status, None, *means)
     seed = _named(table, question.seed, "--seed", "seed", lambda: _seed(table, metric))
     status = _named(table, question.status, "--status", "status", lambda: _status(table))
-    step = _named(table, question.step, "--step", "step", lambda: _step(table, (metric, seed)))
-    taken = {c for c in (metric, seed, status, step) if c is not None}
-    return Columns(metric, find_trials(table, question, taken), seed, status, step)
+    taken = {c for c in (metric, seed, status) if c is not None}
+    steps = [c for word in STEPS for c in table.columns if last_part(c) == word and c not in taken]
+    trials = find_trials(table, question, taken | set(steps))
+    own = [*trials, *([seed] if seed else [])]
+    step = _named(table, question.step, "--step", "step", lambda: _history(table, own, steps))
+    return Columns(metric, trials, seed, status, step)
 
 
 def guess_direction(table: RunTable, question: Question, metric: str) -> Direction:
     """Return which way the metric is better: as asked, as the source says, or by its name."""
-    said = question.direction or table.known.get("direction")
+    said = question.direction or table.known.get(f"direction of {metric}")
     return direction_of(metric) if said is None else Direction.parse(said)
 
 
@@ -181,12 +184,28 @@ def _status(table: RunTable) -> str | None:
     return next((c for c in table.columns if last_part(c) in STATUSES), None)
 
 
-def _step(table: RunTable, taken: Sequence[str | None]) -> str | None:
-    """Return the column of epochs or steps; None where it never changes: then it is a setting."""
-    known = [c for word in STEPS for c in table.columns if last_part(c) == word]
-    found = next((c for c in known if c not in taken), None)
-    several = found is not None and len(set(map(label, table.column(found)))) > 1
-    return found if several else None
+def _history(table: RunTable, own: Sequence[str], steps: Sequence[str]) -> str | None:
+    """Return the column of epochs of a table with a row an epoch; None where a row is a run.
+
+    The epoch that a run ended with is a column of such a name too. A history is told by its runs
+    having several rows and mostly the same epochs.
+    """
+    for step in steps:
+        epochs: dict[tuple[str, ...], set[str]] = {}
+        names = [*own, *(c for c in table.columns if c not in own and names_a_run(c))]
+        keys = zip(*(map(label, table.column(name)) for name in names), strict=True)
+        for key, cell in zip(keys, table.column(step), strict=True):
+            epochs.setdefault(key, set()).add(label(cell))
+        every, rows = set().union(*epochs.values()), len(table.rows)
+        one_each = rows == sum(map(len, epochs.values()))
+        if one_each and rows > len(epochs) and 2 * rows > len(every) * len(epochs):
+            return step
+    return None
+
+
+def names_a_run(column: str) -> bool:
+    """Whether a column of that name tells one run from another."""
+    return bool(re.fullmatch(r"(run)?_?(id|uuid)|run|run_name", last_part(column)))
 
 
 def listed(columns: Sequence[str]) -> str:
