@@ -101,32 +101,33 @@ def judge(
     with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.judging.expect import Expectation, misses
-        from darkmagic.checklist.judging.tables.question import Question
         from darkmagic.checklist.report.write import FORMATS, write_report
         from darkmagic.cli.console import make_console
-        from darkmagic.sweeps.commands.judge import judge_source
+        from darkmagic.sweeps.sources.judge import judge as judge_runs
 
         if form is not None and form not in FORMATS:
             raise UserError(f"no report format {form!r}; " + nearest(form, FORMATS))
         expected = None if expect is None else Expectation.parse(expect)
         if of and expected is None:
             raise UserError("--of says which trial --expect is about: give --expect too")
-        question = Question(
-            metric=metric,
-            baseline=baseline,
-            trials=trial or (),
+        found = judge_runs(
+            source,
+            metric,
+            baseline,
+            trial=trial or (),
             seed=seed,
+            direction=direction,
+            min_effect=min_effect,
+            unit=unit,
             status=status,
             step=step,
             take=take,
             sd=sd,
-            count=count,
-            direction=direction,
-            unit=unit,
-            min_effect=min_effect,
+            n=count,
             decimal=decimal,
+            experiment=experiment,
+            study=study,
         )
-        found = judge_source(source, question, experiment=experiment, study=study)
         missed = misses(found.report.comparison, expected, of or ()) if expected else []
         if form is not None:
             typer.echo(write_report(found.report, form), nl=False)

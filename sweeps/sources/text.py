@@ -6,6 +6,7 @@ import ast
 import codecs
 import contextlib
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,10 +71,13 @@ Parts = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[str, ...]]
 
 def _from_csv(source: str, text: str) -> Parts:
     lines = text.splitlines()
-    head = next(number for number, line in enumerate(lines) if line.strip())
-    separator = _separator(lines[head:])
-    if separator == "|":
-        head = _markdown_head(lines) or head
+    head = _markdown_head(lines)
+    if head is None:
+        head = next(number for number, line in enumerate(lines) if line.strip())
+        separator = _separator(lines[head:])
+    else:
+        separator = "|"
+        lines = lines[:head] + list(itertools.takewhile(lambda line: "|" in line, lines[head:]))
     rows = list(_csv_rows(source, lines[head:], head + 1, separator))
     columns = _columns(source, rows[0][1])
     cells, places = [], []
@@ -87,6 +91,8 @@ def _from_csv(source: str, text: str) -> Parts:
         places.append(f"line {line}")
     if not cells:
         raise UserError(f"{source} has a head ({', '.join(columns[:8])}) and no runs")
+    if not rows[0][1][0].strip() and [row[0] for row in cells] == [*map(str, range(len(cells)))]:
+        columns, cells = columns[1:], [row[1:] for row in cells]  # a DataFrame's own numbers
     return (*expand_dictionaries(columns, cells), tuple(places))
 
 
@@ -117,8 +123,6 @@ def _inner(row: list[str]) -> list[str]:
 def _separator(lines: Sequence[str]) -> str:
     """Return what separates cells: what the head has, and the lines after it as often."""
     sample = [f"{line}\n" for line in lines[:SNIFFED_LINES] if line.strip()]
-    if sample[0].lstrip().startswith("|"):
-        return "|"
 
     def steady(separator: str) -> tuple[bool, int]:
         widths = [len(row) for row in csv.reader(sample, delimiter=separator)]
