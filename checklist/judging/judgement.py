@@ -20,6 +20,7 @@ from darkmagic.checklist.judging.suspicions import disagreements, narrow_spreads
 from darkmagic.checklist.judging.tables.columns import Columns, find_columns, guess_direction
 from darkmagic.checklist.judging.tables.numbers import Column
 from darkmagic.checklist.judging.tables.question import Question
+from darkmagic.checklist.judging.tables.split import split_names
 from darkmagic.checklist.judging.tables.table import RunTable
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status
@@ -67,6 +68,7 @@ def judge_table(table: RunTable, question: Question) -> Judgement:
 
     Raises `UserError`, with what to say, where the table or the question is not clear.
     """
+    table = split_names(table, question)
     columns = find_columns(table, question)
     numbers = read_metric(table, columns, question.decimal)
     metric = _metric(table, question, columns, numbers)

@@ -90,6 +90,11 @@ def narrow_spreads(spreads: Spreads, metric: Metric) -> Iterator[str]:
     from scipy.special import chdtri, fdtr
 
     known = {name: (sd, count) for name, (sd, count) in spreads.items() if count > 1}
+    if known and not any(sd for sd, _ in known.values()):
+        yield (
+            "All runs of one trial have the same result: the seed changes nothing, or one run is "
+            "copied. Then no spread is known, and the verdicts rest on rounding alone."
+        )
     if len(known) < 3:
         return
     # A chi-squared variable has its median below its mean.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -85,30 +86,35 @@ def _is_journal(path: Path) -> bool:
 
 def _of_uri(uri: str, experiment: str | None, study: str | None) -> RunTable:
     """Return the table in a store: Optuna's where it is one, else MLflow's."""
-    if uri.startswith("sqlite:///"):
-        path = Path(uri.removeprefix("sqlite:///"))
-        if not path.is_file():
-            raise UserError(f"no database {path}; " + _near(path))
-        kinds = _kinds(path)
-        if kinds == {"optuna"} or (study is not None and "optuna" in kinds):
-            return _optuna(uri, study)
-        if "mlflow" not in kinds:
-            raise UserError(f"{path} is a database neither of MLflow's nor of Optuna's")
-        return _mlflow(uri, experiment)
-    return _optuna(uri, study) if study is not None else _mlflow(uri, experiment)
+    sqlite = re.match(r"sqlite(\+\w+)?:///([^?]*)", uri)
+    if sqlite is None:
+        return _optuna(uri, study) if study is not None else _mlflow(uri, experiment)
+    path = Path(sqlite[2])
+    if not path.is_file():
+        raise UserError(f"no database {path}; " + _near(path))
+    rows = _rows(path)
+    if rows.get("studies") is not None and (study is not None or "experiments" not in rows):
+        return _optuna(uri, study)
+    if "experiments" not in rows:
+        raise UserError(f"{path} is a database neither of MLflow's nor of Optuna's")
+    if not rows["experiments"]:  # which our own store would set aside, and make anew
+        raise UserError(f"MLflow's database {path} has no experiment")
+    return _mlflow(uri, experiment)
 
 
-def _kinds(path: Path) -> set[str]:
-    """Return whose tables are in the SQLite file at `path`."""
+def _rows(path: Path) -> dict[str, int]:
+    """Return how many rows the tables of the SQLite file have that tell whose it is."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as db:
-            found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
+            there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            return {
+                table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+                for table in ("studies", "experiments")
+                if table in there
+            }
     except sqlite3.Error as error:
         raise UserError(f"{path} cannot be read as a database: {error}") from None
-    marks = {"optuna": "studies", "mlflow": "experiments"}
-    return {kind for kind, table in marks.items() if table in found}
 
 
 def _mlflow(uri: str, experiment: str | None) -> RunTable:

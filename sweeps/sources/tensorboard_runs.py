@@ -48,7 +48,7 @@ def read_tensorboard(folder: Path) -> RunTable:
         rows=tuple((run, step, *map(rows[run, step].get, tags)) for run, step in ordered),
         places=tuple(f"{run}, step {step:g}" for run, step in ordered),
         known={"step": "step", "trial": "run"},
-        settings=("run",),
+        settings=(),
     )
 
 

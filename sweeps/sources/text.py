@@ -28,6 +28,8 @@ SEPARATORS = (",", ";", "\t", "|")
 SNIFFED_LINES = 20
 RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
 """The line below the head of a Markdown table."""
+SETTINGS = ("config", "params", "hparams", "args")
+"""Columns, or objects, that have what was set."""
 MAX_CELL = 10_000_000
 
 
@@ -43,9 +45,9 @@ def read_text(source: str, content: bytes) -> RunTable:
     first = text.lstrip()[:1]
     if not first:
         raise UserError(f"{source} is empty")
-    table = _from_json(source, text) if first in "{[" else _from_csv(source, text)
-    settings = [c for c in table[0] if c.startswith("config.")]
-    return RunTable(source, *table, settings=tuple(settings) or None, notes=tuple(notes))
+    read = _from_json if first in "{[" else _from_csv
+    columns, rows, places, settings = read(source, text)
+    return RunTable(source, columns, rows, places, {}, settings or None, tuple(notes))
 
 
 def _decode(source: str, content: bytes) -> tuple[str, list[str]]:
@@ -65,8 +67,8 @@ def _decode(source: str, content: bytes) -> tuple[str, list[str]]:
         return content.decode("cp1252", errors="replace"), [note]
 
 
-Parts = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[str, ...]]
-"""Columns, rows and the place of each row."""
+Parts = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[str, ...], tuple[str, ...]]
+"""Columns, rows, the place of each row, and the columns that were set, not measured."""
 
 
 def _from_csv(source: str, text: str) -> Parts:
@@ -93,7 +95,8 @@ def _from_csv(source: str, text: str) -> Parts:
         raise UserError(f"{source} has a head ({', '.join(columns[:8])}) and no runs")
     if not rows[0][1][0].strip() and [row[0] for row in cells] == [*map(str, range(len(cells)))]:
         columns, cells = columns[1:], [row[1:] for row in cells]  # a DataFrame's own numbers
-    return (*expand_dictionaries(columns, cells), tuple(places))
+    columns, rows, settings = expand_dictionaries(columns, cells)
+    return columns, rows, tuple(places), settings
 
 
 def _csv_rows(
@@ -150,22 +153,26 @@ def _columns(source: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def expand_dictionaries(
     columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]
-) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...]]:
+) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[str, ...]]:
     """Return the table with a column for each key of cells that are dictionaries, as text.
 
-    So W&B's documentation writes a project's runs: `summary` and `config` are such columns.
+    So W&B's documentation writes a project's runs: `summary` and `config` are such columns. What
+    `config` has are the settings, which are returned too.
     """
     found: dict[str, list[Cell]] = {}
+    settings = []
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
         parsed = [_dictionary(cell) for cell in cells]
         if not any(parsed) or any(p is None for p, c in zip(parsed, cells, strict=True) if c):
             found[column] = cells
             continue
-        flat = [dict(_flat(p or {}, f"{column}.")) for p in parsed]
-        for name in dict.fromkeys(key for row in flat for key in row):
-            found[name] = [row.get(name) for row in flat]
-    return tuple(found), tuple(zip(*found.values(), strict=True))
+        flat = [dict(_flat(p or {})) for p in parsed]
+        for key in dict.fromkeys(key for row in flat for key in row):
+            name = f"{column}.{key}" if key in found or key in columns else key
+            found[name] = [row.get(key) for row in flat]
+            settings += [name] if column in SETTINGS else []
+    return tuple(found), tuple(zip(*found.values(), strict=True)), tuple(settings)
 
 
 def _dictionary(cell: Cell) -> dict[str, Any] | None:
@@ -197,7 +204,8 @@ def _from_json(source: str, text: str) -> Parts:
     if not columns:
         raise UserError(f"{source} has no runs")
     cells = tuple(tuple(map(row.get, columns)) for row in rows)
-    return columns, cells, tuple(place for place, _ in objects)
+    settings = tuple(c for c in columns if c.partition(".")[0] in SETTINGS)
+    return columns, cells, tuple(place for place, _ in objects), settings
 
 
 def _json_line(source: str, number: int, line: str) -> Any:
