@@ -137,7 +137,13 @@ def _fails(text: str) -> bool:
 
 def _looks_like_number(text: str) -> bool:
     head, *tail = PLUS_MINUS.split(text.removesuffix("%").strip(), maxsplit=1)
-    return all(NUMBER.fullmatch(part.removesuffix("%").strip()) for part in (head, *tail))
+    return all(_is_number(part.removesuffix("%").strip()) for part in (head, *tail))
+
+
+def _is_number(text: str) -> bool:
+    """Whether `text` is a number with one of both signs before its decimals."""
+    signs = (_to_float(text, sign) for sign in ".,")
+    return bool(NUMBER.fullmatch(text)) and any(number is not None for number in signs)
 
 
 def _decimal_sign(name: str, texts: Sequence[str]) -> str:
