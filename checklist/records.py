@@ -86,6 +86,7 @@ class TrialRecord:
     rates: Mapping[str, float] = field(default_factory=dict)  # factors that were picked for it
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
     value: float | None = None  # of the metric that decides, where that is not accuracy
+    stands_in: bool = False  # its value is made from a mean and a spread, and is of no run
 
     @property
     def name(self) -> str:

@@ -36,11 +36,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.tune.suggest",),
     ("darkmagic.sweeps.tune.space", "darkmagic.sweeps.tune.objectives"),
     ("darkmagic.sweeps.orchestrate",),
-    (
-        "darkmagic.sweeps.launch.local.launcher",
-        "darkmagic.sweeps.track",
-        "darkmagic.sweeps.sources",
-    ),
+    ("darkmagic.sweeps.sources",),
+    ("darkmagic.sweeps.launch.local.launcher", "darkmagic.sweeps.track"),
     ("darkmagic.sweeps.launch.local.sharing",),
     ("darkmagic.sweeps.launch.local.pool", "darkmagic.sweeps.launch.local.stall"),
     ("darkmagic.sweeps.launch.devices",),

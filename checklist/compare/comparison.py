@@ -16,7 +16,6 @@ from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
-from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import BASELINE, Checklist, rates_needed, trial_name
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effects
     from darkmagic.checklist.stats.linear import Run
 
-__all__ = ["Comparison", "compare", "same_metric"]
+__all__ = ["Comparison", "compare"]
 
 Groups = Mapping[str, Sequence[TrialRecord]]
 Estimate = Callable[[int | None], "Effects"]
@@ -169,18 +168,6 @@ def compare(
         unlearnt=nothing_learnt(records) if look and metric.is_accuracy else None,
         screen=screen,
     )
-
-
-def same_metric(comparisons: Mapping[str, Comparison]) -> Metric:
-    """Return the metric that all `comparisons` have; raise `UserError` where they differ."""
-    metrics = [comparison.metric for comparison in comparisons.values()]
-    for name, metric in zip(comparisons, metrics, strict=True):
-        if (metric.name, metric.direction) != (metrics[0].name, metrics[0].direction):
-            raise UserError(
-                f"{next(iter(comparisons))} is compared by {metrics[0].name} and {name} by "
-                f"{metric.name}: give experiments of one metric"
-            )
-    return metrics[0]
 
 
 def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:

@@ -130,6 +130,7 @@ class Row:
     collapse: Collapse | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
     untuned: tuple[str, ...] = ()
+    stands_in: bool = False  # its runs are known by their mean and spread alone
 
     @property
     def name(self) -> str:
@@ -215,6 +216,7 @@ def make_row(
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
         edits=next((record.edits for record in records if record.edits), {}),
+        stands_in=any(record.stands_in for record in records),
         stepping=next((r.stepping for r in records if r.status is Status.FINISHED), ""),
         rates=first.rates if retune or index == 0 else {},
         untuned=tuple(name for name in retune if name not in first.rates),

@@ -46,6 +46,8 @@ def endings(comparison: Comparison) -> list[str]:
 
 def _ended(row: Row) -> str:
     text, kind = row.verdict_text, row.reason.partition(":")[0]
+    if text.endswith(f": {row.reason}"):
+        return f"{row.name}: {text}."
     if kind != row.reason:  # the reason in brackets begins with it
         text = text.removesuffix(f": {kind}")
     return f"{row.name}: {text}" + (f" ({row.reason})" if row.reason else "") + "."

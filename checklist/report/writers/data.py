@@ -94,7 +94,7 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "verdict": row.verdict.value,
         "reason": row.reason,
         "runs": {status.value: count for status, count in row.statuses.items()},
-        "accuracies": {str(seed): accuracy for seed, accuracy in row.accuracies.items()},
+        "accuracies": {} if row.stands_in else {str(s): v for s, v in row.accuracies.items()},
         "value": row.accuracy,
         "val_accuracy_percent": row.accuracy if metric.is_accuracy else None,
         "difference_points": row.difference,
