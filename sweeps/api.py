@@ -18,6 +18,7 @@ from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
 from darkmagic.sweeps.commands.sweep import run_checklist, sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.compose.command.words import compare_overrides, literal
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
 
@@ -32,12 +33,14 @@ __all__ = [
     "check_tracking",
     "checklists",
     "choose_members",
+    "compare_overrides",
     "confirm_winners",
     "dry_run_overrides",
     "ensemble",
     "estimate",
     "find_experiment",
     "finish",
+    "literal",
     "next_round",
     "plan",
     "power",

@@ -18,7 +18,7 @@ from darkmagic.cli.read_only import read_only
 if TYPE_CHECKING:
     from darkmagic.sweeps.api import PlannedSweep
 
-__all__ = ["app"]
+__all__ = ["app", "run_planned"]
 
 app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
 
@@ -66,6 +66,8 @@ def plan(
                 f"about {total / 60:.1f} minutes of training on one device, validation and "
                 "start-up apart"
             )
+        if "trainer" in planned.config:
+            return
         # No torch is imported here, so that a plan is quick.
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
         words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]
@@ -113,16 +115,18 @@ def run(
             if dry_run:
                 api.check_tracking(planned.config)
                 with api.dry_run_overrides(every, config_dirs) as dry:
-                    failed = _run(api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast)
+                    failed = run_planned(
+                        api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast
+                    )
             else:
                 if not skip_preflight:
                     stop_before_training(planned, every)
-                failed = _run(planned, dry_run=False, fail_fast=fail_fast)
+                failed = run_planned(planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
 
 
-def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
+def run_planned(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console

@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.records import ENDED, TrialRecord
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request, split_request
-from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session, root_config
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
@@ -72,7 +73,7 @@ def plan_request(
 ) -> PlannedSweep:
     """Return the plan of a `request` over the configuration that `overrides` compose."""
     if will_train:
-        fork_server.warm_up()
+        fork_server.warm_up(torch=root_config(overrides) == CONFIG_NAME)
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)
@@ -80,7 +81,7 @@ def plan_request(
         if will_train:
             check_devices(config)
         rules = read_rules(config)
-        planner = Planner(loader, config, checked.plain, checked.tricks)
+        planner = make_planner(loader, config, checked.plain, checked.tricks)
         read_design(config, request)
         if request.combination:
             made = planner.plan_combination(
@@ -105,7 +106,7 @@ def next_round(planned: PlannedSweep, records: Sequence[TrialRecord]) -> Planned
         return None
     with hydra_session(planned.config_dirs) as hydra:
         checked = planned.checked
-        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        planner = make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         rules = read_rules(checked.config)
         made = planner.plan(race_seeds(planner, records, budget, rules))
     if len(made.trials) <= len(planned.plan.trials):

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from darkmagic.sweeps.trial.command.node import TRAINER, effective, is_command, relevant_keys
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
 
@@ -28,8 +29,14 @@ They stay in what is hashed, so that trials trained when the keys were there are
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """Return the configuration of one trial as plain values, Hydra's own node left out."""
-    return {str(key): _plain(config[key]) for key in config if key != "hydra"}
+    """Return the configuration of one trial as plain values, Hydra's own node left out.
+
+    Of a trainer that is a command there is left what this trial runs.
+    """
+    resolved = {str(key): _plain(config[key]) for key in config if key != "hydra"}
+    if is_command(resolved):
+        return {**resolved, TRAINER: effective(resolved[TRAINER])}
+    return resolved
 
 
 def _plain(value: Any) -> Any:
@@ -54,5 +61,7 @@ def identity(resolved: dict[str, Any]) -> str:
     if isinstance(relevant.get("model"), Mapping) and relevant["model"].get("output") is None:
         # A key that there was not before, at the value that has no effect.
         relevant["model"] = {k: v for k, v in relevant["model"].items() if k != "output"}
+    if is_command(relevant):
+        relevant[TRAINER] = relevant_keys(relevant[TRAINER])
     content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
