@@ -20,6 +20,8 @@ __all__ = ["read_checklist"]
 EXAMPLE = "{name: mixup, section: regularisation, options: ['off', 'on']}"
 MAPPED = "options of the command"
 """The section of tricks that a trainer maps and no checklist lists."""
+MAPPED_ROWS = "mapped"
+"""In place of rows: those that a trainer maps."""
 KEYS = ("name", "tricks", "extends")
 ROW_KEYS = ("name", "section", "options", "vanilla")
 SWITCHES = {True: "on", False: OFF}
@@ -62,7 +64,7 @@ def read_checklist(
 def _rows(name: str, rows: Any, also: Mapping[str, Sequence[str]]) -> list[Any]:
     if rows is None:
         return []
-    if isinstance(rows, dict):  # as a trainer maps them
+    if rows == MAPPED_ROWS:
         return [{"name": each, "section": MAPPED, "options": list(also[each])} for each in also]
     if not isinstance(rows, list):
         raise UserError(f"checklist {name!r}: tricks={show(rows)}: write a list, [{EXAMPLE}]")

@@ -18,13 +18,12 @@ from darkmagic.sweeps.trial.identity import identity
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
-from darkmagic.sweeps.trial.task import read_sound_result
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.names import CHECKPOINT
 from darkmagic.trainers.outputs.result import Result
-from darkmagic.trainers.outputs.result_file import write_result
+from darkmagic.trainers.outputs.result_file import read_sound_result, write_result
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.cache import cache_folder
 from darkmagic.trainers.train import train

@@ -16,15 +16,14 @@ from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.paths import FINAL, write_config
 from darkmagic.sweeps.trial.retry import RETRY_REASON
-from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.names import LOG, RESULT
-from darkmagic.trainers.outputs.result_file import read_result, write_result
+from darkmagic.trainers.outputs.result_file import read_sound_result, write_result
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["read_sound_result", "run_trial"]
+__all__ = ["run_trial"]
 
 
 def run_trial(config: DictConfig) -> dict[str, Any]:
@@ -64,15 +63,6 @@ def _outcome(resolved: dict[str, Any], directory: Path) -> dict[str, Any]:
     from darkmagic.sweeps.trial.run import train_recipe
 
     return train_recipe(resolved, directory).as_dict()
-
-
-def read_sound_result(folder: Path) -> dict[str, Any] | None:
-    """Return the result in `folder`; None without one, or if it is damaged."""
-    try:
-        return read_result(folder)
-    except DamagedFileError as damage:
-        print(f"{damage}: set aside as {set_aside(damage.path).name}", flush=True)  # noqa: T201 (log)
-        return None
 
 
 def _log_to(path: Path) -> None:

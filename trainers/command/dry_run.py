@@ -110,7 +110,8 @@ def _try(
 def _knows_help(ended: Ended, text: str) -> bool:
     """Whether a script was asked for help and gave some, or refused other words of it."""
     if ended.failure:
-        return not any(word in line for line in _errors(text)[-1:] for word in HELP)
+        said = {word for line in _errors(text)[-1:] for word in re.findall(r"[\w-]+", line)}
+        return not said & set(HELP)
     return "usage" in text.lower() or "--help" in text or len(set(FLAG.findall(text))) > 3
 
 

@@ -122,7 +122,7 @@ def _follow(
         while True:
             data = _read(tree, selector)
             if data:
-                if any([lines.read(line) for line in output.add(data)]):
+                if sum(map(lines.read, output.add(data))):
                     watcher.value(next(f for f in lines.found if f.values.get(lines.metric)))
                 watcher.line(output.last)
             now = time.monotonic()
