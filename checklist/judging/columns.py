@@ -12,7 +12,7 @@ from darkmagic.checklist.judging.question import Question
 from darkmagic.checklist.judging.table import RunTable, label, last_part
 from darkmagic.checklist.metric import Direction
 
-__all__ = ["Columns", "find_columns", "guess_direction"]
+__all__ = ["Columns", "direction_by_name", "find_columns", "guess_direction"]
 
 LOWER = re.compile(
     r"loss|err(or)?s?\b|_err\b|rmse|mse|mae|mape|nll|perplexity|ppl|bpb|bpc|bits|nats|entropy|wer\b"
@@ -105,6 +105,15 @@ def guess_direction(table: RunTable, question: Question, metric: str) -> Directi
         return Direction.parse(question.direction)
     if "direction" in table.known:
         return Direction.parse(table.known["direction"])
+    return direction_by_name(metric)
+
+
+def direction_by_name(metric: str) -> Direction:
+    """Return which way the metric is better by its name; raise `UserError` if that says nothing.
+
+    >>> direction_by_name("val/loss").value, direction_by_name("metrics/mAP50(B)").value
+    ('min', 'max')
+    """
     name = metric.lower().replace("/", "_").replace("-", "_").replace(".", "_").replace("_", " ")
     name = f"{name} {name.replace(' ', '_')}"
     lower, higher = LOWER.search(name), HIGHER.search(name)

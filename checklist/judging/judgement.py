@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import compare
@@ -23,7 +23,7 @@ from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import write_report
 
-__all__ = ["Judgement", "judge_table"]
+__all__ = ["Judgement", "judge_table", "with_decimals"]
 
 FEW_RUNS = 3
 
@@ -106,16 +106,30 @@ def _metric(table: RunTable, question: Question, columns: Columns, numbers: Colu
 
 
 def _with_decimals(metric: Metric, runs: Sequence[JudgedRun]) -> Metric:
-    """Return `metric` with the decimals that show the spread of runs to two digits."""
-    import dataclasses
-
+    """Return `metric` with the decimals that show the spread of `runs` to two digits."""
     by_trial: dict[tuple[str, ...], list[float]] = {}
     for run in runs:
         if run.reading.value is not None:
             by_trial.setdefault(run.names, []).append(run.reading.value)
-    spreads = [statistics.stdev(values) for values in by_trial.values() if len(values) > 1]
-    spreads += [run.reading.sd for run in runs if run.reading.sd]
-    every = [value for values in by_trial.values() for value in values]
+    return with_decimals(metric, by_trial.values(), [r.reading.sd for r in runs if r.reading.sd])
+
+
+def with_decimals(
+    metric: Metric, trials: Iterable[Sequence[float]], known: Sequence[float] = ()
+) -> Metric:
+    """Return `metric` with the decimals that show the spread of runs to two digits.
+
+    `trials` are the values of each trial's runs, in its unit, and `known` spreads of others.
+
+    >>> with_decimals(Metric("loss"), [[0.211, 0.214, 0.219], [0.305, 0.308]]).decimals
+    4
+    """
+    import dataclasses
+
+    several = [list(values) for values in trials]
+    spreads = [statistics.stdev(values) for values in several if len(values) > 1]
+    spreads += known
+    every = [value for values in several for value in values]
     spread = statistics.median(spreads) if spreads else 0.0
     spread = spread or (statistics.pstdev(every) if every else 0.0) or metric.step or 0.01
     decimals = max(0, 1 - math.floor(math.log10(spread)))

@@ -228,7 +228,7 @@ class LiveProgress(_SweepProgress):
 def _figure(event: Mapping[str, Any]) -> str:
     """Return what a trial reached: our loop's accuracy, or the metric of a command."""
     if "metric" in event:
-        return f"{event['metric']} {event['val_accuracy']:.6g}"
+        return f"{event['metric']} {event['value']:.6g}"
     return f"val {_percent(event['val_accuracy'])}"
 
 

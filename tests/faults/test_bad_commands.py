@@ -81,7 +81,8 @@ def test_script_with_bad_manners_has_its_result(
     assert rows[way]["runs"] == {"finished": 1}, rows[way]["reason"]
 
 
-def test_no_process_of_a_script_is_left(folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_no_process_of_a_script_is_left() -> None:
     """What scripts leave behind, also in sessions of their own, is ended with them."""
     assert not list(_processes(MARK))
     assert not list(_processes(str(SCRIPT)))

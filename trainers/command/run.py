@@ -184,7 +184,7 @@ def judge(
     if ended.failure:
         return {"status": "failed", "reason": ended.failure}
     if found is None and command.metric == SECONDS:
-        return {"status": "finished", "reason": "", "val_accuracy": ended.seconds, "epochs": 1}
+        return {"status": "finished", "reason": "", "value": ended.seconds, "epochs": 1}
     if found is None:
         return {"status": "failed", "reason": _missing(command.metric, ended, looked)}
     series = found.series(command.metric)
@@ -195,7 +195,7 @@ def judge(
         return {"status": "diverged", "reason": reason, "epochs": len(series)}
     if command.take == "best":
         value = max(finite) if command.maximize else min(finite)
-    return {"status": "finished", "reason": "", "val_accuracy": value, "epochs": len(series)}
+    return {"status": "finished", "reason": "", "value": value, "epochs": len(series)}
 
 
 def _missing(metric: str, ended: Ended, looked: Sequence[Found]) -> str:

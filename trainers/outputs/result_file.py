@@ -44,13 +44,14 @@ def read_result(directory: Path) -> dict[str, Any] | None:
         kind = str if name in (*TEXTS, "status") else int | float | None
         if not isinstance(value, kind):
             raise DamagedFileError(path, f"has no valid {name}")
-    if content["status"] == "finished" and content.get("val_accuracy") is None:
+    figures = (content.get("val_accuracy"), content.get("value"))
+    if content["status"] == "finished" and figures == (None, None):
         raise DamagedFileError(path, "has no val_accuracy")
     return content
 
 
 def read_sound_result(folder: Path) -> dict[str, Any] | None:
-    """Return the result in `folder`; None without one, or if it is damaged: it is set aside then."""
+    """Return the result in `folder`; None without one. One that is damaged is set aside."""
     try:
         return read_result(folder)
     except DamagedFileError as damage:

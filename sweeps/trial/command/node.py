@@ -6,12 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.judging.columns import direction_by_name
+from darkmagic.checklist.metric import Direction, Metric
 from darkmagic.sweeps.trial.command.changes import read_change, read_options
 from darkmagic.trainers.command.sources.lines import pattern_problem
 
-__all__ = ["COMMAND", "TRAINER", "effective", "is_command", "mapped_options", "relevant_keys"]
+__all__ = [
+    "AUTO_DECIMALS",
+    "COMMAND",
+    "TRAINER",
+    "effective",
+    "is_command",
+    "mapped_options",
+    "metric_of",
+    "relevant_keys",
+]
 
 TRAINER, COMMAND = "trainer", "command"
+SECONDS = "seconds"  # the metric that every command has: how long it ran
 KEYS = (
     *("name", "command", "env", "python", "metric", "direction", "unit", "scale", "decimals"),
     *("pattern", "files", "mlflow", "take", "timeout", "resume", "check", "tricks", "chosen"),
@@ -22,13 +34,10 @@ NO_EFFECT = (
     *("tried", "script", "unmapped"),
 )
 """Keys that say how a trial runs and is shown, and cannot change its result."""
+AUTO_DECIMALS = -1
+"""As many decimals as the runs' spread needs, which is known in the end."""
 CHANGES = "{changes}"
 """Where the words of options go; at the end of a command without it."""
-MIN_WORDS = ("loss", "error", "err", "mae", "mse", "rmse", "perplexity", "ppl", "seconds", "time")
-MAX_WORDS = (
-    *("acc", "accuracy", "top1", "top5", "f1", "auc", "auroc", "map", "ap", "iou", "miou", "dice"),
-    *("r2", "score", "precision", "recall", "bleu", "psnr", "ssim", "reward", "acc1", "map50"),
-)
 
 
 def is_command(config: Mapping[Any, Any]) -> bool:
@@ -78,7 +87,7 @@ def effective(node: Mapping[str, Any]) -> dict[str, Any]:
         "env": env,
         "changes": args,
         "unmapped": unmapped,
-        "direction": direction_of(str(node["metric"]), node.get("direction")),
+        "direction": metric_of(node).direction.value,
     }
 
 
@@ -87,23 +96,20 @@ def relevant_keys(node: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in node.items() if k not in NO_EFFECT and v not in (None, [], {})}
 
 
-def direction_of(metric: str, given: Any) -> str:
-    """Return `max` or `min`, by the name of the metric if it is not given.
+def metric_of(node: Mapping[str, Any]) -> Metric:
+    """Return the metric of a trainer's node; raise `UserError` where its direction is not known.
 
-    >>> direction_of("val/loss", None), direction_of("metrics/mAP50(B)", None)
-    ('min', 'max')
+    >>> metric_of({"metric": "val_loss"}).direction.value
+    'min'
     """
-    if given is not None:
-        if given not in ("max", "min"):
-            raise UserError(f"trainer.direction={given}: " + nearest(str(given), ["max", "min"]))
-        return str(given)
-    words = "".join(c if c.isalnum() else " " for c in metric.lower()).split()
-    for known, found in ((MIN_WORDS, "min"), (MAX_WORDS, "max")):
-        if any(word in known for word in words):
-            return found
-    raise UserError(
-        f"is a higher {metric} better, or a lower one? write --direction max or min "
-        "(trainer.direction)"
+    name, given = str(node["metric"]), node.get("direction")
+    decimals = node.get("decimals")
+    return Metric(
+        name,
+        unit=str(node.get("unit") or ("s" if name == SECONDS else "")),
+        direction=direction_by_name(name) if given is None else Direction.parse(str(given)),
+        scale=float(node.get("scale") or 1.0),
+        decimals=AUTO_DECIMALS if decimals is None else int(decimals),
     )
 
 

@@ -134,7 +134,7 @@ def _event(metric: str, step: int, value: float) -> dict[str, Any]:
         "epochs": step,
         "time": time.time(),
         "images_per_second": 0,
-        "val_accuracy": value,
+        "value": value,
         "metric": metric,
     }
 
