@@ -15,6 +15,7 @@ from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import power
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
 from darkmagic.sweeps.launch.progress import Progress
 
 __all__ = ["Confirmed", "confirm_winners"]
@@ -50,6 +51,11 @@ def confirm_winners(
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    if root_config(overrides) != CONFIG_NAME:
+        raise UserError(
+            "confirm evaluates our own loop's test set; to confirm for a command, compare one "
+            "change that has all winners, with fresh seeds: --set seed=1000 -n NAME"
+        )
     known = power(overrides, config_dirs)
     if known.report is None and not take:
         raise UserError(

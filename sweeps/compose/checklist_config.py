@@ -21,7 +21,7 @@ EXAMPLE = "{name: mixup, section: regularisation, options: ['off', 'on']}"
 MAPPED = "options of the command"
 """The section of tricks that a trainer maps and no checklist lists."""
 MAPPED_ROWS = "mapped"
-"""In place of rows: those that a trainer maps."""
+"""Alone in place of rows: those that a trainer maps."""
 KEYS = ("name", "tricks", "extends")
 ROW_KEYS = ("name", "section", "options", "vanilla")
 SWITCHES = {True: "on", False: OFF}
@@ -64,7 +64,7 @@ def read_checklist(
 def _rows(name: str, rows: Any, also: Mapping[str, Sequence[str]]) -> list[Any]:
     if rows is None:
         return []
-    if rows == MAPPED_ROWS:
+    if rows == [MAPPED_ROWS]:
         return [{"name": each, "section": MAPPED, "options": list(also[each])} for each in also]
     if not isinstance(rows, list):
         raise UserError(f"checklist {name!r}: tricks={show(rows)}: write a list, [{EXAMPLE}]")

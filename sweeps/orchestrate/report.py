@@ -23,7 +23,14 @@ from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
-from darkmagic.sweeps.track.schema import CHECKLIST, RACE, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
+from darkmagic.sweeps.track.schema import (
+    CHECKLIST,
+    COMMAND,
+    RACE,
+    RULES,
+    SWEEP_OVERRIDES,
+    TRIAL_OVERRIDES,
+)
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
 from darkmagic.sweeps.trial.command.node import AUTO_DECIMALS
@@ -124,6 +131,9 @@ def _reproduce(snapshot: Snapshot) -> dict[str, str]:
     commands: dict[str, str] = {}
     for record in snapshot.records:
         overrides = json.loads(snapshot.run_tags.get(record.run_id, {}).get(TRIAL_OVERRIDES, "[]"))
+        if COMMAND in (tags := snapshot.run_tags.get(record.run_id, {})):
+            commands.setdefault(record.name, tags[COMMAND])
+            continue
         typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", o) for o in overrides]
         commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
     return commands

@@ -15,6 +15,7 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 __all__ = [
     "CHECKLIST",
     "CHOICES",
+    "COMMAND",
     "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
@@ -50,6 +51,7 @@ __all__ = [
 
 KIND = "darkmagic.kind"  # sweep or trial
 EXPERIMENT = "darkmagic.experiment"
+COMMAND = "darkmagic.command"  # of a trial: the user's command that trained it, as a line
 RECIPE = "darkmagic.recipe"  # of a sweep: the baseline's identity without its seed
 CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline options first
 IDENTITY = "darkmagic.identity"

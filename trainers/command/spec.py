@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["PLACEHOLDERS", "Command", "fill"]
 
-PLACEHOLDERS = ("changes", "device", "directory", "seed", "threads")
+PLACEHOLDERS = ("args", "changes", "device", "directory", "seed", "threads")
 PYTHONS = re.compile(r"python(3(\.\d+)?)?")
 
 

@@ -48,6 +48,7 @@ class ProcessTree:
             process_group=0,
             preexec_fn=_end_with_parent,  # noqa: PLW1509 (one system call, which locks nothing)
         )
+        self._seen: set[int] = set()
         assert self.process.stdout is not None
         self.output = self.process.stdout
         os.set_blocking(self.output.fileno(), False)
@@ -87,7 +88,8 @@ class ProcessTree:
         found = {self.process.pid, *descendants(self.process.pid)}
         others = descendants(os.getpid()) - found
         found |= {pid for pid in others if self._mark in _environment(pid)}
-        for pid in found - {self.process.pid}:
+        self._seen |= found
+        for pid in self._seen - {self.process.pid}:
             with contextlib.suppress(ChildProcessError, OSError):
                 os.waitpid(pid, os.WNOHANG)  # one that this process adopted
         self.process.poll()

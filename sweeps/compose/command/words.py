@@ -15,6 +15,9 @@ from darkmagic.trainers.command.spec import PLACEHOLDERS
 __all__ = ["compare_overrides", "literal"]
 
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
+PLAIN = re.compile(r"(--?)?[A-Za-z][A-Za-z0-9_./-]*")
+WORDS_OF_YAML = ("true", "false", "null", "none", "nan", "inf", "-inf", "yes", "no", "on", "off")
+"""What an override does not take as text."""
 HOW = "write --change 'NAME=WORDS', such as --change 'mixup=--mixup 0.2'"
 
 
@@ -28,7 +31,7 @@ def compare_overrides(
     Raises `UserError` for a change that cannot be read, and for a placeholder that there is not.
 
     >>> compare_overrides(["train"], ["mixup=--mixup 0.2"], {"metric": "acc"})[:3]
-    ['trainer=command', "trainer.name='train'", "trainer.command=['train']"]
+    ['trainer=command', 'trainer.name=train', 'trainer.command=[train]']
     """
     if not command:
         raise UserError("no command to compare; write it behind --: -- python train.py")
@@ -49,7 +52,7 @@ def compare_overrides(
         options[option or ON] = {"args": list(read.args), "env": dict(read.env)}
     return [
         "trainer=command",
-        f"trainer.name={quote(_name(command))}",
+        f"trainer.name={literal(_name(command))}",
         f"trainer.command={literal(list(command))}",
         *(f"trainer.{k}={literal(v)}" for k, v in settings.items() if v not in (None, [], ())),
         *(f"+trainer.tricks.{trick}={literal(options)}" for trick, options in tricks.items()),
@@ -61,7 +64,7 @@ def literal(value: Any) -> str:
     """Return `value` as an override has it, in which nothing is interpolated.
 
     >>> literal({"on": ["--lr", "1e-3"], "env": {}})
-    "{on:['--lr','1e-3'],env:{}}"
+    "{on:[--lr,'1e-3'],env:{}}"
     """
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{literal(each)}" for key, each in value.items()) + "}"
@@ -69,7 +72,10 @@ def literal(value: Any) -> str:
         return "[" + ",".join(map(literal, value)) + "]"
     if isinstance(value, bool | int | float):
         return str(value).lower()
-    return quote(str(value).replace("${", r"\${"))
+    text = str(value)
+    if PLAIN.fullmatch(text) and text.lower() not in WORDS_OF_YAML:
+        return text
+    return quote(text.replace("${", r"\${"))
 
 
 def _name(command: Sequence[str]) -> str:

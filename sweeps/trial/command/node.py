@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,39 +11,49 @@ from darkmagic.checklist.judging.columns import direction_by_name
 from darkmagic.checklist.metric import Direction, Metric
 from darkmagic.sweeps.trial.command.changes import read_change, read_options
 from darkmagic.trainers.command.sources.lines import pattern_problem
+from darkmagic.trainers.command.spec import fill
 
 __all__ = [
     "AUTO_DECIMALS",
-    "COMMAND",
     "TRAINER",
+    "command_line",
     "effective",
     "is_command",
     "mapped_options",
     "metric_of",
+    "refuse_command",
     "relevant_keys",
 ]
 
-TRAINER, COMMAND = "trainer", "command"
+TRAINER = "trainer"
 SECONDS = "seconds"  # the metric that every command has: how long it ran
+SHOWN = ("name", "script", "unit", "scale", "decimals")
+RUN = ("python", "timeout", "resume", "check")
 KEYS = (
-    *("name", "command", "env", "python", "metric", "direction", "unit", "scale", "decimals"),
-    *("pattern", "files", "mlflow", "take", "timeout", "resume", "check", "tricks", "chosen"),
-    *("tried", "script"),
+    *SHOWN,
+    *RUN,
+    *("command", "args", "env", "metric", "direction", "take", "pattern", "files", "mlflow"),
+    *("tricks", "chosen"),
 )
-NO_EFFECT = (
-    *("name", "python", "unit", "scale", "decimals", "timeout", "resume", "check", "changes"),
-    *("tried", "script", "unmapped"),
-)
+NO_EFFECT = (*SHOWN, *RUN, "args", "changes", "unmapped")
 """Keys that say how a trial runs and is shown, and cannot change its result."""
 AUTO_DECIMALS = -1
 """As many decimals as the runs' spread needs, which is known in the end."""
 CHANGES = "{changes}"
 """Where the words of options go; at the end of a command without it."""
+ARGS = "{args}"
+"""Where the words of `args` go; before those of options in a command without it."""
 
 
 def is_command(config: Mapping[Any, Any]) -> bool:
     """Whether a configuration, resolved or not, is of a command and not of our own loop."""
     return TRAINER in config
+
+
+def refuse_command(config: Mapping[Any, Any], what: str, instead: str) -> None:
+    """Raise `UserError` where `config` is of a command, for which `what` cannot be done."""
+    if is_command(config):
+        raise UserError(f"{what} is of darkmagic's own loop, not of a command; {instead}")
 
 
 def mapped_options(node: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -73,14 +84,17 @@ def effective(node: Mapping[str, Any]) -> dict[str, Any]:
     for choice in node.get("chosen") or ():
         trick, _, option = str(choice).partition("=")
         if trick in options and option in options[trick]:
-            change = read_change(options[trick][option], f"trainer.tricks.{trick}.{option}")
+            where = f"trainer.tricks.{trick}.{option}"
+            change = read_change(options[trick][option], where)
             args += change.args
             env |= change.env
         else:
             unmapped.append(str(choice))
-    command = [str(word) for word in node["command"]]
+    command = _with_args(node)
     at = command.index(CHANGES) if CHANGES in command else len(command)
-    kept = {key: node[key] for key in KEYS if key in node and key not in ("tricks", "chosen")}
+    kept = {
+        key: node[key] for key in KEYS if key in node and key not in ("args", "tricks", "chosen")
+    }
     return {
         **kept,
         "command": [*command[:at], *args, *command[at + 1 :]],
@@ -89,6 +103,24 @@ def effective(node: Mapping[str, Any]) -> dict[str, Any]:
         "unmapped": unmapped,
         "direction": metric_of(node).direction.value,
     }
+
+
+def command_line(resolved: Mapping[str, Any]) -> str:
+    """Return what the trial `resolved` runs, as a line of a shell; its folder is `output`."""
+    node = resolved[TRAINER]
+    values = {"seed": str(resolved["seed"]), "directory": "output"}
+    env = [f"{name}={shlex.quote(fill(value, values))}" for name, value in node["env"].items()]
+    return " ".join([*env, shlex.join(fill(word, values) for word in node["command"])])
+
+
+def _with_args(node: Mapping[str, Any]) -> list[str]:
+    """Return the words of the command, those of `args` at their place or behind."""
+    words = [str(word) for word in node["command"]]
+    args = [str(word) for word in node.get("args") or ()]
+    at = words.index(ARGS) if ARGS in words else len(words)
+    if CHANGES in words and ARGS not in words:
+        at = words.index(CHANGES)
+    return [*words[:at], *args, *words[at + (ARGS in words) :]]
 
 
 def relevant_keys(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +157,7 @@ def _check(node: Mapping[str, Any]) -> None:
         )
     if not isinstance(node.get("metric"), str) or not node["metric"]:
         raise UserError("trainer.metric is not set; name the figure that decides, such as val_acc")
-    for key in ("files", "resume", "check"):
+    for key in ("args", "files", "resume", "check"):
         value = node.get(key)
         if value is not None and not (isinstance(value, list) and all(map(_is_word, value))):
             raise UserError(f"trainer.{key}={value!r}: write a list, [{value!r}]")

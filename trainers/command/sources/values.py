@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ __all__ = ["STEPS", "Found", "add_row", "number", "parse_object"]
 
 STEPS = ("epoch", "step", "global_step", "_step", "iteration", "iter", "trainer/global_step")
 """Names of what counts a row, the first that it has."""
+MAX_LITERAL = 10_000  # characters of a line
 MAX_VALUES = 100_000
 """Of one metric that are kept: more steps than any curve shows."""
 
@@ -83,10 +85,20 @@ def parse_object(text: str) -> dict[str, Any] | None:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        return None
+        content = _literal(text)
     if not isinstance(content, dict):
         return None
     return dict(_flat(content, ""))
+
+
+def _literal(text: str) -> Any:
+    """Return what Python printed as a dictionary, as Hugging Face's Trainer does; else None."""
+    if len(text) > MAX_LITERAL or not text.startswith("{'"):
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def _flat(content: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, Any]]:
