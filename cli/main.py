@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.commands import checklist
+from darkmagic.cli.commands.compare import compare
 from darkmagic.cli.commands.ensemble import ensemble
 from darkmagic.cli.commands.judge import judge
 from darkmagic.cli.commands.preflight import preflight
@@ -28,6 +29,9 @@ app = typer.Typer(
     epilog="Example: darkmagic checklist run",
 )
 app.add_typer(checklist.app, name="checklist")
+app.command(
+    epilog='Example: darkmagic compare -m val_acc --change "mixup=--mixup 0.2" -- python train.py'
+)(compare)
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
 app.command(epilog="Example: darkmagic tune dataset=cifar10 model=resnet18 runs=40")(tune)

@@ -28,6 +28,7 @@ from darkmagic.sweeps.commands.tuning.tune import (
     plan_study,
     train_study,
 )
+from darkmagic.sweeps.compose.command.words import compare_overrides, literal
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
 from darkmagic.sweeps.tune.result import StudyResult
@@ -48,6 +49,7 @@ __all__ = [
     "check_tracking",
     "checklists",
     "choose_members",
+    "compare_overrides",
     "confirm_study",
     "confirm_winners",
     "dry_run_overrides",
@@ -55,6 +57,7 @@ __all__ = [
     "estimate",
     "find_experiment",
     "finish",
+    "literal",
     "next_round",
     "plan",
     "plan_refinement",

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import compare
@@ -27,7 +27,7 @@ from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import write_report
 
-__all__ = ["Judgement", "judge_table"]
+__all__ = ["Judgement", "judge_table", "with_decimals"]
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,31 @@ def _metric(table: RunTable, question: Question, columns: Columns, numbers: Colu
 
 
 def _with_decimals(metric: Metric, runs: Sequence[JudgedRun], spreads: Sequence[float]) -> Metric:
-    """Return `metric` with the decimals that show the spread of runs to two digits."""
     values = [run.reading.value for run in runs if run.reading.value is not None]
     wide = [spread for spread in spreads if spread]
-    spread = statistics.median(wide) if wide else statistics.pstdev(values) if values else 0.0
-    decimals = max(0, 1 - math.floor(math.log10(spread or metric.step or 0.01)))
-    percent = metric.unit == "%"
-    return dataclasses.replace(metric, decimals=max(2, decimals) if percent else decimals)
+    return with_decimals(metric, [] if wide else [values], wide)
+
+
+def with_decimals(
+    metric: Metric, trials: Iterable[Sequence[float]], known: Sequence[float] = ()
+) -> Metric:
+    """Return `metric` with the decimals that show the spread of runs to two digits.
+
+    `trials` are the values of each trial's runs, in its unit, and `known` spreads of others.
+
+    >>> with_decimals(Metric("loss"), [[0.211, 0.214, 0.219], [0.305, 0.308]]).decimals
+    4
+    """
+    several = [list(values) for values in trials]
+    spreads = [statistics.stdev(values) for values in several if len(values) > 1]
+    spreads += known
+    every = [value for values in several for value in values]
+    spread = statistics.median(spreads) if spreads else 0.0
+    spread = spread or (statistics.pstdev(every) if every else 0.0) or metric.step or 0.01
+    decimals = max(0, 1 - math.floor(math.log10(spread)))
+    return dataclasses.replace(
+        metric, decimals=max(2, decimals) if metric.unit == "%" else decimals
+    )
 
 
 def _remarks(table: RunTable, columns: Columns, runs: Sequence[JudgedRun]) -> list[str]:

@@ -98,7 +98,7 @@ def advise(
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
         sentences.append(_undecided(comparison, undecided, decided))
         sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
-    if winners(comparison):
+    if winners(comparison) and comparison.metric.is_accuracy:  # a command has no test set of ours
         steps.append(("To confirm on the test set", _command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
 
@@ -118,7 +118,8 @@ def _of_screen(
         sentences.append(predicted(best, comparison.metric))
         rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
         words = [o for o in plain if rated or not o.startswith("design=")]
-        steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+        if comparison.metric.is_accuracy:
+            steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
     if undecided or comparison.having(Verdict.NOT_TESTED):
         runs = math.ceil(MORE_RUNS * len(screen.records))
         more = [o for o in plain if not o.startswith("design=")]

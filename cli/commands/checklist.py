@@ -69,6 +69,8 @@ def plan(
                 f"about {total / 60:.1f} minutes of training on one device, validation and "
                 "start-up apart"
             )
+        if "trainer" in planned.config:
+            return
         # No torch is imported here, so that a plan is quick.
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
         words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]

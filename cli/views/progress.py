@@ -23,6 +23,8 @@ from darkmagic.checklist.records import Status
 
 __all__ = ["LiveProgress", "PlainProgress", "make_progress"]
 
+LINE_SECONDS = 10.0
+"""Between two lines of a command, where they are not drawn over one another."""
 MARKS = {
     Status.FINISHED: ("+", "green"),
     Status.DIVERGED: ("x", "red"),
@@ -47,6 +49,7 @@ class _SweepProgress:
         self._several_seeds = False
         self._last: dict[int, Mapping[str, Any]] = {}
         self._began: dict[int, float] = {}
+        self._shown: dict[int, float] = {}
         self._done = 0
 
     def __enter__(self) -> Self:
@@ -71,7 +74,8 @@ class _SweepProgress:
         self._trials.append((name, seed))
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
-        self._last[index] = event
+        if event["type"] != "line":
+            self._last[index] = event
 
     def note(self, message: str) -> None:
         self._console.print(Text(message))
@@ -90,7 +94,7 @@ class _SweepProgress:
         text = Text(f"{mark} ", style=style)
         text.append(f"{self._name(index):<29} ", style="none")
         if status is Status.FINISHED and last is not None:
-            text.append(f"val {_percent(last['val_accuracy'])}  {seconds:5.1f} s", style="none")
+            text.append(f"{_figure(last)}  {seconds:5.1f} s", style="none")
         else:
             text.append(f"{status.replace('_', ' ')}: {reason}", style=style)
         return text
@@ -111,6 +115,9 @@ class PlainProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
+        if "metric" in event or event["type"] == "line":
+            self._event_of_command(index, event)
+            return
         quarter = max(1, event["epochs"] // 4)
         if event["epoch"] % quarter == 0 and event["epoch"] < event["epochs"]:
             upstream = "upstream " if event["phase"] == "upstream" else ""
@@ -122,6 +129,14 @@ class PlainProgress(_SweepProgress):
                 ),
                 soft_wrap=True,
             )
+
+    def _event_of_command(self, index: int, event: Mapping[str, Any]) -> None:
+        """Show what a command prints or reaches, once in a while: it says not how far it is."""
+        now = time.monotonic()
+        if now - self._shown.get(index, self._began.get(index, now)) > LINE_SECONDS:
+            self._shown[index] = now
+            text = event["text"] if event["type"] == "line" else _figure(event)
+            self._console.print(Text(f"  {self._name(index):<29} {text}"), soft_wrap=True)
 
 
 class LiveProgress(_SweepProgress):
@@ -191,6 +206,9 @@ class LiveProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
+        if "metric" in event or event["type"] == "line":
+            self._event_of_command(index, event)
+            return
         figures = f"loss {_loss(event)} val {_percent(event['val_accuracy'])}"
         if self._wide:
             figures += f"  {event['images_per_second']:.0f} img/s"
@@ -203,6 +221,26 @@ class LiveProgress(_SweepProgress):
                 total=event["epochs"],
                 figures=figures,
             )
+
+    def _event_of_command(self, index: int, event: Mapping[str, Any]) -> None:
+        """Show the metric, and the newest line of a command."""
+        if index not in self._tasks:
+            return
+        last = self._last.get(index)
+        parts = [_figure(last)] if last is not None else []
+        if event["type"] == "line":
+            parts.append(event["text"][: self._console.width // 2])
+        step = 0 if last is None else last["epoch"]
+        self._running.update(
+            self._tasks[index], completed=step, total=max(step, 1), figures=" ".join(parts)
+        )
+
+
+def _figure(event: Mapping[str, Any]) -> str:
+    """Return what a trial reached: our loop's accuracy, or the metric of a command."""
+    if "metric" in event:
+        return f"{event['metric']} {event['value']:.6g}"
+    return f"val {_percent(event['val_accuracy'])}"
 
 
 def _percent(accuracy: float | None) -> str:

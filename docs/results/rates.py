@@ -53,7 +53,7 @@ def main() -> None:
                 for row in report.rows
             },
         }
-        print(mode, {n: r["difference"] for n, r in found[str(mode)]["rows"].items()}, flush=True)  # noqa: T201
+        print(mode, {n: r["difference"] for n, r in found[str(mode)]["rows"].items()}, flush=True)
     path = Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(found, indent=1) + "\n")
 

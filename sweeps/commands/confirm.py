@@ -16,6 +16,7 @@ from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import power
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 from darkmagic.sweeps.track.schema import CONFIRMED, SWEEP
@@ -62,6 +63,11 @@ def confirm_winners(
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    if root_config(overrides) != CONFIG_NAME:
+        raise UserError(
+            "confirm evaluates our own loop's test set; to confirm for a command, compare one "
+            "change that has all winners, with fresh seeds: --set seed=1000 -n NAME"
+        )
     known = power(overrides, config_dirs)
     if known.report is None and not take:
         raise UserError(

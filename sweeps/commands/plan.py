@@ -15,10 +15,11 @@ from darkmagic.checklist.model import RATE_TRICK
 from darkmagic.checklist.plan import Design, Retune
 from darkmagic.checklist.planning.retune import Rates, known_rates, retuned_rows, tries_of
 from darkmagic.checklist.records import ENDED, TrialRecord
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request, split_request
-from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session, root_config
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
@@ -91,7 +92,7 @@ def plan_request(
     `rates` are those that were picked for its rows; if None, those of the sweep that exists.
     """
     if will_train:
-        fork_server.warm_up()
+        fork_server.warm_up(torch=root_config(overrides) == CONFIG_NAME)
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)
@@ -99,7 +100,7 @@ def plan_request(
         if will_train:
             check_devices(config)
         rules = read_rules(config)
-        planner = Planner(loader, config, checked.plain, checked.tricks)
+        planner = make_planner(loader, config, checked.plain, checked.tricks)
         design = read_design(config, request)
         records: list[TrialRecord] = []
         if request.extends_sweep or (design is Design.ONE_AT_A_TIME and retuning(config)):
@@ -107,7 +108,7 @@ def plan_request(
             records = known_records(sweep_key(config, baseline))
         rows = {}
         if design is Design.ONE_AT_A_TIME:
-            rows = retuned_rows(planner.checklist, Retune(config.retune))
+            rows = retuned_rows(planner.checklist, Retune(config.get("retune", Retune.NONE)))
         if rows and f"trick/{RATE_TRICK}" in config.hydra.runtime.choices:
             raise UserError(
                 f"retune={config.retune} picks trick/{RATE_TRICK} for each row; leave that out, or "
@@ -149,7 +150,7 @@ def next_round(planned: PlannedSweep, records: Sequence[TrialRecord]) -> Planned
         return None
     with hydra_session(planned.config_dirs) as hydra:
         checked = planned.checked
-        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        planner = make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         planner.rates = planned.rates
         rules = read_rules(checked.config)
         made = planner.plan(race_seeds(planner, records, budget, rules))

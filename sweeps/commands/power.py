@@ -9,8 +9,8 @@ from pathlib import Path
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.report.content import Report
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import check_overrides
-from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.orchestrate.extend import SweepKey, find_sweep, sweep_key
@@ -43,7 +43,7 @@ def power(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> KnownSw
     rest, _ = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, rest)
-        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        planner = make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         baseline = compose(hydra.config_loader, planner.baseline_overrides)
         key = sweep_key(checked.config, baseline)
     parent = find_sweep(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import Any
 
@@ -14,6 +15,8 @@ from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.hold import check_free
+from darkmagic.sweeps.trial.command.look import refusal_of
+from darkmagic.sweeps.trial.command.node import TRAINER, is_command
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, trial_folder_name
 from darkmagic.sweeps.trial.pretraining import without_upstream_training
@@ -38,7 +41,24 @@ def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Fi
         baseline = compose(hydra.config_loader, planned.plan.overrides[0])
     if unless_trained and _is_trained(baseline, planned.plan.trials[0]):
         return []
+    if is_command(baseline):
+        return _check_command(resolve(baseline))
     return _check_baseline(baseline, planned.plan)
+
+
+def _check_command(resolved: dict[str, Any]) -> list[Finding]:
+    """Return what a dry run of the baseline's command finds."""
+    words = shlex.join(resolved[TRAINER]["command"])
+    found = refusal_of(resolved)
+    if found.problem:
+        advice = f"every trial would end the same way: {words}"
+        return [Finding("command", Level.STOP, found.problem, advice)]
+    if not found.understood:
+        check = " ".join(resolved[TRAINER]["check"])
+        message = f"{words} is not checked: it does not end with {check}"
+        advice = "name words that end it soon: trainer.check=[--epochs, '0']; [] for none"
+        return [Finding("command", Level.WARNING, message, advice)]
+    return [Finding("command", Level.OK, words)]
 
 
 def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from darkmagic.sweeps.commands.plan import PlannedSweep
-from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
+from darkmagic.sweeps.compose.session import hydra_session, root_config
 from darkmagic.sweeps.launch.context import SweepContext, use_context
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
@@ -20,6 +20,7 @@ def sweep(planned: PlannedSweep, progress: Progress, *, fail_fast: bool = False)
     """
     context = SweepContext(planned.request, planned.plan, progress, fail_fast=fail_fast)
     with hydra_session(planned.config_dirs) as hydra, use_context(context):
-        outcome = hydra.multirun(CONFIG_NAME, run_trial, list(planned.checked.plain))
+        plain = list(planned.checked.plain)
+        outcome = hydra.multirun(root_config(plain), run_trial, plain)
     assert isinstance(outcome, SweepOutcome)
     return outcome

@@ -30,6 +30,7 @@ from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import Tracker
+from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
 from darkmagic.sweeps.trial.task import run_trial
@@ -54,6 +55,7 @@ def train(
     observer = _TrainObserver(progress)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
+        refuse_command(checked.config, "darkmagic train", "run the command itself")
         check_devices(checked.config)
         chosen = [*checked.plain, *checked.tricks]
         check_options(hydra.config_loader, checked.config, checked.options, chosen)

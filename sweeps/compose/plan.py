@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
@@ -32,7 +33,7 @@ from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.session import compose, group_options
 
-__all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override"]
+__all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override", "without_groups"]
 
 NO_CHECKLIST = "~checklist"
 """Override of every trial: none needs the checklist, and composing its rows for each costs time."""
@@ -66,6 +67,9 @@ class Planner:
     Raises `UserError` for a checklist, baseline or number of seeds that there cannot be.
     """
 
+    rates: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    """By trial's name, what its rates are multiplied by; the baseline's where it is not named."""
+
     def __init__(
         self,
         loader: ConfigLoader,
@@ -90,26 +94,23 @@ class Planner:
             self.checklist = with_rates(self.checklist)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])
-        repeats = config.baseline_repeats
-        if repeats == "auto":
-            best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
-            repeats = min(best, MAX_SEEDS)
-        self.rates: Mapping[str, Mapping[str, float]] = {}
-        """By trial's name, what its rates are multiplied by; the baseline's where it is not named.
-        """
-        self.seeds_of: dict[str, list[int]] = plan_seeds(
-            self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
-        )
+        self.seeds_of = self._plan_seeds(config)
         own = {f"trick/{trick.name}" for trick in self.checklist.tricks}
-        own |= {"checklist", "seed", "runtime.experiment"}
-        common = [o for o in plain if _group(o) not in own]
-        common = [o for o in common if not _group(o).startswith("checklist.")]
         self._common = [
-            *common,
+            *without_groups(plain, own | {"checklist", "seed", "runtime.experiment"}),
             NO_CHECKLIST,
             f"runtime.experiment={quote(str(config.runtime.experiment))}",
         ]
         self._defaults = {str(group): str(option) for group, option in choices.items()}
+
+    def _plan_seeds(self, config: DictConfig) -> dict[str, list[int]]:
+        repeats = config.baseline_repeats
+        if repeats == "auto":
+            best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
+            repeats = min(best, MAX_SEEDS)
+        return plan_seeds(
+            self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
+        )
 
     @property
     def baseline_overrides(self) -> tuple[str, ...]:
@@ -236,6 +237,12 @@ class Planner:
         unlisted = [name for name in default if name not in trial.choices]
         shared = [name for name, o in trial.choices.items() if o == baseline.get(name)]
         return sorted({*unlisted, *shared} - {trial.trick})
+
+
+def without_groups(overrides: Sequence[str], groups: Collection[str]) -> list[str]:
+    """Return `overrides` without those of `groups` and of the checklist's own keys."""
+    others = [override for override in overrides if _group(override) not in groups]
+    return [override for override in others if not _group(override).startswith("checklist.")]
 
 
 def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:

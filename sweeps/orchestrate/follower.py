@@ -207,7 +207,7 @@ class Follower:
     def _read(self, state: TrialState) -> list[dict[str, Any]]:
         """Read the new events of a trial; queue those that MLflow does not have yet.
 
-        Returns its epochs and notes.
+        Returns its epochs, its notes and the lines of a command.
         """
         events, state.offset = read_events(state.directory, state.offset)
         epochs = []
@@ -215,8 +215,10 @@ class Follower:
             state.events += 1
             if event["type"] == "data" and self._tell_data:
                 self._tell("data: " + "; ".join(event["notes"]))
-            if event["type"] == "note":
+            if event["type"] in ("note", "line"):
                 epochs.append(event)
+            if event["type"] == "source":
+                self._tell(f"{state.resolved['trainer']['metric']}: from {event['where']}")
             if event["type"] not in ("epoch", "upstream"):
                 continue
             phase = "upstream" if event["type"] == "upstream" else "train"

@@ -20,8 +20,9 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.checks.values import check_resolved
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.parse_overrides import quote
-from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
+from darkmagic.sweeps.compose.plan import Plan, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
@@ -48,6 +49,7 @@ from darkmagic.sweeps.track.schema import (
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
+from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve, retuning
 from darkmagic.sweeps.trial.paths import (
     experiment_folder,
@@ -88,14 +90,14 @@ def run_sweep(
     The order matters: everything is composed before anything starts; inert trials are found in
     a child while this process imports MLflow; MLflow's runs exist before the first trial.
     """
-    fork_server.warm_up()
+    fork_server.warm_up(torch=not is_command(master))
     plan = current_context().plan
     if plan is None:
         if retuning(master) and Design(master.design) is Design.ONE_AT_A_TIME:
             raise UserError(
                 f"retune={master.retune} trains in rounds: start it with darkmagic checklist run"
             )
-        plan = make_plan(loader, master, Planner(loader, master, arguments, trick_overrides))
+        plan = make_plan(loader, master, make_planner(loader, master, arguments, trick_overrides))
     with hold_experiment(experiment_folder(master)):
         return _run_held(loader, master, plan, launcher)
 
@@ -269,7 +271,8 @@ def _set_untrained(
     baselines = {s.trial.seed: s.identity for s in states if s.trial.trick is None}
     for state in states:
         finding = found.get(state.trial.recipe_name)
-        if state.trial.trick is not None and state.identity == baselines.get(state.trial.seed):
+        same = state.identity == baselines.get(state.trial.seed)
+        if finding is None and state.trial.trick is not None and same:
             finding = ("inert", "its configuration is the baseline's")
         if finding is not None and state.status is Status.PENDING:
             state.status, state.reason = Status(finding[0]), finding[1]

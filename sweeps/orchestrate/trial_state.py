@@ -16,6 +16,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
 from darkmagic.sweeps.track.schema import (
+    COMMAND,
     EDITS,
     REASON,
     STATUS,
@@ -27,6 +28,7 @@ from darkmagic.sweeps.track.schema import (
     trial_tags,
 )
 from darkmagic.sweeps.track.tracked_run import TrackedRun
+from darkmagic.sweeps.trial.command.node import command_line, is_command
 from darkmagic.sweeps.trial.paths import FINAL, read_events
 from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError
@@ -90,6 +92,7 @@ class TrialState:
             TRAINING_NOTES: json.dumps(self.training_notes),
             STEPPING: str(self.result.get("stepping", "")),
             EDITS: edits,
+            **({COMMAND: command_line(self.resolved)} if is_command(self.resolved) else {}),
         }
 
     def load_result(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.plan import Retune
+from darkmagic.sweeps.trial.command.node import is_command, metric_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -17,6 +18,8 @@ __all__ = ["parse_rules", "read_rules"]
 
 def read_rules(config: DictConfig) -> Rules:
     """Return the rules that `config` fixes, whose values are checked when it is composed."""
+    if is_command(config):
+        return Rules(min_effect=float(config.min_effect), metric=metric_of(config.trainer))
     floor = None if config.floor is None else float(config.floor)
     return Rules(float(config.min_effect), floor, retune=Retune(config.retune))
 

@@ -15,6 +15,7 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 __all__ = [
     "CHECKLIST",
     "CHOICES",
+    "COMMAND",
     "CONFIRMED",
     "EDITS",
     "EPOCHS_SENT",
@@ -54,6 +55,7 @@ __all__ = [
 
 KIND = "darkmagic.kind"  # sweep or trial
 EXPERIMENT = "darkmagic.experiment"
+COMMAND = "darkmagic.command"  # of a trial: the user's command that trained it, as a line
 RECIPE = "darkmagic.recipe"  # of a sweep: the baseline's identity without its seed
 CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline options first
 IDENTITY = "darkmagic.identity"
@@ -85,6 +87,7 @@ PER_EPOCH = (
     "train_loss",
     "val_loss",
     "val_accuracy",
+    "value",
     "lr",
     "weight_decay",
     "images_per_second",
@@ -93,12 +96,14 @@ PER_EPOCH = (
 COSTS = ("step_seconds", "wall_seconds", "peak_memory_bytes", "parameters", "flops")
 COUNTS = ("val_images", "classes", "epochs", "peak_memory_bytes", "parameters", "flops")
 ACCURACY = "final.val_accuracy"
+VALUE = "final.value"  # of the metric that decides, where that is not accuracy
 SHARE = "final.pretrained_share"
 VAL_IMAGES = "final.val_images"
 CLASSES, COMMONEST, EPOCHS = "final.classes", "final.commonest", "final.epochs"
 TEST = "final.test_accuracy"
 FINAL_METRICS = {
     "val_accuracy": ACCURACY,
+    "value": VALUE,
     "val_loss": "final.val_loss",
     "val_images": VAL_IMAGES,
     "classes": CLASSES,
@@ -164,7 +169,7 @@ def result_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str
     result: dict[str, Any] = {
         field: metrics[metric] for field, metric in FINAL_METRICS.items() if metric in metrics
     }
-    if status == Status.FINISHED and "val_accuracy" not in result:
+    if status == Status.FINISHED and not {"val_accuracy", "value"} & set(result):
         return None
     for name in COUNTS:
         if name in result:
@@ -197,6 +202,7 @@ def read_record(
         status=Status(tags.get(STATUS, Status.PENDING)),
         reason=tags.get(REASON, ""),
         accuracy=metrics.get(ACCURACY),
+        value=metrics.get(VALUE),
         costs=Costs(parameters=_whole(parameters), **costs),
         pretrained_share=metrics.get(SHARE),
         run_id=run_id,

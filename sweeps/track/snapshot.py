@@ -32,7 +32,9 @@ from darkmagic.trainers.outputs.names import CORRECT
 
 __all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
 
-CURVES = ("val_accuracy", "lr", "weight_decay")
+CURVES = ("val_accuracy", "value", "lr", "weight_decay")
+RESULTS = ("val_accuracy", "value")
+"""Of these the spread over seeds is shown too."""
 THREADS = 8
 """Concurrent downloads: a tracking server takes a while to answer each."""
 
@@ -150,7 +152,7 @@ def _histories(
     first = {record.name: record for record in reversed(finished)}
     found: dict[str, dict[str, dict[int, float]]] = {}
     for name in CURVES:
-        runs = [r.run_id for r in (finished if name == "val_accuracy" else first.values())]
+        runs = [r.run_id for r in (finished if name in RESULTS else first.values())]
         values = pool.map(lambda run, name=name: client.get_metric_history(run, name), runs)
         found[name] = {
             run: {metric.step: metric.value for metric in history}

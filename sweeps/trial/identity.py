@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.plan import Retune
+from darkmagic.sweeps.trial.command.node import TRAINER, effective, is_command, relevant_keys
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
 
@@ -42,11 +43,14 @@ They stay in what is hashed, so that trials trained when the keys were there are
 def resolve(config: DictConfig) -> dict[str, Any]:
     """Return the configuration of one trial as plain values, Hydra's own node left out.
 
-    What says how tricks may be tuned is left out too, as a trial has none of it.
+    What says how tricks may be tuned is left out too, as a trial has none of it. Of a trainer that
+    is a command there is left what this trial runs.
     """
     plain = {str(key): _plain(config[key]) for key in config if key != "hydra"}
     if isinstance(plain.get("tricks"), Mapping):
         plain["tricks"] = {name: fields_of(node) for name, node in plain["tricks"].items()}
+    if is_command(plain):
+        return {**plain, TRAINER: effective(plain[TRAINER])}
     return plain
 
 
@@ -82,9 +86,10 @@ def retuning(config: Mapping[str, Any]) -> str:
     >>> retuning({"retune": "ladder", "retune_tries": 6, "retune_seeds": 1})
     'ladder-1'
     """
-    how, tries, seeds = (config[f"retune{key}"] for key in ("", "_tries", "_seeds"))
+    how = config.get("retune", Retune.NONE)  # a command's configuration has none
     if how == Retune.NONE:
         return ""
+    tries, seeds = config["retune_tries"], config["retune_seeds"]
     return f"{how}-{seeds}" if how == Retune.LADDER else f"{how}-{tries}-{seeds}"
 
 
@@ -99,5 +104,7 @@ def identity(resolved: dict[str, Any]) -> str:
     if isinstance(relevant.get("model"), Mapping) and relevant["model"].get("output") is None:
         # A key that there was not before, at the value that has no effect.
         relevant["model"] = {k: v for k, v in relevant["model"].items() if k != "output"}
+    if is_command(relevant):
+        relevant[TRAINER] = relevant_keys(relevant[TRAINER])
     content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

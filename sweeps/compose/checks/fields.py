@@ -27,7 +27,10 @@ from darkmagic.trainers.declare.kinds import Declared, Kind, show
 __all__ = ["check_key", "check_trick_field", "is_field", "takes_text"]
 
 HYDRAS_KEYS = ("hydra.launcher.", "hydra.sweeper.", "hydra.sweep.", "hydra.searchpath.")
-FIELDS = ("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher.")
+FIELDS = (
+    *("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher."),
+    *("trainer.tricks", "trainer.env"),
+)
 """Where a field that is left out has its default."""
 Problem = Callable[[Any], str | None]
 """Returns what is wrong with a value; None if nothing is."""

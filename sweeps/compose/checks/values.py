@@ -15,6 +15,7 @@ from darkmagic.sweeps.compose.checks.ranges import read_ranges
 from darkmagic.sweeps.compose.checks.targets import target_problem
 from darkmagic.sweeps.compose.config_files import config_message
 from darkmagic.sweeps.compose.config_keys import raw_value
+from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.former_names import current_field
 from darkmagic.sweeps.trial.identity import BESIDE_FIELDS
 from darkmagic.sweeps.trial.settings import settings
@@ -83,18 +84,10 @@ def check_swept_values(config: DictConfig, key: str, values: Iterable[Any]) -> N
 
 def check_resolved(resolved: Mapping[str, Any]) -> None:
     """Check a configuration of plain values against the declarations; see `check_config`."""
-    for key, declared in settings():
-        node: Any = resolved
-        *path, name = key.split(".")
-        for part in path:
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if not isinstance(node, Mapping) or name not in node:
-            if not key.startswith("hydra."):  # another launcher has other keys
-                raise UserError(f"{key} is not set, and it cannot be left out")
-            continue
-        problem = declared.problem(name, node[name])
-        if problem is not None and node[name] != MISSING:
-            raise UserError(f"{key}={show(node[name])}: {problem}")
+    command = is_command(resolved)
+    _check_settings(resolved, command=command)
+    if command:
+        return
     upstream = _select(resolved, "dataset.upstream")
     if isinstance(upstream, Mapping):
         epochs = upstream.get("epochs")
@@ -106,6 +99,22 @@ def check_resolved(resolved: Mapping[str, Any]) -> None:
         raise UserError("tricks is not set, and it cannot be left out")
     for key, content in _targets(resolved):
         check_node(key, content)
+
+
+def _check_settings(resolved: Mapping[str, Any], *, command: bool) -> None:
+    """Check the declared keys, of which a command has those of the sweep alone."""
+    for key, declared in settings():
+        node: Any = resolved
+        *path, name = key.split(".")
+        for part in path:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or name not in node:
+            if not key.startswith("hydra.") and not command:  # another launcher has other keys
+                raise UserError(f"{key} is not set, and it cannot be left out")
+            continue
+        problem = declared.problem(name, node[name])
+        if problem is not None and node[name] != MISSING:
+            raise UserError(f"{key}={show(node[name])}: {problem}")
 
 
 def _targets(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

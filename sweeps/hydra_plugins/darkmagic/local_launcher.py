@@ -38,13 +38,15 @@ class LocalLauncher(Launcher):
     ) -> None:
         from darkmagic.sweeps.compose.caching_loader import RememberingLoader
         from darkmagic.sweeps.launch.local import fork_server
+        from darkmagic.sweeps.trial.command.node import is_command
 
         # The sweeper has the same context, and composes with it from here on.
         hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)
         self._hydra_context = hydra_context
         self._task_function = task_function
         self._config = config
-        fork_server.warm_up()  # it imports torch while the sweeper composes
+        # It imports torch while the sweeper composes, unless trials are commands.
+        fork_server.warm_up(torch=not is_command(config))
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

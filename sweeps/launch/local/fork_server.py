@@ -25,9 +25,17 @@ from typing import Any
 
 import cloudpickle
 
+from darkmagic.trainers.runtime.cores import THREADS
+
 __all__ = ["Job", "start", "warm_up"]
 
-PRELOAD = ["darkmagic.sweeps.launch.local.preload"]
+PRELOAD = "darkmagic.sweeps.launch.local.preload"
+LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
+"""What is imported before the first fork: with torch, or without it."""
+
+
+class _Server:
+    preload = PRELOAD  # as the first start of the server has it
 
 
 class Job:
@@ -79,12 +87,16 @@ class Job:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload([_Server.preload])
     return context
 
 
-def warm_up() -> None:
-    """Start the server, which imports in the background, and return at once."""
+def warm_up(*, torch: bool = True) -> None:
+    """Start the server, which imports in the background, and return at once.
+
+    Without `torch` it imports none, for children that need none. The first start decides.
+    """
+    _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
     _context()
     forkserver.ensure_running()
 
@@ -131,6 +143,8 @@ def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: i
     faulthandler.register(signal.SIGUSR1, file=2)
     threading.Thread(target=_exit_with, args=(owner,), daemon=True).start()
     os.environ.update(env)
+    if threads is not None:
+        os.environ[THREADS] = str(threads)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)  # users' own modules, as `python -m` finds them
