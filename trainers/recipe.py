@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
+from darkmagic.trainers.metrics.names import METRICS
 
 if TYPE_CHECKING:  # so that numbers can be checked where torch is not imported
     from torch import nn
@@ -46,6 +47,7 @@ class Recipe:
     lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
     train_images: int | None = whole(None, at_least=1, configured=False)  # no batch has more
     output: str | None = text(None, numeric=True, configured=False)  # of several, the logits' name
+    metric: str = choice("accuracy", METRICS, configured=False, changes_result=False)
     test_set: bool = flag(False)  # evaluate the test set too, once, after training
     amp: str = choice(
         "auto", ("auto", "bf16", "fp16", "off")

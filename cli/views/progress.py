@@ -86,7 +86,7 @@ class _SweepProgress:
         text = Text(f"{mark} ", style=style)
         text.append(f"{self._name(index):<29} ", style="none")
         if status is Status.FINISHED and last is not None:
-            text.append(f"val {_percent(last['val_accuracy'])}  {seconds:5.1f} s", style="none")
+            text.append(f"{_value(last)}  {seconds:5.1f} s", style="none")
         else:
             text.append(f"{status.replace('_', ' ')}: {reason}", style=style)
         return text
@@ -113,7 +113,7 @@ class PlainProgress(_SweepProgress):
             self._console.print(
                 Text(
                     f"  {self._name(index):<29} {upstream}epoch {event['epoch']}/{event['epochs']}"
-                    f"  loss {_loss(event)}  val {_percent(event['val_accuracy'])}"
+                    f"  loss {_loss(event)}  {_value(event)}"
                     f"  {event['images_per_second']:.0f} img/s"
                 ),
                 soft_wrap=True,
@@ -180,7 +180,7 @@ class LiveProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
-        figures = f"loss {_loss(event)} val {_percent(event['val_accuracy'])}"
+        figures = f"loss {_loss(event)} {_value(event)}"
         if self._wide:
             figures += f"  {event['images_per_second']:.0f} img/s"
         if event["phase"] == "upstream":
@@ -194,8 +194,14 @@ class LiveProgress(_SweepProgress):
             )
 
 
-def _percent(accuracy: float | None) -> str:
-    return "  nan" if accuracy is None else f"{100 * accuracy:5.2f}"
+def _value(event: Mapping[str, Any]) -> str:
+    """Return the metric that decides, with its name where that is not the accuracy."""
+    metric = event.get("metric", "accuracy")
+    value = event[f"val_{metric}"]
+    name = "val" if metric == "accuracy" else f"val {metric.replace('_', ' ')}"
+    if value is None:
+        return f"{name}   nan"
+    return f"{name} {value:5.3f}" if metric == "loss" else f"{name} {100 * value:5.2f}"
 
 
 def _loss(event: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from darkmagic.sweeps.track.schema import (
     trial_tags,
 )
 from darkmagic.sweeps.track.tracked_run import TrackedRun
-from darkmagic.sweeps.trial.paths import FINAL, read_events
+from darkmagic.sweeps.trial.paths import decides, is_final, read_events
 from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.event_log import last_of_each_epoch
@@ -71,6 +71,11 @@ class TrialState:
         self.load_result()
 
     @property
+    def metric(self) -> str:
+        """The name of the metric that decides."""
+        return decides(self.resolved)
+
+    @property
     def correct(self) -> Path:
         """The file that says which validation images were right."""
         return self.directory / CORRECT
@@ -98,7 +103,7 @@ class TrialState:
             result = read_result(self.directory)
         except DamagedFileError:  # `mend_folder` sets it aside
             return
-        if result is not None and result["status"] in FINAL:
+        if result is not None and is_final(result, self.metric):
             self.set_result(result)
 
     def load_run(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:
@@ -108,7 +113,7 @@ class TrialState:
         """
         if self.status is not Status.PENDING or self.directory.exists():
             return False
-        result = result_of(tags, metrics)
+        result = result_of(tags, metrics, self.metric)
         if result is None:
             return False
         self.result, self.status, self.reason = result, Status(result["status"]), result["reason"]
@@ -132,7 +137,8 @@ class TrialState:
             bits = read_correct(self.correct, self.result.get("val_images"))
         except DamagedFileError:
             bits = None
-        return read_record(self.tags, result_metrics(self.result), run_id, bits)
+        metrics = result_metrics(self.result)
+        return read_record(self.tags, metrics, run_id, bits, metric=self.metric)
 
 
 def derive_job_config(state: TrialState) -> DictConfig:

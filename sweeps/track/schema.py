@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.model import SCREEN, Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.trainers.metrics.names import METRICS
 
 __all__ = [
     "CHECKLIST",
@@ -76,7 +77,7 @@ SECTION, SEED = "darkmagic.section", "darkmagic.seed"
 PER_EPOCH = (
     "train_loss",
     "val_loss",
-    "val_accuracy",
+    *(f"val_{name}" for name in METRICS if name != "loss"),
     "lr",
     "weight_decay",
     "images_per_second",
@@ -140,23 +141,40 @@ def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
 
 def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics of a finished trial's `result.json`."""
+    names = dict(FINAL_METRICS)
+    if result.get("metric"):
+        names |= {f"{split}_metric": _final(result["metric"], split) for split in ("val", "test")}
     return {
         metric: float(result[field])
-        for field, metric in FINAL_METRICS.items()
+        for field, metric in names.items()
         if result.get(field) is not None
     }
 
 
-def result_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any] | None:
-    """Return the final result that a trial's run has; None if it has none that is whole."""
+def _final(metric: str, split: str = "val") -> str:
+    """Return what the metric that decides is called in MLflow."""
+    return f"final.{split}_{metric}"
+
+
+def result_of(
+    tags: Mapping[str, str], metrics: Mapping[str, float], metric: str = "accuracy"
+) -> dict[str, Any] | None:
+    """Return the final result that a trial's run has; None if it has none that is whole.
+
+    `metric` is what decides, which a run that was judged by another may be without.
+    """
     status = tags.get(STATUS)
     if status not in (Status.FINISHED, Status.DIVERGED):
         return None
     result: dict[str, Any] = {
         field: metrics[metric] for field, metric in FINAL_METRICS.items() if metric in metrics
     }
-    if status == Status.FINISHED and "val_accuracy" not in result:
+    if status == Status.FINISHED and not {ACCURACY, _final(metric)} <= metrics.keys():
         return None
+    result["metric"] = metric
+    for split in ("val", "test"):
+        if _final(metric, split) in metrics:
+            result[f"{split}_metric"] = metrics[_final(metric, split)]
     for name in COUNTS:
         if name in result:
             result[name] = int(result[name])
@@ -169,8 +187,10 @@ def read_record(
     metrics: Mapping[str, float],
     run_id: str,
     bits: NDArray[np.uint8] | None = None,
+    *,
+    metric: str = "accuracy",
 ) -> TrialRecord:
-    """Return the record of the trial that these tags and metrics describe.
+    """Return the record of the trial that these tags and metrics describe, by `metric`.
 
     `bits` say which validation images were right, packed as the trainer leaves them.
     """

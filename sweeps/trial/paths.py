@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.secrets import mask_nested
 from darkmagic.sweeps.trial.identity import identity
+from darkmagic.trainers.metrics.names import OURS
 from darkmagic.trainers.outputs.durable import write_file
 from darkmagic.trainers.outputs.event_log import parse_event
 from darkmagic.trainers.outputs.names import CONFIG, EVENTS
@@ -18,8 +19,10 @@ from darkmagic.trainers.runtime.cache import expand
 
 __all__ = [
     "FINAL",
+    "decides",
     "experiment_folder",
     "is_edited",
+    "is_final",
     "out_folder",
     "read_events",
     "same_trial",
@@ -29,6 +32,22 @@ __all__ = [
 
 FINAL = ("finished", "diverged")
 """Statuses of a result that training again would not change."""
+
+
+def decides(resolved: Mapping[str, Any]) -> str:
+    """Return the name of the metric that decides, of a trial's configuration."""
+    return str(resolved.get("metric") or "accuracy")
+
+
+def is_final(result: Mapping[str, Any], metric: str) -> bool:
+    """Whether training again would not change `result`, and it has the `metric` that decides.
+
+    Where it has another, the trial goes on from its last checkpoint, which is to evaluate it.
+    """
+    if result["status"] not in FINAL:
+        return False
+    found = result["status"] != "finished" or metric in OURS or result.get("metric") == metric
+    return bool(found)
 
 
 def out_folder(config: DictConfig) -> Path:

@@ -23,7 +23,7 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import FINAL, write_config
+from darkmagic.sweeps.trial.paths import decides, is_final, write_config
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
@@ -51,7 +51,7 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
     directory = Path(HydraConfig.get().runtime.output_dir)
     resolved = resolve(config)
     before = _read_result(directory)
-    if before is not None and before["status"] in FINAL:
+    if before is not None and is_final(before, decides(resolved)):
         return before
     (directory / RESULT).unlink(missing_ok=True)
     if multiprocessing.parent_process() is not None:
@@ -106,6 +106,7 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         build=instantiate(resolved["model"]["build"]),
         tricks=tricks,
         output=resolved["model"].get("output"),
+        metric=decides(resolved),
         **{**recipe_numbers(resolved), "cache": str(cache_folder(resolved["runtime"]["cache"]))},
     )
 

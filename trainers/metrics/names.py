@@ -1,0 +1,11 @@
+"""The names of the metrics, without imports, so that a configuration is checked without torch."""
+
+from __future__ import annotations
+
+__all__ = ["METRICS", "MIN_CLASSES", "OURS"]
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "auroc", "map", "loss")
+OURS = ("accuracy", "loss")
+"""Those that every evaluation has; the others need the logits of the whole split."""
+MIN_CLASSES = {"top5": 6}
+"""With fewer, the metric is the same whatever the network says."""
