@@ -50,7 +50,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.trainers.step", "darkmagic.trainers.evaluate"),
     ("darkmagic.trainers.prepare",),
     ("darkmagic.trainers.hooks", "darkmagic.trainers.tricks"),
-    ("darkmagic.trainers.models", "darkmagic.trainers.data.torchvision_sets"),
+    (
+        "darkmagic.trainers.models",
+        "darkmagic.trainers.joining",
+        "darkmagic.trainers.data.torchvision_sets",
+    ),
     ("darkmagic.trainers",),
     ("darkmagic.trainers.data", "darkmagic.trainers.augment", "darkmagic.trainers.optimizers"),
     ("darkmagic.trainers.fields",),

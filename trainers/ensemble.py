@@ -119,7 +119,7 @@ def predict(
     data = recipe.dataset.load(recipe.split_seed)
     refuse_unusable(data, test=split == "test")
     recipe = edit_recipe(recipe, data)
-    hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+    hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
     network = make_network(recipe, data, hooks)
     network.load_state_dict(checkpoint["average"] or checkpoint["model"])
     # As in training: sums in another order would answer otherwise where two classes are close.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.metrics.names import OURS
+from darkmagic.trainers.metrics.plain import is_right, plain_loss
 from darkmagic.trainers.metrics.values import metric_value
 from darkmagic.trainers.runtime.device import autocast
 
@@ -58,13 +58,8 @@ def evaluate(
     for images, truth in batches:
         with autocast(device, amp):
             logits = network(images)
-        if truth.ndim == 1:
-            loss += F.cross_entropy(logits.float(), truth, reduction="sum")
-            correct.append(logits.argmax(1) == truth)
-        else:
-            target = truth.float()
-            loss += F.binary_cross_entropy_with_logits(logits.float(), target, reduction="sum")
-            correct.append(((logits > 0) == (truth > 0)).all(1))
+        loss += plain_loss(logits.float(), truth, reduction="sum")
+        correct.append(is_right(logits, truth))
         if metric not in OURS:
             kept.append((logits, truth))
     network.train(was_training)

@@ -196,7 +196,7 @@ def _resume(state: TrainingState, directory: Path, log: EventLog) -> bool:
 
 def _guessing_loss(hooks: Hooks, classes: int) -> float:
     """Return the loss of logits that are all alike: log(K) of cross-entropy, smoothed or not."""
-    hard = F.one_hot(torch.tensor([0]), classes).float()
+    hard = F.one_hot(torch.tensor([0]), classes).float()  # of several labels: any gives the same
     return float(hooks.loss(torch.zeros(1, classes), hard))
 
 

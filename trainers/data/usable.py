@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.stats import class_counts
 
 __all__ = ["refuse_unusable", "why_unusable"]
 
@@ -23,6 +24,11 @@ def why_unusable(data: Data) -> str:
             f"no image is left for {' and '.join(empty)}: of a class with fewer than 3 images "
             "there is none to hold out"
         )
+    if data.multilabel:
+        counts = class_counts(data.train.targets, len(data.classes))
+        if bool(((counts > 0) & (counts < len(data.train))).any()):
+            return ""
+        return "no label tells the images of train apart: each is of all of them, or of none"
     present = len(torch.unique(data.train.targets))
     if present < 2:
         only = f" ({data.classes[int(data.train.targets[0])]})"

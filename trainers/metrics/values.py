@@ -76,7 +76,7 @@ def _of_labels(name: str, logits: Tensor, truth: Tensor) -> float:
 
     if name in ("auroc", "map"):
         return _ranked(name, logits.sigmoid(), truth)
-    chosen = _defined(truth) if name == "balanced_accuracy" else truth.any(0)
+    chosen = _defined(truth) if name == "balanced_accuracy" else truth.bool().any(0)
     given, truth = (logits[:, chosen] > 0).long(), truth[:, chosen]
     count = truth.shape[1]
     if not count:
@@ -114,4 +114,4 @@ def _each(metric: object, given: Tensor, truth: Tensor) -> Tensor:
 
 def _defined(truth: Tensor) -> Tensor:
     """Return which labels (K,) some images have and others have not."""
-    return truth.any(0) & ~truth.all(0)
+    return truth.bool().any(0) & ~truth.bool().all(0)

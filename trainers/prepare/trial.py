@@ -54,7 +54,7 @@ class Trial:
         refuse_unusable(data, test=recipe.test_set)
         recipe = edit_recipe(recipe, data)
         reset_peak_memory(device)
-        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
         network = make_network(recipe, data, hooks)
         flops = count_flops(network, example_batch(network, data))
         share = hooks.pretrained_share(network)
