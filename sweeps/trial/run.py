@@ -27,6 +27,7 @@ from darkmagic.sweeps.trial.paths import decides, is_final, write_config
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
+from darkmagic.trainers.data.items import as_data_set
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
@@ -102,7 +103,7 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         weights = _upstream_weights(resolved, directory)
         tricks["pretrain"] = instantiate({**pretrain, "weights": str(weights)})
     return Recipe(
-        dataset=instantiate(resolved["dataset"]["source"]),
+        dataset=as_data_set(instantiate(resolved["dataset"]["source"])),
         build=instantiate(resolved["model"]["build"]),
         tricks=tricks,
         output=resolved["model"].get("output"),
