@@ -18,11 +18,15 @@ SCREEN = "screen"
 def trial_name(trick: str | None, option: str | None) -> str:
     """Return `baseline`, `trick=option`, or `screen-07` of a trial that mixes several.
 
+    A trick without a name gives the option's alone.
+
     >>> trial_name(None, None), trial_name("mixup", "on"), trial_name(SCREEN, "07")
     ('baseline', 'mixup=on', 'screen-07')
     """
     if trick is None:
         return BASELINE
+    if not trick:
+        return str(option)
     return f"{trick}-{option}" if trick == SCREEN else f"{trick}={option}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import trial_name
 
 if TYPE_CHECKING:  # names of trials are needed where no figure is
@@ -82,8 +83,15 @@ class TrialRecord:
     edits: Mapping[str, str] = field(default_factory=dict)  # by trick: "3 of 4 places", or why none
     choices: Mapping[str, str] = field(default_factory=dict)  # by trick, of a screen's trial
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    value: float | None = None  # of the metric that decides, where that is not accuracy
 
     @property
     def name(self) -> str:
         """`baseline`, `trick=option` or `screen-07`: shared by the trial's seeds."""
         return trial_name(self.trick, self.option)
+
+    def result(self, metric: Metric) -> float | None:
+        """Return what decides, in the unit of `metric`; None for a run without a result."""
+        found = self.accuracy if metric.is_accuracy else self.value
+        finished = self.status is Status.FINISHED and found is not None
+        return metric.scale * found if finished and found is not None else None

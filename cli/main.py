@@ -8,6 +8,7 @@ import typer
 
 from darkmagic.cli.commands import checklist
 from darkmagic.cli.commands.ensemble import ensemble
+from darkmagic.cli.commands.judge import judge
 from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
 from darkmagic.cli.commands.train import train
@@ -28,6 +29,7 @@ app.add_typer(checklist.app, name="checklist")
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
 app.command(epilog="Example: darkmagic report --format md")(report)
+app.command(epilog="Example: darkmagic judge runs.csv --metric val_acc --baseline base")(judge)
 app.command(epilog="Example: darkmagic ensemble -k 5")(ensemble)
 app.command(epilog="Example: darkmagic tricks mixup")(tricks)
 

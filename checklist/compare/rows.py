@@ -13,7 +13,8 @@ from darkmagic.checklist.compare.claims import Claim
 from darkmagic.checklist.compare.costs import Ratio, cost_ratios
 from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
-from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.metric import ACCURACY, Metric
+from darkmagic.checklist.model import trial_name
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.runs.collapse import Collapse
 
@@ -41,9 +42,10 @@ JUDGED = (
 class Rules:
     """What is fixed before a result is seen.
 
-    `min_effect` is the smallest difference, in points, that would matter. A run whose accuracy
-    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance. In
-    a `race`, whose rows stop where they look bad, gains alone are claimed.
+    `metric` decides. `min_effect` is the smallest difference that would matter, in its unit:
+    points of accuracy. A run whose accuracy (in [0, 1]) is below `floor` counts as failed;
+    None stands for 1.1 times chance. In a `race`, whose rows stop where they look bad, gains
+    alone are claimed.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -52,11 +54,12 @@ class Rules:
     min_effect: float = 0.1
     floor: float | None = None
     race: bool = False
+    metric: Metric = ACCURACY
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % confidence interval, in points.
+    """A 95 % confidence interval, in the unit of the metric's differences.
 
     >>> interval = Interval(low=-0.1, high=0.9)
     >>> interval.low < 0 < interval.high
@@ -69,7 +72,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Row:
-    """One trial over its seeds. Accuracies are in percent, differences in points.
+    """One trial over its seeds. `accuracies` and `accuracy` are values of the metric that decides
+    in its unit, accuracy in percent by default; differences are the trial's minus the baseline's.
 
     `p_value` is adjusted for rows and looks, and `interval` agrees with it: it holds together
     with those of all rows, `own_interval` for this row by itself. They and the difference are
@@ -125,7 +129,7 @@ class Row:
     @property
     def name(self) -> str:
         """`baseline`, or `trick=option`."""
-        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+        return trial_name(self.trick, self.option)
 
     @property
     def on_pareto_front(self) -> bool:
@@ -173,7 +177,8 @@ def make_row(
     effect = claim.effect
     verdict = judge(statuses, claim, min_effect=rules.min_effect, waiting=waiting)
     own_interval = effect.interval() if effect else None
-    accuracies = _accuracies(records)
+    metric = rules.metric
+    accuracies = _accuracies(records, metric)
     shares = [r.pretrained_share for r in records if r.pretrained_share is not None]
     tested = claim.interval is not None and not waiting
     error = effect.error if effect else None
@@ -186,9 +191,9 @@ def make_row(
         reason=next((record.reason for record in records if record.reason), ""),
         accuracies=accuracies,
         accuracy=statistics.fmean(accuracies.values()) if accuracies else None,
-        difference=effect.difference if effect else None,
-        interval=Interval(*claim.interval) if claim.interval else None,
-        own_interval=Interval(*own_interval) if own_interval else None,
+        difference=metric.gain(effect.difference) if effect else None,
+        interval=_in_unit(metric, claim.interval),
+        own_interval=_in_unit(metric, own_interval),
         error=error,
         p_value=claim.p_value if tested else None,
         minimum_detectable=missed_errors * error if tested and missed_errors and error else None,
@@ -205,11 +210,16 @@ def make_row(
     )
 
 
-def _accuracies(records: Sequence[TrialRecord]) -> dict[int, float]:
+def _in_unit(metric: Metric, gains: tuple[float, float] | None) -> Interval | None:
+    """Return an interval of gains as one of differences."""
+    return None if gains is None else Interval(*sorted(metric.gain(gain) for gain in gains))
+
+
+def _accuracies(records: Sequence[TrialRecord], metric: Metric) -> dict[int, float]:
     return {
-        record.seed: 100 * record.accuracy
+        record.seed: result
         for record in sorted(records, key=lambda record: record.seed)
-        if record.status is Status.FINISHED and record.accuracy is not None
+        if (result := record.result(metric)) is not None
     }
 
 

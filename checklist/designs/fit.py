@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.stats.effects import MIN_DIFFERENCE, Covariance, Effect, Effects
-from darkmagic.checklist.stats.rounding import rounding_step, rounding_variance
+from darkmagic.checklist.stats.effects import Covariance, Effect, Effects
+from darkmagic.checklist.stats.rounding import precision, rounding_step, rounding_variance
 
 __all__ = [
     "Mixed",
@@ -52,6 +52,11 @@ class ScreenFit:
     residuals: Array
     estimable: tuple[bool, ...]
     df: int
+
+    @property
+    def precision(self) -> float:
+        """The difference that is a rounding error of double precision."""
+        return precision(run.accuracy for run in self.runs)
 
     @property
     def variance(self) -> float:
@@ -106,13 +111,13 @@ def estimate_screen(
     fit = fit_screen(runs, options)
     trials = tuple(index + 1 for index, known in enumerate(fit.estimable) if known)
     blocked = len({run.seed for run in runs}) > 1
-    differences = {trial: _tidy(float(fit.coefficients[trial])) for trial in trials}
+    differences = {trial: _tidy(float(fit.coefficients[trial]), fit.precision) for trial in trials}
     if not fit.df or not trials:
         alone = {trial: Effect(difference) for trial, difference in differences.items()}
         return Effects(alone, None, 0, None, blocked=blocked, prior_df=float("inf"))
     if resolution is None:
         resolution = rounding_step(run.accuracy for run in runs)
-    least = max(rounding_variance(resolution), MIN_DIFFERENCE**2)
+    least = max(rounding_variance(resolution), fit.precision**2)
     variance = max(fit.variance, least)
     covariance = variance * fit.inverse[np.ix_(trials, trials)]
     errors = np.sqrt(np.diag(covariance)).tolist()
@@ -161,6 +166,6 @@ def detectable_in_errors(df: float, p: float) -> float:
     return float(brentq(lambda shift: 1 - POWER - nctdtr(df, shift, limit), 0.0, 4 * limit + 4))
 
 
-def _tidy(difference: float) -> float:
+def _tidy(difference: float, smallest: float) -> float:
     """Let rounding errors of least squares be no difference."""
-    return difference if abs(difference) > MIN_DIFFERENCE else 0.0
+    return difference if abs(difference) > smallest else 0.0

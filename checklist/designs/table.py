@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
@@ -25,7 +26,7 @@ MIN_OUTLIER_P = 0.05
 
 @dataclass(frozen=True)
 class Prediction:
-    """The recipe that probably is best, and its gain in points: an estimate that is drawn towards
+    """The recipe that probably is best, and its gain: an estimate that is drawn towards
     0, between `low` and `high` with 95 % probability. It is no result.
     """
 
@@ -47,9 +48,12 @@ class Screened:
     sections: Mapping[str, str]
     baseline: Mapping[str, str]
     prediction: Prediction | None = field(default=None, compare=False)
+    metric: Metric = ACCURACY
 
     @classmethod
-    def of(cls, checklist: Checklist, records: Sequence[TrialRecord]) -> Screened:
+    def of(
+        cls, checklist: Checklist, records: Sequence[TrialRecord], metric: Metric = ACCURACY
+    ) -> Screened:
         """Return the screen that `records` of `checklist` are; options that none has are left out.
 
         Records of tricks or options that the checklist does not name are left out too.
@@ -69,6 +73,7 @@ class Screened:
             options=tuple(choice for choice in options if choice in had),
             sections={trick.name: trick.section for trick in checklist.tricks},
             baseline=baseline,
+            metric=metric,
         )
 
     @cached_property
@@ -106,13 +111,13 @@ class Screened:
         return [r for r in self.records if r.status in ENDED and r.status is not Status.FINISHED]
 
     def runs(self, look: int | None) -> list[Mixed]:
-        """Return the finished runs up to `look`; all if None."""
+        """Return the finished runs up to `look`, more of whose value is better; all if None."""
         from darkmagic.checklist.designs.fit import Mixed
 
         return [
-            Mixed(record.name, record.choices, record.seed, 100 * record.accuracy)
+            Mixed(record.name, record.choices, record.seed, self.metric.gain(result))
             for record in self.records
-            if record.status is Status.FINISHED and record.accuracy is not None
+            if (result := record.result(self.metric)) is not None
             if look is None or record.look <= look
         ]
 
@@ -169,7 +174,7 @@ class Screened:
 
     @cached_property
     def outlier(self) -> tuple[str, float] | None:
-        """The run that is far from what its options add up to, and by how many points.
+        """The run that is far from what its options add up to, and by how much it is better.
 
         By the externally studentised residual, adjusted for the number of runs.
         """
@@ -182,7 +187,7 @@ class Screened:
         leverages = np.clip(np.einsum("ij,jk,ik->i", fit.x, fit.inverse, fit.x), 0, 1)
         rest = np.where(leverages < 1 - 1e-9, 1 - leverages, np.inf)
         left = float(fit.residuals @ fit.residuals) - fit.residuals**2 / rest
-        scale = np.sqrt(np.maximum(left, 1e-12) / (fit.df - 1) * rest)
+        scale = np.sqrt(np.maximum(left, fit.precision**2) / (fit.df - 1) * rest)
         ratios = np.abs(fit.residuals) / scale
         worst = int(np.argmax(ratios))
         if 2 * len(ratios) * float(t.sf(ratios[worst], fit.df - 1)) >= MIN_OUTLIER_P:

@@ -80,7 +80,8 @@ def _probability(row: Row, comparison: Comparison, more: int) -> float:
     weight = 1 - after / before  # of the new runs in the difference
     luck = row.error**2 * after / before / weight  # variance of a difference of new runs alone
     sd = (row.outlook.high - row.outlook.low) / INTERVAL_WIDTH
-    mean = (1 - weight) * row.difference + weight * row.outlook.gain
+    gain = comparison.metric.gain(row.difference)
+    mean = (1 - weight) * gain + weight * row.outlook.gain
     spread = weight * math.sqrt(sd**2 + luck)
 
     effect = comparison.effects.by_trial[comparison.rows.index(row)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkmagic.checklist.stats.linear import Design, Indices, Run, designs, fit, seed_variance
-from darkmagic.checklist.stats.rounding import rounding_step, rounding_variance
+from darkmagic.checklist.stats.rounding import precision, rounding_step, rounding_variance
 from darkmagic.checklist.stats.spread import (
     Spread,
     find_unstable,
@@ -25,13 +25,11 @@ __all__ = ["Effect", "Effects", "estimate_effects"]
 Array = NDArray[np.float64]
 WIDE_QUANTILE = 0.97
 """Of F: a trial whose own variance is beyond it is judged by that alone."""
-MIN_DIFFERENCE = 1e-9
-"""Points: smaller differences of percentages are rounding errors of double precision."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A trial minus the baseline, in points. `error` is None without degrees of freedom."""
+    """A trial minus the baseline, as a gain. `error` is None without degrees of freedom."""
 
     difference: float
     error: float | None = None
@@ -133,8 +131,9 @@ def estimate_effects(runs: Sequence[Run], resolution: float | None = None) -> Ef
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
     if resolution is None:
         resolution = rounding_step(run.accuracy for run in runs)
-    least = max(rounding_variance(resolution), MIN_DIFFERENCE**2)
-    found = [_estimate(design, least) for design in designs(runs)]
+    smallest = precision(run.accuracy for run in runs)
+    least = max(rounding_variance(resolution), smallest**2)
+    found = [_estimate(design, least, smallest) for design in designs(runs)]
     return min(found, key=_typical_error)
 
 
@@ -143,11 +142,11 @@ def _typical_error(effects: Effects) -> float:
     return float(np.median(errors)) if errors else float("inf")
 
 
-def _estimate(design: Design, least: float) -> Effects:
+def _estimate(design: Design, least: float, smallest: float) -> Effects:
     stable, unstable = _without_unstable(design, least)
     if not stable.df:
         differences = {
-            trial: Effect(_tidy(effect))
+            trial: Effect(_tidy(effect, smallest))
             for trial, effect in zip(design.trials, design.effects, strict=True)
         }
         return Effects(differences, None, 0, None, design.blocked, float("inf"))
@@ -166,7 +165,7 @@ def _estimate(design: Design, least: float) -> Effects:
     dfs = _satterthwaite(design, spreads, stable.df)
     effects = {
         trial: Effect(
-            difference=_tidy(design.effects[index]),
+            difference=_tidy(design.effects[index], smallest),
             error=float(errors[index]),
             df=float(dfs[index]),
             unstable=trial in unstable,
@@ -226,9 +225,9 @@ def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> A
         return np.where(spent > 0, np.minimum(total**2 / spent, most), most)
 
 
-def _tidy(difference: float) -> float:
+def _tidy(difference: float, smallest: float) -> float:
     """Let rounding errors of least squares be no difference."""
-    return float(difference) if abs(difference) > MIN_DIFFERENCE else 0.0
+    return float(difference) if abs(difference) > smallest else 0.0
 
 
 def _share(between: float | None, within: float) -> float | None:

@@ -20,7 +20,6 @@ from darkmagic.checklist.planning.power import (
 )
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import points
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
@@ -120,12 +119,13 @@ def undecided_view(report: Report) -> RenderableType:
     table.add_column("undecided trial", overflow="fold")
     for head in ("difference", "could have missed", "more seeds", "settles it"):
         table.add_column(head, justify="right", no_wrap=True)
+    metric = comparison.metric
     for row in rows:
         plan = settlement(row, comparison)
         more = f"+{plan.more}" if plan else f"over {MAX_MORE_SEEDS}"
         sure = f"{plan.probability:.0%}" if plan else ""
-        missed = "" if row.minimum_detectable is None else f"{row.minimum_detectable:.2f}"
-        table.add_row(Text(row.name), points(row.difference), missed, more, sure)
+        missed = metric.value(row.minimum_detectable)
+        table.add_row(Text(row.name), metric.difference(row.difference), missed, more, sure)
     seems = note(
         "More seeds of that row and the baseline alone, and the probability that they settle it, "
         "given what it probably does."

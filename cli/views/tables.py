@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from darkmagic.checklist.metric import ACCURACY
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trial
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import TrialRecord
-from darkmagic.checklist.report.formatting import duration, percent
+from darkmagic.checklist.report.formatting import duration
 from darkmagic.checklist.report.writers.network import HEADS, NetworkRow, cells
 from darkmagic.cli.views.blocks import plain_table
 
@@ -148,7 +149,7 @@ def results_table(rows: Sequence[tuple[str, TrialRecord, str]]) -> RenderableTyp
         status = record.status.replace("_", " ")
         table.add_row(
             name,
-            percent(accuracy),
+            ACCURACY.value(accuracy),
             "" if seconds is None else f"{seconds:.1f}",
             f"{status}: {record.reason}" if record.reason else status,
             directory,

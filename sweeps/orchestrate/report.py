@@ -16,7 +16,6 @@ from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials
-from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
@@ -25,7 +24,7 @@ from darkmagic.sweeps.track.schema import CHECKLIST, RACE, RULES, SWEEP_OVERRIDE
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
 
-__all__ = ["load_report", "make_report", "ui_command", "write_files"]
+__all__ = ["load_report", "make_report", "ui_command"]
 
 
 def load_report(
@@ -124,20 +123,6 @@ def _curves(snapshot: Snapshot) -> dict[str, dict[str, Curve]]:
         found = {name: curve(runs) for name, runs in series.items()}
         curves[quantity] = {name: c for name, c in found.items() if c is not None}
     return curves
-
-
-def write_files(report: Report, folder: Path) -> list[Path]:
-    """Write `report` in every format, and its plots, into `folder`; return the files."""
-    from darkmagic.checklist.report.plots.all import draw_plots
-    from darkmagic.checklist.report.plots.style import standalone
-
-    drawn = draw_plots(report)
-    contents = {f"report.{form}": write_report(report, form, drawn) for form in FORMATS}
-    contents |= {f"{name}.svg": standalone(svg) for name, svg in drawn.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (folder / name).write_text(content)
-    return [folder / name for name in contents]
 
 
 def ui_command(uri: str) -> str:

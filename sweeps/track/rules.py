@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.metric import Metric
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -21,4 +22,7 @@ def read_rules(config: DictConfig) -> Rules:
 
 def parse_rules(text: str | None, *, race: bool = False) -> Rules:
     """Return the rules in a sweep's tag, JSON; the defaults if it has none."""
-    return Rules(**{**json.loads(text or "{}"), "race": race})
+    fields = {**json.loads(text or "{}"), "race": race}
+    if "metric" in fields:
+        fields["metric"] = Metric.from_dict(fields["metric"])
+    return Rules(**fields)

@@ -21,9 +21,10 @@ SCHEMA = 3
 def to_csv(report: Report) -> str:
     """Return a line a trial, with a header; several runs' values are separated by spaces."""
     rows = [_flat(report, row) for row in report.rows]
+    form = ".4f" if report.comparison.metric.is_accuracy else ".10g"
     for row in rows:
         row["edits"] = "; ".join(f"{trick}: {edit}" for trick, edit in row["edits"].items())
-        row["accuracies"] = " ".join(f"{value:.4f}" for value in row["accuracies"].values())
+        row["accuracies"] = " ".join(f"{value:{form}}" for value in row["accuracies"].values())
         row["published"] = "; ".join(f"{p['points']:+.2f} {p['source']}" for p in row["published"])
         row.pop("runs")
     out = io.StringIO()
@@ -41,11 +42,17 @@ def _cell(value: Any) -> Any:
 
 def to_json(report: Report) -> str:
     """Return the complete report in the format of docs/report.schema.json."""
-    comparison = report.comparison
+    comparison, metric = report.comparison, report.comparison.metric
     effects = comparison.effects
     content = {
         "schema": SCHEMA,
         "title": report.title,
+        "metric": {
+            "name": metric.name,
+            "unit": metric.unit,
+            "difference_unit": metric.points,
+            "direction": metric.direction.value,
+        },
         "rows": [_flat(report, row) for row in report.rows],
         "model": {
             "tests": len(comparison.tricks),
@@ -71,7 +78,7 @@ def to_json(report: Report) -> str:
 
 
 def _flat(report: Report, row: Row) -> dict[str, Any]:
-    outlook, collapse = row.outlook, row.collapse
+    outlook, collapse, metric = row.outlook, row.collapse, report.comparison.metric
     costs: dict[str, float | None] = {}
     for name in COSTS:
         ratio = row.ratios[name]
@@ -86,7 +93,8 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "reason": row.reason,
         "runs": {status.value: count for status, count in row.statuses.items()},
         "accuracies": {str(seed): accuracy for seed, accuracy in row.accuracies.items()},
-        "val_accuracy_percent": row.accuracy,
+        "value": row.accuracy,
+        "val_accuracy_percent": row.accuracy if metric.is_accuracy else None,
         "difference_points": row.difference,
         "interval_low": row.interval.low if row.interval else None,
         "interval_high": row.interval.high if row.interval else None,

@@ -22,6 +22,7 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    metric = report.comparison.metric
     environment = Environment(
         loader=PackageLoader("darkmagic.checklist.report.writers"),
         autoescape=True,
@@ -44,6 +45,7 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
         bars=_bars(report.rows),
         published={row.name: report.published(row) for row in report.rows},
         most_panels=MAX_PANELS,
+        beaten="accuracy" if metric.is_accuracy else metric.name,
     )
 
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 
 from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import (
     expected_gain,
     interval,
     p_value,
-    percent,
-    points,
     probability,
     published,
     ratio,
@@ -24,7 +23,7 @@ __all__ = ["to_markdown"]
 HEADS = {
     "section": "---",
     "trial": "---",
-    "val %": "---:",
+    "value": "---:",
     "difference": "---:",
     "95 % interval": "---:",
     "adjusted p": "---:",
@@ -34,8 +33,9 @@ HEADS = {
     "time": "---:",
     "memory": "---:",
     "params": "---:",
-    "every run, %": "---",
+    "every run": "---",
 }
+"""Heads and how their columns are aligned; those of values get the metric's name and unit."""
 
 
 def to_markdown(report: Report) -> str:
@@ -55,10 +55,13 @@ def _lines(report: Report) -> Iterator[str]:
     for why, command in report.advice.steps:
         yield f"- {why}: {_code(command)}"
     yield ""
-    yield "| " + " | ".join(HEADS) + " |"
+    metric = report.comparison.metric
+    runs = f"every run, {metric.unit}" if metric.unit else "every run"
+    own = {"value": _escape(metric.head), "every run": _escape(runs)}
+    yield "| " + " | ".join(own.get(head, head) for head in HEADS) + " |"
     yield "|" + "|".join(HEADS.values()) + "|"
     for row in report.rows:
-        yield "| " + " | ".join(_cells(row)) + " |"
+        yield "| " + " | ".join(_cells(row, metric)) + " |"
     yield ""
     yield from (f"- {_escape(note)}" for note in report.notes)
     yield ""
@@ -71,20 +74,19 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
 
 
-def _cells(row: Row) -> list[str]:
-    difference = points(row.difference)
+def _cells(row: Row, metric: Metric) -> list[str]:
     return [
         _escape(row.section),
         _code(row.name).replace("|", "\\|"),
-        percent(row.accuracy),
-        difference,
-        interval(row.interval),
+        metric.value(row.accuracy),
+        metric.difference(row.difference),
+        interval(row.interval, metric),
         _escape(p_value(row.p_value)),
         _escape(row.verdict_text),
-        expected_gain(row),
+        expected_gain(row, metric),
         _escape(probability(row)),
         *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
-        values(row),
+        values(row, metric),
     ]
 
 
