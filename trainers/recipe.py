@@ -43,6 +43,8 @@ class Recipe:
     batch_size: int = whole(at_least=1)
     seed: int = whole(0, at_least=0)
     split_seed: int = whole(0, at_least=0)
+    folds: int | None = whole(None, at_least=2)  # seed s validates on fold s of train and val
+    gradient_accumulation: int = whole(1, at_least=1)  # pieces that a batch goes through in
     max_steps: int | None = whole(None, at_least=1)  # ends training early, at the schedules' end
     lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
     train_images: int | None = whole(None, at_least=1, configured=False)  # no batch has more
@@ -70,6 +72,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.gradient_accumulation > self.batch_size:
+            raise ValueError(
+                f"gradient_accumulation={self.gradient_accumulation}: a batch has "
+                f"{self.batch_size} images, and each piece needs one"
+            )
 
     @property
     def optional(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.stats.alpha_spending import ALPHA
@@ -28,11 +28,13 @@ __all__ = ["Confirmation", "confirm"]
 
 @dataclass(frozen=True)
 class Confirmation:
-    """`test` is the combination minus the baseline, in points. `parts` is the sum of its options'
-    differences on the validation set, and `shortfall` the combination minus that; None where
-    one of them is not known. `fresh` says that the options were trained alone on the same seeds;
-    otherwise their sum is the sweep's, drawn towards 0. Accuracies are of the test set, in
-    percent, by seed.
+    """`test` is what the combination gains over the baseline, in the unit of `metric`'s
+    differences.
+
+    `parts` is the sum of its options' gains on the validation set, and `shortfall` the combination
+    minus that; None where one of them is not known. `fresh` says that the options were trained
+    alone on the same seeds; otherwise their sum is the sweep's, drawn towards 0. `baseline` and
+    `combined` are values of the test set, in the metric's unit, by seed.
     """
 
     combination: Mapping[str, str]
@@ -43,6 +45,7 @@ class Confirmation:
     shortfall: Effect | None
     fresh: bool
     failed: tuple[str, ...]
+    metric: Metric = ACCURACY
 
     @property
     def sentences(self) -> list[str]:
@@ -50,16 +53,41 @@ class Confirmation:
         lines = list(self.failed)
         if self.test is None:
             return [*lines, "Nothing is confirmed: a recipe has no result."]
-        gain = f"The combination gains {self.test.difference:+.2f} points on the test set"
+        gained = self.metric.amount(self.test.difference, sign=True)
+        gain = f"The combination gains {gained} on the test set"
         interval = self.test.interval()
         if interval is None or self.test.p_value is None:
             lines.append(f"{gain}; one run has no error bar.")
         else:
             sure = "confirmed" if self.test.p_value < ALPHA and interval[0] > 0 else "not confirmed"
-            lines.append(f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}.")
+            lines.append(f"{gain} ({self._span(interval)}): {sure}.")
         if len(self.combination) > 1:
-            lines.append(_independence(self.shortfall, self.parts, fresh=self.fresh))
+            lines.append(self._independence())
         return lines
+
+    def _span(self, interval: tuple[float, float]) -> str:
+        return " to ".join(map(self.metric.difference, interval))
+
+    def _independence(self) -> str:
+        shortfall, parts = self.shortfall, self.parts
+        if shortfall is None or parts is None:
+            return "The sum of its parts is not known, so independence could not be tested."
+        whose = "" if self.fresh else ", by the sweep's estimates drawn towards 0,"
+        summed = self.metric.difference(parts.difference)
+        together = f"On the validation set its parts{whose} sum to {summed}"
+        if shortfall.p_value is None or (interval := shortfall.interval()) is None:
+            return f"{together}; without error bars, independence could not be tested."
+        span = f"({self._span(interval)})"
+        if shortfall.p_value >= ALPHA:
+            return (
+                f"{together}, and it is {self.metric.difference(shortfall.difference)} {span} from "
+                "that: they add up, as far as can be seen."
+            )
+        relation = "less" if shortfall.difference < 0 else "more"
+        return (
+            f"{together}: together they gain {self.metric.amount(abs(shortfall.difference))} "
+            f"{relation} {span}. Their effects are not independent."
+        )
 
 
 def confirm(
@@ -69,19 +97,21 @@ def confirm(
 
     `records` are of them, on fresh seeds; those of options alone may be missing.
     """
+    metric = sweep.metric
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
     done = [record for record in records if record.status is Status.FINISHED]
     groups = {name: [r for r in done if r.name == name] for name in names}
     together = [r for r in done if r.trick is not None and r.name not in names]
     recipes = [groups[BASELINE], together, *(groups[name] for name in names[1:])]
     test = [
-        {r.seed: 100 * r.test_accuracy for r in group if r.test_accuracy is not None}
+        {r.seed: value for r in group if (value := r.test_result(metric)) is not None}
         for group in recipes
     ]
     validation = [
-        {r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in recipes
+        {r.seed: value for r in group if (value := r.result(metric)) is not None}
+        for group in recipes
     ]
-    seen = _effects(validation)
+    seen = _effects(validation, metric, sweep.rules.overlap)
     fresh = len(combination) > 1 and all(validation[2:])
     options = range(2, len(recipes))
     if len(combination) == 1:
@@ -96,7 +126,7 @@ def confirm(
         combination=dict(combination),
         baseline=test[0],
         combined=test[1],
-        test=_effects(test).by_trial.get(1),
+        test=_effects(test, metric, sweep.rules.overlap).by_trial.get(1),
         parts=parts,
         shortfall=shortfall,
         fresh=fresh,
@@ -105,16 +135,20 @@ def confirm(
             for record in records
             if record.status is not Status.FINISHED
         ),
+        metric=metric,
     )
 
 
-def _effects(accuracies: Sequence[Mapping[int, float]]) -> Effects:
+def _effects(values: Sequence[Mapping[int, float]], metric: Metric, overlap: float) -> Effects:
+    """Return the effects as gains."""
     return estimate_effects(
         [
-            Run(trial, seed, accuracy)
-            for trial, by_seed in enumerate(accuracies)
-            for seed, accuracy in by_seed.items()
-        ]
+            Run(trial, seed, metric.gain(value))
+            for trial, by_seed in enumerate(values)
+            for seed, value in by_seed.items()
+        ],
+        None if metric.is_accuracy else metric.step,
+        overlap,
     )
 
 
@@ -144,24 +178,3 @@ def _shrunken_parts(names: Sequence[str], sweep: Comparison) -> Effect | None:
         return None
     total = np.sum(known, axis=0)
     return Effect(float(total.mean()), float(total.std()), max(float(sweep.effects.df), 1.0))
-
-
-def _independence(shortfall: Effect | None, parts: Effect | None, *, fresh: bool) -> str:
-    if shortfall is None or parts is None:
-        return "The sum of its parts is not known, so independence could not be tested."
-    whose = "" if fresh else ", by the sweep's estimates drawn towards 0,"
-    together = f"On the validation set its parts{whose} sum to {parts.difference:+.2f}"
-    if shortfall.p_value is None or (interval := shortfall.interval()) is None:
-        return f"{together}; without error bars, independence could not be tested."
-    apart = Interval(*interval)
-    span = f"({apart.low:+.2f} to {apart.high:+.2f})"
-    if shortfall.p_value >= ALPHA:
-        return (
-            f"{together}, and it is {shortfall.difference:+.2f} {span} from that: they add up, as "
-            "far as can be seen."
-        )
-    relation = "less" if shortfall.difference < 0 else "more"
-    return (
-        f"{together}: together they gain {abs(shortfall.difference):.2f} points {relation} {span}. "
-        "Their effects are not independent."
-    )

@@ -45,7 +45,8 @@ class Rules:
     `metric` decides. `min_effect` is the smallest difference that would matter, in its unit:
     points of accuracy. A run whose accuracy (in [0, 1]) is below `floor` counts as failed;
     None stands for 1.1 times chance. In a `race`, whose rows stop where they look bad, gains
-    alone are claimed.
+    alone are claimed. Where seeds validate on folds of one set of images, `overlap` is how many
+    images are validated on for each that is trained on, 1 / (k - 1) of k folds; else 0.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -55,6 +56,7 @@ class Rules:
     floor: float | None = None
     race: bool = False
     metric: Metric = ACCURACY
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,9 @@ def make_row(
         look=claim.look,
         contradicts=claim.contradicts,
         spread=effects.own_spreads.get(index),
-        image_error=None if index == 0 else image_error(_correct(records), _correct(baseline)),
+        image_error=None  # of folds it is in the spread of seeds already
+        if index == 0 or rules.overlap
+        else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),

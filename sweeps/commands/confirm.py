@@ -56,7 +56,13 @@ def confirm_winners(
             "there is no sweep of this recipe to take winners from; run it first, or name "
             "options: --take mixup=on"
         )
-    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    report, rules = known.report, known.rules
+    comparison = report.comparison if report else compare(known.checklist, [], rules)
+    if comparison.metric != rules.metric:
+        raise UserError(
+            f"the sweep was judged by {comparison.metric.name}, and this asks for "
+            f"{rules.metric.name}: give both the same metric="
+        )
     combination = _read_choices(take, known.checklist) if take else winners(comparison)
     if not combination:
         return None
@@ -106,11 +112,15 @@ def _first_fresh_seed(comparison: Comparison) -> int:
 def _page(experiment: str, found: Confirmation) -> str:
     recipe = ", ".join(f"`{trick}={option}`" for trick, option in found.combination.items())
     lines = [f"# {experiment}: confirmation on the test set", "", f"Together: {recipe}.", ""]
-    lines += ["| seed | baseline, test % | combination, test % |", "|---:|---:|---:|"]
+    head = f"test {found.metric.unit}".strip()
+    lines += [f"| seed | baseline, {head} | combination, {head} |", "|---:|---:|---:|"]
     for seed in sorted({*found.baseline, *found.combined}):
-        lines.append(f"| {seed} | {_cell(found.baseline, seed)} | {_cell(found.combined, seed)} |")
+        lines.append(
+            f"| {seed} | {_cell(found, found.baseline, seed)} | "
+            f"{_cell(found, found.combined, seed)} |"
+        )
     return "\n".join([*lines, "", *found.sentences]) + "\n"
 
 
-def _cell(accuracies: Mapping[int, float], seed: int) -> str:
-    return f"{accuracies[seed]:.2f}" if seed in accuracies else ""
+def _cell(found: Confirmation, values: Mapping[int, float], seed: int) -> str:
+    return found.metric.value(values.get(seed))

@@ -13,7 +13,7 @@ from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
-from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.request import Request, metric_modules, split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
@@ -72,7 +72,7 @@ def plan_request(
 ) -> PlannedSweep:
     """Return the plan of a `request` over the configuration that `overrides` compose."""
     if will_train:
-        fork_server.warm_up()
+        fork_server.warm_up(metric_modules(overrides))
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)

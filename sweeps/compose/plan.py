@@ -84,7 +84,7 @@ class Planner:
         repeats = config.baseline_repeats
         if repeats == "auto":
             best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
-            repeats = min(best, MAX_SEEDS)
+            repeats = config.seeds if config.folds else min(best, MAX_SEEDS)  # folds are blocks
         self.seeds_of: dict[str, list[int]] = plan_seeds(
             self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
         )

@@ -36,13 +36,14 @@ class SweepKey:
     uri: str
     experiment: str
     recipe: str
+    metric: str = "accuracy"  # that decides, which is no part of the recipe
 
 
 def sweep_key(config: DictConfig, baseline: DictConfig) -> SweepKey:
     """Return the key of the sweep that `config` configures and whose baseline is `baseline`."""
     uri = default_uri(config.runtime.tracking_uri, out_folder(config))
     recipe = recipe_identity(resolve(baseline), {})
-    return SweepKey(uri, str(config.runtime.experiment), recipe)
+    return SweepKey(uri, str(config.runtime.experiment), recipe, str(config.metric))
 
 
 def find_sweep(key: SweepKey) -> Any:
@@ -66,7 +67,10 @@ def known_records(key: SweepKey) -> list[TrialRecord]:
         return []
     tags = {KIND: "trial", PARENT: parent.info.run_id}
     runs = search_runs(open_client(key.uri), parent.info.experiment_id, tags)
-    return [read_record(run.data.tags, run.data.metrics, run.info.run_id) for run in runs]
+    return [
+        read_record(run.data.tags, run.data.metrics, run.info.run_id, metric=key.metric)
+        for run in runs
+    ]
 
 
 def further_seeds(

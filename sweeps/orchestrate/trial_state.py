@@ -11,10 +11,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
+from darkmagic.sweeps.track.rules import METRICS
 from darkmagic.sweeps.track.schema import (
     EDITS,
     REASON,
@@ -74,6 +76,11 @@ class TrialState:
     def metric(self) -> str:
         """The name of the metric that decides."""
         return decides(self.resolved)
+
+    @property
+    def decisive(self) -> Metric:
+        """The metric that decides."""
+        return METRICS[self.metric]
 
     @property
     def correct(self) -> Path:

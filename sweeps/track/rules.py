@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkmagic.checklist.compare.rows import Rules
-from darkmagic.checklist.metric import Metric
+from darkmagic.checklist.metric import ACCURACY, Direction, Metric
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["parse_rules", "read_rules"]
+__all__ = ["METRICS", "metric_name", "parse_rules", "read_rules"]
+
+_PERCENT: dict[str, Any] = {"unit": "%", "scale": 100.0}
+METRICS = {
+    "accuracy": ACCURACY,
+    "balanced_accuracy": Metric("balanced validation accuracy", **_PERCENT, short="val balanced"),
+    "macro_f1": Metric("validation macro F1", **_PERCENT, short="val macro F1"),
+    "top5": Metric("validation top-5 accuracy", **_PERCENT, short="val top-5"),
+    "auroc": Metric("validation AUROC", **_PERCENT, short="val AUROC"),
+    "map": Metric("validation mean average precision", **_PERCENT, short="val mAP"),
+    "loss": Metric(
+        "validation cross-entropy",
+        unit="nats",
+        direction=Direction.MIN,
+        decimals=4,
+        short="val loss,",
+    ),
+}
+"""What decides, by its name in the configuration."""
 
 
 def read_rules(config: DictConfig) -> Rules:
     """Return the rules that `config` fixes, whose values are checked when it is composed."""
     floor = None if config.floor is None else float(config.floor)
-    return Rules(min_effect=float(config.min_effect), floor=floor)
+    metric = METRICS[str(config.metric)]
+    overlap = 1 / (config.folds - 1) if config.folds else 0.0
+    return Rules(min_effect=float(config.min_effect), floor=floor, metric=metric, overlap=overlap)
+
+
+def metric_name(rules: Rules) -> str:
+    """Return what the metric that decides is called in the configuration."""
+    names = {metric.name: name for name, metric in METRICS.items()}
+    return names.get(rules.metric.name, "accuracy")
 
 
 def parse_rules(text: str | None, *, race: bool = False) -> Rules:

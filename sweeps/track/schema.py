@@ -190,8 +190,9 @@ def read_record(
     *,
     metric: str = "accuracy",
 ) -> TrialRecord:
-    """Return the record of the trial that these tags and metrics describe, by `metric`.
+    """Return the record of the trial that these tags and metrics describe.
 
+    `metric` is the name of the one that decides.
     `bits` say which validation images were right, packed as the trainer leaves them.
     """
     costs = {name: metrics.get(f"cost.{name}") for name in COSTS}
@@ -222,6 +223,8 @@ def read_record(
         edits=dict(json.loads(tags.get(EDITS) or "{}")),
         choices=dict(json.loads(tags.get(CHOICES) or "{}")),
         correct=correct,
+        value=metrics.get(_final(metric)),
+        test_value=metrics.get(_final(metric, "test")),
     )
 
 

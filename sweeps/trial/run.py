@@ -131,6 +131,7 @@ def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
         "epochs": upstream["epochs"],
         "seed": 0,
         "test_set": False,
+        "folds": None,
     }
 
 

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -27,6 +27,7 @@ import cloudpickle
 __all__ = ["Job", "start", "warm_up"]
 
 PRELOAD = ["darkmagic.sweeps.launch.local.preload"]
+_more: list[str] = []
 
 
 class Job:
@@ -78,12 +79,16 @@ class Job:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload([*PRELOAD, *_more])
     return context
 
 
-def warm_up() -> None:
-    """Start the server, which imports in the background, and return at once."""
+def warm_up(modules: Sequence[str] = ()) -> None:
+    """Start the server, which imports in the background, and return at once.
+
+    `modules` are imported too where it does not run yet, for children that would each do so.
+    """
+    _more.extend(name for name in modules if name not in _more)
     _context()
     forkserver.ensure_running()
 
