@@ -87,6 +87,7 @@ class TrialRecord:
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
     value: float | None = None  # of the metric that decides, where that is not accuracy
     stands_in: bool = False  # its value is made from a mean and a spread, and is of no run
+    test_value: float | None = None  # its value on the test set
 
     @property
     def name(self) -> str:
@@ -98,3 +99,8 @@ class TrialRecord:
         found = self.accuracy if metric.is_accuracy else self.value
         finished = self.status is Status.FINISHED and found is not None
         return metric.scale * found if finished and found is not None else None
+
+    def test_result(self, metric: Metric) -> float | None:
+        """Return what decides on the test set, in the unit of `metric`; None where it was left."""
+        found = self.test_accuracy if metric.is_accuracy else self.test_value
+        return None if found is None else metric.scale * found

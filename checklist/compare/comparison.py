@@ -123,7 +123,7 @@ def compare(
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
     resolution = metric.step if not metric.is_accuracy else 100 / images if images else None
-    estimate = _estimate(groups, screen, metric, resolution)
+    estimate = _estimate(groups, screen, rules, resolution)
     effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
     needs = rates_needed(checklist, screened=screen is not None)
     missed = _missed_errors(groups, metric, look, effects if screen else None)
@@ -180,13 +180,15 @@ def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
 
 
 def _estimate(
-    groups: Groups, screen: Screened | None, metric: Metric, resolution: float | None
+    groups: Groups, screen: Screened | None, rules: Rules, resolution: float | None
 ) -> Estimate:
     if screen is not None:
         return lambda look: screen.effects(look, resolution)
     from darkmagic.checklist.stats.effects import estimate_effects
 
-    return lambda look: estimate_effects(_runs(groups, metric, look), resolution)
+    return lambda look: estimate_effects(
+        _runs(groups, rules.metric, look), resolution, rules.overlap
+    )
 
 
 def _last_complete_look(records: Sequence[TrialRecord]) -> int:

@@ -9,13 +9,13 @@ the same fresh seeds: the sweep's own estimates of its winners are too high, bec
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.plan import SEEN
 from darkmagic.checklist.records import Status, TrialRecord
@@ -29,13 +29,15 @@ __all__ = ["Confirmation", "confirm"]
 
 @dataclass(frozen=True)
 class Confirmation:
-    """`test` is the combination minus the baseline, in points. `parts` is the sum of its options'
-    differences on the validation set, and `shortfall` the combination minus that; None where
-    one of them is not known. `fresh` says that the options were trained alone on the same seeds;
-    otherwise their sum is the sweep's, drawn towards 0. Accuracies are of the test set, in
-    percent, by seed. `seen` are the options of the best recipe that the sweep has trained,
-    `seen_runs` and `seen_test` what it gives here; `seen_leads` says that it gains more on
-    validation.
+    """`test` is what the combination gains over the baseline, in the unit of `metric`'s
+    differences.
+
+    `parts` is the sum of its options' gains on the validation set, and `shortfall` the combination
+    minus that; None where one of them is not known. `fresh` says that the options were trained
+    alone on the same seeds; otherwise their sum is the sweep's, drawn towards 0. `baseline` and
+    `combined` are values of the test set, in the metric's unit, by seed. `seen` are the options of
+    the best recipe that the sweep has trained, `seen_runs` and `seen_test` what it gives here;
+    `seen_leads` says that it gains more on validation.
     """
 
     combination: Mapping[str, str]
@@ -50,6 +52,7 @@ class Confirmation:
     seen_runs: Mapping[int, float] = field(default_factory=dict)
     seen_test: Effect | None = None
     seen_leads: bool = False
+    metric: Metric = ACCURACY
 
     @property
     def level(self) -> float:
@@ -80,7 +83,7 @@ class Confirmation:
             return [*lines, "Nothing is confirmed: a recipe has no result."]
         lines.append(self._gain("The combination", self.test))
         if len(self.combination) > 1:
-            lines.append(_independence(self.shortfall, self.parts, fresh=self.fresh))
+            lines.append(self._independence())
         if self.seen:
             lines += [self._gain(f"The best recipe seen ({_named(self.seen)})", self.seen_test)]
             lines.append(self._outcome())
@@ -89,12 +92,12 @@ class Confirmation:
     def _gain(self, whose: str, test: Effect | None) -> str:
         if test is None:
             return f"{whose} has no result."
-        gain = f"{whose} gains {test.difference:+.2f} points on the test set"
+        gain = f"{whose} gains {self.metric.amount(test.difference, sign=True)} on the test set"
         interval = test.interval(1 - self.level)
         if interval is None:
             return f"{gain}; one run has no error bar."
         sure = "confirmed" if self._proved(test) else "not confirmed"
-        return f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}."
+        return f"{gain} ({self._span(interval)}): {sure}."
 
     def _outcome(self) -> str:
         """Say whether the prediction held, and what to take if it did not."""
@@ -104,6 +107,30 @@ class Confirmation:
             return "The prediction failed: neither recipe is proved better, so keep the baseline."
         why = "gains more on fresh seeds" if self.seen_leads else "is confirmed and it is not"
         return f"The prediction failed: the best recipe seen {why}, so fall back on that."
+
+    def _span(self, interval: tuple[float, float]) -> str:
+        return " to ".join(map(self.metric.difference, interval))
+
+    def _independence(self) -> str:
+        shortfall, parts = self.shortfall, self.parts
+        if shortfall is None or parts is None:
+            return "The sum of its parts is not known, so independence could not be tested."
+        whose = "" if self.fresh else ", by the sweep's estimates drawn towards 0,"
+        summed = self.metric.difference(parts.difference)
+        together = f"On the validation set its parts{whose} sum to {summed}"
+        if shortfall.p_value is None or (interval := shortfall.interval()) is None:
+            return f"{together}; without error bars, independence could not be tested."
+        span = f"({self._span(interval)})"
+        if shortfall.p_value >= ALPHA:
+            return (
+                f"{together}, and it is {self.metric.difference(shortfall.difference)} {span} from "
+                "that: they add up, as far as can be seen."
+            )
+        relation = "less" if shortfall.difference < 0 else "more"
+        return (
+            f"{together}: together they gain {self.metric.amount(abs(shortfall.difference))} "
+            f"{relation} {span}. Their effects are not independent."
+        )
 
 
 def confirm(
@@ -116,6 +143,7 @@ def confirm(
 
     `records` are of them, on fresh seeds; those of options alone may be missing.
     """
+    metric = sweep.metric
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
     done = [record for record in records if record.status is Status.FINISHED]
     groups = {name: [r for r in done if r.name == name] for name in names}
@@ -126,8 +154,10 @@ def confirm(
     place = len(recipes)  # of the best recipe seen, which may be one of the parts
     if not apart and _named(seen or {}) in names:
         place = names.index(_named(seen or {})) + 1
-    test, validation = _on_test([*recipes, apart]), _on_validation([*recipes, apart])
-    gains, tested = _effects(validation), _effects(test)
+    metric, overlap = sweep.metric, sweep.rules.overlap
+    test = _values([*recipes, apart], lambda record: record.test_result(metric))
+    validation = _values([*recipes, apart], lambda record: record.result(metric))
+    gains, tested = _effects(validation, metric, overlap), _effects(test, metric, overlap)
     options = range(2, len(recipes))
     if len(combination) == 1:
         parts = shortfall = None
@@ -154,6 +184,7 @@ def confirm(
             for record in records
             if record.status is not Status.FINISHED
         ),
+        metric=metric,
     )
 
 
@@ -161,15 +192,13 @@ def _named(options: Mapping[str, str]) -> str:
     return ", ".join(f"{trick}={option}" for trick, option in options.items())
 
 
-def _on_test(groups: Sequence[Sequence[TrialRecord]]) -> list[dict[int, float]]:
+def _values(
+    groups: Sequence[Sequence[TrialRecord]], value_of: Callable[[TrialRecord], float | None]
+) -> list[dict[int, float]]:
     return [
-        {r.seed: 100 * r.test_accuracy for r in group if r.test_accuracy is not None}
+        {record.seed: value for record in group if (value := value_of(record)) is not None}
         for group in groups
     ]
-
-
-def _on_validation(groups: Sequence[Sequence[TrialRecord]]) -> list[dict[int, float]]:
-    return [{r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in groups]
 
 
 def _leads(gains: Effects, place: int) -> bool:
@@ -178,13 +207,16 @@ def _leads(gains: Effects, place: int) -> bool:
     return other is not None and (combination is None or other.difference > combination.difference)
 
 
-def _effects(accuracies: Sequence[Mapping[int, float]]) -> Effects:
+def _effects(values: Sequence[Mapping[int, float]], metric: Metric, overlap: float) -> Effects:
+    """Return the effects as gains."""
     return estimate_effects(
         [
-            Run(trial, seed, accuracy)
-            for trial, by_seed in enumerate(accuracies)
-            for seed, accuracy in by_seed.items()
-        ]
+            Run(trial, seed, metric.gain(value))
+            for trial, by_seed in enumerate(values)
+            for seed, value in by_seed.items()
+        ],
+        None if metric.is_accuracy else metric.step,
+        overlap,
     )
 
 
@@ -214,24 +246,3 @@ def _shrunken_parts(names: Sequence[str], sweep: Comparison) -> Effect | None:
         return None
     total = np.sum(known, axis=0)
     return Effect(float(total.mean()), float(total.std()), max(float(sweep.effects.df), 1.0))
-
-
-def _independence(shortfall: Effect | None, parts: Effect | None, *, fresh: bool) -> str:
-    if shortfall is None or parts is None:
-        return "The sum of its parts is not known, so independence could not be tested."
-    whose = "" if fresh else ", by the sweep's estimates drawn towards 0,"
-    together = f"On the validation set its parts{whose} sum to {parts.difference:+.2f}"
-    if shortfall.p_value is None or (interval := shortfall.interval()) is None:
-        return f"{together}; without error bars, independence could not be tested."
-    apart = Interval(*interval)
-    span = f"({apart.low:+.2f} to {apart.high:+.2f})"
-    if shortfall.p_value >= ALPHA:
-        return (
-            f"{together}, and it is {shortfall.difference:+.2f} {span} from that: they add up, as "
-            "far as can be seen."
-        )
-    relation = "less" if shortfall.difference < 0 else "more"
-    return (
-        f"{together}: together they gain {abs(shortfall.difference):.2f} points {relation} {span}. "
-        "Their effects are not independent."
-    )

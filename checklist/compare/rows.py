@@ -47,6 +47,8 @@ class Rules:
     points of accuracy. A run whose accuracy (in [0, 1]) is below `floor` counts as failed;
     None stands for 1.1 times chance. In a `race`, whose rows stop where they look bad, gains
     alone are claimed. `retune` is how rates were picked for the rows that need one of their own.
+    Where seeds validate on folds of one set of images, `overlap` is how many images are validated
+    on for each that is trained on, 1 / (k - 1) of k folds; else 0.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -57,6 +59,7 @@ class Rules:
     race: bool = False
     metric: Metric = ACCURACY
     retune: Retune = Retune.NONE
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,9 @@ def make_row(
         look=claim.look,
         contradicts=claim.contradicts,
         spread=effects.own_spreads.get(index),
-        image_error=None if index == 0 else image_error(_correct(records), _correct(baseline)),
+        image_error=None  # of folds it is in the spread of seeds already
+        if index == 0 or rules.overlap
+        else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),

@@ -77,13 +77,13 @@ def _table(found: Confirmation) -> Table:
 
     table = plain_table()
     table.add_column("recipe", overflow="fold")
-    table.add_column("test %", justify="right")
-    table.add_column("every run, %", overflow="fold")
+    table.add_column(f"test {found.metric.unit}".strip(), justify="right")
+    table.add_column(", ".join(filter(None, ("every run", found.metric.unit))), overflow="fold")
     recipes = [("baseline", found.baseline), (_named(found.combination), found.combined)]
     if found.seen:
         recipes.append((_named(found.seen), found.seen_runs))
     for name, runs in recipes:
-        mean = f"{sum(runs.values()) / len(runs):.2f}" if runs else ""
-        every = " ".join(f"{accuracy:.2f}" for accuracy in runs.values())
+        mean = found.metric.value(sum(runs.values()) / len(runs)) if runs else ""
+        every = " ".join(map(found.metric.value, runs.values()))
         table.add_row(Text(name), mean, every)
     return table

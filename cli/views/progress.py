@@ -115,7 +115,7 @@ class PlainProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
-        if "metric" in event or event["type"] == "line":
+        if "value" in event or event["type"] == "line":
             self._event_of_command(index, event)
             return
         quarter = max(1, event["epochs"] // 4)
@@ -124,7 +124,7 @@ class PlainProgress(_SweepProgress):
             self._console.print(
                 Text(
                     f"  {self._name(index):<29} {upstream}epoch {event['epoch']}/{event['epochs']}"
-                    f"  loss {_loss(event)}  val {_percent(event['val_accuracy'])}"
+                    f"  loss {_loss(event)}  {_figure(event)}"
                     f"  {event['images_per_second']:.0f} img/s"
                 ),
                 soft_wrap=True,
@@ -206,10 +206,10 @@ class LiveProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
-        if "metric" in event or event["type"] == "line":
+        if "value" in event or event["type"] == "line":
             self._event_of_command(index, event)
             return
-        figures = f"loss {_loss(event)} val {_percent(event['val_accuracy'])}"
+        figures = f"loss {_loss(event)} {_figure(event)}"
         if self._wide:
             figures += f"  {event['images_per_second']:.0f} img/s"
         if event["phase"] == "upstream":
@@ -237,14 +237,15 @@ class LiveProgress(_SweepProgress):
 
 
 def _figure(event: Mapping[str, Any]) -> str:
-    """Return what a trial reached: our loop's accuracy, or the metric of a command."""
-    if "metric" in event:
-        return f"{event['metric']} {event['value']:.6g}"
-    return f"val {_percent(event['val_accuracy'])}"
-
-
-def _percent(accuracy: float | None) -> str:
-    return "  nan" if accuracy is None else f"{100 * accuracy:5.2f}"
+    """Return the metric that decides, with its name where that is not the accuracy."""
+    metric = event.get("metric", "accuracy")
+    if "value" in event:  # of a command
+        return f"{metric} {event['value']:.6g}"
+    value = event[f"val_{metric}"]
+    name = "val" if metric == "accuracy" else f"val {metric.replace('_', ' ')}"
+    if value is None:
+        return f"{name}   nan"
+    return f"{name} {value:5.3f}" if metric == "loss" else f"{name} {100 * value:5.2f}"
 
 
 def _loss(event: Mapping[str, Any]) -> str:

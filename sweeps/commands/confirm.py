@@ -74,7 +74,13 @@ def confirm_winners(
             "there is no sweep of this recipe to take winners from; run it first, or name "
             "options: --take mixup=on"
         )
-    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    report, rules = known.report, known.rules
+    comparison = report.comparison if report else compare(known.checklist, [], rules)
+    if comparison.metric != rules.metric:
+        raise UserError(
+            f"the sweep was judged by {comparison.metric.name}, and this asks for "
+            f"{rules.metric.name}: give both the same metric="
+        )
     combination = read_choices(take, known.checklist) if take else _predicted(comparison)
     if not combination:
         return None
@@ -210,14 +216,15 @@ def _page(experiment: str, found: Confirmation, where: str) -> str:
         lines += [f"{name.capitalize()}: {listed}.", ""]
     runs = {"baseline": found.baseline, "combination": found.combined}
     runs |= {"best seen": found.seen_runs} if found.seen else {}
-    lines.append("| seed | " + " | ".join(f"{name}, {where} %" for name in runs) + " |")
+    head = f"{where} {found.metric.unit}".strip()
+    lines.append("| seed | " + " | ".join(f"{name}, {head}" for name in runs) + " |")
     lines.append("|" + "---:|" * (1 + len(runs)))
     for seed in sorted({seed for each in runs.values() for seed in each}):
         lines.append(
-            f"| {seed} | " + " | ".join(_cell(each, seed) for each in runs.values()) + " |"
+            f"| {seed} | " + " | ".join(_cell(found, each, seed) for each in runs.values()) + " |"
         )
     return "\n".join([*lines, "", *found.sentences]) + "\n"
 
 
-def _cell(accuracies: Mapping[int, float], seed: int) -> str:
-    return f"{accuracies[seed]:.2f}" if seed in accuracies else ""
+def _cell(found: Confirmation, values: Mapping[int, float], seed: int) -> str:
+    return found.metric.value(values.get(seed))

@@ -111,12 +111,13 @@ def _survey(resolved: dict[str, Any], nodes: Mapping[str, Any]) -> list[dict[str
     from darkmagic.sweeps.trial.run import make_recipe
     from darkmagic.trainers.data.usable import refuse_unusable
     from darkmagic.trainers.errors import own_error, short_message
+    from darkmagic.trainers.prepare.load_data import load_data
     from darkmagic.trainers.prepare.survey import Effect, survey
     from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
     try:
         recipe = make_recipe(resolved)
-        data = recipe.dataset.load(recipe.split_seed)
+        data = load_data(recipe)
         refuse_unusable(data)
         tried = {name: node for name, node in nodes.items() if node.get("weights") != "upstream"}
         tricks = {name: instantiate(current_node(node)) for name, node in tried.items()}

@@ -18,7 +18,7 @@ from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
-from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.request import Request, metric_modules, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session, root_config
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
@@ -92,7 +92,8 @@ def plan_request(
     `rates` are those that were picked for its rows; if None, those of the sweep that exists.
     """
     if will_train:
-        fork_server.warm_up(torch=root_config(overrides) == CONFIG_NAME)
+        own = root_config(overrides) == CONFIG_NAME
+        fork_server.warm_up(metric_modules(overrides), torch=own)
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)

@@ -107,7 +107,8 @@ class Planner:
         repeats = config.baseline_repeats
         if repeats == "auto":
             best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
-            repeats = min(best, MAX_SEEDS)
+            folds = config.get("folds")  # are blocks
+            repeats = config.seeds if folds else min(best, MAX_SEEDS)
         return plan_seeds(
             self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
         )

@@ -15,8 +15,9 @@ from darkmagic.checklist.model import Trial
 from darkmagic.checklist.plan import MAX_SEEDS
 from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.sweeps.compose.parse_overrides import read_override
+from darkmagic.trainers.metrics.names import OURS, TORCHMETRICS
 
-__all__ = ["UNDECIDED", "Request", "split_request"]
+__all__ = ["UNDECIDED", "Request", "metric_modules", "split_request"]
 
 UNDECIDED = "undecided"
 FIXES_SEEDS = ("seeds", "only", "baseline_repeats")
@@ -59,6 +60,15 @@ class Request:
     def extends_sweep(self) -> bool:
         """Whether what is to be trained depends on what was."""
         return bool(self.more_seeds or self.only or self.budget)
+
+
+def metric_modules(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return what trials import for the metric of `overrides`, which are not composed yet.
+
+    A guess by their text, to import once what every trial would: seconds of each.
+    """
+    named = [o.partition("=")[2].strip("'\"") for o in overrides if o.startswith("metric=")]
+    return () if not named or named[-1] in OURS else (TORCHMETRICS,)
 
 
 def split_request(

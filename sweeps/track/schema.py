@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.sweeps.trial.paths import OF_COMMAND
+from darkmagic.trainers.metrics.names import METRICS
 
 __all__ = [
     "CHECKLIST",
@@ -44,6 +46,7 @@ __all__ = [
     "TRICK",
     "VAL_IMAGES",
     "VERDICT",
+    "curve_of",
     "epoch_metrics",
     "has_trial_tags",
     "read_record",
@@ -86,7 +89,7 @@ SECTION, SEED = "darkmagic.section", "darkmagic.seed"
 PER_EPOCH = (
     "train_loss",
     "val_loss",
-    "val_accuracy",
+    *(f"val_{name}" for name in METRICS if name != "loss"),
     "value",
     "lr",
     "weight_decay",
@@ -154,23 +157,46 @@ def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
 
 def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics of a finished trial's `result.json`."""
+    names = dict(FINAL_METRICS)
+    if result.get("metric"):
+        names |= {f"{split}_metric": _final(result["metric"], split) for split in ("val", "test")}
     return {
         metric: float(result[field])
-        for field, metric in FINAL_METRICS.items()
+        for field, metric in names.items()
         if result.get(field) is not None
     }
 
 
-def result_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any] | None:
-    """Return the final result that a trial's run has; None if it has none that is whole."""
+def curve_of(metric: str) -> str:
+    """Return what the values an epoch of the metric that decides are called in MLflow."""
+    return metric if metric == OF_COMMAND else f"val_{metric}"
+
+
+def _final(metric: str, split: str = "val") -> str:
+    """Return what the metric that decides is called in MLflow."""
+    return VALUE if metric == OF_COMMAND else f"final.{split}_{metric}"
+
+
+def result_of(
+    tags: Mapping[str, str], metrics: Mapping[str, float], metric: str = "accuracy"
+) -> dict[str, Any] | None:
+    """Return the final result that a trial's run has; None if it has none that is whole.
+
+    `metric` is what decides, which a run that was judged by another may be without.
+    """
     status = tags.get(STATUS)
     if status not in (Status.FINISHED, Status.DIVERGED):
         return None
     result: dict[str, Any] = {
         field: metrics[metric] for field, metric in FINAL_METRICS.items() if metric in metrics
     }
-    if status == Status.FINISHED and not {"val_accuracy", "value"} & set(result):
+    needed = {VALUE} if metric == OF_COMMAND else {ACCURACY, _final(metric)}
+    if status == Status.FINISHED and not needed <= metrics.keys():
         return None
+    result["metric"] = metric
+    for split in ("val", "test"):
+        if _final(metric, split) in metrics:
+            result[f"{split}_metric"] = metrics[_final(metric, split)]
     for name in COUNTS:
         if name in result:
             result[name] = int(result[name])
@@ -183,9 +209,12 @@ def read_record(
     metrics: Mapping[str, float],
     run_id: str,
     bits: NDArray[np.uint8] | None = None,
+    *,
+    metric: str = "accuracy",
 ) -> TrialRecord:
     """Return the record of the trial that these tags and metrics describe.
 
+    `metric` is the name of the one that decides.
     `bits` say which validation images were right, packed as the trainer leaves them.
     """
     costs = {name: metrics.get(f"cost.{name}") for name in COSTS}
@@ -202,7 +231,6 @@ def read_record(
         status=Status(tags.get(STATUS, Status.PENDING)),
         reason=tags.get(REASON, ""),
         accuracy=metrics.get(ACCURACY),
-        value=metrics.get(VALUE),
         costs=Costs(parameters=_whole(parameters), **costs),
         pretrained_share=metrics.get(SHARE),
         run_id=run_id,
@@ -218,6 +246,8 @@ def read_record(
         choices=dict(json.loads(tags.get(CHOICES) or "{}")),
         rates=dict(json.loads(tags.get(RATES) or "{}")),
         correct=correct,
+        value=metrics.get(_final(metric)),
+        test_value=metrics.get(_final(metric, "test")),
     )
 
 

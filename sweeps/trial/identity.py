@@ -15,6 +15,7 @@ from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
 
 __all__ = [
+    "ADDED",
     "BESIDE_FIELDS",
     "FORMER",
     "IRRELEVANT",
@@ -38,6 +39,9 @@ FORMER = {
 
 They stay in what is hashed, so that trials trained when the keys were there are found again.
 """
+
+ADDED = {"folds": None, "gradient_accumulation": 1}
+"""Keys that there were not before, at the values that have no effect: they are left out."""
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -98,7 +102,11 @@ def identity(resolved: dict[str, Any]) -> str:
 
     `resolved` is a resolved configuration; the order of its keys does not matter.
     """
-    relevant = {key: value for key, value in resolved.items() if key not in IRRELEVANT}
+    relevant = {
+        key: value
+        for key, value in resolved.items()
+        if key not in IRRELEVANT and (key not in ADDED or value != ADDED[key])
+    }
     if "tricks" in relevant:
         relevant["tricks"] = {n: former_node(node) for n, node in relevant["tricks"].items()}
     if isinstance(relevant.get("model"), Mapping) and relevant["model"].get("output") is None:

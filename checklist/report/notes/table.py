@@ -105,7 +105,14 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
 
 
 def _what_differs(comparison: Comparison) -> str:
-    images = f" of {comparison.images:,} images" if comparison.images else ""
+    overlap = comparison.rules.overlap
+    images = f" of {comparison.images:,} images" if comparison.images and not overlap else ""
+    holds = "They hold for this validation set"
+    if overlap:
+        holds = (
+            f"Each seed validates on one of {round(1 + 1 / overlap)} folds, so they hold for other "
+            "images of the kind too; their errors allow for training sets that overlap"
+        )
     changed = (
         "averaged over the options of the other tricks"
         if comparison.screen
@@ -113,8 +120,7 @@ def _what_differs(comparison: Comparison) -> str:
     )
     return (
         f"Differences are in {comparison.metric.phrase}{images} after the last epoch, "
-        f"{changed}{_lower(comparison)}. They hold for this validation set; the test set was not "
-        "touched."
+        f"{changed}{_lower(comparison)}. {holds}; the test set was not touched."
     )
 
 

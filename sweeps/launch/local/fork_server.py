@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -36,6 +36,7 @@ LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 
 class _Server:
     preload = PRELOAD  # as the first start of the server has it
+    more: tuple[str, ...] = ()
 
 
 class Job:
@@ -87,16 +88,18 @@ class Job:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_Server.preload])
+    context.set_forkserver_preload([_Server.preload, *_Server.more])
     return context
 
 
-def warm_up(*, torch: bool = True) -> None:
+def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
     """Start the server, which imports in the background, and return at once.
 
-    Without `torch` it imports none, for children that need none. The first start decides.
+    `modules` are imported too, for children that would each do so. Without `torch` it imports
+    none, for children that need none. The first start decides.
     """
     _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
+    _Server.more = tuple(dict.fromkeys((*_Server.more, *modules)))
     _context()
     forkserver.ensure_running()
 

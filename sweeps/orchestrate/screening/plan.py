@@ -47,6 +47,18 @@ def read_design(config: DictConfig, request: Request | None = None) -> Design:
             "seeds=+N, only= and budget= go on with a sweep of one trick at a time; a screen is "
             "extended by more runs in all, such as runs=36"
         )
+    if config.folds and design is Design.SCREEN:
+        raise UserError(
+            f"folds={config.folds} is of one trick at a time: a screen's runs are compared across "
+            "seeds, and so across folds; leave one of them out"
+        )
+    fresh = request is not None and not request.extends_sweep and not request.combination
+    if config.folds and fresh and config.seeds % config.folds:
+        more = config.folds * (config.seeds // config.folds + 1)
+        raise UserError(
+            f"folds={config.folds} with seeds={config.seeds}: each seed validates on one fold, so "
+            f"give a multiple: seeds={more}"
+        )
     if design is Design.SCREEN and config.baseline_repeats not in (None, "auto"):
         raise UserError(
             f"baseline_repeats={config.baseline_repeats} is of one trick at a time: in a screen "
