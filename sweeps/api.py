@@ -13,7 +13,7 @@ from darkmagic.sweeps.commands.ensemble import (
 )
 from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_on
-from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
+from darkmagic.sweeps.commands.plan import PlannedSweep, check, next_round, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
 from darkmagic.sweeps.commands.sweep import run_checklist, sweep
@@ -29,6 +29,7 @@ __all__ = [
     "Level",
     "Member",
     "PlannedSweep",
+    "check",
     "check_tracking",
     "checklists",
     "choose_members",

@@ -16,6 +16,7 @@ from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_override
 from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
+    from darkmagic.study.study import Study
     from darkmagic.sweeps.api import PlannedSweep
 
 __all__ = ["app"]
@@ -104,43 +105,37 @@ def run(
     Exits with 1 when a trial failed, and with 2 when a check before training says stop.
     """
     with cli_errors():
+        from darkmagic.study.study import Study
         from darkmagic.sweeps import api
 
-        config_dirs = config_dir or ()
-        every = all_overrides(overrides, name, out)
+        study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
-            planned = api.plan(every, config_dirs, will_train=True)
+            planned = study.plan(will_train=True)
             if dry_run:
                 api.check_tracking(planned.config)
-                with api.dry_run_overrides(every, config_dirs) as dry:
-                    failed = _run(api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast)
+                with api.dry_run_overrides(study.overrides, study.config_dirs) as words:
+                    tried = Study(words, study.config_dirs)
+                    failed = _run(tried, tried.plan(), dry_run=True, fail_fast=fail_fast)
             else:
                 if not skip_preflight:
-                    stop_before_training(planned, every)
-                failed = _run(planned, dry_run=False, fail_fast=fail_fast)
+                    stop_before_training(planned, study.overrides)
+                failed = _run(study, planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
 
 
-def _run(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
+def _run(study: Study, planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
-    from darkmagic.cli.views.tables import count_runs
     from darkmagic.sweeps import api
 
-    with make_progress(make_console(stderr=True)) as progress:
-        if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
-            progress.note(count_runs(planned.plan.trials))
-        outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    while (following := api.next_round(planned, outcome.records)) is not None:
-        planned = following
-        with make_progress(make_console(stderr=True)) as progress:
-            progress.note(f"next round: {count_runs(planned.plan.trials)}")
-            outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    report, paths = api.finish(outcome, make_console(stderr=True).print)
+    finished = study.train(
+        planned, lambda: make_progress(make_console(stderr=True)), fail_fast=fail_fast
+    )
+    outcome, report, paths = finished.outcome, finished.report, finished.files
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]
     nothing_to_compare = all(record.status is not Status.FINISHED for record in baselines)

@@ -10,7 +10,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import ENDED, TrialRecord
+from darkmagic.checklist.report.writers.notebook import plan_html
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request, split_request
@@ -21,7 +23,7 @@ from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, ra
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
 from darkmagic.sweeps.track.rules import read_rules
 
-__all__ = ["PlannedSweep", "next_round", "plan", "plan_request"]
+__all__ = ["PlannedSweep", "check", "next_round", "plan", "plan_request"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,23 @@ class PlannedSweep:
     def config(self) -> DictConfig:
         """The configuration of the sweep, its `hydra` node included."""
         return self.checked.config
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials, those that are trained already among them."""
+        return self.plan.trials
+
+    def _repr_html_(self) -> str:
+        """Return the trials as a table, for a notebook."""
+        return plan_html(self.plan.checklist, self.plan.trials)
+
+
+def check(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
+    """Raise `UserError` where `overrides` cannot be used, whatever has been trained so far."""
+    plain, _ = split_request(overrides)
+    with hydra_session(config_dirs) as hydra:
+        checked = check_overrides(hydra.config_loader, plain)
+        Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
 
 
 def plan(

@@ -1,0 +1,4 @@
+from darkmagic._version import __version__ as __version__
+from darkmagic.checklist.errors import UserError as UserError
+from darkmagic.study.make import checklist as checklist
+from darkmagic.study.study import Study as Study
