@@ -42,6 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.compose",),
     ("darkmagic.sweeps.trial",),
     ("darkmagic.sweeps",),
+    ("darkmagic.tricks", "darkmagic.schedules"),
     (
         "darkmagic.trainers.train",
         "darkmagic.trainers.ensemble",
