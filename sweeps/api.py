@@ -13,7 +13,7 @@ from darkmagic.sweeps.commands.ensemble import (
 )
 from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_on
-from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
+from darkmagic.sweeps.commands.plan import PlannedSweep, check, next_round, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
 from darkmagic.sweeps.commands.stages.ablate import Ablated, ablate_recipe
@@ -46,6 +46,7 @@ __all__ = [
     "Refinement",
     "StudyResult",
     "ablate_recipe",
+    "check",
     "check_tracking",
     "checklists",
     "choose_members",

@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.cli.__main__",),
     ("darkmagic.cli.main",),
     ("darkmagic.cli.commands",),
+    ("darkmagic.study",),
     ("darkmagic.cli.views",),
     ("darkmagic.cli",),
     ("darkmagic.sweeps.api",),
@@ -46,6 +47,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.compose",),
     ("darkmagic.sweeps.trial",),
     ("darkmagic.sweeps",),
+    ("darkmagic.tricks", "darkmagic.schedules"),
     (
         "darkmagic.trainers.train",
         "darkmagic.trainers.ensemble",

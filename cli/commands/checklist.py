@@ -109,21 +109,20 @@ def run(
     Exits with 1 when a trial failed, and with 2 when a check before training says stop.
     """
     with cli_errors():
+        from darkmagic.study.study import Study
         from darkmagic.sweeps import api
 
-        config_dirs = config_dir or ()
-        every = all_overrides(overrides, name, out)
+        study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
-            planned = api.plan(every, config_dirs, will_train=True)
+            planned = study.plan(will_train=True)
             if dry_run:
                 api.check_tracking(planned.config)
-                with api.dry_run_overrides(every, config_dirs) as dry:
-                    failed = train_and_show(
-                        api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast
-                    )
+                with api.dry_run_overrides(study.overrides, study.config_dirs) as words:
+                    tried = api.plan(words, study.config_dirs)
+                    failed = train_and_show(tried, dry_run=True, fail_fast=fail_fast)
             else:
                 if not skip_preflight:
-                    stop_before_training(planned, every)
+                    stop_before_training(planned, study.overrides)
                 failed = train_and_show(planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
@@ -135,22 +134,11 @@ def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> 
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
-    from darkmagic.cli.views.tables import count_runs
+    from darkmagic.study.study import train
     from darkmagic.sweeps import api
 
-    if planned.unpicked:
-        with make_progress(make_console(stderr=True)) as progress:
-            planned = api.retune(planned, progress)
-    with make_progress(make_console(stderr=True)) as progress:
-        if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
-            progress.note(count_runs(planned.plan.trials))
-        outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    while (following := api.next_round(planned, outcome.records)) is not None:
-        planned = following
-        with make_progress(make_console(stderr=True)) as progress:
-            progress.note(f"next round: {count_runs(planned.plan.trials)}")
-            outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    report, paths = api.finish(outcome, make_console(stderr=True).print)
+    finished = train(planned, lambda: make_progress(make_console(stderr=True)), fail_fast=fail_fast)
+    outcome, report, paths = finished.outcome, finished.report, finished.files
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]
     nothing_to_compare = all(record.status is not Status.FINISHED for record in baselines)

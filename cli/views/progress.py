@@ -21,7 +21,7 @@ from rich.text import Text
 
 from darkmagic.checklist.records import Status
 
-__all__ = ["LiveProgress", "PlainProgress", "make_progress"]
+__all__ = ["LiveProgress", "PlainProgress", "SweepProgress", "make_progress"]
 
 LINE_SECONDS = 10.0
 """Between two lines of a command, where they are not drawn over one another."""
@@ -40,11 +40,10 @@ def make_progress(console: Console) -> LiveProgress | PlainProgress:
     return LiveProgress(console) if console.is_terminal else PlainProgress(console)
 
 
-class _SweepProgress:
-    """State that both share: names, the last epoch of each trial, and the start of each."""
+class SweepProgress:
+    """State that all share: names, the last epoch of each trial, and the start of each."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
         self._trials: list[tuple[str, int]] = []
         self._several_seeds = False
         self._last: dict[int, Mapping[str, Any]] = {}
@@ -78,10 +77,15 @@ class _SweepProgress:
             self._last[index] = event
 
     def note(self, message: str) -> None:
-        self._console.print(Text(message))
+        """Show a line."""
+        raise NotImplementedError
 
     def closed(self) -> None:
         """Do nothing: plain lines need no end."""
+
+    def _figures(self, event: Mapping[str, Any]) -> str:
+        upstream = "upstream " if event["phase"] == "upstream" else ""
+        return f"{upstream}loss {_loss(event)} {_figure(event)}"
 
     def _name(self, index: int) -> str:
         name, seed = self._trials[index]
@@ -100,7 +104,16 @@ class _SweepProgress:
         return text
 
 
-class PlainProgress(_SweepProgress):
+class _ConsoleProgress(SweepProgress):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def note(self, message: str) -> None:
+        self._console.print(Text(message))
+
+
+class PlainProgress(_ConsoleProgress):
     """A line at each start and end, and one each quarter of a trial's epochs."""
 
     def status(self, index: int, status: Status, reason: str) -> None:
@@ -139,7 +152,7 @@ class PlainProgress(_SweepProgress):
             self._console.print(Text(f"  {self._name(index):<29} {text}"), soft_wrap=True)
 
 
-class LiveProgress(_SweepProgress):
+class LiveProgress(_ConsoleProgress):
     """Bars of the sweep and of each running trial, and a line above them for each that ended."""
 
     def __init__(self, console: Console) -> None:
@@ -209,11 +222,9 @@ class LiveProgress(_SweepProgress):
         if "value" in event or event["type"] == "line":
             self._event_of_command(index, event)
             return
-        figures = f"loss {_loss(event)} {_figure(event)}"
+        figures = self._figures(event)
         if self._wide:
             figures += f"  {event['images_per_second']:.0f} img/s"
-        if event["phase"] == "upstream":
-            figures = "upstream " + figures
         if index in self._tasks:
             self._running.update(
                 self._tasks[index],

@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import RATE_TRICK
+from darkmagic.checklist.model import RATE_TRICK, Trial
 from darkmagic.checklist.plan import Design, Retune
 from darkmagic.checklist.planning.retune import Rates, known_rates, retuned_rows, tries_of
 from darkmagic.checklist.records import ENDED, TrialRecord
+from darkmagic.checklist.report.writers.notebook import plan_html
 from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
@@ -27,7 +28,7 @@ from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
 from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.trial.identity import retuning
 
-__all__ = ["PlannedSweep", "next_round", "plan", "plan_request"]
+__all__ = ["PlannedSweep", "check", "next_round", "plan", "plan_request"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,23 @@ class PlannedSweep:
         """The runs that rates are picked from, before those of the plan."""
         each = tries_of(Retune(self.config.retune), self.config.retune_tries)
         return len(self.unpicked) * each * int(self.config.retune_seeds)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials, those that are trained already among them."""
+        return self.plan.trials
+
+    def _repr_html_(self) -> str:
+        """Return the trials as a table, for a notebook."""
+        return plan_html(self.plan.checklist, self.plan.trials)
+
+
+def check(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
+    """Raise `UserError` where `overrides` cannot be used, whatever has been trained so far."""
+    plain, _ = split_request(overrides)
+    with hydra_session(config_dirs) as hydra:
+        checked = check_overrides(hydra.config_loader, plain)
+        make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
 
 
 def plan(

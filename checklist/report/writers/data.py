@@ -12,15 +12,39 @@ from darkmagic.checklist.compare.costs import COSTS
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 
-__all__ = ["SCHEMA", "to_csv", "to_json"]
+__all__ = ["SCHEMA", "rows_of", "runs_of", "to_csv", "to_json"]
 
 SCHEMA = 3
 """Version of docs/report.schema.json; raised when a field changes its meaning or is removed."""
 
 
+def rows_of(report: Report) -> list[dict[str, Any]]:
+    """Return the fields of each trial, those of docs/report.schema.json, as plain values."""
+    return [_flat(report, row) for row in report.rows]
+
+
+def runs_of(report: Report) -> list[dict[str, Any]]:
+    """Return trial, trick, option and seed of each finished run, and its value: the accuracy in
+    percent, or the metric that decides in its unit.
+    """
+    metric = report.comparison.metric
+    value = "val_accuracy_percent" if metric.is_accuracy else metric.name
+    return [
+        {
+            "trial": row.name,
+            "trick": row.trick,
+            "option": row.option,
+            "seed": seed,
+            value: accuracy,
+        }
+        for row in report.rows
+        for seed, accuracy in row.accuracies.items()
+    ]
+
+
 def to_csv(report: Report) -> str:
     """Return a line a trial, with a header; several runs' values are separated by spaces."""
-    rows = [_flat(report, row) for row in report.rows]
+    rows = rows_of(report)
     form = ".4f" if report.comparison.metric.is_accuracy else ".10g"
     for row in rows:
         row["edits"] = "; ".join(f"{trick}: {edit}" for trick, edit in row["edits"].items())
@@ -55,7 +79,7 @@ def to_json(report: Report) -> str:
             "difference_unit": metric.points,
             "direction": metric.direction.value,
         },
-        "rows": [_flat(report, row) for row in report.rows],
+        "rows": rows_of(report),
         "model": {
             "tests": len(comparison.tricks),
             "look": comparison.look,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
@@ -12,7 +13,7 @@ from darkmagic.checklist.report.plots.style import themed
 from darkmagic.checklist.report.plots.training import MAX_PANELS
 from darkmagic.checklist.report.scale import reach_of
 
-__all__ = ["to_html"]
+__all__ = ["bars", "render", "to_html"]
 
 HEADS = (
     ("trial", "text", None),
@@ -40,9 +41,36 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
 
     `drawn` are the report's plots, where they have been drawn before.
     """
+    svgs = draw_plots(report) if drawn is None else drawn
+    plots = {
+        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
+        for plot in PLOTS
+        if plot.name in svgs
+    }
+    kept, metric = _kept(report), report.comparison.metric
+    return render(
+        "report.html.j2",
+        metric=metric,
+        kept=kept,
+        heads=[
+            (metric.head if head == "value" else head, kind)
+            for head, kind, column in HEADS
+            if column in (None, *kept)
+        ],
+        beaten="accuracy" if metric.is_accuracy else metric.name,
+        report=report,
+        comparison=report.comparison,
+        plots=plots,
+        bars=bars(report.rows),
+        published={row.name: report.published(row) for row in report.rows},
+        most_panels=MAX_PANELS,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Return one of our templates with `values`, which are escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    metric = report.comparison.metric
     environment = Environment(
         loader=PackageLoader("darkmagic.checklist.report.writers"),
         autoescape=True,
@@ -52,28 +80,7 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
     )
     for name in set(formatting.__all__) - {"duration"}:
         environment.filters[name] = getattr(formatting, name)
-    svgs = draw_plots(report) if drawn is None else drawn
-    plots = {
-        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
-        for plot in PLOTS
-        if plot.name in svgs
-    }
-    kept = _kept(report)
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        comparison=report.comparison,
-        plots=plots,
-        bars=_bars(report.rows),
-        published={row.name: report.published(row) for row in report.rows},
-        most_panels=MAX_PANELS,
-        kept=kept,
-        heads=[
-            (metric.head if head == "value" else head, kind)
-            for head, kind, column in HEADS
-            if column in (None, *kept)
-        ],
-        beaten="accuracy" if metric.is_accuracy else metric.name,
-    )
+    return environment.get_template(template).render(**values)
 
 
 def _kept(report: Report) -> list[str]:
@@ -86,7 +93,7 @@ def _kept(report: Report) -> list[str]:
     return [column for column in every if column in known]
 
 
-def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
+def bars(rows: list[Row]) -> dict[str, dict[str, float]]:
     """Return the position of each interval in a bar of width 100 with 0 in its middle."""
     reach = reach_of(rows)
 
