@@ -37,7 +37,7 @@ def judge(  # noqa: PLR0911 (one return a verdict, in their order)
     """Return the verdict on a trial.
 
     `statuses` counts its runs, `claim` is adjusted for rows and looks, `min_effect` is in
-    points, and `waiting` says that runs of the look have not ended.
+    its unit, and `waiting` says that runs of the look have not ended.
     """
     if waiting:
         return Verdict.NOT_YET

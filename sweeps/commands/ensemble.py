@@ -98,7 +98,7 @@ def _member(directory: Path) -> Member | None:
         result = read_result(directory)
     except DamagedFileError:  # the next sweep sets it aside, and makes it again
         return None
-    if result is None or result["status"] != "finished" or result["val_accuracy"] is None:
+    if result is None or result["status"] != "finished" or result.get("val_accuracy") is None:
         return None
     name, _, tail = directory.name.rpartition("-s")
     if not name:

@@ -33,7 +33,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
 @pytest.mark.parametrize(
     "arguments",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
-     ["checklist", "power"], ["checklist", "confirm"], ["train"], ["preflight"], ["report"],
+     ["checklist", "power"], ["checklist", "confirm"], ["checklist", "ablate"],
+     ["train"], ["preflight"], ["report"],
      ["ensemble"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.stats import class_counts
 
 __all__ = ["refuse_unusable", "why_malformed", "why_unusable"]
 
@@ -55,6 +56,11 @@ def _of_targets(targets: Any, classes: int) -> str:
     """Return what is wrong with the classes of `{split}`."""
     if not isinstance(targets, Tensor):
         return f"targets of {{split}} are {type(targets).__name__}, not an int64 tensor"
+    if targets.ndim == 2 and targets.dtype == torch.uint8:  # several labels an image
+        if targets.shape[1] != classes or (len(targets) and int(targets.max()) > 1):
+            found = f"{tuple(targets.shape)} up to {int(targets.max())}"
+            return f"targets of {{split}} are {found}, not 0 and 1 of {classes} labels"
+        return ""
     if targets.ndim != 1 or targets.dtype != torch.int64:
         shape = tuple(targets.shape)
         return f"targets of {{split}} are {_name(targets)} of shape {shape}, not int64 (N,)"
@@ -108,6 +114,11 @@ def why_unusable(data: Data) -> str:
             f"no image is left for {' and '.join(empty)}: of a class with fewer than 3 images "
             "there is none to hold out"
         )
+    if data.multilabel:
+        counts = class_counts(data.train.targets, len(data.classes))
+        if bool(((counts > 0) & (counts < len(data.train))).any()):
+            return ""
+        return "no label tells the images of train apart: each is of all of them, or of none"
     present = len(torch.unique(data.train.targets))
     if present < 2:
         only = f" ({data.classes[int(data.train.targets[0])]})"

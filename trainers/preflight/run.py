@@ -28,6 +28,7 @@ from darkmagic.trainers.preflight.overfit import check_overfit
 from darkmagic.trainers.preflight.rectifiers import check_rectifiers
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.speed import check_speed
+from darkmagic.trainers.prepare.load_data import load_data
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.memory import idle_memory_bytes
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
@@ -90,7 +91,7 @@ def run_preflight(
     """
     idle_memory_bytes()  # the data count as memory of training
     try:
-        data = recipe.dataset.load(recipe.split_seed)
+        data = load_data(recipe)
     except (TrialSkipped, ValueError, OSError) as error:
         yield from check_files(recipe.dataset, error)
         return

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import (
     expected_gain,
     interval,
     p_value,
-    percent,
-    points,
     probability,
     published,
     ratio,
@@ -24,7 +24,7 @@ __all__ = ["to_markdown"]
 HEADS = {
     "section": "---",
     "trial": "---",
-    "val %": "---:",
+    "value": "---:",
     "difference": "---:",
     "95 % interval": "---:",
     "adjusted p": "---:",
@@ -34,8 +34,9 @@ HEADS = {
     "time": "---:",
     "memory": "---:",
     "params": "---:",
-    "every run, %": "---",
+    "every run": "---",
 }
+"""Heads and how their columns are aligned; those of values get the metric's name and unit."""
 
 
 def to_markdown(report: Report) -> str:
@@ -55,10 +56,15 @@ def _lines(report: Report) -> Iterator[str]:
     for why, command in report.advice.steps:
         yield f"- {why}: {_code(command)}"
     yield ""
-    yield "| " + " | ".join(HEADS) + " |"
-    yield "|" + "|".join(HEADS.values()) + "|"
-    for row in report.rows:
-        yield "| " + " | ".join(_cells(row)) + " |"
+    metric = report.comparison.metric
+    runs = f"every run, {metric.unit}" if metric.unit else "every run"
+    own = {"value": _escape(metric.head), "every run": _escape(runs)}
+    cells = [_cells(row, metric) for row in report.rows]
+    # Of runs that were made elsewhere not everything is known: columns without a word are left out.
+    kept = [report.overrides is not None or any(column) for column in zip(*cells, strict=True)]
+    for line in ([own.get(head, head) for head in HEADS], list(HEADS.values()), *cells):
+        shown = list(itertools.compress(line, kept))
+        yield "|" + "|".join(shown) + "|" if line[0] == "---" else "| " + " | ".join(shown) + " |"
     yield ""
     yield from (f"- {_escape(note)}" for note in report.notes)
     yield ""
@@ -71,20 +77,19 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
 
 
-def _cells(row: Row) -> list[str]:
-    difference = points(row.difference)
+def _cells(row: Row, metric: Metric) -> list[str]:
     return [
         _escape(row.section),
         _code(row.name).replace("|", "\\|"),
-        percent(row.accuracy),
-        difference,
-        interval(row.interval),
+        metric.value(row.accuracy),
+        metric.difference(row.difference),
+        interval(row.interval, metric),
         _escape(p_value(row.p_value)),
         _escape(row.verdict_text),
-        expected_gain(row),
+        expected_gain(row, metric),
         _escape(probability(row)),
         *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
-        values(row),
+        values(row, metric),
     ]
 
 
