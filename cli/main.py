@@ -14,6 +14,7 @@ from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
 from darkmagic.cli.commands.train import train
 from darkmagic.cli.commands.tricks import tricks
+from darkmagic.cli.commands.tuning.optimize import optimize
 from darkmagic.cli.commands.tuning.refine import refine
 from darkmagic.cli.commands.tuning.tune import tune
 from darkmagic.cli.errors import Settings
@@ -34,6 +35,7 @@ app.command(
 )(compare)
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
+app.command(epilog="Example: darkmagic optimize dataset=cifar10 model=resnet18 budget=60")(optimize)
 app.command(epilog="Example: darkmagic tune dataset=cifar10 model=resnet18 runs=40")(tune)
 app.command(epilog="Example: darkmagic refine mixup dataset=cifar10 model=resnet18 seeds=3")(refine)
 app.command(epilog="Example: darkmagic report --format md")(report)

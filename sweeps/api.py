@@ -21,7 +21,14 @@ from darkmagic.sweeps.commands.stages.retune import retune
 from darkmagic.sweeps.commands.stages.run import run_checklist
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.commands.tuning.optimize import (
+    Optimized,
+    PlannedOptimization,
+    optimize,
+    plan_optimization,
+)
 from darkmagic.sweeps.commands.tuning.refine import Refinement, plan_refinement
+from darkmagic.sweeps.commands.tuning.story import write_story
 from darkmagic.sweeps.commands.tuning.tune import (
     PlannedStudy,
     confirm_study,
@@ -41,6 +48,8 @@ __all__ = [
     "KnownSweep",
     "Level",
     "Member",
+    "Optimized",
+    "PlannedOptimization",
     "PlannedStudy",
     "PlannedSweep",
     "Refinement",
@@ -60,7 +69,9 @@ __all__ = [
     "finish",
     "literal",
     "next_round",
+    "optimize",
     "plan",
+    "plan_optimization",
     "plan_refinement",
     "plan_study",
     "power",
@@ -73,4 +84,5 @@ __all__ = [
     "trick_cards",
     "tricks_on",
     "ui_command",
+    "write_story",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,11 @@ class Factors:
         return [*map(len, self.levels), *blocks]
 
     @property
+    def different(self) -> int:
+        """The trials that there are, where nothing excludes anything."""
+        return math.prod(self.sizes)
+
+    @property
     def effects(self) -> int:
         """Parameters of the model: the baseline's level, the levels' effects and the seeds'."""
         return 1 + sum(size - 1 for size in self.sizes)
@@ -137,14 +143,18 @@ def screen_sizes(checklist: Checklist) -> tuple[int, ...]:
 
 
 def usual_runs(checklist: Checklist, seeds: int = 1, limits: Limits | None = None) -> int:
-    """Return how many runs a screen has where none are asked for.
+    """Return how many runs a screen has where none are asked for; no more than differ.
 
     >>> from darkmagic.checklist import Checklist, Trick
-    >>> usual_runs(Checklist("mine", (Trick("mixup", "", ("off", "on", "strong")),)))
-    5
+    >>> tricks = [Trick(name, "", ("off", "on")) for name in ("mixup", "cutout", "ema")]
+    >>> usual_runs(Checklist("mine", tuple(tricks)))
+    6
+    >>> usual_runs(Checklist("mine", tuple(tricks[:1])))
+    2
     """
     factors = Factors.of(checklist, range(seeds), limits or Limits())
-    return int(np.ceil(USUAL_RUNS * factors.effects))
+    usual = int(np.ceil(USUAL_RUNS * factors.effects))
+    return min(usual, factors.different)
 
 
 def make_screen(
@@ -167,9 +177,9 @@ def make_screen(
     >>> for trial in make_screen(mine, runs=4):
     ...     print(trial.name, [option for option in trial.choices.values()])
     baseline ['off', 'off', 'off']
-    screen-01 ['on', 'on', 'off']
+    screen-01 ['off', 'on', 'on']
     screen-02 ['on', 'off', 'on']
-    screen-03 ['off', 'on', 'on']
+    screen-03 ['on', 'on', 'off']
     """
     limits = limits or Limits()
     factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits)

@@ -111,13 +111,15 @@ def confirm_recipe(
     fields: Sequence[str] = (),
     label: str = "",
     seeds: int = 5,
+    first_seed: int | None = None,
     test_set: bool = True,
 ) -> Confirmed:
     """Train the baseline and one recipe with `seeds` fresh seeds: `options` by trick that are not
     the baseline's, and overrides of their numbers (`fields`, such as `tricks.mixup.alpha=0.3`).
 
     `label` is what the recipe is called in tables. They are compared on the test set, or else on
-    the validation set. What has run is shown again.
+    the validation set. `first_seed` is the first of the seeds, where those after the sweep's are
+    not fresh any more. What has run is shown again.
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
@@ -129,7 +131,7 @@ def confirm_recipe(
         combination=options,
         fields=tuple(fields),
         label=label,
-        seeds=_fresh_seeds(comparison, seeds),
+        seeds=_fresh_seeds(comparison, seeds, first_seed),
     )
     words = [*plain, "test_set=true"] if test_set else plain
     outcome = sweep(plan_request(words, fresh, config_dirs, will_train=True), progress)
@@ -203,8 +205,8 @@ def first_fresh_seed(comparison: Comparison) -> int:
     return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
 
 
-def _fresh_seeds(comparison: Comparison, count: int) -> tuple[int, ...]:
-    start = first_fresh_seed(comparison)
+def _fresh_seeds(comparison: Comparison, count: int, first: int | None = None) -> tuple[int, ...]:
+    start = first_fresh_seed(comparison) if first is None else first
     return tuple(range(start, start + count))
 
 

@@ -47,6 +47,7 @@ TRAINS = {
     "preflight",
     "confirm",
     "ablate",
+    "optimize",
     "ensemble",
     "--estimate",
 }

@@ -137,6 +137,7 @@ def confirm_study(
     progress: Progress,
     *,
     seeds: int = 5,
+    first_seed: int | None = None,
     test_set: bool = True,
 ) -> Confirmed:
     """Train `tried`, a recipe of the study, and the baseline with fresh seeds, and compare them.
@@ -151,6 +152,7 @@ def confirm_study(
         fields=tried.recipe.overrides,
         label=f"tune-{tried.number:03d}",
         seeds=seeds,
+        first_seed=first_seed,
         test_set=test_set,
     )
 
