@@ -21,7 +21,14 @@ from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
-from darkmagic.sweeps.track.schema import CHECKLIST, RACE, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
+from darkmagic.sweeps.track.schema import (
+    CHECKLIST,
+    RACE,
+    RULES,
+    STORAGE_URL,
+    SWEEP_OVERRIDES,
+    TRIAL_OVERRIDES,
+)
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
 
@@ -71,7 +78,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
-        remarks=(*_other_sweeps(snapshot), *limits.sentences),
+        remarks=(*_other_sweeps(snapshot), *_studies(snapshot), *limits.sentences),
     )
 
 
@@ -87,6 +94,19 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
     yield (
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
         f"not show; {which} asked for with: {newest}"
+    )
+
+
+def _studies(snapshot: Snapshot) -> Iterator[str]:
+    """Yield a note if recipes were tuned in the experiment, of which the table shows none."""
+    if not snapshot.studies:
+        return
+    newest = snapshot.studies[0]
+    asked = shlex.join(["darkmagic", "tune", *json.loads(newest.get(SWEEP_OVERRIDES, "[]"))])
+    storage = newest.get(STORAGE_URL, "")
+    yield (
+        f"Experiment {snapshot.experiment} has a study of darkmagic tune, whose recipes this table "
+        f"does not show: optuna-dashboard {storage} shows its trials, and what it found: {asked}"
     )
 
 

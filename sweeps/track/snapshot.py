@@ -41,7 +41,8 @@ THREADS = 8
 class Snapshot:
     """A sweep at one moment. `tags` are its parent run's and `run_tags` each trial's, by run.
 
-    `other_sweeps` are the tags of those of other recipes in the experiment, newest first.
+    `other_sweeps` are the tags of those of other recipes in the experiment, newest first, and
+    `studies` those of what was tuned in it.
     `histories` has for each of `CURVES`, by run, a value an epoch.
     """
 
@@ -52,6 +53,7 @@ class Snapshot:
     cards: Mapping[str, str] = field(default_factory=dict)
     histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
     other_sweeps: tuple[Mapping[str, str], ...] = ()
+    studies: tuple[Mapping[str, str], ...] = ()
 
 
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
@@ -78,6 +80,7 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
     tags = {KIND: "trial", PARENT: parent.info.run_id}
     runs = _one_a_trial(search_runs(client, parent.info.experiment_id, tags))
     sweeps = search_runs(client, parent.info.experiment_id, {KIND: "sweep"})
+    studies = search_runs(client, parent.info.experiment_id, {KIND: "study"})
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
         cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
         bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
@@ -99,6 +102,7 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
             for run in sweeps
             if run.data.tags.get(RECIPE) != parent.data.tags.get(RECIPE)
         ),
+        studies=tuple(run.data.tags for run in studies),
     )
 
 

@@ -33,6 +33,7 @@ IMPORTS = (
     "matplotlib.backends.backend_svg",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.tracking.client",
+    "optuna.storages",
     "rich.live",
     "scipy.integrate",
     "scipy.optimize",
@@ -41,6 +42,7 @@ IMPORTS = (
     "typer.rich_utils",
 )
 TRAINS = {"design=screen", "run", "train", "preflight", "confirm", "ensemble", "--estimate"}
+TRAINS |= {"tune", "refine"}
 """Words of the commands that start a fork server."""
 
 
