@@ -13,7 +13,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration
-from darkmagic.checklist.report.screened import predicted, take
+from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
 
 __all__ = ["Advice", "advise", "probable", "winners"]
 
@@ -114,6 +114,11 @@ def _of_screen(
         rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
         words = [o for o in plain if rated or not o.startswith("design=")]
         steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+    suspect = screen.suspect
+    if suspect is not None and suspect.p_value < SUSPICIOUS:
+        of_screen = [o for o in plain if not o.startswith("design=")]
+        words = [*of_screen, "design=screen", "--interactions"]
+        steps.append((f"To tell {' and '.join(suspect.tricks)} apart", _command("run", words)))
     if undecided or comparison.having(Verdict.NOT_TESTED):
         runs = math.ceil(MORE_RUNS * len(screen.records))
         more = [o for o in plain if not o.startswith("design=")]

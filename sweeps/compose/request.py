@@ -33,7 +33,8 @@ class Request:
     `parts_alone` beside each of its options alone, and beside what was `seen` to be best: `confirm`
     asks that. `budget` is what a race
     may spend. `trials`, where there are some, are all that is trained. `kind` is what runs are for:
-    a sweep, the tries from which rates are picked, or the ablation of a recipe.
+    a sweep, the tries from which rates are picked, or the ablation of a recipe. With `interactions`
+    a screen gets runs that tell a suspected pair of tricks apart.
     """
 
     more_seeds: int = 0
@@ -45,6 +46,7 @@ class Request:
     seen: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
     trials: tuple[Trial, ...] = ()
+    interactions: bool = False
     kind: str = "sweep"
 
     @property

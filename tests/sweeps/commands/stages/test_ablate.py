@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps import api
 from darkmagic.sweeps.commands.confirm import confirm_winners
 from darkmagic.sweeps.commands.stages.ablate import ablate_recipe
 from darkmagic.sweeps.orchestrate.report import load_report
@@ -109,3 +110,28 @@ def test_confirmation_that_keeps_the_baseline_leaves_nothing_to_take_apart(
     else:
         with pytest.raises(UserError, match="kept the baseline"):
             ablate_recipe(screened.overrides, Recorder(), seeds=2)
+
+
+def test_interactions_add_the_runs_of_a_pair_to_a_screen(screened: Swept) -> None:
+    """The plan keeps the six runs and adds those that separate a pair, which the report knows."""
+    planned = api.plan(screened.overrides, interactions=True)
+    (pair,) = planned.plan.limits.together
+    assert set(pair) < {"optimizer", "mixup", "weight_decay"}
+    assert len(planned.plan.trials) == 8  # there are no more of three tricks of two options
+    known = {(record.name, record.seed) for record in screened.outcome.records}
+    assert known < {(trial.name, trial.seed) for trial in planned.plan.trials}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (WORDS, "--interactions is of a screen"),
+        ([*WORDS, "design=screen", "epochs=9"], "goes on with a screen that has run"),
+    ],
+)
+def test_interactions_without_a_screen_are_refused(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    """There is nothing to suspect before a screen has run."""
+    with pytest.raises(UserError, match=said):
+        api.plan([*words, "dataset=tiny", f"runtime.out='{tmp_path}'"], interactions=True)
