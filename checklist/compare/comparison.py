@@ -29,7 +29,7 @@ Groups = Mapping[str, Sequence[TrialRecord]]
 Estimate = Callable[[int | None], "Effects"]
 """From a look, or None for all there is, to the effects."""
 
-FAILURES = (Status.FAILED, Status.DIVERGED)
+FAILURES = (Status.FAILED, Status.DIVERGED, Status.STOPPED)
 
 
 @dataclass(frozen=True)

@@ -69,15 +69,18 @@ def advise(
 ) -> Advice:
     """Return what to do with `comparison`.
 
-    `overrides` are the overrides of the sweep without its number of seeds; `run_seconds` is what
+    `overrides` are the overrides of the sweep without its number of seeds, and with the budget of a
+    race; `run_seconds` is what
     a run takes, for the cost of more of them.
     """
     sentences: list[str] = []
     steps: list[tuple[str, str]] = []
+    if comparison.waiting and (not comparison.look or comparison.rules.race):
+        steps.append(("Go on with", _command("run", overrides)))
     if not comparison.look:
-        if comparison.waiting:
-            steps.append(("Go on with", _command("run", overrides)))
         return Advice(tuple(sentences), tuple(steps))
+    # A race chooses seeds itself, which the other commands are asked for.
+    overrides = [o for o in overrides if not o.startswith("budget=")]
     alarm = _alarm(comparison)
     if alarm:
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))

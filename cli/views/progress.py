@@ -26,6 +26,7 @@ __all__ = ["LiveProgress", "PlainProgress", "make_progress"]
 MARKS = {
     Status.FINISHED: ("+", "green"),
     Status.DIVERGED: ("x", "red"),
+    Status.STOPPED: ("-", "yellow"),
     Status.FAILED: ("x", "red"),
     Status.SKIPPED: ("-", "yellow"),
     Status.NOT_APPLICABLE: ("-", "yellow"),

@@ -88,8 +88,14 @@ def split_request(
     fixed = [o for o in overrides if o.partition("=")[0] in FIXES_SEEDS]
     if budget is not None and fixed:
         raise UserError(f"budget= chooses the seeds of every trial itself; leave out {fixed[0]}")
-    repeated = [o for o in plain if o.partition("=")[0] not in ("seeds", "baseline_repeats")]
+    repeated = [
+        o for o in overrides if o.startswith("budget=") or (o in plain and not _is_seeds(o))
+    ]
     return plain, Request(more_seeds, only, (*_as_typed(repeated), *options), budget=budget)
+
+
+def _is_seeds(override: str) -> bool:
+    return override.partition("=")[0] in ("seeds", "baseline_repeats")
 
 
 def _as_typed(overrides: Sequence[str]) -> list[str]:

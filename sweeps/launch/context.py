@@ -7,9 +7,10 @@ value of a configuration, such as where progress is shown, they find here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.request import Request
@@ -25,6 +26,7 @@ class SweepContext:
 
     `request` and `plan` are for the sweeper, which makes the plan itself if it is None;
     `progress` receives the events of its trials, and `observer` the launcher's of its jobs.
+    `hopeless` says why the job in a folder is to be ended, or None.
     The defaults are those of any other Hydra application: nothing is asked, nothing is shown.
     """
 
@@ -32,6 +34,7 @@ class SweepContext:
     plan: Plan | None = None
     progress: Progress = field(default_factory=SilentProgress)
     observer: Observer = field(default_factory=IgnoreJobs)
+    hopeless: Callable[[Path], str | None] = lambda _: None
     fail_fast: bool = False  # the first trial that fails ends the sweep
 
 

@@ -98,7 +98,8 @@ class TrialState:
             result = read_result(self.directory)
         except DamagedFileError:  # `mend_folder` sets it aside
             return
-        if result is not None and result["status"] in FINAL:
+        stays = FINAL if self.resolved.get("futility") is None else (*FINAL, Status.STOPPED)
+        if result is not None and result["status"] in stays:
             self.set_result(result)
 
     def load_run(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:
