@@ -33,7 +33,7 @@ Groups = Mapping[str, Sequence[TrialRecord]]
 Estimate = Callable[[int | None], "Effects"]
 """From a look, or None for all there is, to the effects."""
 
-FAILURES = (Status.FAILED, Status.DIVERGED)
+FAILURES = (Status.FAILED, Status.DIVERGED, Status.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,14 @@ def compare(
     records: Sequence[TrialRecord],
     rules: Rules | None = None,
     apart: Collection[tuple[tuple[str, str], tuple[str, str]]] = (),
+    together: Collection[tuple[str, str]] = (),
 ) -> Comparison:
     """Compare the trials of `checklist`, whose baseline options come first.
 
     One row a trial in the checklist's order; records of tricks that it does not name come
     last. Trials that did not finish are rows with their verdict, never left out. Where trials of
     a screen are among them, there is one row an option, of all runs that have it; `apart` are
-    pairs of options that no recipe may combine.
+    pairs of options that no recipe may combine, and `together` pairs of tricks that it tells apart.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -117,7 +118,7 @@ def compare(
     rules = rules or Rules()
     records = with_floor(records, rules.floor)
     metric = rules.metric
-    screen = Screened.of(checklist, records, metric) if is_screen(records) else None
+    screen = Screened.of(checklist, records, metric, together) if is_screen(records) else None
     groups: Groups = screen.groups if screen else _by_trial(checklist, records)
     look = _last_complete_look(records)
     names = list(groups)

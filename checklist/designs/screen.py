@@ -14,11 +14,20 @@ from darkmagic.checklist.designs.arrays import orthogonal_rows
 from darkmagic.checklist.designs.coding import Levels
 from darkmagic.checklist.designs.efficiency import d_efficiency
 from darkmagic.checklist.designs.exchange import Pair, allowed, exchange
+from darkmagic.checklist.designs.pairs import runs_to_separate
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import RATE_TRICK, SCREEN, Checklist, Trial, rate_partners
 from darkmagic.checklist.plan import baseline_choices
 
-__all__ = ["MAX_RUNS", "Factors", "Limits", "make_screen", "screen_sizes", "usual_runs"]
+__all__ = [
+    "MAX_RUNS",
+    "Factors",
+    "Limits",
+    "make_screen",
+    "screen_sizes",
+    "separating_runs",
+    "usual_runs",
+]
 
 MAX_RUNS = 1000
 USUAL_RUNS = 1.5
@@ -33,11 +42,13 @@ Choice = tuple[str, str]
 @dataclass(frozen=True)
 class Limits:
     """What a screen leaves out: `dropped` options with the reason, and `apart`, pairs of options
-    that exclude each other, each a trick and an option.
+    that exclude each other, each a trick and an option. `together` are pairs of tricks that it has
+    runs of its own to tell apart.
     """
 
     dropped: Mapping[Choice, str] = field(default_factory=dict)
     apart: Collection[tuple[Choice, Choice]] = ()
+    together: Collection[tuple[str, str]] = ()
 
     @property
     def sentences(self) -> list[str]:
@@ -56,6 +67,17 @@ class Limits:
         return found
 
 
+def separating_runs(
+    checklist: Checklist, known: Sequence[Trial], pair: tuple[str, str], limits: Limits
+) -> int:
+    """Return how many runs in all a screen has that tells `pair` apart, beside those `known`."""
+    factors = Factors.of(checklist, {trial.seed for trial in known}, limits, pair)
+    had = sum(factors.row(trial.choices, trial.seed) is not None for trial in known)
+    levels = [len(checklist.trick(name).options) for name in pair]
+    least = runs_to_separate((levels[0], levels[1]))
+    return max(had + least, factors.effects + 1)
+
+
 @dataclass(frozen=True)
 class Factors:
     """What varies in a screen: tricks with the options that can be had, and the seeds as blocks.
@@ -69,15 +91,25 @@ class Factors:
     seeds: tuple[int, ...]
 
     @classmethod
-    def of(cls, checklist: Checklist, seeds: Collection[int], limits: Limits) -> Factors:
-        """Return the factors of `checklist` without what `limits` drop."""
+    def of(
+        cls,
+        checklist: Checklist,
+        seeds: Collection[int],
+        limits: Limits,
+        pair: Collection[str] = (),
+    ) -> Factors:
+        """Return the factors of `checklist` without what `limits` drop.
+
+        The tricks of a `pair` are one factor; without one, the optimizers and the rate are.
+        """
         left = {
             trick.name: tuple(o for o in trick.options if (trick.name, o) not in limits.dropped)
             for trick in checklist.tricks
         }
         kept = {name: options for name, options in left.items() if len(options) > 1}
-        together = tuple(n for n in kept if n in (*rate_partners(checklist), RATE_TRICK))
-        crossed = together if len(together) > 1 and RATE_TRICK in together else ()
+        one = pair or (*rate_partners(checklist), RATE_TRICK)
+        crossed = tuple(name for name in kept if name in one)
+        crossed = crossed if len(crossed) > 1 and (pair or RATE_TRICK in crossed) else ()
         groups: list[tuple[str, ...]] = [(name,) for name in kept if name not in crossed]
         groups += [crossed] if crossed else []
         levels = tuple(tuple(itertools.product(*(kept[n] for n in names))) for names in groups)
@@ -164,12 +196,14 @@ def make_screen(
     seeds: Sequence[int] = (0,),
     known: Sequence[Trial] = (),
     limits: Limits | None = None,
+    pair: Collection[str] = (),
 ) -> list[Trial]:
     """Return the `runs` trials of a screen of `checklist`, whose baseline options come first.
 
     The baseline's trial is the first. Trials in `known`, which exist, are counted in and keep
     their names; those that are added fit them best. `seeds` are blocks: each trial has one of
-    them. Raises `UserError` for fewer runs than there are effects, and for more than differ.
+    them. Those that are added tell the tricks of a `pair` apart, if one is given. Raises
+    `UserError` for fewer runs than there are effects, and for more than differ.
 
     >>> from darkmagic.checklist import Checklist, Trick
     >>> names = ("mixup", "cutout", "ema")
@@ -182,7 +216,7 @@ def make_screen(
     screen-03 ['on', 'on', 'off']
     """
     limits = limits or Limits()
-    factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits)
+    factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits, pair)
     _check(checklist, factors, runs)
     baseline = baseline_choices(checklist)
     kept = [(t, row) for t in known if (row := factors.row(t.choices, t.seed)) is not None]
@@ -194,7 +228,7 @@ def make_screen(
         trials.insert(0, Trial(None, None, "", min(seeds), baseline))
         kept.insert(0, (trials[0], first))
     rows = _rows(factors, np.array([row for _, row in kept], dtype=int), runs, limits)
-    if len(rows) < runs:
+    if len(rows) < runs and not pair:  # all that there are tell a pair apart as well as can be
         raise UserError(
             f"runs={runs}: there are only {len(rows)} different trials of these options; give "
             f"runs={len(rows)}, or more seeds (seeds={len(factors.seeds) + 1})"

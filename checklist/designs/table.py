@@ -47,15 +47,21 @@ class Screened:
     options: tuple[Choice, ...]
     sections: Mapping[str, str]
     baseline: Mapping[str, str]
-    crossed: tuple[str, ...] = ()  # the tricks whose options each have a best rate
+    crossed: tuple[tuple[str, str], ...] = ()  # tricks whose combinations are told apart
     prediction: Prediction | None = field(default=None, compare=False)
     metric: Metric = ACCURACY
 
     @classmethod
     def of(
-        cls, checklist: Checklist, records: Sequence[TrialRecord], metric: Metric = ACCURACY
+        cls,
+        checklist: Checklist,
+        records: Sequence[TrialRecord],
+        metric: Metric = ACCURACY,
+        together: Collection[tuple[str, str]] = (),
     ) -> Screened:
         """Return the screen that `records` of `checklist` are; options that none has are left out.
+
+        Pairs of tricks in `together` are told apart, and optimizers with the rate are.
 
         Records of tricks or options that the checklist does not name are left out too.
         """
@@ -75,7 +81,10 @@ class Screened:
             sections={trick.name: trick.section for trick in checklist.tricks},
             baseline=baseline,
             metric=metric,
-            crossed=rate_partners(checklist),
+            crossed=(
+                *((trick, RATE_TRICK) for trick in rate_partners(checklist)),
+                *((a, b) for a, b in together if {a, b} <= known.keys()),
+            ),
         )
 
     @cached_property
@@ -132,6 +141,11 @@ class Screened:
             return row_weights(fit, self.baseline)
 
         return estimate_screen(self.runs(look), self.options, resolution, weights, self.crossed)
+
+    @property
+    def separated(self) -> list[tuple[str, str]]:
+        """The pairs of tricks that have runs of their own to tell them apart."""
+        return [pair for pair in self.crossed if RATE_TRICK not in pair]
 
     @cached_property
     def rates(self) -> Mapping[Choice, str]:

@@ -35,11 +35,12 @@ def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
     if screen.rates:
         base = screen.baseline
         at = [f"{t}={o} at {rate}" for (t, o), rate in screen.rates.items()]
-        names = ", ".join(screen.crossed)
+        rated = list(dict.fromkeys(trick for trick, _ in screen.rates))
+        names = ", ".join(rated)
         yield (
             f"Rates: options of {names} are told apart at each rate, and each is compared at its "
             f"best with the baseline's at its own best ({', '.join(at)}). Rows of {RATE_TRICK} are "
-            f"at the baseline's {', '.join(f'{t}={base[t]}' for t in screen.crossed)}."
+            f"at the baseline's {', '.join(f'{t}={base[t]}' for t in rated)}."
         )
     yield from _missing(screen)
     yield from _freedom(comparison, screen)
@@ -101,6 +102,8 @@ def _residuals(screen: Screened) -> Iterator[str]:
             f"{name} is {screen.metric.amount(abs(gain))} {side} what its options add up to, far "
             f"more than the others: see its log ({shown_choices(screen, name)})."
         )
+    for tricks in screen.separated:
+        yield _separated(screen, tricks)
     suspect = screen.suspect
     if suspect is None:
         if screen.fit is not None and screen.fit.df:
@@ -119,6 +122,29 @@ def _residuals(screen: Screened) -> Iterator[str]:
             f"residuals better than luck would (the nearest is {first} with {second}). So few "
             "runs see only large interactions."
         )
+
+
+def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
+    """Say what two tricks do together beyond their sum, which runs of their own tell."""
+    from darkmagic.checklist.designs.pairs import interaction_p, togethers
+
+    fit = screen.fit
+    p = interaction_p(fit, tricks) if fit is not None else None
+    first, second = tricks
+    if fit is None or p is None:
+        return (
+            f"{first} and {second} cannot be told apart yet: too few of their runs have a result."
+        )
+    parts = [
+        f"{'='.join(each.pair[0])} with {'='.join(each.pair[1])} {each.points:+.2f}"
+        + (f" (±{each.error:.2f})" if each.error is not None else "")
+        for each in togethers(fit, tricks)
+    ]
+    proved = "do not simply add up" if p < SUSPICIOUS else "add up, as far as can be seen"
+    return (
+        f"{first} and {second} were told apart: they {proved} (p = {p:.3f}). Beyond the sum of "
+        f"what each does at the other's baseline: {'; '.join(parts)}."
+    )
 
 
 def _aliases(comparison: Comparison, screen: Screened) -> Iterator[str]:

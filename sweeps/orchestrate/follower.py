@@ -17,10 +17,10 @@ from typing import Any, Self
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from darkmagic.checklist.records import Status
+from darkmagic.checklist.records import STOPPED, Status
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
-from darkmagic.sweeps.orchestrate.room import RoomWatch
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracked_run import RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
@@ -39,6 +39,7 @@ MLFLOW_STATUS = {
     Status.PRUNED: "FINISHED",
     Status.DIVERGED: "FAILED",
     Status.FAILED: "FAILED",
+    Status.STOPPED: "KILLED",
     Status.PENDING: "KILLED",
     Status.RUNNING: "KILLED",
 }
@@ -264,6 +265,8 @@ def judge_job(directory: Path, job: JobReturn, exit_code: int | None) -> dict[st
         return result
     reason = str(job._return_value) if job.status is JobStatus.FAILED else left  # noqa: SLF001
     failure = {"status": "failed", "reason": reason}
+    if reason.startswith(STOPPED):
+        failure = {"status": Status.STOPPED.value, "reason": reason.removeprefix(STOPPED)}
     with contextlib.suppress(OSError):  # without a file too it is trained again
         directory.mkdir(parents=True, exist_ok=True)
         write_result(directory, failure)

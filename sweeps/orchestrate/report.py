@@ -68,6 +68,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         snapshot.records,
         _with_decimals(rules, snapshot.records),
         limits.apart,
+        limits.together,
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]

@@ -34,6 +34,7 @@ from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
+from darkmagic.sweeps.orchestrate.watch.futility import FutilityWatch
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
@@ -123,7 +124,10 @@ def _run_held(
     _open_runs(tracker, parent, states, context.progress, look=looks + 1)
     follower = Follower(states, tracker, context.progress)
     try:
-        with follower, use_context(replace(context, observer=follower)):
+        watching = replace(context, observer=follower)
+        if master.futility is not None:
+            watching = replace(watching, hopeless=FutilityWatch(states, master.futility).hopeless)
+        with follower, use_context(watching):
             _launch(launcher, loader, states)
     except BaseException:
         parent.next_status = "KILLED"

@@ -17,7 +17,10 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 __all__ = ["endings", "table_notes"]
 
 ASSUMED_SPREAD = 0.2
-WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
+WITHOUT_RESULT = (
+    *(Verdict.FAILED, Verdict.STOPPED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE),
+    Verdict.INERT,
+)
 
 
 def table_notes(
@@ -91,6 +94,11 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
         yield (
             "The runs were spent by rounds on what looked likeliest to help. Rows that looked bad "
             "were left early, so no row is called worse here, only better or undecided."
+        )
+    if comparison.having(Verdict.STOPPED):
+        yield (
+            "Runs that were hopeless beside the baseline's curve were stopped (futility=). A row "
+            "with one is not judged, whatever its other seeds gave, and counts among the tests."
         )
     if any(row.outlook for row in comparison.tricks):
         yield (
