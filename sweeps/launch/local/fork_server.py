@@ -33,6 +33,10 @@ LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
 
 
+SECONDS_TO_END = 5.0
+"""That a child has for what it started, when its owner is gone."""
+
+
 class _Server:
     preload = PRELOAD  # as the first start of the server has it
 
@@ -141,4 +145,6 @@ def _exit_with(owner: Connection) -> None:
     """
     with contextlib.suppress(OSError):
         owner.poll(None)
+    os.kill(os.getpid(), signal.SIGTERM)  # a command is ended with all that it started
+    time.sleep(SECONDS_TO_END)
     os._exit(1)

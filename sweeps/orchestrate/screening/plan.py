@@ -12,6 +12,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, SCREEN, Trial
 from darkmagic.checklist.plan import Design, baseline_choices, trial_names
 from darkmagic.checklist.records import TrialRecord
+from darkmagic.sweeps.compose.command.planner import CommandPlanner
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import compose
@@ -67,6 +68,10 @@ def make_plan(loader: ConfigLoader, config: DictConfig, planner: Planner) -> Pla
 
 def _survey(loader: ConfigLoader, planner: Planner) -> Limits:
     """Return which options cannot be had, or cannot be had together, on this model and data."""
+    if isinstance(planner, CommandPlanner):
+        return Limits(
+            dict.fromkeys(planner.unmapped(), "does not apply: the trainer has no mapping")
+        )
     first = planner.seeds_of[BASELINE][0]
     alone = planner.plan({name: [first] for name in trial_names(planner.checklist)})
     resolved = [resolve(compose(loader, overrides)) for overrides in alone.overrides]
