@@ -26,7 +26,7 @@ import cloudpickle
 
 from darkmagic.trainers.runtime.cores import THREADS
 
-__all__ = ["Job", "start", "warm_up"]
+__all__ = ["Job", "preloads_torch", "start", "warm_up"]
 
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
@@ -102,6 +102,11 @@ def warm_up(*, torch: bool = True) -> None:
     _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
     _context()
     forkserver.ensure_running()
+
+
+def preloads_torch() -> bool:
+    """Whether children are forked from a process that has torch imported."""
+    return _Server.preload == PRELOAD
 
 
 def start(
