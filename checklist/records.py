@@ -30,6 +30,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"  # something it needs is not available, with the reason
     NOT_APPLICABLE = "not_applicable"  # the trick finds nothing to work on in this model
     INERT = "inert"  # it changes nothing against the baseline
+    PRUNED = "pruned"  # of a study: ended early, as it was far behind others
     RUNNING = "running"
     PENDING = "pending"
 
@@ -82,8 +83,11 @@ class TrialRecord:
     stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
     edits: Mapping[str, str] = field(default_factory=dict)  # by trick: "3 of 4 places", or why none
     choices: Mapping[str, str] = field(default_factory=dict)  # by trick, of a screen's trial
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors that were picked for it
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
     value: float | None = None  # of the metric that decides, where that is not accuracy
+    stands_in: bool = False  # its value is made from a mean and a spread, and is of no run
+    test_value: float | None = None  # its value on the test set
 
     @property
     def name(self) -> str:
@@ -95,3 +99,8 @@ class TrialRecord:
         found = self.accuracy if metric.is_accuracy else self.value
         finished = self.status is Status.FINISHED and found is not None
         return metric.scale * found if finished and found is not None else None
+
+    def test_result(self, metric: Metric) -> float | None:
+        """Return what decides on the test set, in the unit of `metric`; None where it was left."""
+        found = self.test_accuracy if metric.is_accuracy else self.test_value
+        return None if found is None else metric.scale * found

@@ -14,6 +14,8 @@ from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
 from darkmagic.cli.commands.train import train
 from darkmagic.cli.commands.tricks import tricks
+from darkmagic.cli.commands.tuning.refine import refine
+from darkmagic.cli.commands.tuning.tune import tune
 from darkmagic.cli.errors import Settings
 from darkmagic.cli.read_only import exit_fast
 
@@ -32,6 +34,8 @@ app.command(
 )(compare)
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
+app.command(epilog="Example: darkmagic tune dataset=cifar10 model=resnet18 runs=40")(tune)
+app.command(epilog="Example: darkmagic refine mixup dataset=cifar10 model=resnet18 seeds=3")(refine)
 app.command(epilog="Example: darkmagic report --format md")(report)
 app.command(epilog="Example: darkmagic judge runs.csv --metric val_acc --baseline base")(judge)
 app.command(epilog="Example: darkmagic ensemble -k 5")(ensemble)

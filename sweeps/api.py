@@ -13,27 +13,45 @@ from darkmagic.sweeps.commands.ensemble import (
 )
 from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_on
-from darkmagic.sweeps.commands.plan import PlannedSweep, next_round, plan
+from darkmagic.sweeps.commands.plan import PlannedSweep, check, next_round, plan
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.preflight import Finding, Level, preflight
-from darkmagic.sweeps.commands.sweep import run_checklist, sweep
+from darkmagic.sweeps.commands.stages.ablate import Ablated, ablate_recipe
+from darkmagic.sweeps.commands.stages.retune import retune
+from darkmagic.sweeps.commands.stages.run import run_checklist
+from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.commands.tuning.refine import Refinement, plan_refinement
+from darkmagic.sweeps.commands.tuning.tune import (
+    PlannedStudy,
+    confirm_study,
+    plan_study,
+    train_study,
+)
 from darkmagic.sweeps.compose.command.words import compare_overrides, literal
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
+from darkmagic.sweeps.tune.result import StudyResult
 
 __all__ = [
+    "Ablated",
     "Confirmed",
     "EnsembleKind",
     "Finding",
     "KnownSweep",
     "Level",
     "Member",
+    "PlannedStudy",
     "PlannedSweep",
+    "Refinement",
+    "StudyResult",
+    "ablate_recipe",
+    "check",
     "check_tracking",
     "checklists",
     "choose_members",
     "compare_overrides",
+    "confirm_study",
     "confirm_winners",
     "dry_run_overrides",
     "ensemble",
@@ -43,11 +61,15 @@ __all__ = [
     "literal",
     "next_round",
     "plan",
+    "plan_refinement",
+    "plan_study",
     "power",
     "preflight",
+    "retune",
     "run_checklist",
     "sweep",
     "train",
+    "train_study",
     "trick_cards",
     "tricks_on",
     "ui_command",

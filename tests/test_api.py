@@ -28,18 +28,32 @@ from trick_exports import STUB, tricks_stub
 
 REPO = Path(__file__).parents[1]
 FOLDERS = sorted(path.parent.relative_to(REPO) for path in REPO.glob("[a-z]*/**/__init__.pyi"))
-PACKAGES = ["darkmagic." + ".".join(f.parts) for f in FOLDERS if f.parts[0] != "build"]
+ROOT = Path("cli/package")
+
+
+def _package(folder: Path) -> str:
+    inside = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
+    return ".".join(["darkmagic", *inside.parts])
+
+
+def _stub(package: str) -> Path:
+    return Path(str(importlib.import_module(package).__file__)).with_suffix(".pyi")
+
+
+PACKAGES = [_package(folder) for folder in FOLDERS if folder.parts[0] != "build"]
 PUBLIC = [
     (package, name)
     for package in PACKAGES
     for name in sorted(importlib.import_module(package).__all__)
+    if name != "__version__" and read_stub(_stub(package))[name] != package
 ]
 EACH = pytest.mark.parametrize(("package", "name"), PUBLIC, ids=[".".join(p) for p in PUBLIC])
 EXAMPLES = doctest.DocTestFinder(recurse=False)
 
 
 def _public(package: str, name: str) -> Any:
-    return getattr(importlib.import_module(package), name)
+    """Return a public class or function; of a package that can be called, what it calls."""
+    return inspect.unwrap(getattr(importlib.import_module(package), name))
 
 
 def _run(code: str) -> str:
@@ -61,15 +75,16 @@ def test_version_is_that_of_the_distribution() -> None:
 def test_package_lists_its_public_names(package: str) -> None:
     """`__all__` is sorted, is what the stub says, and `dir` shows it."""
     module = importlib.import_module(package)
-    stub = read_stub(Path(str(module.__file__)).with_suffix(".pyi"))
+    stub = read_stub(_stub(package))
     assert module.__all__ == sorted(stub)
     assert set(module.__all__) <= set(dir(module))
     assert dir(module) == sorted(dir(module))
 
 
 def test_every_public_package_is_looked_at() -> None:
-    """The four packages that the project consists of, and the rooms of trainers that users name."""
+    """The root, the packages of the project, and the rooms of trainers that users name."""
     assert {"checklist", "sweeps", "trainers"} <= {str(folder) for folder in FOLDERS}
+    assert "darkmagic" in PACKAGES
     assert {"darkmagic.trainers.tricks", "darkmagic.trainers.data"} <= set(PACKAGES)
 
 
@@ -138,7 +153,10 @@ def test_unknown_name_is_refused_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("package", "heavy"),
     [
-        ("darkmagic", {"importlib.metadata"}),
+        (
+            "darkmagic",
+            {"importlib.metadata", "torch", "hydra", "mlflow", "numpy", "pandas", "rich"},
+        ),
         ("darkmagic.checklist", {"numpy", "scipy"}),
         ("darkmagic.trainers", {"torch", "numpy"}),
         ("darkmagic.trainers.tricks", {"torch", "numpy"}),
@@ -181,3 +199,25 @@ def test_names_in_readme_and_configuration_are_there() -> None:
         assert any(name.startswith(f"darkmagic.trainers.{room}.") for name in named)
     for name in named:
         assert get_object(name) is not None, name
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import darkmagic.checklist",
+        "from darkmagic.checklist import compare",
+        "import darkmagic.checklist.model",
+        "from darkmagic import checklist",
+        "import darkmagic; darkmagic.checklist",
+    ],
+)
+def test_package_of_the_name_of_a_function_is_both(first: str) -> None:
+    """`darkmagic.checklist` is the package and can be called, whichever import came first."""
+    code = f"{first}\nimport sys, inspect, darkmagic as dm, darkmagic.checklist as package\n"
+    code += (
+        "from darkmagic.checklist import Trial; from darkmagic import checklist\n"
+        "assert package is dm.checklist is checklist is sys.modules['darkmagic.checklist']\n"
+        "assert package.Trial is Trial and callable(package)\n"
+        "print(type(package()).__name__, *inspect.signature(package).parameters)"
+    )
+    assert _run(code).startswith("Study name words model data")

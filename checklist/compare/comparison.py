@@ -16,9 +16,8 @@ from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
-from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
-from darkmagic.checklist.model import BASELINE, Checklist, trial_name
+from darkmagic.checklist.model import BASELINE, Checklist, rates_needed, trial_name
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
 from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effects
     from darkmagic.checklist.stats.linear import Run
 
-__all__ = ["Comparison", "compare", "same_metric"]
+__all__ = ["Comparison", "compare"]
 
 Groups = Mapping[str, Sequence[TrialRecord]]
 Estimate = Callable[[int | None], "Effects"]
@@ -124,8 +123,9 @@ def compare(
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
     resolution = metric.step if not metric.is_accuracy else 100 / images if images else None
-    estimate = _estimate(groups, screen, metric, resolution)
+    estimate = _estimate(groups, screen, rules, resolution)
     effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
+    needs = rates_needed(checklist, screened=screen is not None)
     missed = _missed_errors(groups, metric, look, effects if screen else None)
     rows = [
         make_row(
@@ -137,6 +137,7 @@ def compare(
             rules,
             missed.get(name),
             waiting=look == 0,
+            retune=needs.get(name, ()),
         )
         for index, name in enumerate(names)
     ]
@@ -152,7 +153,7 @@ def compare(
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]
-        best = predict_best(effects, screen.options, taken, apart)
+        best = predict_best(effects, screen.options, taken, apart, screen.rates)
         screen = dataclasses.replace(screen, prediction=best)
     return Comparison(
         rows=tuple(rows),
@@ -169,18 +170,6 @@ def compare(
     )
 
 
-def same_metric(comparisons: Mapping[str, Comparison]) -> Metric:
-    """Return the metric that all `comparisons` have; raise `UserError` where they differ."""
-    metrics = [comparison.metric for comparison in comparisons.values()]
-    for name, metric in zip(comparisons, metrics, strict=True):
-        if (metric.name, metric.direction) != (metrics[0].name, metrics[0].direction):
-            raise UserError(
-                f"{next(iter(comparisons))} is compared by {metrics[0].name} and {name} by "
-                f"{metric.name}: give experiments of one metric"
-            )
-    return metrics[0]
-
-
 def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
     groups: dict[str, list[TrialRecord]] = {BASELINE: []}
     for trick in checklist.tricks:
@@ -191,13 +180,15 @@ def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
 
 
 def _estimate(
-    groups: Groups, screen: Screened | None, metric: Metric, resolution: float | None
+    groups: Groups, screen: Screened | None, rules: Rules, resolution: float | None
 ) -> Estimate:
     if screen is not None:
         return lambda look: screen.effects(look, resolution)
     from darkmagic.checklist.stats.effects import estimate_effects
 
-    return lambda look: estimate_effects(_runs(groups, metric, look), resolution)
+    return lambda look: estimate_effects(
+        _runs(groups, rules.metric, look), resolution, rules.overlap
+    )
 
 
 def _last_complete_look(records: Sequence[TrialRecord]) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from darkmagic.checklist.compare.comparison import Comparison, same_metric
+from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval, Row
+from darkmagic.checklist.compare.summary import same_metric
 from darkmagic.checklist.stats.effects import Effect
 
 __all__ = ["Contrast", "contrast"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from darkmagic.checklist.compare.costs import Ratio, cost_ratios
 from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
 from darkmagic.checklist.metric import ACCURACY, Metric
-from darkmagic.checklist.model import trial_name
+from darkmagic.checklist.model import show_rates, trial_name
+from darkmagic.checklist.plan import Retune
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.runs.collapse import Collapse
 
@@ -45,7 +46,9 @@ class Rules:
     `metric` decides. `min_effect` is the smallest difference that would matter, in its unit:
     points of accuracy. A run whose accuracy (in [0, 1]) is below `floor` counts as failed;
     None stands for 1.1 times chance. In a `race`, whose rows stop where they look bad, gains
-    alone are claimed.
+    alone are claimed. `retune` is how rates were picked for the rows that need one of their own.
+    Where seeds validate on folds of one set of images, `overlap` is how many images are validated
+    on for each that is trained on, 1 / (k - 1) of k folds; else 0.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -55,6 +58,8 @@ class Rules:
     floor: float | None = None
     race: bool = False
     metric: Metric = ACCURACY
+    retune: Retune = Retune.NONE
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ class Row:
     seeds spread far wider than the other trials', so that it is judged by its own spread alone;
     `outlook` is what it probably does, and `front` how probably no other row gains as much at no
     more time, in [0, 1]. `collapse` says how many of five runs or more fell far below the others,
-    and what the others gain; None where none did.
+    and what the others gain; None where none did. `rates` are what its rates are multiplied by,
+    where they were picked for it, and `untuned` those that should have been and were not.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -125,6 +131,9 @@ class Row:
     outlook: Outlook | None = None
     front: float | None = None
     collapse: Collapse | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+    untuned: tuple[str, ...] = ()
+    stands_in: bool = False  # its runs are known by their mean and spread alone
 
     @property
     def name(self) -> str:
@@ -146,6 +155,8 @@ class Row:
             return text if self.verdict is Verdict.FAILED else f"baseline, {text}"
         marked = self.unstable and self.verdict in JUDGED
         marks = ["unstable"] * marked + [self.partial_edit] * bool(self.partial_edit)
+        marks += show_rates(self.rates)
+        marks += ["rate not retuned"] * ("lr" in self.untuned and self.verdict in JUDGED)
         return ", ".join([self.verdict.value, *marks])
 
     @property
@@ -165,10 +176,12 @@ def make_row(
     missed_errors: float | None,
     *,
     waiting: bool,
+    retune: Collection[str] = (),
 ) -> Row:
     """Return the row of `records`, trial `index` of `effects`.
 
-    `missed_errors` is the effect, in standard errors, that its test misses once in five.
+    `missed_errors` is the effect, in standard errors, that its test misses once in five. `retune`
+    are the rates that it is only fairly compared at its own of.
     """
     from darkmagic.checklist.stats.image_error import image_error
 
@@ -201,12 +214,17 @@ def make_row(
         look=claim.look,
         contradicts=claim.contradicts,
         spread=effects.own_spreads.get(index),
-        image_error=None if index == 0 else image_error(_correct(records), _correct(baseline)),
+        image_error=None  # of folds it is in the spread of seeds already
+        if index == 0 or rules.overlap
+        else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
         edits=next((record.edits for record in records if record.edits), {}),
+        stands_in=any(record.stands_in for record in records),
         stepping=next((r.stepping for r in records if r.status is Status.FINISHED), ""),
+        rates=first.rates if retune or index == 0 else {},
+        untuned=tuple(name for name in retune if name not in first.rates),
     )
 
 

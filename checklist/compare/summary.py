@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.compare.comparison import Comparison, same_metric
+from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.stats.robust import bootstrap, next_experiment
 
-__all__ = ["Summary", "summarise"]
+__all__ = ["Summary", "same_metric", "summarise"]
 
 Array = NDArray[np.float64]
 
@@ -81,6 +83,18 @@ def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
                 )
             )
     return sorted(found, key=lambda summary: -summary.gain)
+
+
+def same_metric(comparisons: Mapping[str, Comparison]) -> Metric:
+    """Return the metric that all `comparisons` have; raise `UserError` where they differ."""
+    metrics = [comparison.metric for comparison in comparisons.values()]
+    for name, metric in zip(comparisons, metrics, strict=True):
+        if (metric.name, metric.direction) != (metrics[0].name, metrics[0].direction):
+            raise UserError(
+                f"{next(iter(comparisons))} is compared by {metrics[0].name} and {name} by "
+                f"{metric.name}: give experiments of one metric"
+            )
+    return metrics[0]
 
 
 def _next_interval(name: str, comparisons: Iterable[Comparison]) -> Interval | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darkmagic.checklist.model import RATE_TRICK
 from darkmagic.checklist.stats.effects import Covariance, Effect, Effects
 from darkmagic.checklist.stats.rounding import precision, rounding_step, rounding_variance
 
@@ -40,8 +41,9 @@ class Mixed:
 @dataclass(frozen=True)
 class ScreenFit:
     """Least squares over `runs`. The columns of `x` are the baseline's level, the `options`
-    (1 where a run has it) and all seeds but the first; `inverse` is that of x'x, `estimable`
-    says which options can be told from the others.
+    (1 where a run has it), the `pairs` (1 where it has both) of the tricks that are `crossed` with
+    the rate, and all seeds but the first; `inverse` is that of x'x, `estimable` says which options
+    can be told from the others.
     """
 
     runs: tuple[Mixed, ...]
@@ -52,6 +54,8 @@ class ScreenFit:
     residuals: Array
     estimable: tuple[bool, ...]
     df: int
+    crossed: tuple[str, ...] = ()
+    pairs: tuple[tuple[Choice, Choice], ...] = ()
 
     @property
     def precision(self) -> float:
@@ -64,12 +68,20 @@ class ScreenFit:
         return float(self.residuals @ self.residuals) / self.df if self.df else float("nan")
 
 
-def fit_screen(runs: Sequence[Mixed], options: Sequence[Choice]) -> ScreenFit:
-    """Fit the effects of `options`, none of which is a baseline's, and of the seeds."""
+def fit_screen(
+    runs: Sequence[Mixed], options: Sequence[Choice], crossed: Sequence[str] = ()
+) -> ScreenFit:
+    """Fit the effects of `options`, none of which is a baseline's, and of the seeds.
+
+    Options of the tricks that are `crossed` with the rate have one more with each of its options.
+    """
+    rates = [choice for choice in options if choice[0] == RATE_TRICK]
+    pairs = tuple((o, rate) for o in options if o[0] in crossed for rate in rates)
     seeds = sorted({run.seed for run in runs})[1:]
     columns: list[Any] = [
         np.ones(len(runs)),
         *([float(run.choices.get(t) == o) for run in runs] for t, o in options),
+        *([float({a, b} <= set(run.choices.items())) for run in runs] for a, b in pairs),
         *([float(run.seed == seed) for run in runs] for seed in seeds),
     ]
     x = np.column_stack(columns).astype(float)
@@ -89,16 +101,23 @@ def fit_screen(runs: Sequence[Mixed], options: Sequence[Choice]) -> ScreenFit:
         residuals=y - centre - x @ coefficients,
         estimable=tuple(known[1 : 1 + len(options)].tolist()),
         df=len(runs) - round(float(np.trace(projection))),
+        crossed=tuple(crossed),
+        pairs=pairs,
     )
 
 
 def estimate_screen(
-    runs: Sequence[Mixed], options: Sequence[Choice], resolution: float | None = None
+    runs: Sequence[Mixed],
+    options: Sequence[Choice],
+    resolution: float | None = None,
+    weights_of: Callable[[ScreenFit], Array] | None = None,
+    crossed: Sequence[str] = (),
 ) -> Effects:
     """Return the effects of `options`, of which the first is trial 1, as averages over the others.
 
-    `resolution` is the step of an accuracy in points, as in `estimate_effects`. An option that
-    cannot be told from others is left out.
+    `weights_of` gives the weights (options, columns) of a fit's coefficients in each effect; each
+    is its option's own if None. `resolution` is the step of an accuracy in points, as in
+    `estimate_effects`. An option that cannot be told from others is left out.
 
     >>> mixed = [("off", "off", 90.0), ("on", "off", 91.0), ("off", "on", 90.5), ("on", "on", 91.6)]
     >>> runs = [Mixed("", {"mixup": m, "ema": e}, 0, value) for m, e, value in mixed]
@@ -108,10 +127,16 @@ def estimate_screen(
     """
     if not runs:
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
-    fit = fit_screen(runs, options)
-    trials = tuple(index + 1 for index, known in enumerate(fit.estimable) if known)
+    fit = fit_screen(runs, options, crossed)
+    weights = np.eye(len(options), len(fit.coefficients), 1)
+    if weights_of is not None:
+        weights = weights_of(fit)
+    lost = np.abs(weights @ fit.inverse @ (fit.x.T @ fit.x) - weights).max(1) >= 1e-6
+    trials = tuple(index + 1 for index in np.flatnonzero(~lost).tolist())
+    weights = weights[~lost]
     blocked = len({run.seed for run in runs}) > 1
-    differences = {trial: _tidy(float(fit.coefficients[trial]), fit.precision) for trial in trials}
+    found = (weights @ fit.coefficients).tolist()
+    differences = {trial: _tidy(d, fit.precision) for trial, d in zip(trials, found, strict=True)}
     if not fit.df or not trials:
         alone = {trial: Effect(difference) for trial, difference in differences.items()}
         return Effects(alone, None, 0, None, blocked=blocked, prior_df=float("inf"))
@@ -119,7 +144,7 @@ def estimate_screen(
         resolution = rounding_step(run.accuracy for run in runs)
     least = max(rounding_variance(resolution), fit.precision**2)
     variance = max(fit.variance, least)
-    covariance = variance * fit.inverse[np.ix_(trials, trials)]
+    covariance = variance * weights @ fit.inverse @ weights.T
     errors = np.sqrt(np.diag(covariance)).tolist()
     return Effects(
         by_trial={

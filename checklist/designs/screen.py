@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from darkmagic.checklist.designs.coding import Levels
 from darkmagic.checklist.designs.efficiency import d_efficiency
 from darkmagic.checklist.designs.exchange import Pair, allowed, exchange
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import SCREEN, Checklist, Trial
+from darkmagic.checklist.model import RATE_TRICK, SCREEN, Checklist, Trial, rate_partners
 from darkmagic.checklist.plan import baseline_choices
 
-__all__ = ["MAX_RUNS", "Factors", "Limits", "make_screen", "usual_runs"]
+__all__ = ["MAX_RUNS", "Factors", "Limits", "make_screen", "screen_sizes", "usual_runs"]
 
 MAX_RUNS = 1000
 USUAL_RUNS = 1.5
@@ -56,10 +57,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Factors:
-    """What varies in a screen: tricks with the options that can be had, and the seeds as blocks."""
+    """What varies in a screen: tricks with the options that can be had, and the seeds as blocks.
 
-    tricks: tuple[str, ...]
-    options: tuple[tuple[str, ...], ...]  # of each trick, the baseline's first
+    A factor is one trick, or several whose combinations are all told apart: its `levels` are
+    options of each of its `tricks`, the baseline's first.
+    """
+
+    tricks: tuple[tuple[str, ...], ...]
+    levels: tuple[tuple[tuple[str, ...], ...], ...]
     seeds: tuple[int, ...]
 
     @classmethod
@@ -70,40 +75,65 @@ class Factors:
             for trick in checklist.tricks
         }
         kept = {name: options for name, options in left.items() if len(options) > 1}
-        return cls(tuple(kept), tuple(kept.values()), tuple(sorted(seeds)))
+        together = tuple(n for n in kept if n in (*rate_partners(checklist), RATE_TRICK))
+        crossed = together if len(together) > 1 and RATE_TRICK in together else ()
+        groups: list[tuple[str, ...]] = [(name,) for name in kept if name not in crossed]
+        groups += [crossed] if crossed else []
+        levels = tuple(tuple(itertools.product(*(kept[n] for n in names))) for names in groups)
+        return cls(tuple(groups), levels, tuple(sorted(seeds)))
 
     @property
     def sizes(self) -> list[int]:
         """The number of levels of each factor; that of the seeds last, where there are several."""
         blocks = [len(self.seeds)] if len(self.seeds) > 1 else []
-        return [*map(len, self.options), *blocks]
+        return [*map(len, self.levels), *blocks]
 
     @property
     def effects(self) -> int:
-        """Parameters of the model: the baseline's level, the options' effects and the seeds'."""
+        """Parameters of the model: the baseline's level, the levels' effects and the seeds'."""
         return 1 + sum(size - 1 for size in self.sizes)
 
     def row(self, choices: Mapping[str, str], seed: int) -> list[int] | None:
         """Return the levels of a trial; None for one with what this screen does not vary."""
         try:
-            levels = [o.index(choices[t]) for t, o in zip(self.tricks, self.options, strict=True)]
+            levels = [
+                levels.index(tuple(choices[name] for name in names))
+                for names, levels in zip(self.tricks, self.levels, strict=True)
+            ]
         except (KeyError, ValueError):
             return None
         return [*levels, self.seeds.index(seed)] if len(self.seeds) > 1 else levels
 
     def choices(self, row: Sequence[int]) -> dict[str, str]:
         """Return the options of a row, by trick."""
-        found = zip(self.tricks, self.options, row, strict=False)
-        return {trick: options[level] for trick, options, level in found}
+        found: dict[str, str] = {}
+        for names, levels, level in zip(self.tricks, self.levels, row, strict=False):
+            found.update(zip(names, levels[level], strict=True))
+        return found
 
     def pairs(self, apart: Collection[tuple[Choice, Choice]]) -> list[Pair]:
         """Return `apart` as factors and levels, those of options that are left."""
-        place = {
-            (trick, option): (factor, level)
-            for factor, (trick, options) in enumerate(zip(self.tricks, self.options, strict=True))
-            for level, option in enumerate(options)
-        }
-        return [(place[a], place[b]) for a, b in apart if a in place and b in place]
+        places: dict[Choice, list[tuple[int, int]]] = {}
+        for factor, (names, levels) in enumerate(zip(self.tricks, self.levels, strict=True)):
+            for level, options in enumerate(levels):
+                for choice in zip(names, options, strict=True):
+                    places.setdefault(choice, []).append((factor, level))
+        return [
+            (one, other)
+            for a, b in apart
+            for one in places.get(a, ())
+            for other in places.get(b, ())
+        ]
+
+
+def screen_sizes(checklist: Checklist) -> tuple[int, ...]:
+    """Return the number of levels of each factor of a screen of all of `checklist`.
+
+    >>> from darkmagic.checklist import Checklist, Trick
+    >>> screen_sizes(Checklist("mine", (Trick("mixup", "", ("off", "on", "strong")),)))
+    (3,)
+    """
+    return tuple(Factors.of(checklist, (0,), Limits()).sizes)
 
 
 def usual_runs(checklist: Checklist, seeds: int = 1, limits: Limits | None = None) -> int:
@@ -178,7 +208,7 @@ def _check(checklist: Checklist, factors: Factors, runs: int) -> None:
         raise UserError(f"runs={runs}: give runs={MAX_RUNS} or fewer")
     if runs < factors.effects:
         blocks = f" and {len(factors.seeds)} seeds" if len(factors.seeds) > 1 else ""
-        options = sum(len(options) - 1 for options in factors.options)
+        options = sum(len(levels) - 1 for levels in factors.levels)
         raise UserError(
             f"runs={runs} are too few to tell {options} options{blocks} apart; give "
             f"runs={factors.effects} or more ({int(np.ceil(USUAL_RUNS * factors.effects))} know "

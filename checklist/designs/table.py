@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.metric import ACCURACY, Metric
-from darkmagic.checklist.model import BASELINE, SCREEN, Checklist
+from darkmagic.checklist.model import BASELINE, RATE_TRICK, SCREEN, Checklist, rate_partners
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 
 if TYPE_CHECKING:
     from darkmagic.checklist.designs.aliases import Alias, Suspect
-    from darkmagic.checklist.designs.fit import Mixed, ScreenFit
+    from darkmagic.checklist.designs.fit import Array, Mixed, ScreenFit
     from darkmagic.checklist.stats.effects import Effects
 
 __all__ = ["Prediction", "Screened", "is_screen", "predict_best"]
@@ -47,6 +47,7 @@ class Screened:
     options: tuple[Choice, ...]
     sections: Mapping[str, str]
     baseline: Mapping[str, str]
+    crossed: tuple[str, ...] = ()  # the tricks whose options each have a best rate
     prediction: Prediction | None = field(default=None, compare=False)
     metric: Metric = ACCURACY
 
@@ -74,6 +75,7 @@ class Screened:
             sections={trick.name: trick.section for trick in checklist.tricks},
             baseline=baseline,
             metric=metric,
+            crossed=rate_partners(checklist),
         )
 
     @cached_property
@@ -124,8 +126,19 @@ class Screened:
     def effects(self, look: int | None, resolution: float | None) -> Effects:
         """Return the average effect of every option, in the order of the rows."""
         from darkmagic.checklist.designs.fit import estimate_screen
+        from darkmagic.checklist.designs.rates import row_weights
 
-        return estimate_screen(self.runs(look), self.options, resolution)
+        def weights(fit: ScreenFit) -> Array:
+            return row_weights(fit, self.baseline)
+
+        return estimate_screen(self.runs(look), self.options, resolution, weights, self.crossed)
+
+    @cached_property
+    def rates(self) -> Mapping[Choice, str]:
+        """The rate at which each optimizer is compared; empty where the rate is no trick here."""
+        from darkmagic.checklist.designs.rates import best_rates
+
+        return best_rates(self.fit, self.baseline) if self.fit else {}
 
     def average_ratios(self, costs: Mapping[str, str]) -> list[dict[str, float | None]]:
         """Return the ratio of every cost to the baseline option's, averaged over other options.
@@ -156,7 +169,18 @@ class Screened:
         from darkmagic.checklist.designs.fit import fit_screen
 
         runs = self.runs(None)
-        return fit_screen(runs, self.options) if runs else None
+        return fit_screen(runs, self.options, self.crossed) if runs else None
+
+    def best_seen(self) -> dict[str, str]:
+        """Return the options of the recipe with the highest accuracy that were changed in it.
+
+        Its runs' mean, where it has several; empty for the baseline, and without a result.
+        """
+        found: dict[tuple[Choice, ...], list[float]] = {}
+        for run in self.runs(None):
+            found.setdefault(tuple(run.choices.items()), []).append(run.accuracy)
+        best = max(found, key=lambda recipe: sum(found[recipe]) / len(found[recipe]), default=())
+        return {trick: option for trick, option in best if option != self.baseline[trick]}
 
     @cached_property
     def suspect(self) -> Suspect | None:
@@ -205,11 +229,13 @@ def predict_best(
     options: Sequence[Choice],
     taken: Sequence[int],
     apart: Collection[tuple[Choice, Choice]] = (),
+    rates: Mapping[Choice, str] | None = None,
 ) -> Prediction | None:
     """Return the recipe of each trick's best option, by what is left of its effect.
 
     `taken` are the rows that may be part of it. Of two options that exclude each other the
-    better one is taken. None without errors, or if no option promises a gain.
+    better one is taken; `rates` are those at which optimizers are compared, and one that is taken
+    brings its own. None without errors, or if no option promises a gain.
     """
     import numpy as np
 
@@ -234,8 +260,12 @@ def predict_best(
     parts = [drawn for trial in chosen.values() if (drawn := draws[trial]) is not None]
     total = np.sum(np.stack(parts), axis=0)
     low, high = np.percentile(total, [2.5, 97.5]).tolist()
+    choices = {trick: options[trial - 1][1] for trick, trial in chosen.items()}
+    for choice in list(choices.items()):
+        if choice in (rates or {}):
+            choices[RATE_TRICK] = (rates or {})[choice]
     return Prediction(
-        {trick: options[trial - 1][1] for trick, trial in chosen.items()},
+        choices,
         float(total.mean()),
         low,
         high,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections import Counter
@@ -11,21 +12,22 @@ from dataclasses import dataclass
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.judging.columns import Columns, find_columns, guess_direction
 from darkmagic.checklist.judging.expect import Expectation, misses
-from darkmagic.checklist.judging.numbers import Column
-from darkmagic.checklist.judging.question import Question
+from darkmagic.checklist.judging.means import Mean, find_means, stand_ins
 from darkmagic.checklist.judging.records import find_baseline, make_records
 from darkmagic.checklist.judging.runs import JudgedRun, differing_settings, find_runs, read_metric
-from darkmagic.checklist.judging.table import RunTable
+from darkmagic.checklist.judging.suspicions import disagreements, narrow_spreads, spreads_of
+from darkmagic.checklist.judging.tables.columns import Columns, find_columns, guess_direction
+from darkmagic.checklist.judging.tables.numbers import Column
+from darkmagic.checklist.judging.tables.question import Question
+from darkmagic.checklist.judging.tables.split import split_names
+from darkmagic.checklist.judging.tables.table import RunTable
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import write_report
 
 __all__ = ["Judgement", "judge_table", "with_decimals"]
-
-FEW_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,19 @@ def judge_table(table: RunTable, question: Question) -> Judgement:
 
     Raises `UserError`, with what to say, where the table or the question is not clear.
     """
+    table = split_names(table, question)
     columns = find_columns(table, question)
     numbers = read_metric(table, columns, question.decimal)
     metric = _metric(table, question, columns, numbers)
     runs, notes = find_runs(table, columns, metric, question.take, question.decimal)
     baseline = find_baseline(table, columns, question, runs)
-    metric = _with_decimals(metric, runs)
+    means: list[Mean] = []
+    if columns.count is not None:
+        means = find_means(table, columns, runs, question.decimal)
+        runs = stand_ins(means, runs)
+    spreads = spreads_of(runs, means)
+    metric = _with_decimals(metric, runs, [sd for sd, _ in spreads.values()])
+    notes += [*disagreements(table, means, metric), *narrow_spreads(spreads, metric)]
     judged = make_records(columns, runs, baseline)
     if not any(record.status is Status.FINISHED for record in judged.records):
         raise UserError(f"{table.source}: no run has a number in column {columns.metric!r}")
@@ -93,7 +102,7 @@ def judge_table(table: RunTable, question: Question) -> Judgement:
             "better": "higher" if metric.sign > 0 else "lower",
         },
         overrides=None,
-        remarks=tuple([*table.notes, *notes, *_remarks(table, columns, runs)]),
+        remarks=(*table.notes, *notes, *_remarks(table, columns, runs)),
     )
     return Judgement(report, columns, baseline)
 
@@ -105,13 +114,10 @@ def _metric(table: RunTable, question: Question, columns: Columns, numbers: Colu
     return Metric(name, unit=unit, direction=direction, step=numbers.step)
 
 
-def _with_decimals(metric: Metric, runs: Sequence[JudgedRun]) -> Metric:
-    """Return `metric` with the decimals that show the spread of `runs` to two digits."""
-    by_trial: dict[tuple[str, ...], list[float]] = {}
-    for run in runs:
-        if run.reading.value is not None:
-            by_trial.setdefault(run.names, []).append(run.reading.value)
-    return with_decimals(metric, by_trial.values(), [r.reading.sd for r in runs if r.reading.sd])
+def _with_decimals(metric: Metric, runs: Sequence[JudgedRun], spreads: Sequence[float]) -> Metric:
+    values = [run.reading.value for run in runs if run.reading.value is not None]
+    wide = [spread for spread in spreads if spread]
+    return with_decimals(metric, [] if wide else [values], wide)
 
 
 def with_decimals(
@@ -124,8 +130,6 @@ def with_decimals(
     >>> with_decimals(Metric("loss"), [[0.211, 0.214, 0.219], [0.305, 0.308]]).decimals
     4
     """
-    import dataclasses
-
     several = [list(values) for values in trials]
     spreads = [statistics.stdev(values) for values in several if len(values) > 1]
     spreads += known

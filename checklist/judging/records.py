@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.checklist.judging.columns import TRIALS, Columns, baseline_names
-from darkmagic.checklist.judging.question import Question
 from darkmagic.checklist.judging.runs import JudgedRun, seed_numbers, unpaired
-from darkmagic.checklist.judging.table import RunTable, last_part
+from darkmagic.checklist.judging.tables.columns import Columns
+from darkmagic.checklist.judging.tables.names import baseline_names
+from darkmagic.checklist.judging.tables.question import Question
+from darkmagic.checklist.judging.tables.table import RunTable
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trick
 from darkmagic.checklist.plan import COMBINATION
-from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.records import TrialRecord
 
 __all__ = ["Judged", "find_baseline", "make_records"]
 
-GENERIC = frozenset(TRIALS) - {"model", "method", "option", "recipe"}
-"""Columns whose name says nothing: a trial is called by its value alone."""
+PLAIN = re.compile(
+    r"[+-]?\d*\.?\d+(e[+-]?\d+)?|on|off|yes|no|true|false|none|\(none\)|x|", re.IGNORECASE
+)
+"""Values that say nothing without the name of their column."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ def find_baseline(
     elif len(columns.trials) > 1:
         example = ",".join(f"{name}={levels[name][0]}" for name in columns.trials)
         raise UserError(
-            f"which run is the baseline? Say --baseline with a value of each factor, such as {example}"
+            "which run is the baseline? Say --baseline with a value of each factor, such as "
+            f"{example}"
         )
     else:
         [column] = columns.trials
@@ -124,6 +129,7 @@ def make_records(
                 run.status,
                 reason=run.reason,
                 value=run.reading.value,
+                stands_in=run.stands_in,
                 choices=choices,
             )
         )
@@ -137,17 +143,12 @@ def make_records(
 def _trick_names(
     columns: Columns, runs: Sequence[JudgedRun], baseline: Mapping[str, str]
 ) -> list[str]:
-    """Return what each column is called in the names of trials; empty where its name says nothing."""
+    """Return what each column is called in a trial's name; empty where its name says nothing."""
     if len(columns.trials) == 1:
         [column] = columns.trials
         values = {run.names[0] for run in runs} - {baseline[column]}
-        if last_part(column) in GENERIC | {"runname"} and BASELINE not in values:
+        if BASELINE not in values and not any(PLAIN.fullmatch(value) for value in values):
             return [""]
     lasts = [column.replace("/", ".").rpartition(".")[2] for column in columns.trials]
     names = list(lasts if len(set(lasts)) == len(lasts) else columns.trials)
     return [f"{name} (column)" if name in (SCREEN, COMBINATION) else name for name in names]
-
-
-def ended_well(records: Sequence[TrialRecord]) -> bool:
-    """Whether there is a run with a result."""
-    return any(record.status is Status.FINISHED for record in records)

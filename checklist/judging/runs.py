@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.judging.columns import UNIQUE, Columns
-from darkmagic.checklist.judging.numbers import Column, Reading, read_column
-from darkmagic.checklist.judging.table import NONE, RunTable, label, last_part
+from darkmagic.checklist.judging.tables.columns import Columns, names_a_run
+from darkmagic.checklist.judging.tables.names import UNIQUE
+from darkmagic.checklist.judging.tables.numbers import Column, Reading, read_column
+from darkmagic.checklist.judging.tables.table import NONE, RunTable, label, last_part
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status
 
@@ -27,7 +28,9 @@ MAX_NAMED = 3
 
 @dataclass(frozen=True)
 class JudgedRun:
-    """A run from `place`: `names` are its values of the trials' columns."""
+    """A run from `place`: `names` are its values of the trials' columns. One that `stands_in` has a
+    value made from a mean and a spread, which is of no run.
+    """
 
     place: str
     names: tuple[str, ...]
@@ -35,6 +38,7 @@ class JudgedRun:
     reading: Reading
     status: Status
     reason: str = ""
+    stands_in: bool = False
 
 
 def read_metric(table: RunTable, columns: Columns, decimal: str | None) -> Column:
@@ -57,6 +61,11 @@ def find_runs(
     table = table.keep(rows)
     readings = read_metric(table, columns, decimal).readings
     notes: list[str] = []
+    if take == "best" and columns.step is None:
+        raise UserError(
+            f"--take best needs a row an epoch, and {table.source} has one a run; say --step where "
+            "there is a column of epochs"
+        )
     if columns.step is not None:
         chosen = _at_the_end(table, columns, readings, metric, take)
         table, readings = table.keep(chosen), tuple(readings[row] for row in chosen)
@@ -83,15 +92,16 @@ def _runs(table: RunTable, columns: Columns, readings: Sequence[Reading]) -> Ite
         seed = label(seeds[row]) if seeds else None
         if seed == NONE:
             raise UserError(
-                f"{place} has no seed in column {columns.seed!r}: fill it in, or say --seed none to "
-                "compare the runs without pairing them"
+                f"{place} has no seed in column {columns.seed!r}: fill it in, or say --seed none "
+                "to compare the runs without pairing them"
             )
         status, reason = Status.FINISHED, ""
         if states is not None:
             status, reason = _status(place, str(columns.status), label(states[row]))
         if status is Status.FINISHED and reading.value is None:
             is_nan = reading.failure.lower().lstrip("+-") in ("nan", "inf", "infinity")
-            status, reason = (Status.DIVERGED if is_nan else Status.FAILED), reading.failure
+            status = Status.DIVERGED if is_nan else Status.FAILED
+            reason = f"{columns.metric} {reading.failure or 'empty'}"
         names = tuple(label(column[row]) for column in trials)
         yield JudgedRun(place, names, seed, reading, status, reason)
 
@@ -116,7 +126,7 @@ def _at_the_end(
     """Return the row of each run that counts, in the order of the runs."""
     assert columns.step is not None
     own = [*columns.trials, *([columns.seed] if columns.seed else [])]
-    own += [c for c in table.columns if c not in own and _names_a_run(c)]
+    own += [c for c in table.columns if c not in own and names_a_run(c)]
     keys = list(zip(*([label(cell) for cell in table.column(name)] for name in own), strict=True))
     places = [table.place(row) for row in range(len(table.rows))]
     steps = read_column(columns.step, table.column(columns.step), places).readings
@@ -140,10 +150,6 @@ def _at_the_end(
     return sorted(chosen)
 
 
-def _names_a_run(column: str) -> bool:
-    return bool(re.fullmatch(r"(run)?_?(id|uuid)|run|run_name", last_part(column)))
-
-
 def _without_repeats(
     runs: Sequence[JudgedRun], columns: Columns
 ) -> tuple[list[JudgedRun], list[JudgedRun]]:
@@ -157,8 +163,8 @@ def _without_repeats(
         if (first.reading, first.status) != (run.reading, run.status):
             raise UserError(
                 f"{first.place} and {run.place} are both seed {run.seed} of "
-                f"{', '.join(run.names)}, with different results: remove one, or say --seed none to "
-                "compare the runs without pairing them"
+                f"{', '.join(run.names)}, with different results: remove one, or say --seed none "
+                "to compare the runs without pairing them"
                 + ("" if columns.step else "; --step COLUMN where they are epochs of one run")
             )
         repeated.append(run)

@@ -116,7 +116,8 @@ def _of_screen(
         sentences.append(_undecided(comparison, undecided, decided))
     if best is not None:
         sentences.append(predicted(best, comparison.metric))
-        words = [o for o in plain if not o.startswith("design=")]
+        rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
+        words = [o for o in plain if rated or not o.startswith("design=")]
         if comparison.metric.is_accuracy:
             steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
     if undecided or comparison.having(Verdict.NOT_TESTED):

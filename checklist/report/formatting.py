@@ -63,6 +63,8 @@ def ratio(value: Ratio | None, *, spread: bool = False) -> str:
 
 def values(row: Row, metric: Metric) -> str:
     """Return every run's value in the unit of `metric`, in the order of their seeds."""
+    if row.stands_in:
+        return f"{count_of(len(row.accuracies), 'run')}, sd {metric.value(row.spread or 0.0)}"
     return " ".join(metric.value(value) for value in row.accuracies.values())
 
 

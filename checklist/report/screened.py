@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from darkmagic.checklist.designs.table import Prediction, Screened
 from darkmagic.checklist.metric import Metric
-from darkmagic.checklist.model import SCREEN
+from darkmagic.checklist.model import RATE_TRICK, SCREEN
 
 if TYPE_CHECKING:
     from darkmagic.checklist.compare.comparison import Comparison
@@ -32,6 +32,15 @@ def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
         f"differ. {comparison.metric.head} is the mean of the runs that have the option, whatever "
         "else they have; costs are averages over the other options too."
     )
+    if screen.rates:
+        base = screen.baseline
+        at = [f"{t}={o} at {rate}" for (t, o), rate in screen.rates.items()]
+        names = ", ".join(screen.crossed)
+        yield (
+            f"Rates: options of {names} are told apart at each rate, and each is compared at its "
+            f"best with the baseline's at its own best ({', '.join(at)}). Rows of {RATE_TRICK} are "
+            f"at the baseline's {', '.join(f'{t}={base[t]}' for t in screen.crossed)}."
+        )
     yield from _missing(screen)
     yield from _freedom(comparison, screen)
     yield from _residuals(screen)

@@ -119,13 +119,19 @@ class Effects:
         return None if self.joint is None else self.joint.of(range(len(self.trials)))
 
 
-def estimate_effects(runs: Sequence[Run], resolution: float | None = None) -> Effects:
+def estimate_effects(
+    runs: Sequence[Run], resolution: float | None = None, overlap: float = 0.0
+) -> Effects:
     """Return the effects of all trials in `runs`, of which trial 0 is the baseline.
 
     `resolution` is the step of an accuracy in points, 100 / images, taken from the accuracies
     themselves if None: runs that happen to agree still spread by its rounding. Of the models that
     `designs` offers, the one with the smaller standard errors counts. Trials that nothing
     links with the baseline are left out.
+
+    Where seeds validate on folds of one set of images, `overlap` is how many images are validated
+    on for each that is trained on. Runs whose training sets overlap err alike, so that the mean of
+    J has the variance s^2 (1 / J + overlap), not s^2 / J (Nadeau & Bengio 2003, section 3).
     """
     if not any(run.trial == 0 for run in runs) or len({run.trial for run in runs}) < 2:
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
@@ -133,7 +139,7 @@ def estimate_effects(runs: Sequence[Run], resolution: float | None = None) -> Ef
         resolution = rounding_step(run.accuracy for run in runs)
     smallest = precision(run.accuracy for run in runs)
     least = max(rounding_variance(resolution), smallest**2)
-    found = [_estimate(design, least, smallest) for design in designs(runs)]
+    found = [_estimate(design, least, smallest, overlap) for design in designs(runs)]
     return min(found, key=_typical_error)
 
 
@@ -142,7 +148,7 @@ def _typical_error(effects: Effects) -> float:
     return float(np.median(errors)) if errors else float("inf")
 
 
-def _estimate(design: Design, least: float, smallest: float) -> Effects:
+def _estimate(design: Design, least: float, smallest: float, overlap: float) -> Effects:
     stable, unstable = _without_unstable(design, least)
     if not stable.df:
         differences = {
@@ -159,8 +165,9 @@ def _estimate(design: Design, least: float, smallest: float) -> Effects:
         moderated = spread if trial in wide else moderate(spread, pooled, prior)
         spreads[trial] = Spread(max(moderated.variance, least), moderated.df)
     variances = np.array([spreads[run.trial].variance for run in design.runs])
-    own = np.array([spreads[trial].variance for trial in design.trials]) / design.counts
-    covariance = Covariance(own, (design.shared * variances) @ design.shared.T, design.group_of)
+    trials = np.array([spreads[trial].variance for trial in design.trials])
+    common = (design.shared * variances) @ design.shared.T + overlap * spreads[0].variance
+    covariance = Covariance(trials / design.counts + overlap * trials, common, design.group_of)
     errors = np.sqrt(covariance.variances)
     dfs = _satterthwaite(design, spreads, stable.df)
     effects = {

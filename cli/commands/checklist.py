@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darkmagic.cli.commands.ablate import ablate
 from darkmagic.cli.commands.confirm import confirm
 from darkmagic.cli.commands.power import power
 from darkmagic.cli.commands.preflight import stop_before_training
@@ -18,7 +19,7 @@ from darkmagic.cli.read_only import read_only
 if TYPE_CHECKING:
     from darkmagic.sweeps.api import PlannedSweep
 
-__all__ = ["app", "run_planned"]
+__all__ = ["app", "train_and_show"]
 
 app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
 
@@ -47,7 +48,7 @@ def plan(
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.power import budget_line
-        from darkmagic.cli.views.tables import plan_table
+        from darkmagic.cli.views.tables import plan_table, tries_line
         from darkmagic.sweeps import api
 
         planned = api.plan(overrides or (), config_dir or (), will_train=estimate)
@@ -55,6 +56,8 @@ def plan(
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        if planned.unpicked:
+            console.print(tries_line(planned.unpicked, planned.tries), markup=False)
         if planned.request.budget is not None:
             console.print("The first round of a race; more follow until the budget is spent.")
         for sentence in planned.plan.limits.sentences:
@@ -106,45 +109,36 @@ def run(
     Exits with 1 when a trial failed, and with 2 when a check before training says stop.
     """
     with cli_errors():
+        from darkmagic.study.study import Study
         from darkmagic.sweeps import api
 
-        config_dirs = config_dir or ()
-        every = all_overrides(overrides, name, out)
+        study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
-            planned = api.plan(every, config_dirs, will_train=True)
+            planned = study.plan(will_train=True)
             if dry_run:
                 api.check_tracking(planned.config)
-                with api.dry_run_overrides(every, config_dirs) as dry:
-                    failed = run_planned(
-                        api.plan(dry, config_dirs), dry_run=True, fail_fast=fail_fast
-                    )
+                with api.dry_run_overrides(study.overrides, study.config_dirs) as words:
+                    tried = api.plan(words, study.config_dirs)
+                    failed = train_and_show(tried, dry_run=True, fail_fast=fail_fast)
             else:
                 if not skip_preflight:
-                    stop_before_training(planned, every)
-                failed = run_planned(planned, dry_run=False, fail_fast=fail_fast)
+                    stop_before_training(planned, study.overrides)
+                failed = train_and_show(planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
 
 
-def run_planned(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
+def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
-    from darkmagic.cli.views.tables import count_runs
+    from darkmagic.study.study import train
     from darkmagic.sweeps import api
 
-    with make_progress(make_console(stderr=True)) as progress:
-        if planned.config.baseline_repeats == "auto" and planned.config.seeds > 1:
-            progress.note(count_runs(planned.plan.trials))
-        outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    while (following := api.next_round(planned, outcome.records)) is not None:
-        planned = following
-        with make_progress(make_console(stderr=True)) as progress:
-            progress.note(f"next round: {count_runs(planned.plan.trials)}")
-            outcome = api.sweep(planned, progress, fail_fast=fail_fast)
-    report, paths = api.finish(outcome, make_console(stderr=True).print)
+    finished = train(planned, lambda: make_progress(make_console(stderr=True)), fail_fast=fail_fast)
+    outcome, report, paths = finished.outcome, finished.report, finished.files
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]
     nothing_to_compare = all(record.status is not Status.FINISHED for record in baselines)
@@ -176,3 +170,4 @@ def run_planned(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> boo
 
 app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)
 app.command(epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18")(confirm)
+app.command(epilog="Example: darkmagic checklist ablate dataset=cifar10 --path")(ablate)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli.commands.checklist import run_planned
+from darkmagic.cli.commands.checklist import train_and_show
 from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import Name, Out, all_overrides
@@ -111,6 +111,6 @@ def compare(
             planned = api.plan(every, will_train=True)
             if not skip_preflight:
                 stop_before_training(planned, every)
-            failed = run_planned(planned, dry_run=False, fail_fast=False)
+            failed = train_and_show(planned, dry_run=False, fail_fast=False)
         if failed:
             raise typer.Exit(1)

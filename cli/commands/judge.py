@@ -20,7 +20,10 @@ NOT_AS_EXPECTED = 3
 def judge(
     source: Annotated[
         str,
-        typer.Argument(help="A CSV, JSON or JSON-lines file, or - for standard input."),
+        typer.Argument(
+            help="A CSV, JSON or JSON-lines file, - for standard input, MLflow's store or Optuna's "
+            "storage (a file or a URI), or a folder of TensorBoard's event files."
+        ),
     ],
     metric: Annotated[
         str | None, typer.Option("--metric", "-m", help="The column that decides.")
@@ -41,6 +44,12 @@ def judge(
     ] = None,
     seed: Annotated[
         str | None, typer.Option("--seed", help="The column of seeds; none to pair no runs.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", "-e", help="Of MLflow's store: the experiment.")
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", help="Of Optuna's storage: the study.")
     ] = None,
     direction: Annotated[
         str | None, typer.Option("--direction", "-d", help="Better is max or min.")
@@ -92,32 +101,33 @@ def judge(
     with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.judging.expect import Expectation, misses
-        from darkmagic.checklist.judging.question import Question
         from darkmagic.checklist.report.write import FORMATS, write_report
         from darkmagic.cli.console import make_console
-        from darkmagic.sweeps.commands.judge import judge_source
+        from darkmagic.sweeps.sources.judge import judge as judge_runs
 
         if form is not None and form not in FORMATS:
             raise UserError(f"no report format {form!r}; " + nearest(form, FORMATS))
         expected = None if expect is None else Expectation.parse(expect)
         if of and expected is None:
             raise UserError("--of says which trial --expect is about: give --expect too")
-        question = Question(
-            metric=metric,
-            baseline=baseline,
-            trials=trial or (),
+        found = judge_runs(
+            source,
+            metric,
+            baseline,
+            trial=trial or (),
             seed=seed,
+            direction=direction,
+            min_effect=min_effect,
+            unit=unit,
             status=status,
             step=step,
             take=take,
             sd=sd,
-            count=count,
-            direction=direction,
-            unit=unit,
-            min_effect=min_effect,
+            n=count,
             decimal=decimal,
+            experiment=experiment,
+            study=study,
         )
-        found = judge_source(source, question)
         missed = misses(found.report.comparison, expected, of or ()) if expected else []
         if form is not None:
             typer.echo(write_report(found.report, form), nl=False)

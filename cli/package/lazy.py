@@ -3,6 +3,9 @@
 A package's `__init__.pyi` says what is public, a line `from darkmagic.room.file import Name as
 Name` each: type checkers read it, and `export_stub` makes it true at run time. A name is
 therefore written once, and importing the package imports nothing else.
+
+A function may have the name of a sub-package, as `darkmagic.checklist` has: then the name means the
+sub-package, which can be called. Every import of it goes on to work, in whichever order.
 """
 
 from __future__ import annotations
@@ -10,13 +13,14 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["LazyPackage", "export_stub", "read_stub"]
+__all__ = ["CallablePackage", "LazyPackage", "export_stub", "read_stub"]
 
 
 class LazyPackage(ModuleType):
@@ -26,6 +30,9 @@ class LazyPackage(ModuleType):
     it imports it, so that `darkmagic.trainers.train` would be the function or the module
     `train.py`, whichever was asked for first; here the binding of such a module is left out.
     `from darkmagic.trainers.train import train` needs none.
+
+    A sub-package of the name that has public names of its own is bound all the same, and made a
+    `CallablePackage`.
     """
 
     _exports: dict[str, str]
@@ -33,23 +40,60 @@ class LazyPackage(ModuleType):
     def __getattr__(self, name: str) -> Any:
         """Import the public `name`; raise `AttributeError` with the nearest ones for another."""
         module = self._exports.get(name)
+        if module == self.__name__:  # `from darkmagic import tricks`: a package in this one
+            return importlib.import_module(f"{module}.{name}")
         if module is None:
             raise AttributeError(
                 f"module {self.__name__!r} has no attribute {name!r}"
                 + ("" if name.startswith("_") else _suggestion(name, self._exports))
             )
+        if _is_package(f"{self.__name__}.{name}"):
+            importlib.import_module(f"{self.__name__}.{name}")  # binds one with public names here
+            if name in self.__dict__:
+                return self.__dict__[name]
         value = getattr(importlib.import_module(module), name)
         self.__dict__[name] = value
         return value
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute, but for a submodule that has the name of a public object."""
-        if not (isinstance(value, ModuleType) and name in self._exports):
-            super().__setattr__(name, value)
+        module = self._exports.get(name, self.__name__)
+        if isinstance(value, ModuleType) and module != self.__name__:
+            if not isinstance(value, LazyPackage):
+                return
+            value.__class__ = CallablePackage
+            value.__dict__["_function"] = module, name
+        super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        """Pickle by name, as what a function uses of its module is sent to another process."""
+        return importlib.import_module, (self.__name__,)
 
     def __dir__(self) -> list[str]:
         """Return the names of the package, public ones that nobody asked for yet included."""
         return sorted({*super().__dir__(), *self._exports})
+
+
+class CallablePackage(LazyPackage):
+    """A package of the name of a public function, which it calls when it is called."""
+
+    _function: tuple[str, str]
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """The function: `inspect` and notebooks show its signature."""
+        module, name = self._function
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return function
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call the function."""
+        return self.__wrapped__(*args, **options)
+
+
+def _is_package(name: str) -> bool:
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 def export_stub(package: str) -> None:

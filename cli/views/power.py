@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.designs.screen import usual_runs
+from darkmagic.checklist.designs.screen import screen_sizes, usual_runs
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.planning.designs import compare_designs, screen_finds, suits
@@ -69,7 +69,7 @@ def _screens(
     checklist: Checklist, runs: Sequence[int], spreads: Sequence[float]
 ) -> list[RenderableType]:
     """Return the same numbers of runs spent on a screen."""
-    sizes = tuple(len(trick.options) for trick in checklist.tricks if len(trick.options) > 1)
+    sizes = screen_sizes(checklist)
     table = plain_table()
     table.add_column("screen", justify="right")
     for spread in spreads:

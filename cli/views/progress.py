@@ -21,7 +21,7 @@ from rich.text import Text
 
 from darkmagic.checklist.records import Status
 
-__all__ = ["LiveProgress", "PlainProgress", "make_progress"]
+__all__ = ["LiveProgress", "PlainProgress", "SweepProgress", "make_progress"]
 
 LINE_SECONDS = 10.0
 """Between two lines of a command, where they are not drawn over one another."""
@@ -31,6 +31,7 @@ MARKS = {
     Status.FAILED: ("x", "red"),
     Status.SKIPPED: ("-", "yellow"),
     Status.NOT_APPLICABLE: ("-", "yellow"),
+    Status.PRUNED: ("-", "yellow"),
 }
 
 
@@ -39,11 +40,10 @@ def make_progress(console: Console) -> LiveProgress | PlainProgress:
     return LiveProgress(console) if console.is_terminal else PlainProgress(console)
 
 
-class _SweepProgress:
-    """State that both share: names, the last epoch of each trial, and the start of each."""
+class SweepProgress:
+    """State that all share: names, the last epoch of each trial, and the start of each."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
         self._trials: list[tuple[str, int]] = []
         self._several_seeds = False
         self._last: dict[int, Mapping[str, Any]] = {}
@@ -63,21 +63,29 @@ class _SweepProgress:
         self.closed()
 
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
-        self._trials = list(trials)
+        self._trials, self._done = list(trials), 0
         self._several_seeds = len({seed for _, seed in trials}) > 1
         if finished:
             noun = "trial needs" if finished == 1 else "trials need"
             self.note(f"{finished} {noun} no training: finished before, or found to change nothing")
+
+    def added(self, name: str, seed: int) -> None:
+        self._trials.append((name, seed))
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         if event["type"] != "line":
             self._last[index] = event
 
     def note(self, message: str) -> None:
-        self._console.print(Text(message))
+        """Show a line."""
+        raise NotImplementedError
 
     def closed(self) -> None:
         """Do nothing: plain lines need no end."""
+
+    def _figures(self, event: Mapping[str, Any]) -> str:
+        upstream = "upstream " if event["phase"] == "upstream" else ""
+        return f"{upstream}loss {_loss(event)} {_figure(event)}"
 
     def _name(self, index: int) -> str:
         name, seed = self._trials[index]
@@ -96,7 +104,16 @@ class _SweepProgress:
         return text
 
 
-class PlainProgress(_SweepProgress):
+class _ConsoleProgress(SweepProgress):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def note(self, message: str) -> None:
+        self._console.print(Text(message))
+
+
+class PlainProgress(_ConsoleProgress):
     """A line at each start and end, and one each quarter of a trial's epochs."""
 
     def status(self, index: int, status: Status, reason: str) -> None:
@@ -111,7 +128,7 @@ class PlainProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
-        if "metric" in event or event["type"] == "line":
+        if "value" in event or event["type"] == "line":
             self._event_of_command(index, event)
             return
         quarter = max(1, event["epochs"] // 4)
@@ -120,7 +137,7 @@ class PlainProgress(_SweepProgress):
             self._console.print(
                 Text(
                     f"  {self._name(index):<29} {upstream}epoch {event['epoch']}/{event['epochs']}"
-                    f"  loss {_loss(event)}  val {_percent(event['val_accuracy'])}"
+                    f"  loss {_loss(event)}  {_figure(event)}"
                     f"  {event['images_per_second']:.0f} img/s"
                 ),
                 soft_wrap=True,
@@ -135,7 +152,7 @@ class PlainProgress(_SweepProgress):
             self._console.print(Text(f"  {self._name(index):<29} {text}"), soft_wrap=True)
 
 
-class LiveProgress(_SweepProgress):
+class LiveProgress(_ConsoleProgress):
     """Bars of the sweep and of each running trial, and a line above them for each that ended."""
 
     def __init__(self, console: Console) -> None:
@@ -169,11 +186,18 @@ class LiveProgress(_SweepProgress):
         from rich.live import Live
 
         super().started(trials, finished)
+        if self._all is not None:  # of the sweep before, where one follows another
+            self._sweep.remove_task(self._all)
         self._all = self._sweep.add_task("trials", total=len(trials))
         self._live = Live(
             Group(self._sweep, self._running), console=self._console, refresh_per_second=8
         )
         self._live.start()
+
+    def added(self, name: str, seed: int) -> None:
+        super().added(name, seed)
+        if self._all is not None:
+            self._sweep.update(self._all, total=len(self._trials))
 
     def closed(self) -> None:
         if self._live is not None:
@@ -195,14 +219,12 @@ class LiveProgress(_SweepProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
-        if "metric" in event or event["type"] == "line":
+        if "value" in event or event["type"] == "line":
             self._event_of_command(index, event)
             return
-        figures = f"loss {_loss(event)} val {_percent(event['val_accuracy'])}"
+        figures = self._figures(event)
         if self._wide:
             figures += f"  {event['images_per_second']:.0f} img/s"
-        if event["phase"] == "upstream":
-            figures = "upstream " + figures
         if index in self._tasks:
             self._running.update(
                 self._tasks[index],
@@ -226,14 +248,15 @@ class LiveProgress(_SweepProgress):
 
 
 def _figure(event: Mapping[str, Any]) -> str:
-    """Return what a trial reached: our loop's accuracy, or the metric of a command."""
-    if "metric" in event:
-        return f"{event['metric']} {event['value']:.6g}"
-    return f"val {_percent(event['val_accuracy'])}"
-
-
-def _percent(accuracy: float | None) -> str:
-    return "  nan" if accuracy is None else f"{100 * accuracy:5.2f}"
+    """Return the metric that decides, with its name where that is not the accuracy."""
+    metric = event.get("metric", "accuracy")
+    if "value" in event:  # of a command
+        return f"{metric} {event['value']:.6g}"
+    value = event[f"val_{metric}"]
+    name = "val" if metric == "accuracy" else f"val {metric.replace('_', ' ')}"
+    if value is None:
+        return f"{name}   nan"
+    return f"{name} {value:5.3f}" if metric == "loss" else f"{name} {100 * value:5.2f}"
 
 
 def _loss(event: Mapping[str, Any]) -> str:

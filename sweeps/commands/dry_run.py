@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.compose.checks.values import resolve_part
 from darkmagic.sweeps.compose.overrides import check_overrides
-from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.compose.parse_overrides import literal, quote
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.track.store import default_uri, open_client
@@ -70,7 +70,7 @@ def _few(key: str, source: Mapping[str, Any], fields: Sequence[str]) -> list[str
     which has `fields`.
     """
     leave_out = [f"~{key}.{field}" for field in fields]
-    return [f"{key}._target_={FEW}", *leave_out, f"+{key}.source={_typed(source)}"]
+    return [f"{key}._target_={FEW}", *leave_out, f"+{key}.source={literal(source)}"]
 
 
 def check_tracking(config: DictConfig) -> None:
@@ -81,14 +81,3 @@ def check_tracking(config: DictConfig) -> None:
     uri = default_uri(config.runtime.tracking_uri, out_folder(config))
     if not uri.startswith(("sqlite:", "file:", "/")):
         open_client(uri)
-
-
-def _typed(value: Any) -> str:
-    """Return `value` as an override has it."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_typed(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_typed, value)) + "]"
-    if isinstance(value, str):
-        return quote(value)
-    return "null" if value is None else str(value).lower()

@@ -18,7 +18,12 @@ from darkmagic.sweeps.orchestrate.hold import check_free
 from darkmagic.sweeps.trial.command.look import refusal_of
 from darkmagic.sweeps.trial.command.node import TRAINER, is_command
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, trial_folder_name
+from darkmagic.sweeps.trial.paths import (
+    decides,
+    experiment_folder,
+    is_final,
+    trial_folder_name,
+)
 from darkmagic.sweeps.trial.pretraining import without_upstream_training
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.outputs.durable import DamagedFileError
@@ -82,12 +87,13 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
 
 def _is_trained(baseline: DictConfig, trial: Trial) -> bool:
     """Whether `trial`, composed as `baseline`, has a final result."""
-    name = trial_folder_name(trial.name, trial.seed, identity(resolve(baseline)))
+    resolved = resolve(baseline)
+    name = trial_folder_name(trial.name, trial.seed, identity(resolved))
     try:
         result = read_result(experiment_folder(baseline) / name)
     except DamagedFileError:  # the sweep sets it aside
         return False
-    return result is not None and result["status"] in FINAL
+    return result is not None and is_final(result, decides(resolved))
 
 
 def _check(resolved: dict[str, Any], weights: str) -> list[Finding]:

@@ -17,6 +17,7 @@ from darkmagic.checklist.records import ENDED
 from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.compose.request import metric_modules
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
 from darkmagic.sweeps.launch.context import SweepContext, use_context
 from darkmagic.sweeps.launch.devices import check_devices
@@ -51,7 +52,7 @@ def train(
 
     Raises `UserError` for an override that cannot be used, before anything starts.
     """
-    fork_server.warm_up()
+    fork_server.warm_up(metric_modules(overrides))
     observer = _TrainObserver(progress)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
@@ -107,6 +108,9 @@ class _TrainObserver:
         self._follower = Follower(self.states, tracker, self._progress, tell_data=True)
         self._follower.__enter__()
         self._follower.launching(jobs)
+
+    def added(self, directory: Path, config: DictConfig) -> None:
+        """Jobs of a sweep are all known before: none is added."""
 
     def started(self, index: int) -> None:
         """Pass on to the follower."""

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.sweeps.compose.config_files import composition_errors
-from darkmagic.sweeps.compose.groups import OFF, trick_names
+from darkmagic.sweeps.compose.groups import OFF, read_retune, trick_names
 from darkmagic.sweeps.compose.session import compose, group_options
 from darkmagic.trainers.declare.kinds import show
 
@@ -107,6 +107,7 @@ def _trick(loader: ConfigLoader, name: str, row: Any, also: Mapping[str, Sequenc
         _text(row["section"], f"{where}the section of {trick}"),
         options,
         None if vanilla is None else _option(vanilla, f"{where}vanilla of {trick}"),
+        {o: names for o in options if (names := read_retune(loader, trick, o))},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -19,6 +19,7 @@ __all__ = [
     "as_text",
     "is_interpolation",
     "is_trick_field",
+    "literal",
     "parse_override",
     "parse_overrides",
     "quote",
@@ -72,6 +73,21 @@ def quote(text: str) -> str:
     """
     escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text)
     return f"'{escaped}'"
+
+
+def literal(value: Any) -> str:
+    """Return a plain `value` as an override has it.
+
+    >>> print(literal({"sizes": [8, 0.5], "root": "a b", "size": None}))
+    {sizes: [8, 0.5], root: 'a b', size: null}
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {literal(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, str):
+        return quote(value)
+    return "null" if value is None else str(value).lower()
 
 
 def parse_override(text: str) -> Override:

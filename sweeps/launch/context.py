@@ -7,9 +7,14 @@ value of a configuration, such as where progress is shown, they find here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig
 
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.request import Request
@@ -17,6 +22,10 @@ from darkmagic.sweeps.launch.observer import IgnoreJobs, Observer
 from darkmagic.sweeps.launch.progress import Progress, SilentProgress
 
 __all__ = ["SweepContext", "current_context", "use_context"]
+
+
+Run = Callable[[ConfigLoader, DictConfig, Launcher], Any]
+"""From the loader, the composed configuration and the launcher to an outcome."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class SweepContext:
     progress: Progress = field(default_factory=SilentProgress)
     observer: Observer = field(default_factory=IgnoreJobs)
     fail_fast: bool = False  # the first trial that fails ends the sweep
+    instead: Run | None = None  # what our sweeper runs in place of its checklist
 
 
 _current: ContextVar[SweepContext | None] = ContextVar("sweep", default=None)

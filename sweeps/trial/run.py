@@ -15,9 +15,11 @@ from hydra.utils import instantiate
 
 from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity
+from darkmagic.sweeps.trial.paths import decides
 from darkmagic.sweeps.trial.pretraining import without_pretraining
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
+from darkmagic.trainers.data.items import as_data_set
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.hooks import refuse_conflicts
 from darkmagic.trainers.outputs.event_log import EventLog
@@ -67,10 +69,11 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         weights = _upstream_weights(resolved, directory)
         tricks["pretrain"] = instantiate({**pretrain, "weights": str(weights)})
     return Recipe(
-        dataset=instantiate(resolved["dataset"]["source"]),
+        dataset=as_data_set(instantiate(resolved["dataset"]["source"])),
         build=instantiate(resolved["model"]["build"]),
         tricks=tricks,
         output=resolved["model"].get("output"),
+        metric=decides(resolved),
         **{**recipe_numbers(resolved), "cache": str(cache_folder(resolved["runtime"]["cache"]))},
     )
 
@@ -94,6 +97,7 @@ def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
         "epochs": upstream["epochs"],
         "seed": 0,
         "test_set": False,
+        "folds": None,
     }
 
 

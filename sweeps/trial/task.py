@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.identity import resolve
-from darkmagic.sweeps.trial.paths import FINAL, write_config
+from darkmagic.sweeps.trial.paths import decides, is_final, write_config
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.names import LOG, RESULT
@@ -38,7 +38,7 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
     directory = Path(HydraConfig.get().runtime.output_dir)
     resolved = resolve(config)
     before = read_sound_result(directory)
-    if before is not None and before["status"] in FINAL:
+    if before is not None and is_final(before, decides(resolved)):
         return before
     (directory / RESULT).unlink(missing_ok=True)
     if multiprocessing.parent_process() is not None:

@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from darkmagic.checklist.compare.comparison import Comparison, compare, same_metric
+from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.contrast import contrast
 from darkmagic.checklist.compare.rows import Rules
-from darkmagic.checklist.compare.summary import summarise
+from darkmagic.checklist.compare.summary import same_metric, summarise
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import ACCURACY, Direction, Metric
 from darkmagic.checklist.records import TrialRecord

@@ -40,7 +40,16 @@ IMPORTS = (
     "statsmodels.stats.multitest",
     "typer.rich_utils",
 )
-TRAINS = {"design=screen", "run", "train", "preflight", "confirm", "ensemble", "--estimate"}
+TRAINS = {
+    "design=screen",
+    "run",
+    "train",
+    "preflight",
+    "confirm",
+    "ablate",
+    "ensemble",
+    "--estimate",
+}
 """Words of the commands that start a fork server."""
 
 

@@ -9,6 +9,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
 from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.notes.rates import rate_notes
 from darkmagic.checklist.report.notes.training import length_note, training_notes
 from darkmagic.checklist.report.screened import screen_notes
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
@@ -31,6 +32,7 @@ def table_notes(
         *_estimand(comparison, ours=ours),
         *_noise(comparison, ours=ours),
         *_rows(comparison),
+        *rate_notes(comparison),
         *training_notes(comparison),
         *(length_note(comparison, epochs) if _compares(comparison) else ()),
     ]
@@ -44,6 +46,8 @@ def endings(comparison: Comparison) -> list[str]:
 
 def _ended(row: Row) -> str:
     text, kind = row.verdict_text, row.reason.partition(":")[0]
+    if text.endswith(f": {row.reason}"):
+        return f"{row.name}: {text}."
     if kind != row.reason:  # the reason in brackets begins with it
         text = text.removesuffix(f": {kind}")
     return f"{row.name}: {text}" + (f" ({row.reason})" if row.reason else "") + "."
@@ -101,7 +105,14 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
 
 
 def _what_differs(comparison: Comparison) -> str:
-    images = f" of {comparison.images:,} images" if comparison.images else ""
+    overlap = comparison.rules.overlap
+    images = f" of {comparison.images:,} images" if comparison.images and not overlap else ""
+    holds = "They hold for this validation set"
+    if overlap:
+        holds = (
+            f"Each seed validates on one of {round(1 + 1 / overlap)} folds, so they hold for other "
+            "images of the kind too; their errors allow for training sets that overlap"
+        )
     changed = (
         "averaged over the options of the other tricks"
         if comparison.screen
@@ -109,8 +120,7 @@ def _what_differs(comparison: Comparison) -> str:
     )
     return (
         f"Differences are in {comparison.metric.phrase}{images} after the last epoch, "
-        f"{changed}{_lower(comparison)}. They hold for this validation set; the test set was not "
-        "touched."
+        f"{changed}{_lower(comparison)}. {holds}; the test set was not touched."
     )
 
 

@@ -26,14 +26,14 @@ MAX_PANELS = 48
 
 
 def curves_plot(report: Report) -> str | None:
-    """Return a panel a trial: mean validation accuracy over the band of the baseline's runs.
+    """Return a panel a trial: mean of the metric that decides over the band of the baseline's runs.
 
     Of more than `MAX_PANELS` trials, those with the largest differences are shown.
     """
     from matplotlib.ticker import MaxNLocator
 
     metric = report.comparison.metric
-    curves = report.curves.get("val_accuracy" if metric.is_accuracy else "value", {})
+    curves = report.curves.get("value", {})
     curves = {name: scaled(values, metric.scale) for name, values in curves.items()}
     rows = [row for row in report.rows if row.trick is not None and row.name in curves]
     if len(rows) > MAX_PANELS:
@@ -56,7 +56,7 @@ def curves_plot(report: Report) -> str | None:
         ax.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.flat[0].set_ylim(*_limits([curves[row.name] for row in rows] + [curves[BASELINE]], metric))
-    figure.supxlabel("epoch" if metric.is_accuracy else "step", fontsize=8, color=COLOURS["faint"])
+    figure.supxlabel("epoch", fontsize=8, color=COLOURS["faint"])
     figure.supylabel(
         ", ".join(filter(None, (metric.name, metric.unit))), fontsize=8, color=COLOURS["faint"]
     )

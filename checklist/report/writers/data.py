@@ -12,18 +12,44 @@ from darkmagic.checklist.compare.costs import COSTS
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 
-__all__ = ["SCHEMA", "to_csv", "to_json"]
+__all__ = ["SCHEMA", "rows_of", "runs_of", "to_csv", "to_json"]
 
 SCHEMA = 3
 """Version of docs/report.schema.json; raised when a field changes its meaning or is removed."""
 
 
+def rows_of(report: Report) -> list[dict[str, Any]]:
+    """Return the fields of each trial, those of docs/report.schema.json, as plain values."""
+    return [_flat(report, row) for row in report.rows]
+
+
+def runs_of(report: Report) -> list[dict[str, Any]]:
+    """Return trial, trick, option and seed of each finished run, and its value: the accuracy in
+    percent, or the metric that decides in its unit.
+    """
+    metric = report.comparison.metric
+    value = "val_accuracy_percent" if metric.is_accuracy else metric.name
+    return [
+        {
+            "trial": row.name,
+            "trick": row.trick,
+            "option": row.option,
+            "seed": seed,
+            value: accuracy,
+        }
+        for row in report.rows
+        for seed, accuracy in row.accuracies.items()
+    ]
+
+
 def to_csv(report: Report) -> str:
     """Return a line a trial, with a header; several runs' values are separated by spaces."""
-    rows = [_flat(report, row) for row in report.rows]
+    rows = rows_of(report)
     form = ".4f" if report.comparison.metric.is_accuracy else ".10g"
     for row in rows:
         row["edits"] = "; ".join(f"{trick}: {edit}" for trick, edit in row["edits"].items())
+        row["rates"] = " ".join(f"{name}={factor:.4g}" for name, factor in row["rates"].items())
+        row["rates_not_retuned"] = " ".join(row["rates_not_retuned"])
         row["accuracies"] = " ".join(f"{value:{form}}" for value in row["accuracies"].values())
         row["published"] = "; ".join(f"{p['points']:+.2f} {p['source']}" for p in row["published"])
         row.pop("runs")
@@ -53,7 +79,7 @@ def to_json(report: Report) -> str:
             "difference_unit": metric.points,
             "direction": metric.direction.value,
         },
-        "rows": [_flat(report, row) for row in report.rows],
+        "rows": rows_of(report),
         "model": {
             "tests": len(comparison.tricks),
             "look": comparison.look,
@@ -92,7 +118,7 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "verdict": row.verdict.value,
         "reason": row.reason,
         "runs": {status.value: count for status, count in row.statuses.items()},
-        "accuracies": {str(seed): accuracy for seed, accuracy in row.accuracies.items()},
+        "accuracies": {} if row.stands_in else {str(s): v for s, v in row.accuracies.items()},
         "value": row.accuracy,
         "val_accuracy_percent": row.accuracy if metric.is_accuracy else None,
         "difference_points": row.difference,
@@ -120,6 +146,8 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "unbeaten": row.on_pareto_front,
         "pretrained_share": row.pretrained_share,
         "edits": dict(row.edits),
+        "rates": dict(row.rates),
+        "rates_not_retuned": list(row.untuned),
         "published": [
             {"points": p.points, "setting": p.setting, "source": p.source}
             for p in report.published(row)

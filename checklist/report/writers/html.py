@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
@@ -12,7 +13,27 @@ from darkmagic.checklist.report.plots.style import themed
 from darkmagic.checklist.report.plots.training import MAX_PANELS
 from darkmagic.checklist.report.scale import reach_of
 
-__all__ = ["to_html"]
+__all__ = ["bars", "render", "to_html"]
+
+HEADS = (
+    ("trial", "text", None),
+    ("section", "text", "section"),
+    ("value", "number", None),
+    ("difference", "number", None),
+    ("around zero", "", None),
+    ("95 % interval", "number", None),
+    ("adjusted p", "number", None),
+    ("verdict", "text", None),
+    ("expected gain", "number", None),
+    ("helps", "number", None),
+    ("time a step", "number", "time"),
+    ("total time", "number", "wall"),
+    ("memory", "number", "memory"),
+    ("params", "number", "parameters"),
+    ("FLOPs", "number", "flops"),
+    ("published", "text", "published"),
+)
+"""Head of a column, how it is sorted, and its name where it may be empty."""
 
 
 def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
@@ -20,9 +41,36 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
 
     `drawn` are the report's plots, where they have been drawn before.
     """
+    svgs = draw_plots(report) if drawn is None else drawn
+    plots = {
+        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
+        for plot in PLOTS
+        if plot.name in svgs
+    }
+    kept, metric = _kept(report), report.comparison.metric
+    return render(
+        "report.html.j2",
+        metric=metric,
+        kept=kept,
+        heads=[
+            (metric.head if head == "value" else head, kind)
+            for head, kind, column in HEADS
+            if column in (None, *kept)
+        ],
+        beaten="accuracy" if metric.is_accuracy else metric.name,
+        report=report,
+        comparison=report.comparison,
+        plots=plots,
+        bars=bars(report.rows),
+        published={row.name: report.published(row) for row in report.rows},
+        most_panels=MAX_PANELS,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Return one of our templates with `values`, which are escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    metric = report.comparison.metric
     environment = Environment(
         loader=PackageLoader("darkmagic.checklist.report.writers"),
         autoescape=True,
@@ -32,24 +80,20 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
     )
     for name in set(formatting.__all__) - {"duration"}:
         environment.filters[name] = getattr(formatting, name)
-    svgs = draw_plots(report) if drawn is None else drawn
-    plots = {
-        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
-        for plot in PLOTS
-        if plot.name in svgs
-    }
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        comparison=report.comparison,
-        plots=plots,
-        bars=_bars(report.rows),
-        published={row.name: report.published(row) for row in report.rows},
-        most_panels=MAX_PANELS,
-        beaten="accuracy" if metric.is_accuracy else metric.name,
-    )
+    return environment.get_template(template).render(**values)
 
 
-def _bars(rows: list[Row]) -> dict[str, dict[str, float]]:
+def _kept(report: Report) -> list[str]:
+    """Return the columns that may be empty, and of runs made elsewhere those that are not."""
+    every = [column for _, _, column in HEADS if column is not None]
+    if report.overrides is not None:
+        return every
+    known = {name for row in report.rows for name, ratio in row.ratios.items() if ratio}
+    known |= {"section"} if any(row.section for row in report.rows) else set()
+    return [column for column in every if column in known]
+
+
+def bars(rows: list[Row]) -> dict[str, dict[str, float]]:
     """Return the position of each interval in a bar of width 100 with 0 in its middle."""
     reach = reach_of(rows)
 

@@ -30,19 +30,20 @@ def _lines(report: Report) -> Iterator[str]:
     yield r"% needs \usepackage{booktabs}"
     yield r"\begin{table}"
     yield r"\centering"
-    yield r"\begin{tabular}{lrrrrlr}"
-    yield r"\toprule"
     metric = report.comparison.metric
     own = ("trial", escape(metric.head), "difference")
-    yield " & ".join([*own, r"95\,\% interval", "$p$", "verdict", "time"]) + r" \\"
+    timed = report.overrides is not None or any(row.ratios["time"] for row in report.rows)
+    yield r"\begin{tabular}{lrrrrl" + "r" * timed + "}"
+    yield r"\toprule"
+    yield " & ".join([*own, r"95\,\% interval", "$p$", "verdict", *["time"] * timed]) + r" \\"
     section = None
     for row in report.rows:
         if row.section != section:
             section = row.section
             yield r"\midrule"
             if section:
-                yield rf"\multicolumn{{7}}{{l}}{{\emph{{{escape(section)}}}}} \\"
-        yield " & ".join(_cells(row, metric)) + r" \\"
+                yield rf"\multicolumn{{{6 + timed}}}{{l}}{{\emph{{{escape(section)}}}}} \\"
+        yield " & ".join(_cells(row, metric)[: 6 + timed]) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield r"\caption{" + escape(" ".join(_caption(report))) + "}"

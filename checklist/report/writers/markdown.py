@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -58,10 +59,12 @@ def _lines(report: Report) -> Iterator[str]:
     metric = report.comparison.metric
     runs = f"every run, {metric.unit}" if metric.unit else "every run"
     own = {"value": _escape(metric.head), "every run": _escape(runs)}
-    yield "| " + " | ".join(own.get(head, head) for head in HEADS) + " |"
-    yield "|" + "|".join(HEADS.values()) + "|"
-    for row in report.rows:
-        yield "| " + " | ".join(_cells(row, metric)) + " |"
+    cells = [_cells(row, metric) for row in report.rows]
+    # Of runs that were made elsewhere not everything is known: columns without a word are left out.
+    kept = [report.overrides is not None or any(column) for column in zip(*cells, strict=True)]
+    for line in ([own.get(head, head) for head in HEADS], list(HEADS.values()), *cells):
+        shown = list(itertools.compress(line, kept))
+        yield "|" + "|".join(shown) + "|" if line[0] == "---" else "| " + " | ".join(shown) + " |"
     yield ""
     yield from (f"- {_escape(note)}" for note in report.notes)
     yield ""

@@ -20,6 +20,7 @@ from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys, raw_valu
 from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_interpolation, is_trick_field, values
 from darkmagic.sweeps.compose.session import group_options
+from darkmagic.sweeps.trial.identity import BESIDE_FIELDS
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import Declared, Kind, show
 
@@ -148,7 +149,8 @@ def check_trick_field(loader: ConfigLoader, override: Override) -> None:
         target = str(node.get("_target_", ""))
         fields = target_fields(target)
         declared = fields.declared if fields is not None else {}
-        known.update(f"tricks.{trick}.{each!s}" for each in node if each != "_target_")
+        beside = ("_target_", *BESIDE_FIELDS)
+        known.update(f"tricks.{trick}.{each!s}" for each in node if each not in beside)
         former = former or former_field(f"tricks.{trick}", target, name)
         if name in node and not deeper and name in declared:
             problems.append(_declared(name, declared[name]))

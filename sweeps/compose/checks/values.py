@@ -11,11 +11,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import TargetFields, target_fields
+from darkmagic.sweeps.compose.checks.ranges import read_ranges
 from darkmagic.sweeps.compose.checks.targets import target_problem
 from darkmagic.sweeps.compose.config_files import config_message
 from darkmagic.sweeps.compose.config_keys import raw_value
 from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.former_names import current_field
+from darkmagic.sweeps.trial.identity import BESIDE_FIELDS
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import show
 from darkmagic.trainers.fields import broken_constraint
@@ -144,7 +146,12 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     fields = target_fields(target)
     if fields is None:
         return
-    given = {n: v for n, v in content.items() if not str(n).startswith("_") and v != MISSING}
+    read_ranges(key, content, fields.declared, note)
+    given = {
+        name: value
+        for name, value in content.items()
+        if not str(name).startswith("_") and name not in BESIDE_FIELDS and value != MISSING
+    }
     for name, value in given.items():
         declared = fields.declared.get(name)
         if declared is not None:

@@ -51,6 +51,15 @@ class LocalLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
+        return self._launch(job_overrides, initial_job_idx, None)
+
+    def stream(self, feed: Any) -> Sequence[JobReturn]:
+        """Run the jobs that `feed` gives, each when a device is free; see `sweeps.launch.feed`."""
+        return self._launch([], 0, feed)
+
+    def _launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int, feed: Any
+    ) -> Sequence[JobReturn]:
         from darkmagic.sweeps.launch.local.launcher import launch_local
 
         return launch_local(
@@ -64,4 +73,5 @@ class LocalLauncher(Launcher):
             threads=self._threads,
             retries=self._retries,
             stall_seconds=self._stall_seconds,
+            feed=feed,
         )

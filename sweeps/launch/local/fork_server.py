@@ -3,6 +3,10 @@
 Importing torch takes seconds of CPU; a fork of a process that has it, about 50 ms. This is
 `multiprocessing`'s own fork server, which runs no user code and never touches CUDA, so that
 its children can.
+
+A child does not import the script that asks for it, as `multiprocessing`'s children do: a script
+that trains without `if __name__ == "__main__":` would train in each child again. What a child is to
+run is sent by cloudpickle, which takes what a script or a notebook defines by its value.
 """
 
 from __future__ import annotations
@@ -15,11 +19,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cloudpickle
@@ -31,6 +36,7 @@ __all__ = ["Job", "preloads_torch", "start", "warm_up"]
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
+_main_lock = threading.Lock()
 
 
 SECONDS_TO_END = 5.0
@@ -39,6 +45,7 @@ SECONDS_TO_END = 5.0
 
 class _Server:
     preload = PRELOAD  # as the first start of the server has it
+    more: tuple[str, ...] = ()
 
 
 class Job:
@@ -90,16 +97,18 @@ class Job:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_Server.preload])
+    context.set_forkserver_preload([_Server.preload, *_Server.more])
     return context
 
 
-def warm_up(*, torch: bool = True) -> None:
+def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
     """Start the server, which imports in the background, and return at once.
 
-    Without `torch` it imports none, for children that need none. The first start decides.
+    `modules` are imported too, for children that would each do so. Without `torch` it imports
+    none, for children that need none. The first start decides.
     """
     _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
+    _Server.more = tuple(dict.fromkeys((*_Server.more, *modules)))
     _context()
     forkserver.ensure_running()
 
@@ -114,16 +123,30 @@ def start(
 ) -> Job:
     """Run `function(*args)` in a forked child with `env` added to its environment.
 
-    Anything that cloudpickle takes can be sent. `threads` is torch's share of the cores.
+    Anything that cloudpickle takes can be sent. `threads` is torch's share of the cores. Beside
+    `env` the child has the environment of now: a notebook may set it after the server began.
     """
     payload = cloudpickle.dumps((function, args))
     ours, theirs = multiprocessing.Pipe()
     process = _context().Process(
-        target=_child, args=(payload, theirs, dict(env), threads), daemon=False
+        target=_child, args=(payload, theirs, {**os.environ, **env}, threads), daemon=False
     )
-    process.start()
+    with _nameless_main():
+        process.start()
     theirs.close()
     return Job(process, ours)
+
+
+@contextlib.contextmanager
+def _nameless_main() -> Iterator[None]:
+    """Let `multiprocessing` find no script or module that a child would have to import."""
+    with _main_lock:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from darkmagic.checklist.errors import UserError, nearest
-from darkmagic.checklist.judging.columns import direction_by_name
+from darkmagic.checklist.judging.tables.names import direction_of
 from darkmagic.checklist.metric import Direction, Metric
 from darkmagic.sweeps.trial.command.changes import read_change, read_options
 from darkmagic.trainers.command.sources.lines import pattern_problem
@@ -139,7 +139,7 @@ def metric_of(node: Mapping[str, Any]) -> Metric:
     return Metric(
         name,
         unit=str(node.get("unit") or ("s" if name == SECONDS else "")),
-        direction=direction_by_name(name) if given is None else Direction.parse(str(given)),
+        direction=direction_of(name) if given is None else Direction.parse(str(given)),
         scale=float(node.get("scale") or 1.0),
         decimals=AUTO_DECIMALS if decimals is None else int(decimals),
     )

@@ -22,8 +22,9 @@ class RunTable:
     """Runs of `source`, a row each. `places` say where each row is from, such as `line 3`.
 
     `known` has what the source itself says of columns, by role: `metric`, `seed`, `status`, `step`
-    or `trial`; and `direction`, `max` or `min`. `settings` are the columns that were set, not
-    measured, where the source tells. `notes` are what a reader must know of how it was read.
+    or `trial`; and as `direction of x` whether column x is better at its `max` or `min`.
+    `settings` are the columns that were set, not measured, where the source tells. `notes` are
+    what a reader must know of how it was read.
 
     >>> table = RunTable("runs.csv", ("name", "acc"), (("base", "0.9"), ("mixup", "0.91")))
     >>> table.column("acc")

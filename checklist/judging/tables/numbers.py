@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.judging.table import Cell
+from darkmagic.checklist.judging.tables.table import Cell
 
 __all__ = ["Column", "Reading", "decimal_step", "is_numeric", "read_column"]
 
 FAILED = re.compile(
     r"nan|[+-]?inf(inity)?|fail|crash|error|exception|oom|out of memory|kill|time.?out|diverg|abort"
-    r"|cancel|interrupt|preempt|pruned|missing|none|null|n/?a|nil|#n/a|-+|—|–|\?",
+    r"|cancel|interrupt|preempt|pruned|missing|none|null|n/?a|nil|#n/a|-+|\u2014|\u2013|\?",
     re.IGNORECASE,
 )
 """What is written in place of a number where there is none: words of failure may go on."""
@@ -137,7 +137,13 @@ def _fails(text: str) -> bool:
 
 def _looks_like_number(text: str) -> bool:
     head, *tail = PLUS_MINUS.split(text.removesuffix("%").strip(), maxsplit=1)
-    return all(NUMBER.fullmatch(part.removesuffix("%").strip()) for part in (head, *tail))
+    return all(_is_number(part.removesuffix("%").strip()) for part in (head, *tail))
+
+
+def _is_number(text: str) -> bool:
+    """Whether `text` is a number with one of both signs before its decimals."""
+    signs = (_to_float(text, sign) for sign in ".,")
+    return bool(NUMBER.fullmatch(text)) and any(number is not None for number in signs)
 
 
 def _decimal_sign(name: str, texts: Sequence[str]) -> str:
@@ -167,13 +173,13 @@ def _decimal_sign(name: str, texts: Sequence[str]) -> str:
 
 def _of_number(cell: float | None) -> Reading:
     if cell is None:
-        return Reading(None, "no value")
+        return Reading(None, "empty")
     return Reading(float(cell)) if math.isfinite(cell) else Reading(None, f"{float(cell)}")
 
 
 def _of_text(name: str, text: str, place: str, decimal: str) -> Reading:
     if not text:
-        return Reading(None, "no value")
+        return Reading(None, "empty")
     if not _looks_like_number(text):
         if _fails(text):
             return Reading(None, text)

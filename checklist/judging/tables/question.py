@@ -43,9 +43,8 @@ class Question:
             raise UserError(f"--take {self.take}: choose from: last, best")
         if not 0 <= self.min_effect < float("inf"):
             raise UserError(f"--min-effect {self.min_effect:g}: need a number of 0 or more")
-        if isinstance(self.count, int | str) and str(self.count).lstrip("-").isdecimal():
-            if int(self.count) < 1:
-                raise UserError(f"--n {self.count}: need a number of runs of 1 or more")
+        if str(self.count).lstrip("-").isdecimal() and int(str(self.count)) < 1:
+            raise UserError(f"--n {self.count}: need a number of runs of 1 or more")
 
     def baseline_pairs(self, columns: Sequence[str]) -> list[tuple[str, str]]:
         """Return the `column=value` of the baseline; empty where it is a plain value.

@@ -1,0 +1,20 @@
+"""The data that a recipe trains and validates on."""
+
+from __future__ import annotations
+
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.folds import hold_out_fold
+from darkmagic.trainers.recipe import Recipe
+
+__all__ = ["load_data"]
+
+
+def load_data(recipe: Recipe) -> Data:
+    """Return the splits of the recipe's data set; with folds, those of its seed's.
+
+    Raises as the data set does.
+    """
+    data = recipe.dataset.load(recipe.split_seed)
+    if recipe.folds is None:
+        return data
+    return hold_out_fold(data, recipe.folds, recipe.seed, recipe.split_seed)
