@@ -62,7 +62,7 @@ def refusal_of(trial: Mapping[str, Any]) -> DryRun:
     if key not in _tried:
         values = {"seed": str(trial["seed"]), "directory": "", "device": "cpu", "threads": "1"}
         seconds = float(trial["runtime"]["preflight_seconds"])
-        _tried[key] = dry_run(command, words, node["changes"], values, seconds)
+        _tried[key] = dry_run(command, words, command.arguments[1:], values, seconds)
     return _tried[key]
 
 
