@@ -65,6 +65,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.trainers",),
     ("darkmagic.trainers.data", "darkmagic.trainers.augment", "darkmagic.trainers.optimizers"),
     ("darkmagic.trainers.fields",),
+    ("darkmagic.trainers.command",),
     (
         "darkmagic.trainers.declare",
         "darkmagic.trainers.errors",

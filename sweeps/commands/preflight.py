@@ -60,7 +60,7 @@ def _check_command(resolved: dict[str, Any]) -> list[Finding]:
         return [Finding("command", Level.STOP, found.problem, advice)]
     if not found.understood:
         check = " ".join(resolved[TRAINER]["check"])
-        message = f"{words} is not checked: it does not end with {check}"
+        message = f"{words} is not checked: it knows no {check}, or takes too long for it"
         advice = "name words that end it soon: trainer.check=[--epochs, '0']; [] for none"
         return [Finding("command", Level.WARNING, message, advice)]
     return [Finding("command", Level.OK, words)]

@@ -59,14 +59,14 @@ def missing_program(command: Command) -> str | None:
 def dry_run(
     command: Command,
     words: Sequence[str],
-    changes: Sequence[str],
+    doubted: Sequence[str],
     values: Mapping[str, str],
     seconds: float,
 ) -> DryRun:
     """Run `command` with `words` behind it, such as `--help`, in a folder that is then deleted.
 
     A script that ends with another exit code than 0 refuses what it was given. Where the words
-    ask for help, the flags of `changes` have to be in it, or the script is asked again, with
+    ask for help, the flags among `doubted` have to be in it, or the script is asked again, with
     one more flag that it cannot know: then it names all that it does not know.
     """
     ended, text = _try(command, words, values, seconds)
@@ -78,7 +78,7 @@ def dry_run(
     if not is_help:
         return DryRun()
     known = set(FLAG.findall(text))
-    doubtful = [flag for flag in _flags(changes) if not any(k.startswith(flag) for k in known)]
+    doubtful = [flag for flag in _flags(doubted) if not any(k.startswith(flag) for k in known)]
     if not doubtful or len(known) < 2:
         return DryRun()
     ended, text = _try(command, [PROBE], values, seconds)

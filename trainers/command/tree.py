@@ -18,7 +18,7 @@ SUBREAPER, DEATH_SIGNAL = 36, 1
 """Of Linux's prctl: adopt grandchildren whose parent has ended, and end with one's own parent."""
 MARK = "DARKMAGIC_TREE"
 """A variable in the environment of all that one program starts."""
-TERM_SECONDS = 5.0
+TERM_SECONDS = 3.0
 """That a script has to end by itself when it is told to: to write a checkpoint, for example."""
 
 _prctl: Callable[..., int] | None

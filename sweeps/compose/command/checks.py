@@ -44,6 +44,12 @@ def check_trainer(config: DictConfig) -> None:
     """Raise `UserError` for a `trainer` node, if `config` has one, that cannot be used."""
     if not is_command(config):
         return
+    for key, plain in {"retune": "none", "folds": None}.items():
+        if config.get(key) != plain:
+            raise UserError(
+                f"{key}={config[key]} is of darkmagic's own loop; leave it out, and compare what "
+                "the command's own words change"
+            )
     node = resolve_part(config, TRAINER)
     effective({**node, "chosen": []})
     for trick, options in mapped_options(node).items():

@@ -43,6 +43,15 @@ class CommandPlanner(Planner):
         ]
         self.seeds_of = self._plan_seeds(config)
 
+    def unmapped(self) -> list[tuple[str, str]]:
+        """Return trick and option of what the checklist has and the trainer does not map."""
+        return [
+            (trick.name, option)
+            for trick in self.checklist.tricks
+            for option in trick.options[1:]
+            if option not in self._options.get(trick.name, ())
+        ]
+
     def _overrides(self, trial: Trial) -> tuple[str, ...]:
         chosen = [f"{trick}={option}" for trick, option in trial.choices.items()]
         return (

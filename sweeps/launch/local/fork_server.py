@@ -31,12 +31,16 @@ import cloudpickle
 
 from darkmagic.trainers.runtime.cores import THREADS
 
-__all__ = ["Job", "start", "warm_up"]
+__all__ = ["Job", "preloads_torch", "start", "warm_up"]
 
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
 _main_lock = threading.Lock()
+
+
+SECONDS_TO_END = 5.0
+"""That a child has for what it started, when its owner is gone."""
 
 
 class _Server:
@@ -109,6 +113,11 @@ def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
     forkserver.ensure_running()
 
 
+def preloads_torch() -> bool:
+    """Whether children are forked from a process that has torch imported."""
+    return _Server.preload == PRELOAD
+
+
 def start(
     function: Callable[..., Any], *args: Any, env: Mapping[str, str], threads: int | None = None
 ) -> Job:
@@ -164,4 +173,6 @@ def _exit_with(owner: Connection) -> None:
     """
     with contextlib.suppress(OSError):
         owner.poll(None)
+    os.kill(os.getpid(), signal.SIGTERM)  # a command is ended with all that it started
+    time.sleep(SECONDS_TO_END)
     os._exit(1)

@@ -22,6 +22,7 @@ from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trial
 from darkmagic.checklist.plan import Design, Retune, baseline_choices, trial_names
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.compose.checks.values import resolve_part
+from darkmagic.sweeps.compose.command.planner import CommandPlanner
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import compose
@@ -132,7 +133,12 @@ def suspected(
 def survey(loader: ConfigLoader, planner: Planner) -> tuple[Limits, dict[Choice, Any]]:
     """Return which options cannot be had, or cannot be had together, on this model and data; and
     the content of every option, resolved, None for one that leaves its trick out.
+
+    Of a command it is known which options its trainer maps, and no more.
     """
+    if isinstance(planner, CommandPlanner):
+        reason = "does not apply: the trainer has no mapping"
+        return Limits(dict.fromkeys(planner.unmapped(), reason)), {}
     first = planner.seeds_of[BASELINE][0]
     alone = planner.plan({name: [first] for name in trial_names(planner.checklist)})
     composed = [compose(loader, overrides) for overrides in alone.overrides]

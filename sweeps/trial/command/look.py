@@ -33,7 +33,11 @@ def find_refused(trials: Sequence[Mapping[str, Any]], note: Callable[[str], None
     first = refusal_of(trials[0])
     if not first.understood:
         words = " ".join(baseline["check"])
-        note(f"no dry run: the script does not end with {words}; its words are not checked before")
+        seconds = trials[0]["runtime"]["preflight_seconds"]
+        note(
+            f"no dry run: the script knows no {words}, or takes longer than {seconds} s for it "
+            "(runtime.preflight_seconds); its words are not checked before"
+        )
         return findings
     left = [index for index, found in enumerate(findings) if found is None and index]
     left = [index for index in left if trials[index][TRAINER]["changes"] != baseline["changes"]]
@@ -58,7 +62,7 @@ def refusal_of(trial: Mapping[str, Any]) -> DryRun:
     if key not in _tried:
         values = {"seed": str(trial["seed"]), "directory": "", "device": "cpu", "threads": "1"}
         seconds = float(trial["runtime"]["preflight_seconds"])
-        _tried[key] = dry_run(command, words, node["changes"], values, seconds)
+        _tried[key] = dry_run(command, words, command.arguments[1:], values, seconds)
     return _tried[key]
 
 

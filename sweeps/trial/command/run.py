@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,14 +33,20 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     since = time.time() - 1.0  # of a file system whose clock is coarse
     environment = tracking_environment(directory)
     os.environ.update(environment)
-    ended, lines = run_command(
-        command,
-        directory / OUTPUT,
-        values,
-        directory / LOG,
-        _Reporter(command.metric, log),
-        resume_words(command, directory / OUTPUT, values),
-    )
+    more = resume_words(command, directory / OUTPUT, values)
+    _end_when_told()
+    try:
+        ended, lines = run_command(
+            command,
+            directory / OUTPUT,
+            values,
+            directory / LOG,
+            _Reporter(command.metric, log),
+            more,
+        )
+    except OSError as error:  # the program is gone, or may not be run
+        directory.mkdir(parents=True, exist_ok=True)
+        return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
 
     def trackers() -> Iterator[Found]:
         yield from read_mlflow(command.mlflow, directory, since)
@@ -48,12 +57,13 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     if found is not None:
         _append_series(log, command.metric, found)
         log.append({"type": "source", "where": found.where, "time": time.time()})
+    for message in _remarks(ended.left_out, ended.left_behind):
+        log.append({"type": "note", "message": message, "time": time.time()})
     return {
         **result,
         "wall_seconds": ended.seconds,
         "peak_memory_bytes": ended.peak_memory,
         "device": values["device"],
-        "stepping": _remarks(ended.left_out, ended.left_behind),
     }
 
 
@@ -139,11 +149,15 @@ def _event(metric: str, step: int, value: float) -> dict[str, Any]:
     }
 
 
-def _remarks(left_out: int, left_behind: int) -> str:
-    remarks = []
+def _end_when_told() -> None:
+    """Have SIGTERM, with which a launcher ends this process, end the script and its children."""
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def _remarks(left_out: int, left_behind: int) -> Iterator[str]:
     if left_out:
-        remarks.append(f"{left_out / 1e6:,.0f} MB of its output are in no file")
+        yield f"{left_out / 1e6:,.0f} MB of its output are left out of {LOG}"
     if left_behind:
         noun = "process that it left was" if left_behind == 1 else "processes that it left were"
-        remarks.append(f"{left_behind} {noun} ended")
-    return "; ".join(remarks)
+        yield f"{left_behind} {noun} ended"

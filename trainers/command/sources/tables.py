@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from darkmagic.trainers.command.sources.values import Found, add_row, parse_object
 
@@ -15,7 +17,7 @@ MAX_BYTES = 64 << 20
 
 
 def read_table(path: Path) -> Found:
-    r"""Return the values of a CSV file with a head, of JSON lines, or of a JSON object.
+    r"""Return the values of a CSV file with a head, of JSON lines, or of a JSON object or list.
 
     >>> _ = Path("log.csv").write_text("epoch,val_acc\n0,0.5\n1,0.75\n")
     >>> read_table(Path("log.csv")).series("val_acc")
@@ -30,12 +32,22 @@ def read_table(path: Path) -> Found:
             named = {str(name).strip(): value for name, value in row.items() if name is not None}
             add_row(found, {name: value for name, value in named.items() if value != ""})
         return found
-    whole = parse_object(text)
+    whole = parse_object(text) or parse_object(f'{{"rows": {text}}}')
     lines = [whole] if whole is not None else [parse_object(line) for line in text.splitlines()]
     for each in lines:
         if each is not None:
-            add_row(found, each)
+            _add(found, each)
     return found
+
+
+def _add(found: Found, row: Mapping[str, Any]) -> None:
+    """Add a row, and the rows of lists in it, as of the log history of a trainer's state."""
+    for value in row.values():
+        if isinstance(value, list):
+            for inner in value:
+                if isinstance(inner, dict):
+                    add_row(found, inner)
+    add_row(found, row)
 
 
 def _text(path: Path) -> str:
