@@ -8,6 +8,7 @@ import typer
 
 from darkmagic.cli.commands import checklist
 from darkmagic.cli.commands.ensemble import ensemble
+from darkmagic.cli.commands.init import init
 from darkmagic.cli.commands.judge import judge
 from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Which training tricks would help your model?",
     epilog="Example: darkmagic checklist run",
 )
+app.command(epilog="Example: darkmagic init")(init)
 app.add_typer(checklist.app, name="checklist")
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
