@@ -91,7 +91,7 @@ class Report:
 
     def published(self, row: Row) -> list[Published]:
         """Return what was published for the difference of `row`, with the sign that fits it."""
-        if row.trick is None:
+        if row.trick is None or not self.comparison.metric.is_accuracy:
             return []
         against = self.comparison.baseline_options.get(row.trick)
         found = []
