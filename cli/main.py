@@ -9,6 +9,7 @@ import typer
 from darkmagic.cli.commands import checklist
 from darkmagic.cli.commands.compare import compare
 from darkmagic.cli.commands.ensemble import ensemble
+from darkmagic.cli.commands.init import init
 from darkmagic.cli.commands.judge import judge
 from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
@@ -29,6 +30,7 @@ app = typer.Typer(
     help="Which training tricks would help your model?",
     epilog="Example: darkmagic checklist run",
 )
+app.command(epilog="Example: darkmagic init")(init)
 app.add_typer(checklist.app, name="checklist")
 app.command(
     epilog='Example: darkmagic compare -m val_acc --change "mixup=--mixup 0.2" -- python train.py'

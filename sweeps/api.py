@@ -38,6 +38,14 @@ from darkmagic.sweeps.commands.tuning.tune import (
 from darkmagic.sweeps.compose.command.words import compare_overrides, literal
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
+from darkmagic.sweeps.starting.data import FoundData, find_data, look_at
+from darkmagic.sweeps.starting.scripts import Script, compare_command, find_scripts
+from darkmagic.sweeps.starting.write import (
+    dataset_yaml,
+    next_overrides,
+    option_name,
+    write_option,
+)
 from darkmagic.sweeps.tune.result import StudyResult
 
 __all__ = [
@@ -45,6 +53,7 @@ __all__ = [
     "Confirmed",
     "EnsembleKind",
     "Finding",
+    "FoundData",
     "KnownSweep",
     "Level",
     "Member",
@@ -53,23 +62,31 @@ __all__ = [
     "PlannedStudy",
     "PlannedSweep",
     "Refinement",
+    "Script",
     "StudyResult",
     "ablate_recipe",
     "check",
     "check_tracking",
     "checklists",
     "choose_members",
+    "compare_command",
     "compare_overrides",
     "confirm_study",
     "confirm_winners",
+    "dataset_yaml",
     "dry_run_overrides",
     "ensemble",
     "estimate",
+    "find_data",
     "find_experiment",
+    "find_scripts",
     "finish",
     "literal",
+    "look_at",
+    "next_overrides",
     "next_round",
     "optimize",
+    "option_name",
     "plan",
     "plan_optimization",
     "plan_refinement",
@@ -84,5 +101,6 @@ __all__ = [
     "trick_cards",
     "tricks_on",
     "ui_command",
+    "write_option",
     "write_story",
 ]

@@ -45,7 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.launch.local", "darkmagic.sweeps.launch.context"),
     ("darkmagic.sweeps.launch",),
     ("darkmagic.sweeps.compose",),
-    ("darkmagic.sweeps.trial",),
+    ("darkmagic.sweeps.trial", "darkmagic.sweeps.starting"),
     ("darkmagic.sweeps",),
     ("darkmagic.tricks", "darkmagic.schedules"),
     (

@@ -19,8 +19,6 @@ from darkmagic.trainers.fields import check_fields, flag, number, whole
 
 __all__ = ["Items", "as_data_set", "to_pixels"]
 
-BUDGET = 2**31
-"""Bytes of images that are kept in memory."""
 RANDOM = (
     "train[0] differs each time it is read: leave random transforms to the tricks, which the "
     "trials compare"
@@ -63,6 +61,7 @@ class Items:
     pad: int = whole(4, at_least=0)
     val_fraction: float = number(0.1, above=0, below=1)
     test_fraction: float = number(0.2, above=0, below=1)
+    memory_budget: int = whole(2**31, at_least=0)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -76,26 +75,34 @@ class Items:
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the items alone.
 
-        Every item is read once, for its label. Raises `ValueError`, one line, for items that are
-        not as described.
+        Every item is read once for its label, unless the set has them all as `targets` or `labels`
+        and the images do not fit in `memory_budget` bytes. Raises `ValueError`, one line, for items
+        that are not as described.
         """
         parts = {name: getattr(self, name) for name in SPLITS if getattr(self, name) is not None}
         reader = _Reader(self.train)
-        found, kept = None, []
         for name, part in parts.items():
             if not len(part):
                 raise ValueError(f"{name} ({type(part).__name__}) has no items")
+        reader.item(self.train, 0, "train")
+        keep = reader.bytes_per_image * sum(map(len, parts.values())) <= self.memory_budget
+        found, kept = None, []
+        for name, part in parts.items():
+            known = None if keep else _known_labels(part)
             for index in range(len(part)):
-                image, label = reader.item(part, index, name)
+                if known is None:
+                    image, label = reader.item(part, index, name)
+                else:
+                    label = known[index]
                 labels, several = reader.labels(label, name, index)
                 found = found or Labelled(several=several)
                 if found.several is not several:
                     raise ValueError(f"{name}[{index}] has {label!r:.60}: some labels are lists")
                 found.add(f"{name}[{index}]", labels, None if len(parts) == 1 else name, index)
-                if reader.fits(parts):
+                if keep:
                     kept.append(image)
         assert found is not None
-        images = torch.stack(kept) if reader.fits(parts) else _Lazy(list(parts.items()), reader)
+        images = torch.stack(kept) if keep else _Lazy(list(parts.items()), reader)
         found.doubts += reader.doubts(self.train)
         data = split_labelled(
             images,
@@ -141,9 +148,10 @@ class _Reader:
             )
         return image, item[1]
 
-    def fits(self, parts: Mapping[str, Any]) -> bool:
-        assert self.shape is not None
-        return sum(map(len, parts.values())) * int(np.prod(self.shape)) <= BUDGET
+    @property
+    def bytes_per_image(self) -> int:
+        """Of uint8, of the size of the first that was read."""
+        return int(np.prod(self.shape or (0,)))
 
     def labels(self, label: Any, name: str, index: int) -> tuple[tuple[str, ...], bool]:
         """Return the labels as text, and whether there may be several."""
@@ -200,6 +208,22 @@ class _Lazy(Dataset[Tensor]):
                 return self._reader.item(part, index, name)[0]
             index -= len(part)
         raise IndexError(index)
+
+
+def _known_labels(part: Any) -> Sequence[Any] | None:
+    """Return the labels of all items, where the set has them and the first items agree."""
+    for name in ("targets", "labels"):
+        known = getattr(part, name, None)
+        if isinstance(known, Tensor | np.ndarray):
+            known = known.tolist()
+        if not isinstance(known, Sequence) or isinstance(known, str) or len(known) != len(part):
+            continue
+        items = (part[index] for index in range(min(3, len(part))))
+        own = [item[1] for item in items if isinstance(item, Sequence) and len(item) > 1]
+        plain = [x.tolist() if isinstance(x, Tensor | np.ndarray) else x for x in own]
+        if plain and plain == list(known[: len(plain)]):
+            return known
+    return None
 
 
 def _from_mapping(item: Mapping[str, Any], where: str) -> tuple[Any, Any]:
