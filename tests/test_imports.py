@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.cli.__main__",),
     ("darkmagic.cli.main",),
     ("darkmagic.cli.commands",),
+    ("darkmagic.loops",),
     ("darkmagic.study",),
     ("darkmagic.cli.views",),
     ("darkmagic.cli",),
