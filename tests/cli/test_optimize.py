@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from commanding import TINY, run_command
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import SilentProgress, api
+from darkmagic.trainers.data import Digits
+from darkmagic.trainers.models import SmallResNet
 
 SMALL = [
     (
@@ -45,10 +49,24 @@ def test_stages_end_in_a_recipe_that_can_be_used(tmp_path: Path) -> None:
         alone = next((tmp_path / "runs/alone").rglob("config.yaml"))
         assert recipe["tricks"] == yaml.safe_load(alone.read_text())["tricks"]
         assert "4 of 4" in done.stderr
+        _run_snippet(story, folder / "recipe.yaml")
     again = run_command("optimize", BUDGET, *words, folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
     assert "started" not in again.stderr
+
+
+def _run_snippet(story: str, recipe: Path) -> None:
+    """Run the lines for a loop of one's own, on batches of the recipe's own images."""
+    code = re.search(r"```\n(import darkmagic.*?)```", story, re.DOTALL)[1]
+    data = Digits().load(split_seed=0)
+    batches = [(data.train.images[:16], data.train.targets[:16])] * 2
+    model = SmallResNet(depth=8, width=4)
+    names = {"model": model, "epochs": 1, "loader": batches, "scale": lambda images: images / 255}
+    before = copy.deepcopy(model.state_dict())
+    exec(code.replace('"recipe.yaml"', repr(str(recipe))), names)
+    after = names["model"].state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
 class Stopping(SilentProgress):

@@ -18,17 +18,20 @@ from darkmagic.trainers.outputs.durable import write_file
 __all__ = ["story_of", "train_command", "write_story"]
 
 SHOWN = 5
-LEFT_OUT = ("runtime", "checklist", "seeds", "baseline_repeats", "design", "runs", "retune")
-"""Keys of a sweep, or of this machine: no part of a recipe."""
+LEFT_OUT = ("checklist", "seeds", "baseline_repeats", "design", "runs", "retune")
+"""Keys of a sweep: no part of a recipe."""
 SNIPPET = """\
-import torch
 import darkmagic as dm
 
 recipe = dm.Recipe.from_yaml("recipe.yaml")
 loop = recipe.attach(model, total_steps=epochs * len(loader), epoch_steps=len(loader))
 for epoch in range(epochs):
-    for images, targets in loader:
-        loss = loop.step(images, targets)
+    for images, classes in loader:
+        images = loop.augment(images)  # uint8 images, before they are scaled
+        images, targets = loop.batch(scale(images), classes)
+        loop.loss(model(images), targets).backward()
+        loop.step()
+model = loop.finish()
 """
 
 
@@ -84,8 +87,7 @@ def _recipe(found: Optimized) -> dict[str, object]:
     with hydra_session(planned.config_dirs) as hydra:
         resolved = resolve(compose(hydra.config_loader, [*words, *_choices(found)]))
     kept = {key: value for key, value in resolved.items() if key not in LEFT_OUT}
-    masked: dict[str, object] = mask_nested(kept)
-    return masked
+    return {**kept, "runtime": mask_nested(resolved["runtime"])}
 
 
 def story_of(found: Optimized) -> list[Section]:
