@@ -154,7 +154,7 @@ def test_what_cannot_be_asked_is_one_line(tmp_path: Path, words: list[str], said
 
 def test_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     """After SIGKILL in the middle of a trial the same command ends it, and trains none twice."""
-    few = ["--only", "mixup", "--only", "weight_decay", "epochs=6", "runs=3", "--seeds", "0"]
+    few = ["--only", "mixup", "--only", "weight_decay", "epochs=4", "runs=2", "--seeds", "0"]
     words = ["tune", *(word for word in WORDS if word != "max_steps=2"), *few, "--skip-preflight"]
     codes: list[int] = []
     thread = threading.Thread(
@@ -174,10 +174,10 @@ def test_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert "under way when a process ended" in again.stderr
     trials = _trials(tmp_path)
-    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
     folders = list(folder.glob("tune-*-s0-*"))
-    assert len(folders) == 3
+    assert len(folders) == 2
     for path in folders:
         lines = [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
         epochs = [line["epoch"] for line in lines if line["type"] == "epoch"]
-        assert sorted(set(epochs)) == [1, 2, 3, 4, 5, 6]
+        assert sorted(set(epochs)) == [1, 2, 3, 4]
