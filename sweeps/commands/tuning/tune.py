@@ -151,6 +151,7 @@ def confirm_study(
         fields=tried.recipe.overrides,
         label=f"tune-{tried.number:03d}",
         seeds=seeds,
+        used=tried.seeds,
         test_set=test_set,
     )
 
