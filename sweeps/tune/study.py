@@ -216,13 +216,14 @@ class TuningStudy:
             return None
         return {"status": "pruned", "reason": trial.user_attrs.get("reason", "")}
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Note the accuracy of a trial that runs, after an epoch, for the dashboard."""
+    def report(self, number: int, accuracies: Mapping[int, float]) -> None:
+        """Note the accuracies of a trial that runs, by epoch, for the dashboard."""
         import optuna
 
         frozen = self.trials[number]
-        if epoch not in frozen.intermediate_values:
-            optuna.Trial(self._study, frozen._trial_id).report(value, epoch)  # noqa: SLF001
+        trial = optuna.Trial(self._study, frozen._trial_id)  # noqa: SLF001 (to go on with it)
+        for epoch in sorted(set(accuracies) - set(frozen.intermediate_values)):
+            trial.report(accuracies[epoch], epoch)
 
     @property
     def ran(self) -> list[FrozenTrial]:
