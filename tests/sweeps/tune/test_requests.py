@@ -83,7 +83,7 @@ def test_refinement_is_rows_around_the_option_that_has_the_number(tmp_path: Path
 
 
 def test_sweep_predicts_each_tricks_best_together() -> None:
-    """Of a sweep of one trick at a time the options that promise a gain are predicted, no others."""
+    """Of a sweep of one trick at a time the options that promise a gain are predicted."""
     mine = Checklist("mine", tuple(Trick(name, "s", ("off", "on")) for name in ("a", "b", "c")))
     gains = {None: 0.0, "a": 0.02, "b": -0.02, "c": 0.03}
     records = [

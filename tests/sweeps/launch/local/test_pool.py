@@ -56,7 +56,7 @@ def test_a_call_that_spoilt_its_process_is_made_again_at_once_and_otherwise() ->
         assert result.value.startswith(words)
 
 
-def test_calls_are_asked_for_when_there_is_room_and_ended_when_not_needed(tmp_path: Path) -> None:
+def test_calls_are_asked_for_when_there_is_room_and_ended_when_not_needed() -> None:
     """A feed is asked for a call a free lease, after each end; one that is not needed is ended."""
     told: list[str] = []
     waiting = [Call(_mode, ()), Call(time.sleep, (600.0,)), Call(_mode, ())]
