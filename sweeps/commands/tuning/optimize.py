@@ -153,7 +153,8 @@ def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
         found = train_study(study, progress)
     if not found.best:
         raise UserError(f"no recipe has a result; what went wrong: {outcome.folder}/*/log.txt")
-    settled = _settle(study, found, shares, show)
+    fresh_seed = first_fresh_seed(report.comparison)
+    settled = _settle(study, found, shares, fresh_seed, show)
     winner = settled[0].tried if settled else None
     confirmed = None
     if winner is not None:
@@ -164,7 +165,7 @@ def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
                 winner,
                 progress,
                 seeds=shares.seeds,
-                first_seed=first_fresh_seed(report.comparison) + SEEDS_APART,
+                first_seed=fresh_seed + SEEDS_APART,
             )
     return Optimized(
         planned=planned,
@@ -179,7 +180,7 @@ def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
 
 
 def _settle(
-    study: PlannedStudy, found: StudyResult, shares: Shares, show: Show
+    study: PlannedStudy, found: StudyResult, shares: Shares, first_seed: int, show: Show
 ) -> tuple[Settled, ...]:
     """Train the likeliest recipes anew, and return them and the baseline, best first after that."""
     space = study.request.space
@@ -195,7 +196,12 @@ def _settle(
             if number == 1:
                 progress.note(f"3 of 4: the likeliest {len(top)}, fresh seeds, on validation")
             confirmed = confirm_study(
-                study, tried, progress, seeds=shares.repeats, test_set=False
+                study,
+                tried,
+                progress,
+                seeds=shares.repeats,
+                first_seed=first_seed,
+                test_set=False,
             ).confirmation
         fresh.append(tuple(confirmed.combined.values()))
         baseline = tuple(confirmed.baseline.values())

@@ -58,7 +58,6 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
     Writes nothing. Starts the process that trials are forked from. Raises `UserError` for a word
     that cannot be used.
     """
-    fork_server.warm_up()
     own, rest = _split(overrides)
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(rest, options)
@@ -70,6 +69,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, plain)
+        fork_server.warm_up()  # it imports torch while this process goes on
         check_devices(checked.config)
         if checked.config.seeds != 1:
             raise UserError(
@@ -152,6 +152,7 @@ def confirm_study(
         fields=tried.recipe.overrides,
         label=f"tune-{tried.number:03d}",
         seeds=seeds,
+        used=tried.seeds,
         first_seed=first_seed,
         test_set=test_set,
     )

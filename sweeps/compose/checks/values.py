@@ -146,7 +146,6 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     fields = target_fields(target)
     if fields is None:
         return
-    read_ranges(key, content, fields.declared, note)
     given = {
         name: value
         for name, value in content.items()
@@ -167,6 +166,7 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     problem = broken_constraint(fields.constraints, {**defaults, **given})
     if problem is not None:
         raise UserError(f"{key}{note}: {problem}")
+    read_ranges(key, content, fields.declared, note)
 
 
 def _check_target(key: str, target: str, content: Mapping[Any, Any], note: str) -> None:

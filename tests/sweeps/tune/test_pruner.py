@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 
+from darkmagic.sweeps.orchestrate.follower import judge_job
 from darkmagic.sweeps.tune.pruner import Curve, Pruner
+from darkmagic.trainers.outputs.result_file import write_result
 
 EPOCHS = 12
 COSINE = {e: 0.1 * (1 + math.cos(math.pi * e / EPOCHS)) / 2 for e in range(1, EPOCHS + 1)}
@@ -93,3 +97,14 @@ def test_without_seeds_nothing_is_ended(seeds: int, known: bool) -> None:
     pruner = _pruner(rng, seeds=seeds)
     assert pruner.can_prune == known
     assert (pruner.reason(_until(_curve(50.0, rng), 8)) is not None) == known
+
+
+@pytest.mark.parametrize("status", ["pruned", "finished"])
+def test_trial_that_was_ended_early_is_no_failure(tmp_path: Path, status: str) -> None:
+    """A process that was ended is a failed job; its result says that it was meant, or it counts."""
+    write_result(tmp_path, {"status": status, "reason": "far behind", "val_accuracy": 0.5})
+    job = JobReturn(overrides=[])
+    job.status = JobStatus.FAILED
+    job.return_value = RuntimeError("the process was ended by SIGTERM")
+    found = judge_job(tmp_path, job, -15)
+    assert found["status"] == ("pruned" if status == "pruned" else "failed")

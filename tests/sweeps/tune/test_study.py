@@ -59,8 +59,8 @@ def test_what_is_known_is_added_once(tmp_path: Path) -> None:
     study = open_study(tmp_path, space_of())
     recipe = study.space.recipe({"mixup": "on"})
     assert recipe is not None
-    assert study.add(recipe, [91.0], "mixup=on, 3 seeds")
-    assert not study.add(recipe, [91.0], "mixup=on, 3 seeds")
+    assert study.add(recipe, [91.0], "mixup=on", [0, 1, 2])
+    assert not study.add(recipe, [91.0], "mixup=on", [0, 1, 2])
     assert not study.enqueue(recipe)
     assert not open_study(tmp_path, space_of()).add(recipe, [92.0], "again")
     assert [trial.value for trial in study.trials] == [91.0]
