@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from darkmagic.checklist.designs.rates import with_rates
+from darkmagic.checklist.designs.crossed.rates import with_rates
 from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
