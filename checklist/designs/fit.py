@@ -181,7 +181,7 @@ def detectable_in_errors(df: float, p: float) -> float:
     """Return the effect, in standard errors, that a t test at `p` finds four times in five.
 
     >>> round(detectable_in_errors(1000, 0.05), 2)
-    2.81
+    2.8
     """
     from scipy.optimize import brentq
     from scipy.special import nctdtr, stdtrit

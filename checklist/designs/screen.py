@@ -201,9 +201,9 @@ def make_screen(
     >>> for trial in make_screen(mine, runs=4):
     ...     print(trial.name, [option for option in trial.choices.values()])
     baseline ['off', 'off', 'off']
-    screen-01 ['on', 'on', 'off']
+    screen-01 ['off', 'on', 'on']
     screen-02 ['on', 'off', 'on']
-    screen-03 ['off', 'on', 'on']
+    screen-03 ['on', 'on', 'off']
     """
     limits = limits or Limits()
     factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits, pair)
