@@ -15,7 +15,8 @@ from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
+from darkmagic.checklist.designs.crossed.prediction import predict_best
+from darkmagic.checklist.designs.table import Screened, is_screen
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import BASELINE, Checklist, rates_needed, trial_name
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
@@ -154,7 +155,7 @@ def compare(
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]
-        best = predict_best(effects, screen.options, taken, apart, screen.rates)
+        best = predict_best(effects, screen.options, taken, apart, screen.rates, screen.cells)
         screen = dataclasses.replace(screen, prediction=best)
     return Comparison(
         rows=tuple(rows),

@@ -12,9 +12,9 @@ import numpy as np
 
 from darkmagic.checklist.designs.arrays import orthogonal_rows
 from darkmagic.checklist.designs.coding import Levels
+from darkmagic.checklist.designs.crossed.pairs import runs_to_separate
 from darkmagic.checklist.designs.efficiency import d_efficiency
 from darkmagic.checklist.designs.exchange import Pair, allowed, exchange
-from darkmagic.checklist.designs.pairs import runs_to_separate
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import RATE_TRICK, SCREEN, Checklist, Trial, rate_partners
 from darkmagic.checklist.plan import baseline_choices

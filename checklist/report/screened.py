@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.designs.table import Prediction, Screened
+from darkmagic.checklist.designs.crossed.prediction import Prediction
+from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
 
@@ -126,7 +127,7 @@ def _residuals(screen: Screened) -> Iterator[str]:
 
 def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
     """Say what two tricks do together beyond their sum, which runs of their own tell."""
-    from darkmagic.checklist.designs.pairs import interaction_p, togethers
+    from darkmagic.checklist.designs.crossed.pairs import interaction_p, togethers
 
     fit = screen.fit
     p = interaction_p(fit, tricks) if fit is not None else None

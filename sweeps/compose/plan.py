@@ -9,7 +9,7 @@ from types import MappingProxyType
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from darkmagic.checklist.designs.rates import with_rates
+from darkmagic.checklist.designs.crossed.rates import with_rates
 from darkmagic.checklist.designs.screen import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial

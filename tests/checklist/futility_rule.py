@@ -27,7 +27,7 @@ FAST, SLOW, NOISE = 8.0, 4.0, 1.5
 def curve(final: float, speed: float, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return the epochs of a run that ends at `final` percent."""
     places = np.arange(1, EPOCHS + 1) / EPOCHS
-    level = final - (final - 10) * np.exp(-speed * places)
+    level = 10 + (final - 10) * (1 - np.exp(-speed * places)) / (1 - np.exp(-speed))
     level[:-1] += NOISE * rng.standard_normal(EPOCHS - 1)
     return [
         {"epoch": n, "epochs": EPOCHS, "train_loss": 1.0, "val_accuracy": float(a) / 100}

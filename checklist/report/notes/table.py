@@ -69,6 +69,11 @@ def _state(comparison: Comparison) -> Iterator[str]:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."
     elif failures(baseline.statuses):
         yield f"The {baseline.verdict_text}."
+    if comparison.having(Verdict.STOPPED):
+        yield (
+            "Runs that were hopeless beside the baseline's curve were stopped (futility=). A row "
+            "with one is not judged, whatever its other seeds gave, and counts among the tests."
+        )
 
 
 def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
@@ -94,11 +99,6 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
         yield (
             "The runs were spent by rounds on what looked likeliest to help. Rows that looked bad "
             "were left early, so no row is called worse here, only better or undecided."
-        )
-    if comparison.having(Verdict.STOPPED):
-        yield (
-            "Runs that were hopeless beside the baseline's curve were stopped (futility=). A row "
-            "with one is not judged, whatever its other seeds gave, and counts among the tests."
         )
     if any(row.outlook for row in comparison.tricks):
         yield (

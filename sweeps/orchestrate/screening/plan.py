@@ -124,8 +124,8 @@ def suspected(
     suspect = Screened.of(checklist, records, together=before).suspect
     if suspect is None:
         raise UserError(
-            "--interactions: with so few runs no pair of tricks can be suspected; run a larger "
-            "screen first (a larger runs=)"
+            "--interactions: no pair of tricks can be suspected from these runs, which are too few "
+            "or too alike; a larger screen may tell (a larger runs=)"
         )
     return suspect.tricks
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.designs.crossed.pairs import interaction_p, runs_to_separate, togethers
 from darkmagic.checklist.designs.fit import Mixed, fit_screen
-from darkmagic.checklist.designs.pairs import interaction_p, runs_to_separate, togethers
 from darkmagic.checklist.designs.screen import Limits, make_screen, separating_runs
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.records import Status, TrialRecord
@@ -108,6 +108,22 @@ def test_suspected_pair_is_told_apart_and_rows_stay_averages() -> None:
     notes = " ".join(report_of([], MINE, comparison=after).notes)
     assert "a and b were told apart: they do not simply add up (p = 0.000)" in notes
     assert "a=on with b=more +2." in notes or "a=on with b=more +1.9" in notes
+    prediction = after.screen.prediction
+    assert prediction is not None
+    assert {("a", "on"), ("b", "more"), ("t0", "on")} <= set(prediction.choices.items())
+    assert prediction.gain == pytest.approx(0.5 - 0.4 + 0.3 + INTERACTION, abs=0.5)
+
+
+def test_options_that_spoil_one_another_are_not_predicted_together() -> None:
+    """Each of the pair helps alone, on average neither does, and the prediction takes one."""
+    records = _records(_separated(make_screen(MINE, 24)), -3.0)
+    after = compare(MINE, records, together=[PAIR])
+    assert after.screen is not None
+    assert after.screen.prediction is not None
+    choices = after.screen.prediction.choices
+    assert choices.get("a") == "on"
+    assert choices.get("b") != "more"
+    assert choices.get("t0") == "on"
 
 
 def test_pair_that_adds_up_is_called_an_interaction_as_rarely_as_promised() -> None:

@@ -18,7 +18,7 @@ MINE = (
     "{name: mixup, section: s, options: ['off', 'on']},"
     "{name: weight_decay, section: s, options: [generic, higher]}]"
 )
-WORDS = [MINE, "max_steps=2", "floor=0", "runtime.experiment=mine"]
+WORDS = [MINE, "dataset=digits", "epochs=1", "floor=0", "runtime.experiment=mine"]
 SCREEN = [*WORDS, "design=screen", "runs=6"]
 TAKE = ["mixup=on", "weight_decay=higher"]
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_taken_apart_is_one_line(
     tmp_path: Path, take: list[str], seeds: int, said: str
 ) -> None:
     """Without a confirmation, and for options there are not, nothing is trained."""
-    words = [*WORDS, "dataset=tiny", f"runtime.out='{tmp_path}'"]
+    words = [*WORDS, f"runtime.out='{tmp_path}'"]
     with pytest.raises(UserError, match=said):
         ablate_recipe(words, Recorder(), take=take, seeds=seeds)
 
@@ -134,4 +134,4 @@ def test_interactions_without_a_screen_are_refused(
 ) -> None:
     """There is nothing to suspect before a screen has run."""
     with pytest.raises(UserError, match=said):
-        api.plan([*words, "dataset=tiny", f"runtime.out='{tmp_path}'"], interactions=True)
+        api.plan([*words, f"runtime.out='{tmp_path}'"], interactions=True)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from darkmagic.checklist.designs.crossed.pairs import averaged
 from darkmagic.checklist.designs.fit import Array, ScreenFit
-from darkmagic.checklist.designs.pairs import averaged
 from darkmagic.checklist.model import RATE_TRICK, Checklist, Trick, rates_needed
 
 __all__ = ["best_rates", "row_weights", "with_rates"]

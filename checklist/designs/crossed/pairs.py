@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,19 @@ import numpy as np
 from darkmagic.checklist.designs.fit import Array, Choice, ScreenFit
 from darkmagic.checklist.model import RATE_TRICK
 
-__all__ = ["Together", "averaged", "interaction_p", "runs_to_separate", "togethers"]
+__all__ = [
+    "Cells",
+    "Together",
+    "averaged",
+    "interaction_p",
+    "runs_to_separate",
+    "togethers",
+    "unequal_cells",
+]
+
+Cells = Mapping[tuple[str, str], Mapping[tuple[str, str], tuple[float, float]]]
+"""By pair of tricks, what each combination of their options gains, and its standard error."""
+PROVED = 0.05
 
 MIN_RUNS = 4
 RUNS_A_PARAMETER = 2
@@ -83,6 +96,36 @@ def interaction_p(fit: ScreenFit, tricks: tuple[str, str]) -> float | None:
     variance = max(fit.variance, 1e-12)
     statistic = float(effects @ np.linalg.pinv(covariance) @ effects) / rank / variance
     return float(f.sf(statistic, rank, fit.df))
+
+
+def unequal_cells(fit: ScreenFit, baseline: Mapping[str, str]) -> Cells:
+    """Return the combinations of each pair of tricks that is proved not to add up.
+
+    Against the baseline's options of both. Not of tricks that are compared at rates of their own.
+    """
+    rated = {trick for pair in fit.crossed if RATE_TRICK in pair for trick in pair}
+    found: dict[tuple[str, str], dict[tuple[str, str], tuple[float, float]]] = {}
+    for tricks in fit.crossed:
+        p = None if rated & set(tricks) else interaction_p(fit, tricks)
+        if p is None or p >= PROVED:
+            continue
+        one, two = ([baseline[t], *(o for n, o in fit.options if n == t)] for t in tricks)
+        found[tricks] = {
+            each: _gain(fit, set(zip(tricks, each, strict=True)))
+            for each in itertools.product(one, two)
+            if each != (baseline[tricks[0]], baseline[tricks[1]])
+        }
+    return found
+
+
+def _gain(fit: ScreenFit, choices: set[Choice]) -> tuple[float, float]:
+    """Return what `choices` gain together, and its standard error."""
+    own = [float(option in choices) for option in fit.options]
+    both = [float(set(pair) <= choices) for pair in fit.pairs]
+    weights = np.zeros(len(fit.coefficients))
+    weights[1 : 1 + len(own) + len(both)] = [*own, *both]
+    variance = fit.variance * float(weights @ fit.inverse @ weights)
+    return float(weights @ fit.coefficients), float(np.sqrt(max(variance, 0.0)))
 
 
 def _columns(
