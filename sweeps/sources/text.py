@@ -76,7 +76,9 @@ def _from_csv(source: str, text: str) -> Parts:
     head = _markdown_head(lines)
     if head is None:
         head = next(number for number, line in enumerate(lines) if line.strip())
-        separator = _separator(lines[head:])
+        said = re.fullmatch(r"sep=(.)", lines[head].strip('"'))  # as Excel is told
+        head += 1 if said else 0
+        separator = said[1] if said else _separator(lines[head:])
     else:
         separator = "|"
         lines = lines[:head] + list(itertools.takewhile(lambda line: "|" in line, lines[head:]))
