@@ -9,8 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from commanding import run_command, start_command
+from darkmagic.cli.main import app
 
 REPO = Path(__file__).parents[2]
 PAGE = (REPO / "docs" / "commands.md").read_text()
@@ -128,9 +130,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_wrong_comparison_is_one_line(project: Path, words: str) -> None:
+def test_wrong_comparison_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     """What cannot be compared is said in one line, with exit code 2, and nothing is trained."""
-    before, dashes, after = words.partition(" -- ")
+    (tmp_path / "train.py").write_text(SCRIPT)
+    monkeypatch.setenv("COLUMNS", "300")
+    before, dashes, after = words.partition("-- ")
     arguments = [
         *before.split(),
         "-n",
@@ -138,22 +144,26 @@ def test_wrong_comparison_is_one_line(project: Path, words: str) -> None:
         *([dashes.strip()] if dashes else []),
         *after.split(),
     ]
-    done = run_command("compare", *arguments, folder=project)
-    assert done.returncode == 2, done.stderr + done.stdout
-    assert WRONG[words] in " ".join(done.stderr.split()), done.stderr
-    assert "bug" not in done.stderr
-    assert not list((project / "runs").glob("wrong/*/result.json"))
+    done = CliRunner().invoke(app, ["compare", *arguments])
+    assert done.exit_code == 2, done.output
+    assert WRONG[words] in " ".join(done.output.split())
+    assert "bug" not in done.output
+    assert not (tmp_path / "runs").exists()
 
 
 LOOPS_OWN = ["confirm", "plan --estimate", "run --dry-run"]
 
 
 @pytest.mark.parametrize("command", LOOPS_OWN)
-def test_command_for_our_own_loop_says_so(project: Path, command: str) -> None:
+def test_command_for_our_own_loop_says_so(tmp_path: Path, command: str) -> None:
     """What evaluates or measures our own network is refused for a command."""
-    done = run_command("checklist", *command.split(), "-c", "conf", "trainer=mine", folder=project)
-    assert done.returncode == 2, done.stdout
-    assert "own loop" in done.stderr
+    (tmp_path / "conf" / "trainer").mkdir(parents=True)
+    (tmp_path / "conf" / "trainer" / "mine.yaml").write_text(TRAINER)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    words = ["checklist", *command.split(), "-c", "conf", "trainer=mine"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2, done.output
+    assert "own loop" in " ".join(done.output.split())
 
 
 def test_no_torch_is_needed(project: Path, tmp_path: Path) -> None:
