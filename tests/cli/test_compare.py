@@ -9,13 +9,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from commanding import run_command, start_command
+from darkmagic.cli.main import app
 
 REPO = Path(__file__).parents[2]
 PAGE = (REPO / "docs" / "commands.md").read_text()
 (COMPARE,) = re.findall(r"```sh\n(darkmagic .*?)\n```", PAGE, re.DOTALL)
 (TRAINER,) = re.findall(r"```yaml title=\"conf/trainer/mine.yaml\"\n(.*?)```", PAGE, re.DOTALL)
+pytestmark = pytest.mark.timeout(900)  # of the fixture, on a machine that does much else
 SCRIPT = """
 import argparse, json, os, pathlib, random, sys
 parser = argparse.ArgumentParser()
@@ -75,14 +78,20 @@ def test_command_of_the_page_gives_verdicts(project: Path) -> None:
 
 
 def test_what_is_trained_is_not_trained_again(project: Path) -> None:
-    """The same command trains nothing; with a change more, that change alone."""
+    """The same command trains nothing; with changes more, those alone that the script takes."""
     again = run_command(*shlex.split(COMPARE)[1:], folder=project)
     assert again.returncode == 0, again.stderr
     assert "started" not in again.stderr
-    more = COMPARE.replace("--change", "--change none=--lr=0.2 --change", 1)
-    done = run_command(*shlex.split(more)[1:], "-n", "compare-train", folder=project)
-    assert done.returncode == 0, done.stderr
-    assert set(re.findall(r"(\S+) s\d +started", done.stderr)) == {"none=on"}
+    added = "--change none=--lr=0.2 --change 'bad=--mixupp 1' --change 'odd=--opt lion' --change"
+    more = COMPARE.replace("--change", added, 1)
+    done = run_command(*shlex.split(more)[1:], folder=project)
+    assert done.returncode == 1, done.stderr
+    assert set(re.findall(r"(\S+) s\d +started", done.stderr)) <= {"none=on", "baseline"}
+    rows = _report(project, "compare-train")
+    assert rows["none=on"]["runs"] == {"finished": 3}
+    assert "Refused: " in str(rows["bad=on"]["reason"])
+    assert "--mixupp 1; did you mean --mixup?" in str(rows["bad=on"]["reason"])
+    assert "invalid choice: 'lion'" in str(rows["odd=on"]["reason"])
 
 
 def test_curve_of_each_step_is_in_the_report(project: Path) -> None:
@@ -128,9 +137,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_wrong_comparison_is_one_line(project: Path, words: str) -> None:
+def test_wrong_comparison_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     """What cannot be compared is said in one line, with exit code 2, and nothing is trained."""
-    before, dashes, after = words.partition(" -- ")
+    (tmp_path / "train.py").write_text(SCRIPT)
+    monkeypatch.setenv("COLUMNS", "300")
+    before, dashes, after = words.partition("-- ")
     arguments = [
         *before.split(),
         "-n",
@@ -138,22 +151,26 @@ def test_wrong_comparison_is_one_line(project: Path, words: str) -> None:
         *([dashes.strip()] if dashes else []),
         *after.split(),
     ]
-    done = run_command("compare", *arguments, folder=project)
-    assert done.returncode == 2, done.stderr + done.stdout
-    assert WRONG[words] in " ".join(done.stderr.split()), done.stderr
-    assert "bug" not in done.stderr
-    assert not list((project / "runs").glob("wrong/*/result.json"))
+    done = CliRunner().invoke(app, ["compare", *arguments])
+    assert done.exit_code == 2, done.output
+    assert WRONG[words] in " ".join(done.output.split())
+    assert "bug" not in done.output
+    assert not (tmp_path / "runs").exists()
 
 
 LOOPS_OWN = ["confirm", "plan --estimate", "run --dry-run"]
 
 
 @pytest.mark.parametrize("command", LOOPS_OWN)
-def test_command_for_our_own_loop_says_so(project: Path, command: str) -> None:
+def test_command_for_our_own_loop_says_so(tmp_path: Path, command: str) -> None:
     """What evaluates or measures our own network is refused for a command."""
-    done = run_command("checklist", *command.split(), "-c", "conf", "trainer=mine", folder=project)
-    assert done.returncode == 2, done.stdout
-    assert "own loop" in done.stderr
+    (tmp_path / "conf" / "trainer").mkdir(parents=True)
+    (tmp_path / "conf" / "trainer" / "mine.yaml").write_text(TRAINER)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    words = ["checklist", *command.split(), "-c", "conf", "trainer=mine"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2, done.output
+    assert "own loop" in " ".join(done.output.split())
 
 
 def test_no_torch_is_needed(project: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ PRINTED = {
     '{"acc": 0.5, "epoch": 1}\n{"acc": 0.7, "epoch": 2}': [(1, 0.5), (2, 0.7)],
     '{"acc": "0.5"}': [(1, 0.5)],
     "{'acc': 0.5, 'epoch': 1.0}": [(1, 0.5)],
+    "\x1b[A \r  50%|x\n\x1b[A   {'eval': 1, 'acc': '0.5', 'epoch': '2'}": [(2, 0.5)],
     "epoch 1: acc 0.5\nepoch 2: acc 0.25": [(1, 0.5), (2, 0.25)],
     "METRIC other=1": [],
     "METRIC acc=high": [],

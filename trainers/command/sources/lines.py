@@ -9,6 +9,8 @@ from darkmagic.trainers.command.sources.values import Found, add_row, number, pa
 __all__ = ["Lines", "pattern_problem"]
 
 PAIR = re.compile(r"([^\s=,;:]+)\s*=\s*([^\s,;]+)")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What moves the cursor and colours a line, as progress bars do."""
 MARK = b"METRIC"
 
 
@@ -42,7 +44,7 @@ class Lines:
         if MARK not in line and b"{" not in line and self._pattern is None:
             return False
         before = [len(each.values.get(self.metric, ())) for each in self.found]
-        text = line.decode(errors="replace").strip()
+        text = ANSI.sub("", line.decode(errors="replace")).strip()
         _, mark, after = text.partition("METRIC ")
         if mark:
             add_row(self._marked, dict(PAIR.findall(after)))
