@@ -137,6 +137,8 @@ def check_node(key: str, content: Any, note: str = "") -> None:
         return
     given = {n: v for n, v in content.items() if not str(n).startswith("_") and v != MISSING}
     for name, value in given.items():
+        if isinstance(value, Mapping) and isinstance(value.get("_target_"), str):
+            check_node(f"{key}.{name}", value, note)  # an object of its own
         declared = fields.declared.get(name)
         if declared is not None:
             problem = declared.problem(name, value)
