@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from darkmagic.trainers.data.array_images import size_text, to_pixels
 from darkmagic.trainers.data.base import Data, DataSet
 from darkmagic.trainers.data.labelled import Labelled, split_labelled
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, flag, number, whole
 
-__all__ = ["Items", "as_data_set", "to_pixels"]
+__all__ = ["Items", "as_data_set"]
 
 RANDOM = (
     "train[0] differs each time it is read: leave random transforms to the tricks, which the "
     "trials compare"
 )
-CHANNELS = (1, 3, 4)
 SPLITS = ("train", "val", "test")
 EXPECTED = "expected a torch Dataset, with len() and items (image, label), or a class with load()"
 
@@ -143,8 +143,8 @@ class _Reader:
             self.shape = tuple(image.shape)
         if tuple(image.shape) != self.shape:
             raise ValueError(
-                f"{where} is {_size(image.shape)}, the first image {_size(self.shape)}: have the "
-                "data set resize all to one size"
+                f"{where} is {size_text(image.shape)}, the first image {size_text(self.shape)}: have "
+                "the data set resize all to one size"
             )
         return image, item[1]
 
@@ -233,52 +233,3 @@ def _from_mapping(item: Mapping[str, Any], where: str) -> tuple[Any, Any]:
         keys = ", ".join(map(str, item))
         raise ValueError(f"{where} has {keys}: expected image and label")
     return image, label
-
-
-def _size(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def to_pixels(image: Any, where: str) -> tuple[Tensor, str]:
-    """Return an image as uint8 (C, H, W), and what it was. Raises `ValueError` naming `where`.
-
-    >>> to_pixels(np.zeros((4, 4, 3)), "train[0]")[0].shape
-    torch.Size([3, 4, 4])
-    """
-    if hasattr(image, "getbands"):  # PIL's
-        image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        image, kind, last = torch.from_numpy(np.array(image)), "PIL images", True
-    elif isinstance(image, Tensor | np.ndarray):
-        last = isinstance(image, np.ndarray)
-        kind = "arrays" if last else "tensors"
-        image = torch.as_tensor(image).detach().cpu()
-    else:
-        raise ValueError(
-            f"the image of {where} is {type(image).__name__}: expected a PIL image, tensor or array"
-        )
-    if image.ndim == 2:
-        image = image[None]
-    if image.ndim != 3:
-        raise ValueError(f"the image of {where} is {_size(image.shape)}: expected (C, H, W)")
-    first, is_last = (image.shape[place] in CHANNELS for place in (0, 2))
-    if is_last and (last or not first):
-        image = image.permute(2, 0, 1)
-    return _bytes(image, where).contiguous(), kind
-
-
-def _bytes(image: Tensor, where: str) -> Tensor:
-    if image.dtype == torch.uint8:
-        return image
-    low, high = float(image.min()), float(image.max())
-    if not image.is_floating_point():
-        if not 0 <= low <= high <= 255:
-            raise ValueError(
-                f"the image of {where} has values from {low:g} to {high:g}: need 0 to 255"
-            )
-        return image.to(torch.uint8)
-    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 1:
-        raise ValueError(
-            f"the image of {where} has values from {low:.3g} to {high:.3g}: give bytes, or numbers "
-            "in [0, 1]; leave Normalize out, as the scaling is part of the recipe"
-        )
-    return (image * 255).round().to(torch.uint8)

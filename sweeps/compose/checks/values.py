@@ -152,6 +152,8 @@ def check_node(key: str, content: Any, note: str = "") -> None:
         if not str(name).startswith("_") and name not in BESIDE_FIELDS and value != MISSING
     }
     for name, value in given.items():
+        if isinstance(value, Mapping) and isinstance(value.get("_target_"), str):
+            check_node(f"{key}.{name}", value, note)  # an object of its own
         declared = fields.declared.get(name)
         if declared is not None:
             problem = declared.problem(name, value)
