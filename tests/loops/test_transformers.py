@@ -29,7 +29,7 @@ with warnings.catch_warnings():
     pytest.importorskip("accelerate")
     from darkmagic.loops.transformers import RecipeCallback
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.weekly, pytest.mark.filterwarnings("ignore")]
 
 
 def _model() -> Any:

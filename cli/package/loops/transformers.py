@@ -14,7 +14,7 @@ from darkmagic.tricks.batch import one_hot
 __all__ = ["RecipeCallback"]
 
 
-class RecipeCallback(TrainerCallback):  # type: ignore[misc]
+class RecipeCallback(TrainerCallback):
     """Edits `model` when it is made, and acts in every step of a `Trainer`.
 
         callback = RecipeCallback(Recipe.from_yaml("recipe.yaml"), model)
@@ -35,9 +35,10 @@ class RecipeCallback(TrainerCallback):  # type: ignore[misc]
         example: Tensor | None = None,
     ) -> None:
         shown = example
-        if shown is None and hasattr(model, "config") and hasattr(model.config, "image_size"):
-            side = model.config.image_size
-            shown = torch.zeros(2, int(getattr(model.config, "num_channels", 3)), side, side)
+        config: Any = getattr(model, "config", None)
+        if shown is None and hasattr(config, "image_size"):
+            side = int(config.image_size)
+            shown = torch.zeros(2, int(getattr(config, "num_channels", 3)), side, side)
         self.loop = recipe.attach(model, example=shown)
         self.model = self.loop.model
         self._images = images
