@@ -28,7 +28,7 @@ from darkmagic.checklist.plan import (
 )
 from darkmagic.checklist.planning.baseline import best_repeats
 from darkmagic.sweeps.compose.checklist_config import read_checklist
-from darkmagic.sweeps.compose.checks.options import check_options
+from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
 from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.session import compose, group_options
@@ -94,6 +94,12 @@ class Planner:
             self.checklist = with_rates(self.checklist)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])
+        others = {
+            str(group).removeprefix("trick/"): (str(option),)
+            for group, option in choices.items()
+            if str(group).startswith("trick/")
+        }
+        refuse_unused_fields(loader, {**others, **options}, tricks)
         self.seeds_of = self._plan_seeds(config)
         own = {f"trick/{trick.name}" for trick in self.checklist.tricks}
         self._common = [
