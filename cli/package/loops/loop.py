@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,12 @@ from torch import Tensor, nn
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.roles import mark_roles
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
+from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step.average import update_average, use_average
 from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import Trick
 from darkmagic.tricks.batch import one_hot
 from darkmagic.tricks.editing import guess_example
-
-if TYPE_CHECKING:
-    from darkmagic.loops.recipe import Recipe
 
 __all__ = ["Loop"]
 
