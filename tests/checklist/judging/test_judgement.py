@@ -379,3 +379,12 @@ def test_report_gives_no_commands_of_ours() -> None:
     assert report.advice.steps == ()
     assert any("were made elsewhere" in note for note in report.notes)
     assert dataclasses.replace(report, overrides=()).advice.steps != ()
+
+
+def test_factors_with_as_many_effects_as_runs_are_not_tested() -> None:
+    """A saturated table has differences and no verdicts; the note names no option of ours."""
+    rows = [("a", "x", "p", 1.0), ("b", "y", "p", 2.0), ("b", "x", "q", 3.0), ("a", "y", "q", 4.0)]
+    judged = ask("f g h score", rows, baseline="f=a,g=x,h=p")
+    assert set(judged.verdicts.values()) == {"not tested"}
+    assert any("as many effects as runs" in note for note in judged.report.notes)
+    assert not any("runs=" in note for note in judged.report.notes)
