@@ -388,3 +388,13 @@ def test_factors_with_as_many_effects_as_runs_are_not_tested() -> None:
     assert set(judged.verdicts.values()) == {"not tested"}
     assert any("as many effects as runs" in note for note in judged.report.notes)
     assert not any("runs=" in note for note in judged.report.notes)
+
+
+def test_one_trial_at_most_is_the_best_of_many() -> None:
+    """The probabilities that a trial is the best of its column add up to 1 at most."""
+    rng = random.Random(2)
+    rows = [(f"t{n}", 10 + 0.1 * rng.gauss(0, 1)) for n in range(60) for _ in range(3)]
+    outlooks = [row.outlook for row in ask("name acc", rows, baseline="t0").report.rows]
+    best = [outlook.best for outlook in outlooks if outlook]
+    assert len(best) == 59
+    assert 0.5 < sum(best) <= 1
