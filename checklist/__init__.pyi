@@ -9,6 +9,9 @@ from darkmagic.checklist.compare.summary import Summary as Summary
 from darkmagic.checklist.compare.summary import summarise as summarise
 from darkmagic.checklist.compare.verdicts import Verdict as Verdict
 from darkmagic.checklist.errors import UserError as UserError
+from darkmagic.checklist.judging.judgement import Judgement as Judgement
+from darkmagic.checklist.metric import Direction as Direction
+from darkmagic.checklist.metric import Metric as Metric
 from darkmagic.checklist.model import Checklist as Checklist
 from darkmagic.checklist.model import Trial as Trial
 from darkmagic.checklist.model import Trick as Trick

@@ -12,8 +12,10 @@ from darkmagic.checklist.model import BASELINE, Checklist, Trial, Trick
 __all__ = [
     "COMBINATION",
     "MAX_SEEDS",
+    "SEEN",
     "Baseline",
     "Design",
+    "Retune",
     "baseline_choices",
     "expand",
     "expand_combination",
@@ -23,6 +25,8 @@ __all__ = [
 ]
 
 COMBINATION = "combination"
+SEEN = "best_seen"
+"""In place of a trick, of the recipe of a sweep's best trial, beside the combination."""
 MAX_SEEDS = 1000
 """Seeds of a trial: far more than decide anything, and planned in a second."""
 
@@ -59,6 +63,21 @@ class Design(StrEnum):
     """Each trial changes one trick of the baseline."""
     SCREEN = "screen"
     """Each trial mixes the options of all tricks, so that each run informs of all."""
+
+
+class Retune(StrEnum):
+    """How rates are picked for the options that are only fairly compared at a rate of their own.
+
+    >>> Retune("ladder") is Retune.LADDER
+    True
+    """
+
+    NONE = "none"
+    """Every trial has the baseline's rate."""
+    LADDER = "ladder"
+    """The best of three rates: a third of the recipe's, its own, three times that."""
+    OPTUNA = "optuna"
+    """The best of as many tries for each, which Optuna proposes."""
 
 
 def with_baseline(
@@ -159,21 +178,30 @@ def expand_combination(
     seeds: Sequence[int],
     *,
     parts_alone: bool = False,
+    label: str = "",
+    seen: Mapping[str, str] | None = None,
 ) -> list[Trial]:
     """Return, for every seed, the baseline and one trial that takes all of `combination`.
 
+    It is called by its options, or else by `label`.
+
     With `parts_alone` each of several options is a trial of its own too, so that the combination
-    can be compared with its parts on the same seeds. Raises `UserError` for a trick or an option
+    can be compared with its parts on the same seeds. `seen` are options of another recipe that is
+    a trial beside them. Raises `UserError` for a trick or an option
     that the checklist does not have.
     """
     choices = baseline_choices(checklist)
-    for trick, option in combination.items():
+    for trick, option in [*combination.items(), *(seen or {}).items()]:
         if option not in checklist.trick(trick).options:
             raise UserError(
                 f"trick {trick!r} has no option {option!r} in checklist {checklist.name!r}; "
                 + nearest(option, checklist.trick(trick).options)
             )
-    label = "+".join(f"{trick}={option}" for trick, option in combination.items())
+    first, other = (
+        "+".join(f"{trick}={option}" for trick, option in recipe.items())
+        for recipe in (combination, seen or {})
+    )
+    label = label or first
     parts = combination.items() if parts_alone and len(combination) > 1 else ()
     return [
         trial
@@ -181,6 +209,7 @@ def expand_combination(
         for trial in (
             Trial(None, None, "", seed, choices),
             Trial(COMBINATION, label, "", seed, {**choices, **combination}),
+            *([Trial(SEEN, other, "", seed, {**choices, **seen})] if seen else []),
             *(
                 Trial(name, option, checklist.trick(name).section, seed, {**choices, name: option})
                 for name, option in parts

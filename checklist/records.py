@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import trial_name
 
 if TYPE_CHECKING:  # names of trials are needed where no figure is
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ENDED", "Costs", "Status", "TrialRecord"]
+__all__ = ["ENDED", "STOPPED", "Costs", "Status", "TrialRecord"]
 
 
 class Status(StrEnum):
@@ -28,11 +29,15 @@ class Status(StrEnum):
     FAILED = "failed"  # an error, with the reason
     SKIPPED = "skipped"  # something it needs is not available, with the reason
     NOT_APPLICABLE = "not_applicable"  # the trick finds nothing to work on in this model
+    STOPPED = "stopped"  # it was hopeless beside the baseline, with the reason
     INERT = "inert"  # it changes nothing against the baseline
+    PRUNED = "pruned"  # of a study: ended early, as it was far behind others
     RUNNING = "running"
     PENDING = "pending"
 
 
+STOPPED = "stopped as hopeless: "
+"""Before the reason that a trial which is hopeless is ended with."""
 ENDED = frozenset(Status) - {Status.RUNNING, Status.PENDING}
 """The states of trials that have ended."""
 
@@ -81,9 +86,24 @@ class TrialRecord:
     stepping: str = ""  # how its steps were taken, and why: "graph: ...", "eager: ..."
     edits: Mapping[str, str] = field(default_factory=dict)  # by trick: "3 of 4 places", or why none
     choices: Mapping[str, str] = field(default_factory=dict)  # by trick, of a screen's trial
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors that were picked for it
     correct: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    value: float | None = None  # of the metric that decides, where that is not accuracy
+    stands_in: bool = False  # its value is made from a mean and a spread, and is of no run
+    test_value: float | None = None  # its value on the test set
 
     @property
     def name(self) -> str:
         """`baseline`, `trick=option` or `screen-07`: shared by the trial's seeds."""
         return trial_name(self.trick, self.option)
+
+    def result(self, metric: Metric) -> float | None:
+        """Return what decides, in the unit of `metric`; None for a run without a result."""
+        found = self.accuracy if metric.is_accuracy else self.value
+        finished = self.status is Status.FINISHED and found is not None
+        return metric.scale * found if finished and found is not None else None
+
+    def test_result(self, metric: Metric) -> float | None:
+        """Return what decides on the test set, in the unit of `metric`; None where it was left."""
+        found = self.test_accuracy if metric.is_accuracy else self.test_value
+        return None if found is None else metric.scale * found

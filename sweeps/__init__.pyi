@@ -7,3 +7,4 @@ from darkmagic.sweeps.api import trick_cards as trick_cards
 from darkmagic.sweeps.launch.progress import Progress as Progress
 from darkmagic.sweeps.launch.progress import SilentProgress as SilentProgress
 from darkmagic.sweeps.orchestrate.report import load_report as load_report
+from darkmagic.sweeps.sources.judge import judge as judge

@@ -17,6 +17,7 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
+from darkmagic.trainers.prepare.load_data import load_data
 from darkmagic.trainers.prepare.network import make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
 from darkmagic.trainers.recipe import Recipe
@@ -116,10 +117,14 @@ def predict(
     if checkpoint is None:
         raise FileNotFoundError(f"{directory} has no checkpoint")
     device = pick_device(recipe.device)
-    data = recipe.dataset.load(recipe.split_seed)
+    data = load_data(recipe)
     refuse_unusable(data, test=split == "test")
+    if data.multilabel:
+        raise ValueError("an ensemble is of images with one label each")
+    if recipe.folds is not None and split == "val":
+        raise ValueError("with folds, runs validate on images of their own: take the test split")
     recipe = edit_recipe(recipe, data)
-    hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+    hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
     network = make_network(recipe, data, hooks)
     network.load_state_dict(checkpoint["average"] or checkpoint["model"])
     # As in training: sums in another order would answer otherwise where two classes are close.

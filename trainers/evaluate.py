@@ -1,4 +1,4 @@
-"""Loss and accuracy of a network on a split."""
+"""Loss, accuracy and the metric that decides, of a network on a split."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.metrics.names import OURS
+from darkmagic.trainers.metrics.plain import is_right, plain_loss
+from darkmagic.trainers.metrics.values import metric_value
 from darkmagic.trainers.runtime.device import autocast
 
 __all__ = ["Evaluation", "evaluate"]
@@ -18,13 +20,17 @@ __all__ = ["Evaluation", "evaluate"]
 class Evaluation:
     """Mean cross-entropy in nats, accuracy in [0, 1], and which images (N,) were right.
 
-    >>> Evaluation(loss=0.35, accuracy=0.5, correct=torch.tensor([True, False])).correct.sum()
+    `value` is that of the metric that was asked for, such as the accuracy.
+
+    >>> found = Evaluation(loss=0.35, accuracy=0.5, correct=torch.tensor([True, False]), value=0.5)
+    >>> found.correct.sum()
     tensor(1)
     """
 
     loss: float
     accuracy: float
     correct: Tensor  # bool, on the device
+    value: float
 
 
 @torch.inference_mode()
@@ -33,11 +39,13 @@ def evaluate(
     batches: Iterable[tuple[Tensor, Tensor]],
     device: torch.device,
     amp: str,
+    metric: str = "accuracy",
 ) -> Evaluation:
-    """Evaluate `network` on `batches`, in their order.
+    """Evaluate `network` on `batches`, in their order, with their classes (B,) or labels (B, K).
 
-    The loss is plain cross-entropy whatever the trick trains on, so that trials compare.
-    Sums stay on the device: one synchronisation in all.
+    The loss is plain cross-entropy whatever the trick trains on, so that trials compare; of images
+    with several labels it is the sum of each label's, and an image is right if all of them are.
+    Sums stay on the device: one synchronisation in all, and one of a metric that needs all logits.
 
     >>> images, classes = torch.eye(2), torch.tensor([0, 1])
     >>> evaluate(nn.Identity(), [(4 * images, classes)], torch.device("cpu"), amp="off").accuracy
@@ -46,13 +54,19 @@ def evaluate(
     was_training = network.training
     network.eval()
     loss = torch.zeros((), device=device)
-    correct = []
-    for images, classes in batches:
+    correct, kept = [], []
+    for images, truth in batches:
         with autocast(device, amp):
             logits = network(images)
-        loss += F.cross_entropy(logits.float(), classes, reduction="sum")
-        correct.append(logits.argmax(1) == classes)
+        loss += plain_loss(logits.float(), truth, reduction="sum")
+        correct.append(is_right(logits, truth))
+        if metric not in OURS:
+            kept.append((logits, truth))
     network.train(was_training)
     right = torch.cat(correct)
     loss_sum, correct_sum = torch.stack([loss.double(), right.sum().double()]).tolist()
-    return Evaluation(loss_sum / len(right), correct_sum / len(right), right)
+    mean_loss, accuracy = loss_sum / len(right), correct_sum / len(right)
+    if metric in OURS:
+        return Evaluation(mean_loss, accuracy, right, mean_loss if metric == "loss" else accuracy)
+    value = metric_value(metric, *(torch.cat(each) for each in zip(*kept, strict=True)))
+    return Evaluation(mean_loss, accuracy, right, value)

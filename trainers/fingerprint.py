@@ -44,7 +44,7 @@ def fingerprint(recipe: Recipe, data: Data) -> dict[str, str]:
     recipe = edit_recipe(recipe, data)
     parts = {"numbers": _text_digest(_numbers(recipe))}
     recipe = dataclasses.replace(recipe, batch_size=min(recipe.batch_size, BATCH), workers=0)
-    hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+    hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
     network = make_network(recipe, data, hooks)
     parts["network"] = _network_digest(network, example_batch(network, data))
 

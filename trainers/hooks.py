@@ -13,32 +13,17 @@ from darkmagic.trainers.augment.geometry import crop_batches
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling
 from darkmagic.trainers.drawn_augmentation import augment_batches
+from darkmagic.trainers.joining.conflicts import overrides, refuse_conflicts
+from darkmagic.trainers.joining.objective import Objective
 from darkmagic.trainers.models.roles import param_groups
 from darkmagic.trainers.models.verify import edit_and_verify
 from darkmagic.trainers.runtime.randomness import derive_seed, generator
-from darkmagic.trainers.trick import Conflict, NotApplicable, ParamGroup, Trick
+from darkmagic.trainers.trick import NotApplicable, ParamGroup, Trick
 
 __all__ = ["NOT_APPLICABLE", "Hooks", "refuse_conflicts"]
 
 NOT_APPLICABLE = "does not apply: "
 """Before the reason in `Hooks.edits`, of a trick that was left out."""
-
-
-def refuse_conflicts(tricks: Mapping[str, Trick]) -> None:
-    """Raise `Conflict` with the reason where two of `tricks` cannot be had together."""
-    averages = [name for name, trick in tricks.items() if _overrides(trick, "average")]
-    if len(averages) > 1:
-        names = " and ".join(averages)
-        raise Conflict(f"{names} each average the weights, and one average is evaluated: keep one")
-    for name, trick in tricks.items():
-        for other_name, other in tricks.items():
-            reason = trick.conflict(other) if other is not trick else None
-            if reason is not None:
-                raise Conflict(f"{name} conflicts with {other_name}: {reason}")
-
-
-def _overrides(trick: Trick, hook: str) -> bool:
-    return getattr(type(trick), hook) is not getattr(Trick, hook)
 
 
 class Hooks:
@@ -51,11 +36,19 @@ class Hooks:
     """
 
     def __init__(
-        self, tricks: Mapping[str, Trick], seed: int, optional: Collection[str] = ()
+        self,
+        tricks: Mapping[str, Trick],
+        seed: int,
+        optional: Collection[str] = (),
+        data: Data | None = None,
     ) -> None:
-        """Join `tricks`; those named by `optional` may be left out where they do not apply."""
+        """Join `tricks`; those named by `optional` may be left out where they do not apply.
+
+        Without `data`, which is trained on, images have one label each and classes count alike.
+        """
         refuse_conflicts(tricks)
         self._seed = seed
+        self._data = data
         self._optional = frozenset(optional)
         self.edits: dict[str, str] = {}
         self._gather(tricks)
@@ -65,10 +58,10 @@ class Hooks:
         self._augment = self._overriding("augment")
         self._transform = self._overriding("transform_batch")
         self._resize = self._overriding("resize")
-        schedules = self._overriding("lr_factor")
-        self._lr = {n: t for n, t in schedules.items() if t.sole_schedule} or schedules
+        lr = self._overriding("lr_factor")
+        self._lr = {name: trick for name, trick in lr.items() if trick.sole_schedule} or lr
         self._weight_decay = self._overriding("weight_decay_factor")
-        self._loss = self._only("loss")
+        self._loss = Objective.of(self._only("loss"), self._only("class_weights"), self._data)
         self._optimizer = self._only("build_optimizer")
         self._scaling = self._only("fit_scaling")
         self._crop_training = self._only("crop_training")
@@ -82,7 +75,7 @@ class Hooks:
         self._rngs: dict[str, torch.Generator] = {}
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
-        return {name: trick for name, trick in self._tricks.items() if _overrides(trick, hook)}
+        return {name: trick for name, trick in self._tricks.items() if overrides(trick, hook)}
 
     def _staged(self, hook: str) -> dict[str, Trick]:
         """Return the tricks that have `hook` by stage; within one, as configured."""
@@ -132,7 +125,7 @@ class Hooks:
 
     def pretrained_share(self, model: nn.Module) -> float | None:
         """Return the share of pretrained tensors in use, in [0, 1]; None where none was loaded."""
-        shares = [trick.pretrained_share(model) for trick in self._tricks.values()]
+        shares = (trick.pretrained_share(model) for trick in self._tricks.values())
         return next((share for share in shares if share is not None), None)
 
     def finish_model(self, model: nn.Module) -> nn.Module:
@@ -153,6 +146,10 @@ class Hooks:
         """Return how often each image comes in a row."""
         return self._repeats.image_repeats()
 
+    def image_chances(self, data: Data) -> Tensor | None:
+        """Return how often each training image of `data` is drawn; None for once an epoch."""
+        return self._only("image_chances").image_chances(data)
+
     def should_stop(self, history: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether any trick ends training after the epochs of `history`."""
         return bool(history) and any(trick.should_stop(history) for trick in self._stops.values())
@@ -165,7 +162,7 @@ class Hooks:
         self, images: Tensor, pad: int, rng: torch.Generator, sizes: Sequence[int]
     ) -> Tensor:
         """Crop the training images of batches of `sizes`, joined, the one way."""
-        if not _overrides(self._crop_training, "crop_training"):
+        if not overrides(self._crop_training, "crop_training"):
             return crop_batches(images, pad, rng, sizes)
         crop = self._crop_training.crop_training
         return torch.cat([crop(batch, pad, rng) for batch in torch.split(images, list(sizes))])
@@ -194,7 +191,7 @@ class Hooks:
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the one loss of `logits` (B, K) against `targets` (B, K)."""
-        return self._loss.loss(logits, targets)
+        return self._loss(logits, targets)
 
     def training_loss(self, model: nn.Module, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the one loss and the terms that tricks add, after a forward pass of `model`."""
@@ -207,8 +204,6 @@ class Hooks:
     @torch.no_grad()
     def transform_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Chain the tricks' `transform_gradients` over the `parameters` that have a gradient."""
-        if not self._gradients:
-            return
         trained = [parameter for parameter in parameters if parameter.grad is not None]
         for trick in self._gradients.values():
             trick.transform_gradients(trained)
@@ -247,8 +242,9 @@ class Hooks:
     @property
     def beside_steps(self) -> str:
         """What acts on a training beside what its first steps show: averages, stops, clipping."""
-        found = {**self._overriding("average"), **self._stops, **self._gradients}
-        return repr(list(found.values()))
+        return repr(
+            list({**self._overriding("average"), **self._stops, **self._gradients}.values())
+        )
 
     @property
     def decay_moves(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
+from darkmagic.trainers.metrics.names import METRICS
 
 if TYPE_CHECKING:  # so that numbers can be checked where torch is not imported
     from torch import nn
@@ -42,10 +43,13 @@ class Recipe:
     batch_size: int = whole(at_least=1)
     seed: int = whole(0, at_least=0)
     split_seed: int = whole(0, at_least=0)
+    folds: int | None = whole(None, at_least=2)  # seed s validates on fold s of train and val
+    gradient_accumulation: int = whole(1, at_least=1)  # pieces that a batch goes through in
     max_steps: int | None = whole(None, at_least=1)  # ends training early, at the schedules' end
     lr_scale: float = number(1.0, above=0, configured=False)  # of the optimizer's base lr
     train_images: int | None = whole(None, at_least=1, configured=False)  # no batch has more
     output: str | None = text(None, numeric=True, configured=False)  # of several, the logits' name
+    metric: str = choice("accuracy", METRICS, configured=False, changes_result=False)
     test_set: bool = flag(False)  # evaluate the test set too, once, after training
     amp: str = choice(
         "auto", ("auto", "bf16", "fp16", "off")
@@ -68,6 +72,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.gradient_accumulation > self.batch_size:
+            raise ValueError(
+                f"gradient_accumulation={self.gradient_accumulation}: a batch has "
+                f"{self.batch_size} images, and each piece needs one"
+            )
 
     @property
     def optional(self) -> frozenset[str]:

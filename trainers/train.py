@@ -111,7 +111,9 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         _settle_statistics(
             state, hooks, moved, islice(pipeline.training_epoch(epoch), STATISTICS_BATCHES)
         )
-        evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
+        evaluation = evaluate(
+            state.evaluated, pipeline.validation(), device, recipe.amp, recipe.metric
+        )
         group = state.optimizer.param_groups[0]
         event = {
             "type": "epoch",
@@ -121,6 +123,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             "train_loss": train_loss,
             "val_loss": evaluation.loss,
             "val_accuracy": evaluation.accuracy,
+            f"val_{recipe.metric}": evaluation.value,
+            "metric": recipe.metric,
             "lr": group["lr"],
             "weight_decay": group["weight_decay"],
             "images_per_second": plan[epoch] * len(images) / seconds,
@@ -139,11 +143,13 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     state.save(directory)
     if evaluation is None:  # killed after its last epoch, before its result
-        evaluation = evaluate(state.evaluated, pipeline.validation(), device, recipe.amp)
+        evaluation = evaluate(
+            state.evaluated, pipeline.validation(), device, recipe.amp, recipe.metric
+        )
     write_correct(directory, evaluation.correct.cpu().numpy())
-    test_accuracy = None
+    test = None
     if recipe.test_set:
-        test_accuracy = evaluate(state.evaluated, pipeline.test(), device, recipe.amp).accuracy
+        test = evaluate(state.evaluated, pipeline.test(), device, recipe.amp, recipe.metric)
     synchronize(device)
     last = state.history[-1]
     return Result(
@@ -152,10 +158,13 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         val_accuracy=last["val_accuracy"],
         val_loss=last["val_loss"],
         val_images=len(evaluation.correct),
-        classes=len(trial.data.classes),
+        classes=None if trial.data.multilabel else len(trial.data.classes),
         commonest=commonest_share(trial.data.val),
         guessing_loss=_guessing_loss(hooks, len(trial.data.classes)),
-        test_accuracy=test_accuracy,
+        test_accuracy=None if test is None else test.accuracy,
+        metric=recipe.metric,
+        val_metric=evaluation.value,
+        test_metric=None if test is None else test.value,
         train_loss=last["train_loss"],
         epochs=len(state.history),
         step_seconds=median_step_seconds(state.history),
@@ -187,7 +196,7 @@ def _resume(state: TrainingState, directory: Path, log: EventLog) -> bool:
 
 def _guessing_loss(hooks: Hooks, classes: int) -> float:
     """Return the loss of logits that are all alike: log(K) of cross-entropy, smoothed or not."""
-    hard = F.one_hot(torch.tensor([0]), classes).float()
+    hard = F.one_hot(torch.tensor([0]), classes).float()  # of several labels: any gives the same
     return float(hooks.loss(torch.zeros(1, classes), hard))
 
 

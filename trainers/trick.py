@@ -7,19 +7,20 @@ The whole life of a trial, in order; what is called by a hook's name is that hoo
     model = edit_model(model, example)                            # chains, by edit_stage
     share = pretrained_share(model)                               # one
     optimizer = build_optimizer(edit_param_groups(groups))        # one; chains, by edit_stage
-    scaling = fit_scaling(data)                                   # one
+    scaling, weights = fit_scaling(data), class_weights(data)     # one
     mean = copy of model, if a trick has average                  # one
 
     for epoch in range(epochs):
         if should_stop(history): break                            # any
-        for images, classes in batches(epoch_order(epoch, seed), image_repeats()): # one
+        order = epoch_order(epoch, seed), image_repeats(), image_chances(data)  # one of each
+        for images, classes in batches(order):
             images = flip(crop_training(images, pad, rng))        # one
             images = scaling(augment(images, rng))                # chains
             images = resize(images, progress)                     # chains
             images, targets = transform_batch(images, targets, rng)  # chains
             lr, weight_decay *= lr_factor(progress), weight_decay_factor(progress)  # multiply
             optimizer.step(closure)                               # SAM calls it twice, where it is:
-                total = loss(logits, targets)                     # one
+                total = weights * loss(logits, targets)           # one
                 total += extra_loss(model, targets, loss)         # add
                 total.backward()
                 transform_gradients(parameters)                   # chains
@@ -40,9 +41,8 @@ and `transform_gradients` are captured, so they are to be kernels alone: one tha
 device is found out and the trial steps eagerly; one that takes numbers of the host says so
 (`host_gradients`). An average's weight, the rates and weight decay are written to tensors.
 
-What no hook carries: how the optimizer's own average is switched on (`eval` and `train`, by the
-protocol of schedule-free optimizers), the flip, which is the data set's, and which norms keep
-their statistics, which is the modules' own affair.
+What no hook carries: how the optimizer's own average is switched on (`eval` and `train`, as
+schedule-free optimizers do), the flip, which is the data set's, and which norms keep statistics.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ class Trick:
 
     sole_schedule: ClassVar[bool] = False
     """Whether its `lr_factor` stands alone, those of other tricks left out."""
+    loss_of_labels: ClassVar[bool] = False
+    """Whether its `loss` asks of each class by itself: an image may have several."""
     mixes_targets: ClassVar[bool] = False
     """Whether its `transform_batch` gives an image several classes."""
     host_gradients: ClassVar[bool] = False
@@ -175,6 +177,16 @@ class Trick:
         """Return how often each image comes in a row; an epoch then has a part of the images."""
         return 1
 
+    def image_chances(self, data: Data) -> Tensor | None:
+        """Return how likely each training image (N,) is to be drawn; None for once an epoch."""
+        del data
+        return None
+
+    def class_weights(self, data: Data) -> Tensor | None:
+        """Return what the loss of an image of each class counts (K,); None where all count 1."""
+        del data
+        return None
+
     def crop_training(self, images: Tensor, pad: int, rng: torch.Generator) -> Tensor:
         """Return training `images` (B, C, H, W), uint8, cropped by draws from `rng`, uint8.
 
@@ -203,7 +215,7 @@ class Trick:
     def transform_batch(
         self, images: Tensor, targets: Tensor, rng: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Return changed `images` (B, C, H, W), float, and `targets` (B, K), rows sum to 1."""
+        """Return changed `images` (B, C, H, W), float, and `targets` (B, K), in [0, 1]."""
         del rng
         return images, targets
 

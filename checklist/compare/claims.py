@@ -19,8 +19,8 @@ __all__ = ["Claim", "claims_at", "over_looks"]
 class Claim:
     """A row as `look` saw it; what one look gives belongs together.
 
-    `p_value` is adjusted for the rows and for the look's share of the error rate. `interval`, in
-    points, leaves out 0 where the p value is below 5 %, and holds with those of all rows at 95 %.
+    `p_value` is adjusted for the rows and for the look's share of the error rate. `interval`, of
+    gains, leaves out 0 where the p value is below 5 %, and holds with those of all rows at 95 %.
     `contradicts` is an earlier look that claimed the other direction; 0 if there is none.
     """
 

@@ -1,4 +1,7 @@
-"""The baseline against each trick: differences with their errors, verdicts and costs."""
+"""The baseline against each trick: differences with their errors, verdicts and costs.
+
+Statistics are made of gains, of which more is better; rows have the metric's own differences.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.designs.table import Screened, is_screen, predict_best
-from darkmagic.checklist.model import BASELINE, Checklist
+from darkmagic.checklist.designs.crossed.prediction import predict_best
+from darkmagic.checklist.designs.table import Screened, is_screen
+from darkmagic.checklist.metric import Metric
+from darkmagic.checklist.model import BASELINE, Checklist, rates_needed, trial_name
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
 from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
@@ -29,7 +34,7 @@ Groups = Mapping[str, Sequence[TrialRecord]]
 Estimate = Callable[[int | None], "Effects"]
 """From a look, or None for all there is, to the effects."""
 
-FAILURES = (Status.FAILED, Status.DIVERGED)
+FAILURES = (Status.FAILED, Status.DIVERGED, Status.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Comparison:
 
     `look` is the last whose runs have all ended; 0 while the first one's have not. `screen` is
     there where trials mix options: then each row is an option, averaged over all others.
+    `effects` are gains: of a metric of which less is better, differences with their sign turned.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -65,6 +71,11 @@ class Comparison:
     screen: Screened | None = None
 
     @property
+    def metric(self) -> Metric:
+        """What decides."""
+        return self.rules.metric
+
+    @property
     def baseline(self) -> Row:
         """The row that the others are compared with."""
         return self.rows[0]
@@ -84,13 +95,14 @@ def compare(
     records: Sequence[TrialRecord],
     rules: Rules | None = None,
     apart: Collection[tuple[tuple[str, str], tuple[str, str]]] = (),
+    together: Collection[tuple[str, str]] = (),
 ) -> Comparison:
     """Compare the trials of `checklist`, whose baseline options come first.
 
     One row a trial in the checklist's order; records of tricks that it does not name come
     last. Trials that did not finish are rows with their verdict, never left out. Where trials of
     a screen are among them, there is one row an option, of all runs that have it; `apart` are
-    pairs of options that no recipe may combine.
+    pairs of options that no recipe may combine, and `together` pairs of tricks that it tells apart.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -106,15 +118,17 @@ def compare(
     """
     rules = rules or Rules()
     records = with_floor(records, rules.floor)
-    screen = Screened.of(checklist, records) if is_screen(records) else None
+    metric = rules.metric
+    screen = Screened.of(checklist, records, metric, together) if is_screen(records) else None
     groups: Groups = screen.groups if screen else _by_trial(checklist, records)
     look = _last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
-    resolution = 100 / images if images else None
-    estimate = _estimate(groups, screen, resolution)
+    resolution = metric.step if not metric.is_accuracy else 100 / images if images else None
+    estimate = _estimate(groups, screen, rules, resolution)
     effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
-    missed = _missed_errors(groups, look, effects if screen else None)
+    needs = rates_needed(checklist, screened=screen is not None)
+    missed = _missed_errors(groups, metric, look, effects if screen else None)
     rows = [
         make_row(
             groups[name],
@@ -125,6 +139,7 @@ def compare(
             rules,
             missed.get(name),
             waiting=look == 0,
+            retune=needs.get(name, ()),
         )
         for index, name in enumerate(names)
     ]
@@ -136,11 +151,11 @@ def compare(
             for row, found in zip(rows, screen.average_ratios(COSTS), strict=True)
         ]
     elif look:  # of a screen, an option's runs have the other options' collapses too
-        rows = _with_collapses(rows, groups, effects, look, resolution)
+        rows = _with_collapses(rows, groups, metric, effects, look, resolution)
     rows = _with_outlooks(rows, effects) if look else rows
     if screen and look:
         taken = [index for index, row in enumerate(rows) if row.outlook]
-        best = predict_best(effects, screen.options, taken, apart)
+        best = predict_best(effects, screen.options, taken, apart, screen.rates, screen.cells)
         screen = dataclasses.replace(screen, prediction=best)
     return Comparison(
         rows=tuple(rows),
@@ -152,7 +167,7 @@ def compare(
         baseline_runs=len(rows[0].accuracies),
         seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
         baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
-        unlearnt=nothing_learnt(records) if look else None,
+        unlearnt=nothing_learnt(records) if look and metric.is_accuracy else None,
         screen=screen,
     )
 
@@ -160,18 +175,22 @@ def compare(
 def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
     groups: dict[str, list[TrialRecord]] = {BASELINE: []}
     for trick in checklist.tricks:
-        groups.update({f"{trick.name}={option}": [] for option in trick.options[1:]})
+        groups.update({trial_name(trick.name, option): [] for option in trick.options[1:]})
     for record in records:
         groups.setdefault(record.name, []).append(record)
     return {name: group for name, group in groups.items() if group or name == BASELINE}
 
 
-def _estimate(groups: Groups, screen: Screened | None, resolution: float | None) -> Estimate:
+def _estimate(
+    groups: Groups, screen: Screened | None, rules: Rules, resolution: float | None
+) -> Estimate:
     if screen is not None:
         return lambda look: screen.effects(look, resolution)
     from darkmagic.checklist.stats.effects import estimate_effects
 
-    return lambda look: estimate_effects(_runs(groups, look), resolution)
+    return lambda look: estimate_effects(
+        _runs(groups, rules.metric, look), resolution, rules.overlap
+    )
 
 
 def _last_complete_look(records: Sequence[TrialRecord]) -> int:
@@ -199,7 +218,9 @@ def _over_looks(
     return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]
 
 
-def _missed_errors(groups: Groups, look: int, screen: Effects | None) -> dict[str, float]:
+def _missed_errors(
+    groups: Groups, metric: Metric, look: int, screen: Effects | None
+) -> dict[str, float]:
     """Return the effect that each row's test misses once in five, in standard errors.
 
     `screen` has the effects of a screen, whose rows share one spread.
@@ -218,7 +239,7 @@ def _missed_errors(groups: Groups, look: int, screen: Effects | None) -> dict[st
         p = critical_p(screen, len(groups) - 1, level)
         return dict.fromkeys(groups, detectable_in_errors(screen.df, p))
     seeds_of = [
-        tuple(sorted(run.seed for run in _runs({name: group}, look)))
+        tuple(sorted(run.seed for run in _runs({name: group}, metric, look)))
         for name, group in groups.items()
     ]
     found = detectable_errors(tuple(seeds_of), level)
@@ -226,14 +247,15 @@ def _missed_errors(groups: Groups, look: int, screen: Effects | None) -> dict[st
     return {name: found[seeds] for name, seeds in known if seeds in found}
 
 
-def _runs(groups: Groups, look: int | None) -> list[Run]:
+def _runs(groups: Groups, metric: Metric, look: int | None) -> list[Run]:
+    """Return the runs that finished, with their values turned so that higher is better."""
     from darkmagic.checklist.stats.linear import Run
 
     return [
-        Run(index, record.seed, 100 * record.accuracy)
+        Run(index, record.seed, metric.gain(result))
         for index, group in enumerate(groups.values())
         for record in group
-        if record.status is Status.FINISHED and record.accuracy is not None
+        if (result := record.result(metric)) is not None
         if look is None or record.look <= look
     ]
 
@@ -241,6 +263,7 @@ def _runs(groups: Groups, look: int | None) -> list[Run]:
 def _with_collapses(
     rows: Sequence[Row],
     groups: Groups,
+    metric: Metric,
     effects: Effects,
     look: int,
     resolution: float | None,
@@ -250,7 +273,7 @@ def _with_collapses(
         index: sum(r.status is Status.DIVERGED or is_below_floor(r) for r in group)
         for index, group in enumerate(groups.values())
     }
-    found = find_collapses(_runs(groups, look), effects, lost, resolution)
+    found = find_collapses(_runs(groups, metric, look), effects, lost, resolution)
     return [dataclasses.replace(row, collapse=found.get(i)) for i, row in enumerate(rows)]
 
 
@@ -260,7 +283,7 @@ def _with_outlooks(rows: Sequence[Row], effects: Effects) -> list[Row]:
     for index, row in enumerate(rows):
         time = row.ratios["time"]
         if time is not None and (index == 0 or row.interval):
-            error = (time.spread or 0.0) / len(row.accuracies) ** 0.5
+            error = (time.spread or 0.0) / max(len(row.accuracies), 1) ** 0.5
             times[index] = Ratio(time.value, error)
     found, front = outlooks(effects, [row.trick for row in rows], times)
     return [

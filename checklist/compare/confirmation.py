@@ -9,14 +9,15 @@ the same fresh seeds: the sweep's own estimates of its winners are too high, bec
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.plan import SEEN
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
@@ -28,11 +29,15 @@ __all__ = ["Confirmation", "confirm"]
 
 @dataclass(frozen=True)
 class Confirmation:
-    """`test` is the combination minus the baseline, in points. `parts` is the sum of its options'
-    differences on the validation set, and `shortfall` the combination minus that; None where
-    one of them is not known. `fresh` says that the options were trained alone on the same seeds;
-    otherwise their sum is the sweep's, drawn towards 0. Accuracies are of the test set, in
-    percent, by seed.
+    """`test` is what the combination gains over the baseline, in the unit of `metric`'s
+    differences.
+
+    `parts` is the sum of its options' gains on the validation set, and `shortfall` the combination
+    minus that; None where one of them is not known. `fresh` says that the options were trained
+    alone on the same seeds; otherwise their sum is the sweep's, drawn towards 0. `baseline` and
+    `combined` are values of the test set, in the metric's unit, by seed. `seen` are the options of
+    the best recipe that the sweep has trained, `seen_runs` and `seen_test` what it gives here;
+    `seen_leads` says that it gains more on validation.
     """
 
     combination: Mapping[str, str]
@@ -43,6 +48,32 @@ class Confirmation:
     shortfall: Effect | None
     fresh: bool
     failed: tuple[str, ...]
+    seen: Mapping[str, str] = field(default_factory=dict)
+    seen_runs: Mapping[int, float] = field(default_factory=dict)
+    seen_test: Effect | None = None
+    seen_leads: bool = False
+    metric: Metric = ACCURACY
+
+    @property
+    def level(self) -> float:
+        """The error rate that each of the recipes is tested at: both share 5 %."""
+        return ALPHA / 2 if self.seen else ALPHA
+
+    @property
+    def recipe(self) -> Mapping[str, str]:
+        """The options that came out of it; empty if the baseline is to be kept.
+
+        The recipe that gains more on the validation set, if it is confirmed on the test set, or
+        else the other one if that is.
+        """
+        found = [(self.combination, self.test), (self.seen, self.seen_test)]
+        ordered = found[::-1] if self.seen_leads else found
+        return next((options for options, test in ordered if options and self._proved(test)), {})
+
+    def _proved(self, test: Effect | None) -> bool:
+        if test is None or test.p_value is None:
+            return False
+        return test.p_value < self.level and test.difference > 0
 
     @property
     def sentences(self) -> list[str]:
@@ -50,53 +81,101 @@ class Confirmation:
         lines = list(self.failed)
         if self.test is None:
             return [*lines, "Nothing is confirmed: a recipe has no result."]
-        gain = f"The combination gains {self.test.difference:+.2f} points on the test set"
-        interval = self.test.interval()
-        if interval is None or self.test.p_value is None:
-            lines.append(f"{gain}; one run has no error bar.")
-        else:
-            sure = "confirmed" if self.test.p_value < ALPHA and interval[0] > 0 else "not confirmed"
-            lines.append(f"{gain} ({interval[0]:+.2f} to {interval[1]:+.2f}): {sure}.")
+        lines.append(self._gain("The combination", self.test))
         if len(self.combination) > 1:
-            lines.append(_independence(self.shortfall, self.parts, fresh=self.fresh))
+            lines.append(self._independence())
+        if self.seen:
+            lines += [self._gain(f"The best recipe seen ({_named(self.seen)})", self.seen_test)]
+            lines.append(self._outcome())
         return lines
+
+    def _gain(self, whose: str, test: Effect | None) -> str:
+        if test is None:
+            return f"{whose} has no result."
+        gain = f"{whose} gains {self.metric.amount(test.difference, sign=True)} on the test set"
+        interval = test.interval(1 - self.level)
+        if interval is None:
+            return f"{gain}; one run has no error bar."
+        sure = "confirmed" if self._proved(test) else "not confirmed"
+        return f"{gain} ({self._span(interval)}): {sure}."
+
+    def _outcome(self) -> str:
+        """Say whether the prediction held, and what to take if it did not."""
+        if self.recipe == self.combination:
+            return "The prediction holds: take the combination."
+        if not self.recipe:
+            return "The prediction failed: neither recipe is proved better, so keep the baseline."
+        why = "gains more on fresh seeds" if self.seen_leads else "is confirmed and it is not"
+        return f"The prediction failed: the best recipe seen {why}, so fall back on that."
+
+    def _span(self, interval: tuple[float, float]) -> str:
+        return " to ".join(map(self.metric.difference, interval))
+
+    def _independence(self) -> str:
+        shortfall, parts = self.shortfall, self.parts
+        if shortfall is None or parts is None:
+            return "The sum of its parts is not known, so independence could not be tested."
+        whose = "" if self.fresh else ", by the sweep's estimates drawn towards 0,"
+        summed = self.metric.difference(parts.difference)
+        together = f"On the validation set its parts{whose} sum to {summed}"
+        if shortfall.p_value is None or (interval := shortfall.interval()) is None:
+            return f"{together}; without error bars, independence could not be tested."
+        span = f"({self._span(interval)})"
+        if shortfall.p_value >= ALPHA:
+            return (
+                f"{together}, and it is {self.metric.difference(shortfall.difference)} {span} from "
+                "that: they add up, as far as can be seen."
+            )
+        relation = "less" if shortfall.difference < 0 else "more"
+        return (
+            f"{together}: together they gain {self.metric.amount(abs(shortfall.difference))} "
+            f"{relation} {span}. Their effects are not independent."
+        )
 
 
 def confirm(
-    combination: Mapping[str, str], records: Sequence[TrialRecord], sweep: Comparison
+    combination: Mapping[str, str],
+    records: Sequence[TrialRecord],
+    sweep: Comparison,
+    seen: Mapping[str, str] | None = None,
 ) -> Confirmation:
-    """Compare the combination with the baseline and with its parts.
+    """Compare the combination with the baseline, with its parts and with the best recipe `seen`.
 
     `records` are of them, on fresh seeds; those of options alone may be missing.
     """
+    metric = sweep.metric
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
     done = [record for record in records if record.status is Status.FINISHED]
     groups = {name: [r for r in done if r.name == name] for name in names}
-    together = [r for r in done if r.trick is not None and r.name not in names]
+    apart = [r for r in done if r.trick == SEEN]
+    together = [r for r in done if r.trick is not None and r.trick != SEEN and r.name not in names]
     recipes = [groups[BASELINE], together, *(groups[name] for name in names[1:])]
-    test = [
-        {r.seed: 100 * r.test_accuracy for r in group if r.test_accuracy is not None}
-        for group in recipes
-    ]
-    validation = [
-        {r.seed: 100 * r.accuracy for r in group if r.accuracy is not None} for group in recipes
-    ]
-    seen = _effects(validation)
-    fresh = len(combination) > 1 and all(validation[2:])
+    fresh = len(combination) > 1 and all(recipes[2:])
+    place = len(recipes)  # of the best recipe seen, which may be one of the parts
+    if not apart and _named(seen or {}) in names:
+        place = names.index(_named(seen or {})) + 1
+    metric, overlap = sweep.metric, sweep.rules.overlap
+    test = _values([*recipes, apart], lambda record: record.test_result(metric))
+    validation = _values([*recipes, apart], lambda record: record.result(metric))
+    gains, tested = _effects(validation, metric, overlap), _effects(test, metric, overlap)
     options = range(2, len(recipes))
     if len(combination) == 1:
         parts = shortfall = None
     elif fresh:
-        parts = _contrast(seen, dict.fromkeys(options, 1.0))
-        shortfall = _contrast(seen, {1: 1.0, **dict.fromkeys(options, -1.0)})
+        parts = _contrast(gains, dict.fromkeys(options, 1.0))
+        shortfall = _contrast(gains, {1: 1.0, **dict.fromkeys(options, -1.0)})
     else:
-        parts, whole = _shrunken_parts(names[1:], sweep), seen.by_trial.get(1)
+        parts, whole = _shrunken_parts(names[1:], sweep), gains.by_trial.get(1)
         shortfall = whole.minus(parts) if whole is not None and parts is not None else None
     return Confirmation(
         combination=dict(combination),
         baseline=test[0],
         combined=test[1],
-        test=_effects(test).by_trial.get(1),
+        test=tested.by_trial.get(1),
+        seen=dict(seen or {}),
+        seen_runs=test[place],
+        seen_test=tested.by_trial.get(place),
+        seen_leads=_leads(gains, place),
         parts=parts,
         shortfall=shortfall,
         fresh=fresh,
@@ -105,16 +184,39 @@ def confirm(
             for record in records
             if record.status is not Status.FINISHED
         ),
+        metric=metric,
     )
 
 
-def _effects(accuracies: Sequence[Mapping[int, float]]) -> Effects:
+def _named(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{trick}={option}" for trick, option in options.items())
+
+
+def _values(
+    groups: Sequence[Sequence[TrialRecord]], value_of: Callable[[TrialRecord], float | None]
+) -> list[dict[int, float]]:
+    return [
+        {record.seed: value for record in group if (value := value_of(record)) is not None}
+        for group in groups
+    ]
+
+
+def _leads(gains: Effects, place: int) -> bool:
+    """Return whether the recipe at `place` gains more than the combination."""
+    combination, other = gains.by_trial.get(1), gains.by_trial.get(place)
+    return other is not None and (combination is None or other.difference > combination.difference)
+
+
+def _effects(values: Sequence[Mapping[int, float]], metric: Metric, overlap: float) -> Effects:
+    """Return the effects as gains."""
     return estimate_effects(
         [
-            Run(trial, seed, accuracy)
-            for trial, by_seed in enumerate(accuracies)
-            for seed, accuracy in by_seed.items()
-        ]
+            Run(trial, seed, metric.gain(value))
+            for trial, by_seed in enumerate(values)
+            for seed, value in by_seed.items()
+        ],
+        None if metric.is_accuracy else metric.step,
+        overlap,
     )
 
 
@@ -144,24 +246,3 @@ def _shrunken_parts(names: Sequence[str], sweep: Comparison) -> Effect | None:
         return None
     total = np.sum(known, axis=0)
     return Effect(float(total.mean()), float(total.std()), max(float(sweep.effects.df), 1.0))
-
-
-def _independence(shortfall: Effect | None, parts: Effect | None, *, fresh: bool) -> str:
-    if shortfall is None or parts is None:
-        return "The sum of its parts is not known, so independence could not be tested."
-    whose = "" if fresh else ", by the sweep's estimates drawn towards 0,"
-    together = f"On the validation set its parts{whose} sum to {parts.difference:+.2f}"
-    if shortfall.p_value is None or (interval := shortfall.interval()) is None:
-        return f"{together}; without error bars, independence could not be tested."
-    apart = Interval(*interval)
-    span = f"({apart.low:+.2f} to {apart.high:+.2f})"
-    if shortfall.p_value >= ALPHA:
-        return (
-            f"{together}, and it is {shortfall.difference:+.2f} {span} from that: they add up, as "
-            "far as can be seen."
-        )
-    relation = "less" if shortfall.difference < 0 else "more"
-    return (
-        f"{together}: together they gain {abs(shortfall.difference):.2f} points {relation} {span}. "
-        "Their effects are not independent."
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval, Row
+from darkmagic.checklist.compare.summary import same_metric
 from darkmagic.checklist.stats.effects import Effect
 
 __all__ = ["Contrast", "contrast"]
@@ -14,7 +15,7 @@ __all__ = ["Contrast", "contrast"]
 
 @dataclass(frozen=True)
 class Contrast:
-    """The differences of one trial in two experiments, in points, and their difference.
+    """The differences of one trial in two experiments, and their difference.
 
     `p_value` is adjusted over the trials that both have, by step-down max-t, as those of one
     experiment are; `interval` is of this trial by itself.
@@ -35,7 +36,8 @@ class Contrast:
 def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
     """Compare every trial's effect in `first` and `second`; one that has none is None there.
 
-    The experiments share no runs, so their errors add up (Welch 1947).
+    The experiments share no runs, so their errors add up (Welch 1947). Raises `UserError` where
+    they are compared by other metrics.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -49,6 +51,7 @@ def contrast(first: Comparison, second: Comparison) -> list[Contrast]:
     >>> [(found.name, found.change) for found in contrast(comparison, comparison)]
     [('mixup=on', 0.0)]
     """
+    same_metric({"the first": first, "the second": second})
     indices = [{row.name: index for index, row in enumerate(c.rows)} for c in (first, second)]
     rows = {row.name: row for comparison in (second, first) for row in comparison.tricks}
     names = sorted(
@@ -101,13 +104,14 @@ def _contrast(
     differences = [
         next((r.difference for r in c.tricks if r.name == row.name), None) for c in (first, second)
     ]
+    gain = first.metric.gain
     interval = apart.interval() if apart else None
     return Contrast(
         name=row.name,
         section=row.section,
         first=differences[0],
         second=differences[1],
-        change=apart.difference if apart else None,
-        interval=Interval(*interval) if interval else None,
+        change=gain(apart.difference) if apart else None,
+        interval=Interval(*sorted(map(gain, interval))) if interval else None,
         p_value=p,
     )

@@ -26,7 +26,7 @@ MAX_COMPARED = 50_000_000
 
 @dataclass(frozen=True)
 class Outlook:
-    """An estimate of a row's true gain, in points, that all rows of the table have a part in.
+    """An estimate of a row's true gain that all rows of the table have a part in.
 
     `gain` is what to expect if its option is adopted; with 95 % probability it is between `low`
     and `high`. `helps` is the probability that it is above 0, and `best` that no other option of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,9 @@ from darkmagic.checklist.compare.claims import Claim
 from darkmagic.checklist.compare.costs import Ratio, cost_ratios
 from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
-from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.metric import ACCURACY, Metric
+from darkmagic.checklist.model import show_rates, trial_name
+from darkmagic.checklist.plan import Retune
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.runs.collapse import Collapse
 
@@ -41,9 +43,12 @@ JUDGED = (
 class Rules:
     """What is fixed before a result is seen.
 
-    `min_effect` is the smallest difference, in points, that would matter. A run whose accuracy
-    (in [0, 1]) is below `floor` counts as failed; None stands for 1.1 times chance. In
-    a `race`, whose rows stop where they look bad, gains alone are claimed.
+    `metric` decides. `min_effect` is the smallest difference that would matter, in its unit:
+    points of accuracy. A run whose accuracy (in [0, 1]) is below `floor` counts as failed;
+    None stands for 1.1 times chance. In a `race`, whose rows stop where they look bad, gains
+    alone are claimed. `retune` is how rates were picked for the rows that need one of their own.
+    Where seeds validate on folds of one set of images, `overlap` is how many images are validated
+    on for each that is trained on, 1 / (k - 1) of k folds; else 0.
 
     >>> Rules(min_effect=0.5).floor is None
     True
@@ -52,11 +57,14 @@ class Rules:
     min_effect: float = 0.1
     floor: float | None = None
     race: bool = False
+    metric: Metric = ACCURACY
+    retune: Retune = Retune.NONE
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % confidence interval, in points.
+    """A 95 % confidence interval, in the unit of the metric's differences.
 
     >>> interval = Interval(low=-0.1, high=0.9)
     >>> interval.low < 0 < interval.high
@@ -69,7 +77,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Row:
-    """One trial over its seeds. Accuracies are in percent, differences in points.
+    """One trial over its seeds. `accuracies` and `accuracy` are values of the metric that decides
+    in its unit, accuracy in percent by default; differences are the trial's minus the baseline's.
 
     `p_value` is adjusted for rows and looks, and `interval` agrees with it: it holds together
     with those of all rows, `own_interval` for this row by itself. They and the difference are
@@ -79,7 +88,8 @@ class Row:
     seeds spread far wider than the other trials', so that it is judged by its own spread alone;
     `outlook` is what it probably does, and `front` how probably no other row gains as much at no
     more time, in [0, 1]. `collapse` says how many of five runs or more fell far below the others,
-    and what the others gain; None where none did.
+    and what the others gain; None where none did. `rates` are what its rates are multiplied by,
+    where they were picked for it, and `untuned` those that should have been and were not.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -121,11 +131,14 @@ class Row:
     outlook: Outlook | None = None
     front: float | None = None
     collapse: Collapse | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+    untuned: tuple[str, ...] = ()
+    stands_in: bool = False  # its runs are known by their mean and spread alone
 
     @property
     def name(self) -> str:
         """`baseline`, or `trick=option`."""
-        return BASELINE if self.trick is None else f"{self.trick}={self.option}"
+        return trial_name(self.trick, self.option)
 
     @property
     def on_pareto_front(self) -> bool:
@@ -136,12 +149,16 @@ class Row:
     def verdict_text(self) -> str:
         """The verdict in words, with counts and the kind of failure where there is one."""
         failed = failures(self.statuses)
+        if self.verdict is Verdict.STOPPED:
+            return f"{self.statuses[Status.STOPPED]} of {sum(self.statuses.values())} stopped"
         if failed and self.verdict in (Verdict.FAILED, Verdict.BASELINE):
             kind = self.reason.partition(":")[0]
             text = f"{failed} of {sum(self.statuses.values())} failed: {kind}"
             return text if self.verdict is Verdict.FAILED else f"baseline, {text}"
         marked = self.unstable and self.verdict in JUDGED
         marks = ["unstable"] * marked + [self.partial_edit] * bool(self.partial_edit)
+        marks += show_rates(self.rates)
+        marks += ["rate not retuned"] * ("lr" in self.untuned and self.verdict in JUDGED)
         return ", ".join([self.verdict.value, *marks])
 
     @property
@@ -161,10 +178,12 @@ def make_row(
     missed_errors: float | None,
     *,
     waiting: bool,
+    retune: Collection[str] = (),
 ) -> Row:
     """Return the row of `records`, trial `index` of `effects`.
 
-    `missed_errors` is the effect, in standard errors, that its test misses once in five.
+    `missed_errors` is the effect, in standard errors, that its test misses once in five. `retune`
+    are the rates that it is only fairly compared at its own of.
     """
     from darkmagic.checklist.stats.image_error import image_error
 
@@ -173,7 +192,8 @@ def make_row(
     effect = claim.effect
     verdict = judge(statuses, claim, min_effect=rules.min_effect, waiting=waiting)
     own_interval = effect.interval() if effect else None
-    accuracies = _accuracies(records)
+    metric = rules.metric
+    accuracies = _accuracies(records, metric)
     shares = [r.pretrained_share for r in records if r.pretrained_share is not None]
     tested = claim.interval is not None and not waiting
     error = effect.error if effect else None
@@ -186,9 +206,9 @@ def make_row(
         reason=next((record.reason for record in records if record.reason), ""),
         accuracies=accuracies,
         accuracy=statistics.fmean(accuracies.values()) if accuracies else None,
-        difference=effect.difference if effect else None,
-        interval=Interval(*claim.interval) if claim.interval else None,
-        own_interval=Interval(*own_interval) if own_interval else None,
+        difference=metric.gain(effect.difference) if effect else None,
+        interval=_in_unit(metric, claim.interval),
+        own_interval=_in_unit(metric, own_interval),
         error=error,
         p_value=claim.p_value if tested else None,
         minimum_detectable=missed_errors * error if tested and missed_errors and error else None,
@@ -196,20 +216,30 @@ def make_row(
         look=claim.look,
         contradicts=claim.contradicts,
         spread=effects.own_spreads.get(index),
-        image_error=None if index == 0 else image_error(_correct(records), _correct(baseline)),
+        image_error=None  # of folds it is in the spread of seeds already
+        if index == 0 or rules.overlap
+        else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
         edits=next((record.edits for record in records if record.edits), {}),
+        stands_in=any(record.stands_in for record in records),
         stepping=next((r.stepping for r in records if r.status is Status.FINISHED), ""),
+        rates=first.rates if retune or index == 0 else {},
+        untuned=tuple(name for name in retune if name not in first.rates),
     )
 
 
-def _accuracies(records: Sequence[TrialRecord]) -> dict[int, float]:
+def _in_unit(metric: Metric, gains: tuple[float, float] | None) -> Interval | None:
+    """Return an interval of gains as one of differences."""
+    return None if gains is None else Interval(*sorted(metric.gain(gain) for gain in gains))
+
+
+def _accuracies(records: Sequence[TrialRecord], metric: Metric) -> dict[int, float]:
     return {
-        record.seed: 100 * record.accuracy
+        record.seed: result
         for record in sorted(records, key=lambda record: record.seed)
-        if record.status is Status.FINISHED and record.accuracy is not None
+        if (result := record.result(metric)) is not None
     }
 
 

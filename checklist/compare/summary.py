@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.stats.robust import bootstrap, next_experiment
 
-__all__ = ["Summary", "summarise"]
+__all__ = ["Summary", "same_metric", "summarise"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A trial over `experiments`. `gain` is an interquartile mean in points, `improvement` the
+    """A trial over `experiments`. `gain` is an interquartile mean, `improvement` the
     probability in [0, 1] that one of its runs beats one of the baseline's; their 95 % intervals
     describe these experiments. `next_interval` is where the gain of another experiment like
     them would be with a probability of 95 %; None for fewer than three.
@@ -52,6 +54,8 @@ class Summary:
 def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
     """Return a summary of every trial that has runs in `comparisons`, largest gain first.
 
+    Raises `UserError` where they are compared by other metrics.
+
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
     >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
@@ -64,6 +68,9 @@ def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
     >>> found.name, round(found.gain, 2)
     ('mixup=on', 2.33)
     """
+    if not comparisons:
+        return []
+    same_metric(comparisons)
     sections = {row.name: row.section for c in comparisons.values() for row in c.tricks}
     found = []
     for name, section in sections.items():
@@ -78,9 +85,22 @@ def summarise(comparisons: Mapping[str, Comparison]) -> list[Summary]:
     return sorted(found, key=lambda summary: -summary.gain)
 
 
+def same_metric(comparisons: Mapping[str, Comparison]) -> Metric:
+    """Return the metric that all `comparisons` have; raise `UserError` where they differ."""
+    metrics = [comparison.metric for comparison in comparisons.values()]
+    for name, metric in zip(comparisons, metrics, strict=True):
+        if (metric.name, metric.direction) != (metrics[0].name, metrics[0].direction):
+            raise UserError(
+                f"{next(iter(comparisons))} is compared by {metrics[0].name} and {name} by "
+                f"{metric.name}: give experiments of one metric"
+            )
+    return metrics[0]
+
+
 def _next_interval(name: str, comparisons: Iterable[Comparison]) -> Interval | None:
     rows = [row for c in comparisons for row in c.tricks if row.name == name]
-    known = [(r.difference, r.error) for r in rows if r.difference is not None and r.error]
+    sign = next((c.metric.sign for c in comparisons), 1)
+    known = [(sign * r.difference, r.error) for r in rows if r.difference is not None and r.error]
     if not known:
         return None
     gains, errors = np.array(known).T
@@ -94,8 +114,9 @@ def _runs_of(name: str, comparisons: Iterable[Comparison]) -> tuple[list[Array],
         rows = {row.name: row for row in comparison.tricks}
         base = comparison.baseline.accuracies
         if name in rows and rows[name].accuracies and base:
-            own.append(np.array(list(rows[name].accuracies.values())))
-            baseline.append(np.array(list(base.values())))
+            sign = comparison.metric.sign
+            own.append(sign * np.array(list(rows[name].accuracies.values())))
+            baseline.append(sign * np.array(list(base.values())))
     return own, baseline
 
 

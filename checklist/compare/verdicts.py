@@ -22,6 +22,7 @@ class Verdict(StrEnum):
     NOT_YET = "not yet"  # runs of this look have not ended
     SKIPPED = "skipped"
     NOT_APPLICABLE = "not applicable"
+    STOPPED = "stopped"  # any seed was hopeless beside the baseline
     FAILED = "failed"  # any seed crashed, diverged or stayed below the floor
     INERT = "inert"
     NOT_TESTED = "not tested"  # no degrees of freedom
@@ -37,7 +38,7 @@ def judge(  # noqa: PLR0911 (one return a verdict, in their order)
     """Return the verdict on a trial.
 
     `statuses` counts its runs, `claim` is adjusted for rows and looks, `min_effect` is in
-    points, and `waiting` says that runs of the look have not ended.
+    its unit, and `waiting` says that runs of the look have not ended.
     """
     if waiting:
         return Verdict.NOT_YET
@@ -59,6 +60,7 @@ def judge(  # noqa: PLR0911 (one return a verdict, in their order)
 
 _WITHOUT_RESULT = {
     Status.SKIPPED: Verdict.SKIPPED,
+    Status.STOPPED: Verdict.STOPPED,
     Status.NOT_APPLICABLE: Verdict.NOT_APPLICABLE,
 }
 

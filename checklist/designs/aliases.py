@@ -65,7 +65,7 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
     from scipy.stats import f
 
     left = float(fit.residuals @ fit.residuals)
-    if fit.df < 2 or left < 1e-12:
+    if fit.df < 2 or left < len(fit.runs) * fit.precision**2:
         return None
     by_tricks: dict[tuple[str, str], list[Array]] = {}
     for (one, other), product in _pairs(fit):
@@ -80,7 +80,7 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
         weights, *_ = np.linalg.lstsq(added, fit.residuals, rcond=1e-9)
         after = fit.residuals - added @ weights
         explained = left - float(after @ after)
-        rest = max(left - explained, 1e-12)
+        rest = max(left - explained, fit.precision**2)
         found.append(
             (float(f.sf(explained / rank / (rest / (fit.df - rank)), rank, fit.df - rank)), tricks)
         )

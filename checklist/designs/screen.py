@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +12,22 @@ import numpy as np
 
 from darkmagic.checklist.designs.arrays import orthogonal_rows
 from darkmagic.checklist.designs.coding import Levels
+from darkmagic.checklist.designs.crossed.pairs import runs_to_separate
 from darkmagic.checklist.designs.efficiency import d_efficiency
 from darkmagic.checklist.designs.exchange import Pair, allowed, exchange
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import SCREEN, Checklist, Trial
+from darkmagic.checklist.model import RATE_TRICK, SCREEN, Checklist, Trial, rate_partners
 from darkmagic.checklist.plan import baseline_choices
 
-__all__ = ["MAX_RUNS", "Factors", "Limits", "make_screen", "usual_runs"]
+__all__ = [
+    "MAX_RUNS",
+    "Factors",
+    "Limits",
+    "make_screen",
+    "screen_sizes",
+    "separating_runs",
+    "usual_runs",
+]
 
 MAX_RUNS = 1000
 USUAL_RUNS = 1.5
@@ -31,11 +42,13 @@ Choice = tuple[str, str]
 @dataclass(frozen=True)
 class Limits:
     """What a screen leaves out: `dropped` options with the reason, and `apart`, pairs of options
-    that exclude each other, each a trick and an option.
+    that exclude each other, each a trick and an option. `together` are pairs of tricks that it has
+    runs of its own to tell apart.
     """
 
     dropped: Mapping[Choice, str] = field(default_factory=dict)
     apart: Collection[tuple[Choice, Choice]] = ()
+    together: Collection[tuple[str, str]] = ()
 
     @property
     def sentences(self) -> list[str]:
@@ -54,67 +67,126 @@ class Limits:
         return found
 
 
+def separating_runs(
+    checklist: Checklist, known: Sequence[Trial], pair: tuple[str, str], limits: Limits
+) -> int:
+    """Return how many runs in all a screen has that tells `pair` apart, beside those `known`."""
+    factors = Factors.of(checklist, {trial.seed for trial in known}, limits, pair)
+    had = sum(factors.row(trial.choices, trial.seed) is not None for trial in known)
+    levels = [len(checklist.trick(name).options) for name in pair]
+    least = runs_to_separate((levels[0], levels[1]))
+    return max(had + least, factors.effects + 1)
+
+
 @dataclass(frozen=True)
 class Factors:
-    """What varies in a screen: tricks with the options that can be had, and the seeds as blocks."""
+    """What varies in a screen: tricks with the options that can be had, and the seeds as blocks.
 
-    tricks: tuple[str, ...]
-    options: tuple[tuple[str, ...], ...]  # of each trick, the baseline's first
+    A factor is one trick, or several whose combinations are all told apart: its `levels` are
+    options of each of its `tricks`, the baseline's first.
+    """
+
+    tricks: tuple[tuple[str, ...], ...]
+    levels: tuple[tuple[tuple[str, ...], ...], ...]
     seeds: tuple[int, ...]
 
     @classmethod
-    def of(cls, checklist: Checklist, seeds: Collection[int], limits: Limits) -> Factors:
-        """Return the factors of `checklist` without what `limits` drop."""
+    def of(
+        cls,
+        checklist: Checklist,
+        seeds: Collection[int],
+        limits: Limits,
+        pair: Collection[str] = (),
+    ) -> Factors:
+        """Return the factors of `checklist` without what `limits` drop.
+
+        The tricks of a `pair` are one factor; without one, the optimizers and the rate are.
+        """
         left = {
             trick.name: tuple(o for o in trick.options if (trick.name, o) not in limits.dropped)
             for trick in checklist.tricks
         }
         kept = {name: options for name, options in left.items() if len(options) > 1}
-        return cls(tuple(kept), tuple(kept.values()), tuple(sorted(seeds)))
+        one = pair or (*rate_partners(checklist), RATE_TRICK)
+        crossed = tuple(name for name in kept if name in one)
+        crossed = crossed if len(crossed) > 1 and (pair or RATE_TRICK in crossed) else ()
+        groups: list[tuple[str, ...]] = [(name,) for name in kept if name not in crossed]
+        groups += [crossed] if crossed else []
+        levels = tuple(tuple(itertools.product(*(kept[n] for n in names))) for names in groups)
+        return cls(tuple(groups), levels, tuple(sorted(seeds)))
 
     @property
     def sizes(self) -> list[int]:
         """The number of levels of each factor; that of the seeds last, where there are several."""
         blocks = [len(self.seeds)] if len(self.seeds) > 1 else []
-        return [*map(len, self.options), *blocks]
+        return [*map(len, self.levels), *blocks]
+
+    @property
+    def different(self) -> int:
+        """The trials that there are, where nothing excludes anything."""
+        return math.prod(self.sizes)
 
     @property
     def effects(self) -> int:
-        """Parameters of the model: the baseline's level, the options' effects and the seeds'."""
+        """Parameters of the model: the baseline's level, the levels' effects and the seeds'."""
         return 1 + sum(size - 1 for size in self.sizes)
 
     def row(self, choices: Mapping[str, str], seed: int) -> list[int] | None:
         """Return the levels of a trial; None for one with what this screen does not vary."""
         try:
-            levels = [o.index(choices[t]) for t, o in zip(self.tricks, self.options, strict=True)]
+            levels = [
+                levels.index(tuple(choices[name] for name in names))
+                for names, levels in zip(self.tricks, self.levels, strict=True)
+            ]
         except (KeyError, ValueError):
             return None
         return [*levels, self.seeds.index(seed)] if len(self.seeds) > 1 else levels
 
     def choices(self, row: Sequence[int]) -> dict[str, str]:
         """Return the options of a row, by trick."""
-        found = zip(self.tricks, self.options, row, strict=False)
-        return {trick: options[level] for trick, options, level in found}
+        found: dict[str, str] = {}
+        for names, levels, level in zip(self.tricks, self.levels, row, strict=False):
+            found.update(zip(names, levels[level], strict=True))
+        return found
 
     def pairs(self, apart: Collection[tuple[Choice, Choice]]) -> list[Pair]:
         """Return `apart` as factors and levels, those of options that are left."""
-        place = {
-            (trick, option): (factor, level)
-            for factor, (trick, options) in enumerate(zip(self.tricks, self.options, strict=True))
-            for level, option in enumerate(options)
-        }
-        return [(place[a], place[b]) for a, b in apart if a in place and b in place]
+        places: dict[Choice, list[tuple[int, int]]] = {}
+        for factor, (names, levels) in enumerate(zip(self.tricks, self.levels, strict=True)):
+            for level, options in enumerate(levels):
+                for choice in zip(names, options, strict=True):
+                    places.setdefault(choice, []).append((factor, level))
+        return [
+            (one, other)
+            for a, b in apart
+            for one in places.get(a, ())
+            for other in places.get(b, ())
+        ]
+
+
+def screen_sizes(checklist: Checklist) -> tuple[int, ...]:
+    """Return the number of levels of each factor of a screen of all of `checklist`.
+
+    >>> from darkmagic.checklist import Checklist, Trick
+    >>> screen_sizes(Checklist("mine", (Trick("mixup", "", ("off", "on", "strong")),)))
+    (3,)
+    """
+    return tuple(Factors.of(checklist, (0,), Limits()).sizes)
 
 
 def usual_runs(checklist: Checklist, seeds: int = 1, limits: Limits | None = None) -> int:
-    """Return how many runs a screen has where none are asked for.
+    """Return how many runs a screen has where none are asked for; no more than differ.
 
     >>> from darkmagic.checklist import Checklist, Trick
-    >>> usual_runs(Checklist("mine", (Trick("mixup", "", ("off", "on", "strong")),)))
-    5
+    >>> tricks = [Trick(name, "", ("off", "on")) for name in ("mixup", "cutout", "ema")]
+    >>> usual_runs(Checklist("mine", tuple(tricks)))
+    6
+    >>> usual_runs(Checklist("mine", tuple(tricks[:1])))
+    2
     """
     factors = Factors.of(checklist, range(seeds), limits or Limits())
-    return int(np.ceil(USUAL_RUNS * factors.effects))
+    usual = int(np.ceil(USUAL_RUNS * factors.effects))
+    return min(usual, factors.different)
 
 
 def make_screen(
@@ -124,12 +196,14 @@ def make_screen(
     seeds: Sequence[int] = (0,),
     known: Sequence[Trial] = (),
     limits: Limits | None = None,
+    pair: Collection[str] = (),
 ) -> list[Trial]:
     """Return the `runs` trials of a screen of `checklist`, whose baseline options come first.
 
     The baseline's trial is the first. Trials in `known`, which exist, are counted in and keep
     their names; those that are added fit them best. `seeds` are blocks: each trial has one of
-    them. Raises `UserError` for fewer runs than there are effects, and for more than differ.
+    them. Those that are added tell the tricks of a `pair` apart, if one is given. Raises
+    `UserError` for fewer runs than there are effects, and for more than differ.
 
     >>> from darkmagic.checklist import Checklist, Trick
     >>> names = ("mixup", "cutout", "ema")
@@ -137,12 +211,12 @@ def make_screen(
     >>> for trial in make_screen(mine, runs=4):
     ...     print(trial.name, [option for option in trial.choices.values()])
     baseline ['off', 'off', 'off']
-    screen-01 ['on', 'on', 'off']
+    screen-01 ['off', 'on', 'on']
     screen-02 ['on', 'off', 'on']
-    screen-03 ['off', 'on', 'on']
+    screen-03 ['on', 'on', 'off']
     """
     limits = limits or Limits()
-    factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits)
+    factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits, pair)
     _check(checklist, factors, runs)
     baseline = baseline_choices(checklist)
     kept = [(t, row) for t in known if (row := factors.row(t.choices, t.seed)) is not None]
@@ -154,7 +228,7 @@ def make_screen(
         trials.insert(0, Trial(None, None, "", min(seeds), baseline))
         kept.insert(0, (trials[0], first))
     rows = _rows(factors, np.array([row for _, row in kept], dtype=int), runs, limits)
-    if len(rows) < runs:
+    if len(rows) < runs and not pair:  # all that there are tell a pair apart as well as can be
         raise UserError(
             f"runs={runs}: there are only {len(rows)} different trials of these options; give "
             f"runs={len(rows)}, or more seeds (seeds={len(factors.seeds) + 1})"
@@ -178,7 +252,7 @@ def _check(checklist: Checklist, factors: Factors, runs: int) -> None:
         raise UserError(f"runs={runs}: give runs={MAX_RUNS} or fewer")
     if runs < factors.effects:
         blocks = f" and {len(factors.seeds)} seeds" if len(factors.seeds) > 1 else ""
-        options = sum(len(options) - 1 for options in factors.options)
+        options = sum(len(levels) - 1 for levels in factors.levels)
         raise UserError(
             f"runs={runs} are too few to tell {options} options{blocks} apart; give "
             f"runs={factors.effects} or more ({int(np.ceil(USUAL_RUNS * factors.effects))} know "

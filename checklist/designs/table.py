@@ -8,31 +8,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.model import BASELINE, SCREEN, Checklist
+from darkmagic.checklist.metric import ACCURACY, Metric
+from darkmagic.checklist.model import BASELINE, RATE_TRICK, SCREEN, Checklist, rate_partners
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 
 if TYPE_CHECKING:
     from darkmagic.checklist.designs.aliases import Alias, Suspect
-    from darkmagic.checklist.designs.fit import Mixed, ScreenFit
+    from darkmagic.checklist.designs.crossed.pairs import Cells
+    from darkmagic.checklist.designs.crossed.prediction import Prediction
+    from darkmagic.checklist.designs.fit import Array, Mixed, ScreenFit
     from darkmagic.checklist.stats.effects import Effects
 
-__all__ = ["Prediction", "Screened", "is_screen", "predict_best"]
+__all__ = ["Screened", "is_screen"]
 
 Choice = tuple[str, str]
 MIN_OUTLIER_P = 0.05
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The recipe that probably is best, and its gain in points: an estimate that is drawn towards
-    0, between `low` and `high` with 95 % probability. It is no result.
-    """
-
-    choices: Mapping[str, str]
-    gain: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -46,11 +37,21 @@ class Screened:
     options: tuple[Choice, ...]
     sections: Mapping[str, str]
     baseline: Mapping[str, str]
+    crossed: tuple[tuple[str, str], ...] = ()  # tricks whose combinations are told apart
     prediction: Prediction | None = field(default=None, compare=False)
+    metric: Metric = ACCURACY
 
     @classmethod
-    def of(cls, checklist: Checklist, records: Sequence[TrialRecord]) -> Screened:
+    def of(
+        cls,
+        checklist: Checklist,
+        records: Sequence[TrialRecord],
+        metric: Metric = ACCURACY,
+        together: Collection[tuple[str, str]] = (),
+    ) -> Screened:
         """Return the screen that `records` of `checklist` are; options that none has are left out.
+
+        Pairs of tricks in `together` are told apart, and optimizers with the rate are.
 
         Records of tricks or options that the checklist does not name are left out too.
         """
@@ -69,6 +70,11 @@ class Screened:
             options=tuple(choice for choice in options if choice in had),
             sections={trick.name: trick.section for trick in checklist.tricks},
             baseline=baseline,
+            metric=metric,
+            crossed=(
+                *((trick, RATE_TRICK) for trick in rate_partners(checklist)),
+                *((a, b) for a, b in together if {a, b} <= known.keys()),
+            ),
         )
 
     @cached_property
@@ -106,21 +112,44 @@ class Screened:
         return [r for r in self.records if r.status in ENDED and r.status is not Status.FINISHED]
 
     def runs(self, look: int | None) -> list[Mixed]:
-        """Return the finished runs up to `look`; all if None."""
+        """Return the finished runs up to `look`, more of whose value is better; all if None."""
         from darkmagic.checklist.designs.fit import Mixed
 
         return [
-            Mixed(record.name, record.choices, record.seed, 100 * record.accuracy)
+            Mixed(record.name, record.choices, record.seed, self.metric.gain(result))
             for record in self.records
-            if record.status is Status.FINISHED and record.accuracy is not None
+            if (result := record.result(self.metric)) is not None
             if look is None or record.look <= look
         ]
 
     def effects(self, look: int | None, resolution: float | None) -> Effects:
         """Return the average effect of every option, in the order of the rows."""
+        from darkmagic.checklist.designs.crossed.rates import row_weights
         from darkmagic.checklist.designs.fit import estimate_screen
 
-        return estimate_screen(self.runs(look), self.options, resolution)
+        def weights(fit: ScreenFit) -> Array:
+            return row_weights(fit, self.baseline)
+
+        return estimate_screen(self.runs(look), self.options, resolution, weights, self.crossed)
+
+    @property
+    def separated(self) -> list[tuple[str, str]]:
+        """The pairs of tricks that have runs of their own to tell them apart."""
+        return [pair for pair in self.crossed if RATE_TRICK not in pair]
+
+    @property
+    def cells(self) -> Cells:
+        """The combinations of each pair of tricks that is proved not to add up."""
+        from darkmagic.checklist.designs.crossed.pairs import unequal_cells
+
+        return unequal_cells(self.fit, self.baseline) if self.fit and self.separated else {}
+
+    @cached_property
+    def rates(self) -> Mapping[Choice, str]:
+        """The rate at which each optimizer is compared; empty where the rate is no trick here."""
+        from darkmagic.checklist.designs.crossed.rates import best_rates
+
+        return best_rates(self.fit, self.baseline) if self.fit else {}
 
     def average_ratios(self, costs: Mapping[str, str]) -> list[dict[str, float | None]]:
         """Return the ratio of every cost to the baseline option's, averaged over other options.
@@ -151,7 +180,18 @@ class Screened:
         from darkmagic.checklist.designs.fit import fit_screen
 
         runs = self.runs(None)
-        return fit_screen(runs, self.options) if runs else None
+        return fit_screen(runs, self.options, self.crossed) if runs else None
+
+    def best_seen(self) -> dict[str, str]:
+        """Return the options of the recipe with the highest accuracy that were changed in it.
+
+        Its runs' mean, where it has several; empty for the baseline, and without a result.
+        """
+        found: dict[tuple[Choice, ...], list[float]] = {}
+        for run in self.runs(None):
+            found.setdefault(tuple(run.choices.items()), []).append(run.accuracy)
+        best = max(found, key=lambda recipe: sum(found[recipe]) / len(found[recipe]), default=())
+        return {trick: option for trick, option in best if option != self.baseline[trick]}
 
     @cached_property
     def suspect(self) -> Suspect | None:
@@ -169,7 +209,7 @@ class Screened:
 
     @cached_property
     def outlier(self) -> tuple[str, float] | None:
-        """The run that is far from what its options add up to, and by how many points.
+        """The run that is far from what its options add up to, and by how much it is better.
 
         By the externally studentised residual, adjusted for the number of runs.
         """
@@ -182,7 +222,7 @@ class Screened:
         leverages = np.clip(np.einsum("ij,jk,ik->i", fit.x, fit.inverse, fit.x), 0, 1)
         rest = np.where(leverages < 1 - 1e-9, 1 - leverages, np.inf)
         left = float(fit.residuals @ fit.residuals) - fit.residuals**2 / rest
-        scale = np.sqrt(np.maximum(left, 1e-12) / (fit.df - 1) * rest)
+        scale = np.sqrt(np.maximum(left, fit.precision**2) / (fit.df - 1) * rest)
         ratios = np.abs(fit.residuals) / scale
         worst = int(np.argmax(ratios))
         if 2 * len(ratios) * float(t.sf(ratios[worst], fit.df - 1)) >= MIN_OUTLIER_P:
@@ -193,48 +233,6 @@ class Screened:
 def is_screen(records: Sequence[TrialRecord]) -> bool:
     """Whether trials that mix the options of several tricks are among `records`."""
     return any(record.trick == SCREEN for record in records)
-
-
-def predict_best(
-    effects: Effects,
-    options: Sequence[Choice],
-    taken: Sequence[int],
-    apart: Collection[tuple[Choice, Choice]] = (),
-) -> Prediction | None:
-    """Return the recipe of each trick's best option, by what is left of its effect.
-
-    `taken` are the rows that may be part of it. Of two options that exclude each other the
-    better one is taken. None without errors, or if no option promises a gain.
-    """
-    import numpy as np
-
-    from darkmagic.checklist.stats.posterior import estimate_posterior
-
-    posterior = estimate_posterior(effects)
-    if posterior is None:
-        return None
-    draws = {trial: posterior.of(trial) for trial in taken}
-    gains = {trial: float(drawn.mean()) for trial, drawn in draws.items() if drawn is not None}
-    excluded = {frozenset(pair) for pair in apart}
-    chosen: dict[str, int] = {}
-    for trial in sorted(gains, key=lambda trial: -gains[trial]):
-        own = options[trial - 1]
-        others = [options[other - 1] for other in chosen.values()]
-        if gains[trial] <= 0 or own[0] in chosen:
-            continue
-        if not any(frozenset((own, other)) in excluded for other in others):
-            chosen[own[0]] = trial
-    if not chosen:
-        return None
-    parts = [drawn for trial in chosen.values() if (drawn := draws[trial]) is not None]
-    total = np.sum(np.stack(parts), axis=0)
-    low, high = np.percentile(total, [2.5, 97.5]).tolist()
-    return Prediction(
-        {trick: options[trial - 1][1] for trick, trial in chosen.items()},
-        float(total.mean()),
-        low,
-        high,
-    )
 
 
 def _shown(records: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from darkmagic.checklist.designs.screen import screen_sizes
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.planning.power import Setting, detectable
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
@@ -42,12 +43,12 @@ def compare_designs(checklist: Checklist, runs: int) -> Sides:
     >>> sides.seeds, sides.one_at_a_time > 2 * sides.screen
     (2, True)
     """
-    sizes = tuple(len(trick.options) for trick in checklist.tricks if len(trick.options) > 1)
-    trials = sum(size - 1 for size in sizes)
+    trials = sum(len(trick.options) - 1 for trick in checklist.tricks)
     seeds = runs // (trials + 1)
     baseline_runs = runs - trials * seeds if seeds else 0
     alone = detectable(Setting(trials, seeds, baseline_runs), 1.0) if seeds and trials else None
-    return Sides(runs, seeds, baseline_runs, alone, screen_finds(sizes, runs))
+    screen = screen_finds(screen_sizes(checklist), runs)
+    return Sides(runs, seeds, baseline_runs, alone, screen)
 
 
 @functools.lru_cache(maxsize=128)

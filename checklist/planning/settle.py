@@ -76,11 +76,14 @@ def _probability(row: Row, comparison: Comparison, more: int) -> float:
     runs, baseline = len(row.accuracies), comparison.baseline_runs
     before = 1 / runs + 1 / min(baseline, max(runs, 1))
     after = 1 / (runs + more) + 1 / (min(baseline, runs) + more)
-    error = row.error * math.sqrt(after / before)
+    shared = 2 * comparison.rules.overlap  # what more runs on the same images leave
+    variance = row.error**2 / (before + shared)  # of one run
+    error = math.sqrt(variance * (after + shared))
     weight = 1 - after / before  # of the new runs in the difference
-    luck = row.error**2 * after / before / weight  # variance of a difference of new runs alone
+    luck = variance * after / weight  # variance of a difference of new runs alone
     sd = (row.outlook.high - row.outlook.low) / INTERVAL_WIDTH
-    mean = (1 - weight) * row.difference + weight * row.outlook.gain
+    gain = comparison.metric.gain(row.difference)
+    mean = (1 - weight) * gain + weight * row.outlook.gain
     spread = weight * math.sqrt(sd**2 + luck)
 
     effect = comparison.effects.by_trial[comparison.rows.index(row)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +13,8 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
-from darkmagic.checklist.report.formatting import duration
-from darkmagic.checklist.report.screened import predicted, take
+from darkmagic.checklist.report.formatting import duration, expected_gain
+from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
 
 __all__ = ["Advice", "advise", "probable", "winners"]
 
@@ -40,7 +41,8 @@ def winners(comparison: Comparison) -> dict[str, str]:
     for row in comparison.having(Verdict.BETTER):
         assert row.trick is not None
         before = best.get(row.trick)
-        if before is None or (row.difference or 0) > (before.difference or 0):
+        gains = [comparison.metric.gain((r and r.difference) or 0.0) for r in (row, before)]
+        if before is None or gains[0] > gains[1]:
             best[row.trick] = row
     return {trick: row.option or "" for trick, row in best.items()}
 
@@ -65,19 +67,24 @@ def probable(comparison: Comparison) -> list[Row]:
 
 
 def advise(
-    comparison: Comparison, overrides: Sequence[str], run_seconds: float | None = None
+    comparison: Comparison, overrides: Sequence[str] | None, run_seconds: float | None = None
 ) -> Advice:
     """Return what to do with `comparison`.
 
-    `overrides` are the overrides of the sweep without its number of seeds; `run_seconds` is what
-    a run takes, for the cost of more of them.
+    `overrides` are the overrides of the sweep without its number of seeds, and with the budget of a
+    race; None of runs that were made elsewhere, for which there are no commands. `run_seconds` is
+    what a run takes, for the cost of more of them.
     """
+    if overrides is None:
+        return dataclasses.replace(advise(comparison, (), run_seconds), steps=())
     sentences: list[str] = []
     steps: list[tuple[str, str]] = []
+    if comparison.waiting and (not comparison.look or comparison.rules.race):
+        steps.append(("Go on with", _command("run", overrides)))
     if not comparison.look:
-        if comparison.waiting:
-            steps.append(("Go on with", _command("run", overrides)))
         return Advice(tuple(sentences), tuple(steps))
+    # A race chooses seeds itself, which the other commands are asked for.
+    overrides = [o for o in overrides if not o.startswith("budget=")]
     alarm = _alarm(comparison)
     if alarm:
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
@@ -91,9 +98,9 @@ def advise(
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
-        sentences.append(_undecided(undecided, decided))
+        sentences.append(_undecided(comparison, undecided, decided))
         sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
-    if winners(comparison):
+    if winners(comparison) and comparison.metric.is_accuracy:  # a command has no test set of ours
         steps.append(("To confirm on the test set", _command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
 
@@ -108,11 +115,18 @@ def _of_screen(
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
-        sentences.append(_undecided(undecided, decided))
+        sentences.append(_undecided(comparison, undecided, decided))
     if best is not None:
-        sentences.append(predicted(best))
-        words = [o for o in plain if not o.startswith("design=")]
-        steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+        sentences.append(predicted(best, comparison.metric))
+        rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
+        words = [o for o in plain if rated or not o.startswith("design=")]
+        if comparison.metric.is_accuracy:
+            steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+    suspect = screen.suspect
+    if suspect is not None and suspect.p_value < SUSPICIOUS:
+        of_screen = [o for o in plain if not o.startswith("design=")]
+        words = [*of_screen, "design=screen", "--interactions"]
+        steps.append((f"To tell {' and '.join(suspect.tricks)} apart", _command("run", words)))
     if undecided or comparison.having(Verdict.NOT_TESTED):
         runs = math.ceil(MORE_RUNS * len(screen.records))
         more = [o for o in plain if not o.startswith("design=")]
@@ -127,16 +141,16 @@ def _choices(comparison: Comparison) -> Iterator[str]:
     worse = comparison.having(Verdict.WORSE)
     same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
     if better:
-        yield f"Adopt {_list_rows(better)}: proved better here."
+        yield f"Adopt {_list_rows(comparison, better)}: proved better here."
     maybe = probable(comparison)
     if maybe:
-        yield _probably(maybe, others=bool(better))
+        yield _probably(comparison, maybe, others=bool(better))
     if worse:
-        yield f"Keep the baseline's choice instead of {_list_rows(worse)}."
+        yield f"Keep the baseline's choice instead of {_list_rows(comparison, worse)}."
     if same:
         yield (
-            f"Choose freely, by cost or taste: {_list_rows(same)} would change less than "
-            f"{comparison.rules.min_effect:g} points."
+            f"Choose freely, by cost or taste: {_list_rows(comparison, same)} would change less "
+            f"than {comparison.metric.given(comparison.rules.min_effect)}."
         )
 
 
@@ -167,11 +181,12 @@ def _alarm(comparison: Comparison) -> str:
     )
 
 
-def _probably(rows: Sequence[Row], *, others: bool) -> str:
+def _probably(comparison: Comparison, rows: Sequence[Row], *, others: bool) -> str:
     """Say what probably helps, what to expect of it, and how often such a pick is wrong."""
     outlooks = [row.outlook for row in rows if row.outlook is not None]
     names = [
-        f"{row.name} (expect {outlook.gain:+.2f}, {outlook.helps:.0%} likely to help)"
+        f"{row.name} (expect {expected_gain(row, comparison.metric)}, {outlook.helps:.0%} likely "
+        "to help)"
         for row, outlook in zip(rows[:MAX_NAMES], outlooks, strict=False)
     ]
     opening = "Not proved, but probably a gain" + (" too" if others else "")
@@ -184,14 +199,15 @@ def _probably(rows: Sequence[Row], *, others: bool) -> str:
     )
 
 
-def _undecided(rows: Sequence[Row], decided: Sequence[Row]) -> str:
+def _undecided(comparison: Comparison, rows: Sequence[Row], decided: Sequence[Row]) -> str:
     usual = [row for row in rows if not row.unstable] or rows
     missed = [row.minimum_detectable for row in usual if row.minimum_detectable is not None]
     many = f"{len(rows)} trials are" if len(rows) > 1 else f"{rows[0].name} is"
     opening = f"{many} undecided" if decided else f"No difference is proved: {many} undecided"
     if not missed:
         return f"{opening}."
-    return f"{opening}; an effect below {max(missed):.2f} points could be there and not show."
+    smallest = comparison.metric.amount(max(missed))
+    return f"{opening}; an effect below {smallest} could be there and not show."
 
 
 def _to_settle(
@@ -222,9 +238,10 @@ def _to_settle(
     )
 
 
-def _list_rows(rows: Iterable[Row]) -> str:
+def _list_rows(comparison: Comparison, rows: Iterable[Row]) -> str:
     ordered = sorted(rows, key=lambda row: -abs(row.difference or 0))
-    names = [f"{row.name} ({row.difference:+.2f})" for row in ordered[:MAX_NAMES]]
+    shown = comparison.metric.difference
+    names = [f"{row.name} ({shown(row.difference)})" for row in ordered[:MAX_NAMES]]
     return _join(names, len(ordered))
 
 

@@ -33,9 +33,10 @@ class Report:
     """Everything that a report says.
 
     `facts` are label and value: versions, machine, commit. `overrides` are the overrides that ask
-    for the sweep again. `cards` are by trick. `reproduce` has the command that trains a row
-    alone, by its name. `curves` has for each quantity, by row name, how it went; it is empty
-    where no plots are wanted. `remarks` are notes on the sweep as a whole, which come first.
+    for the sweep again; None of runs that were made elsewhere. `cards` are by trick. `reproduce`
+    has the command that trains a row alone, by its name. `curves` has for each quantity, by row
+    name, how it went; it is empty where no plots are wanted. `remarks` are notes on the sweep as
+    a whole, which come first.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -53,7 +54,7 @@ class Report:
     title: str
     comparison: Comparison
     facts: Mapping[str, str]
-    overrides: tuple[str, ...] = ()
+    overrides: tuple[str, ...] | None = ()
     epochs: int | None = None
     run_seconds: float | None = None
     cards: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +66,8 @@ class Report:
     @cached_property
     def notes(self) -> list[str]:
         """The notes below the table."""
-        return [*self.remarks, *table_notes(self.comparison, epochs=self.epochs)]
+        ours = self.overrides is not None
+        return [*self.remarks, *table_notes(self.comparison, epochs=self.epochs, ours=ours)]
 
     @cached_property
     def advice(self) -> Advice:
@@ -82,13 +84,14 @@ class Report:
 
         def order(row: Row) -> tuple[int, bool, float]:
             known = row.difference is not None
-            return sections.index(row.section), not known, -(row.difference or 0.0)
+            gain = self.comparison.metric.gain(row.difference or 0.0)
+            return sections.index(row.section), not known, -gain
 
         return [baseline, *sorted(others, key=order)]
 
     def published(self, row: Row) -> list[Published]:
         """Return what was published for the difference of `row`, with the sign that fits it."""
-        if row.trick is None:
+        if row.trick is None or self.comparison.metric.unit != "%":  # in points of accuracy
             return []
         against = self.comparison.baseline_options.get(row.trick)
         found = []

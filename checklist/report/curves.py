@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "curve", "thinned"]
+__all__ = ["Curve", "curve", "scaled", "thinned"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ def curve(series: Sequence[Mapping[int, float]]) -> Curve | None:
         np.array([values.min() for values in at_epoch]),
         np.array([values.max() for values in at_epoch]),
     )
+
+
+def scaled(values: Curve, factor: float) -> Curve:
+    """Return `values` times `factor`, in the unit of a metric."""
+    return Curve(values.epochs, factor * values.mean, factor * values.low, factor * values.high)
 
 
 def thinned(values: Curve, most: int = 120) -> Curve:

@@ -34,6 +34,7 @@ def diagnose(
     another loss is not compared with validation's cross-entropy.
     """
     epochs = [event for event in events if event.get("type", "epoch") == "epoch"]
+    epochs = [event for event in epochs if "train_loss" in event]  # a command's have none
     if not epochs:
         return []
     train = [_finite(event["train_loss"]) for event in epochs]

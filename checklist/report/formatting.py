@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from darkmagic.checklist.compare.costs import Ratio
 from darkmagic.checklist.compare.rows import Interval, Row
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.report.published import Published
 
 __all__ = [
@@ -12,7 +13,6 @@ __all__ = [
     "expected_gain",
     "interval",
     "p_value",
-    "percent",
     "points",
     "probability",
     "published",
@@ -21,19 +21,16 @@ __all__ = [
 ]
 
 
-def percent(value: float | None) -> str:
-    """Return an accuracy in percent."""
-    return "" if value is None else f"{value:.2f}"
-
-
 def points(value: float | None) -> str:
-    """Return a difference in points, with its sign."""
-    return "" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # no negative zero
+    """Return a difference in points of accuracy, with its sign."""
+    return ACCURACY.difference(value)
 
 
-def interval(value: Interval | None) -> str:
-    """Return an interval in points."""
-    return "" if value is None else f"{points(value.low)} to {points(value.high)}"
+def interval(value: Interval | None, metric: Metric) -> str:
+    """Return an interval of differences in `metric`."""
+    if value is None:
+        return ""
+    return f"{metric.difference(value.low)} to {metric.difference(value.high)}"
 
 
 def p_value(value: float | None) -> str:
@@ -43,9 +40,9 @@ def p_value(value: float | None) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def expected_gain(row: Row) -> str:
-    """Return the gain to expect of a row, in points."""
-    return "" if row.outlook is None else points(row.outlook.gain)
+def expected_gain(row: Row, metric: Metric) -> str:
+    """Return the gain to expect of a row, as a difference in `metric`."""
+    return "" if row.outlook is None else metric.difference(metric.gain(row.outlook.gain))
 
 
 def probability(row: Row) -> str:
@@ -64,9 +61,11 @@ def ratio(value: Ratio | None, *, spread: bool = False) -> str:
     return f"{shown} ±{value.spread:.2f}" if spread and value.spread is not None else shown
 
 
-def values(row: Row) -> str:
-    """Return every run's accuracy in percent, in the order of their seeds."""
-    return " ".join(f"{accuracy:.2f}" for accuracy in row.accuracies.values())
+def values(row: Row, metric: Metric) -> str:
+    """Return every run's value in the unit of `metric`, in the order of their seeds."""
+    if row.stands_in:
+        return f"{count_of(len(row.accuracies), 'run')}, sd {metric.value(row.spread or 0.0)}"
+    return " ".join(metric.value(value) for value in row.accuracies.values())
 
 
 def published(effect: Published) -> str:

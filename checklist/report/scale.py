@@ -13,8 +13,8 @@ SHARE_IN_REACH = 0.8
 
 
 def reach_of(rows: Sequence[Row]) -> float:
-    """Return the largest distance from zero to show, in points: every difference fits."""
+    """Return the largest distance from zero to show: every difference fits."""
     differences = [abs(row.difference) for row in rows if row.difference is not None]
     ends = sorted(max(abs(r.interval.low), abs(r.interval.high)) for r in rows if r.interval)
     usual = ends[int(SHARE_IN_REACH * (len(ends) - 1))] if ends else 0.0
-    return 1.05 * max([*differences, usual, 0.01])
+    return 1.05 * (max([*differences, usual]) or 0.01)

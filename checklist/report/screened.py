@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.designs.table import Prediction, Screened
-from darkmagic.checklist.model import SCREEN
+from darkmagic.checklist.designs.crossed.prediction import Prediction
+from darkmagic.checklist.designs.table import Screened
+from darkmagic.checklist.metric import Metric
+from darkmagic.checklist.model import RATE_TRICK, SCREEN
 
 if TYPE_CHECKING:
     from darkmagic.checklist.compare.comparison import Comparison
@@ -28,9 +30,19 @@ def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
         f"A screen: {runs} runs with a result, each of which mixes options of all tricks. A "
         "difference is from the baseline's option of the same trick, and it is the average over "
         "the other options, not the effect at the baseline's: where tricks interact the two "
-        "differ. val % is the mean of the runs that have the option, whatever else they have; "
-        "costs are averages over the other options too."
+        f"differ. {comparison.metric.head} is the mean of the runs that have the option, whatever "
+        "else they have; costs are averages over the other options too."
     )
+    if screen.rates:
+        base = screen.baseline
+        at = [f"{t}={o} at {rate}" for (t, o), rate in screen.rates.items()]
+        rated = list(dict.fromkeys(trick for trick, _ in screen.rates))
+        names = ", ".join(rated)
+        yield (
+            f"Rates: options of {names} are told apart at each rate, and each is compared at its "
+            f"best with the baseline's at its own best ({', '.join(at)}). Rows of {RATE_TRICK} are "
+            f"at the baseline's {', '.join(f'{t}={base[t]}' for t in rated)}."
+        )
     yield from _missing(screen)
     yield from _freedom(comparison, screen)
     yield from _residuals(screen)
@@ -85,12 +97,14 @@ def _freedom(comparison: Comparison, screen: Screened) -> Iterator[str]:
 
 def _residuals(screen: Screened) -> Iterator[str]:
     if screen.outlier is not None:
-        name, points = screen.outlier
-        side = "above" if points > 0 else "below"
+        name, gain = screen.outlier
+        side = "above" if screen.metric.gain(gain) > 0 else "below"
         yield (
-            f"{name} is {abs(points):.2f} points {side} what its options add up to, far more than "
-            f"the others: see its log ({shown_choices(screen, name)})."
+            f"{name} is {screen.metric.amount(abs(gain))} {side} what its options add up to, far "
+            f"more than the others: see its log ({shown_choices(screen, name)})."
         )
+    for tricks in screen.separated:
+        yield _separated(screen, tricks)
     suspect = screen.suspect
     if suspect is None:
         if screen.fit is not None and screen.fit.df:
@@ -109,6 +123,29 @@ def _residuals(screen: Screened) -> Iterator[str]:
             f"residuals better than luck would (the nearest is {first} with {second}). So few "
             "runs see only large interactions."
         )
+
+
+def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
+    """Say what two tricks do together beyond their sum, which runs of their own tell."""
+    from darkmagic.checklist.designs.crossed.pairs import interaction_p, togethers
+
+    fit = screen.fit
+    p = interaction_p(fit, tricks) if fit is not None else None
+    first, second = tricks
+    if fit is None or p is None:
+        return (
+            f"{first} and {second} cannot be told apart yet: too few of their runs have a result."
+        )
+    parts = [
+        f"{'='.join(each.pair[0])} with {'='.join(each.pair[1])} {each.points:+.2f}"
+        + (f" (±{each.error:.2f})" if each.error is not None else "")
+        for each in togethers(fit, tricks)
+    ]
+    proved = "do not simply add up" if p < SUSPICIOUS else "add up, as far as can be seen"
+    return (
+        f"{first} and {second} were told apart: they {proved} (p = {p:.3f}). Beyond the sum of "
+        f"what each does at the other's baseline: {'; '.join(parts)}."
+    )
 
 
 def _aliases(comparison: Comparison, screen: Screened) -> Iterator[str]:
@@ -145,21 +182,24 @@ def screen_trials(comparison: Comparison) -> dict[str, str]:
         if record.trick != SCREEN:
             continue
         seed = f", seed {record.seed}" if several else ""
-        result = (
-            f"{100 * record.accuracy:.2f} %"
-            if record.accuracy is not None
+        result, metric = record.result(screen.metric), screen.metric
+        shown = (
+            f"{metric.value(result)} {metric.unit}".rstrip()
+            if result is not None
             else record.status.replace("_", " ")
         )
-        found[record.name] = f"{result}{seed}: {shown_choices(screen, record.name)}"
+        found[record.name] = f"{shown}{seed}: {shown_choices(screen, record.name)}"
     return found
 
 
-def predicted(best: Prediction) -> str:
+def predicted(best: Prediction, metric: Metric) -> str:
     """Return the sentence on the recipe that is predicted to be best."""
     names = ", ".join(f"{trick}={option}" for trick, option in best.choices.items())
+    gain = metric.amount(metric.gain(best.gain), sign=True)
+    low, high = (metric.difference(end) for end in sorted(map(metric.gain, (best.low, best.high))))
     return (
-        f"Predicted to be best: {names}. Expect {best.gain:+.2f} points on the baseline "
-        f"({best.low:+.2f} to {best.high:+.2f}), already drawn towards 0. This is a prediction, "
+        f"Predicted to be best: {names}. Expect {gain} on the baseline "
+        f"({low} to {high}), already drawn towards 0. This is a prediction, "
         "no result: no such run may have been trained, and only fresh seeds show what it gives."
     )
 

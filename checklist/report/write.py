@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.report.content import Report
 from darkmagic.text import printable
 
-__all__ = ["FORMATS", "write_report"]
+__all__ = ["FORMATS", "write_files", "write_report"]
 
 FORMATS = ("md", "html", "tex", "csv", "json")
 KEPT = "\n\t\xa0"
@@ -45,3 +46,17 @@ def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = No
     if form not in writers:
         raise UserError(f"no report format {form!r}; " + nearest(form, writers))
     return printable(writers[form](report), keep=KEPT)
+
+
+def write_files(report: Report, folder: Path) -> list[Path]:
+    """Write `report` in every format, and its plots, into `folder`; return the files."""
+    from darkmagic.checklist.report.plots.all import draw_plots
+    from darkmagic.checklist.report.plots.style import standalone
+
+    drawn = draw_plots(report)
+    contents = {f"report.{form}": write_report(report, form, drawn) for form in FORMATS}
+    contents |= {f"{name}.svg": standalone(svg) for name, svg in drawn.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in contents]

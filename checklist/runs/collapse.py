@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.metric import Metric
+
 if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effects
     from darkmagic.checklist.stats.linear import Run
@@ -27,7 +29,7 @@ MIN_GAP = 6.0
 class Collapse:
     """`collapsed` of `runs` fell far below the others or learned nothing.
 
-    `gain` is the difference of the others from the baseline's, in points, and `interval` its
+    `gain` is what the others gain on the baseline's, and `interval` its
     95 % interval for this row by itself: an estimate made after a look at the runs, no verdict.
     None for the baseline, and where nothing is left to compare.
 
@@ -45,14 +47,16 @@ class Collapse:
         """Share of the runs that collapsed, in [0, 1]."""
         return self.collapsed / self.runs
 
-    def __str__(self) -> str:
-        """How often, and what is gained when it does not."""
-        text = f"{self.collapsed} of {self.runs} runs collapsed, far below the others"
+    def text(self, metric: Metric) -> str:
+        """Return how often, and what is gained when it does not."""
+        side = "below" if metric.sign > 0 else "above"
+        text = f"{self.collapsed} of {self.runs} runs collapsed, far {side} the others"
         if self.gain is not None:
-            text += f"; without those it differs from the baseline by {self.gain:+.2f} points"
+            difference = metric.amount(metric.gain(self.gain), sign=True)
+            text += f"; without those it differs from the baseline by {difference}"
         if self.interval is not None:
-            low, high = self.interval
-            text += f" ({low:+.2f} to {high:+.2f} for this row alone, not a verdict)"
+            low, high = (metric.difference(end) for end in sorted(map(metric.gain, self.interval)))
+            text += f" ({low} to {high} for this row alone, not a verdict)"
         return text
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkmagic.checklist.stats.linear import Design, Indices, Run, designs, fit, seed_variance
-from darkmagic.checklist.stats.rounding import rounding_step, rounding_variance
+from darkmagic.checklist.stats.rounding import precision, rounding_step, rounding_variance
 from darkmagic.checklist.stats.spread import (
     Spread,
     find_unstable,
@@ -25,13 +25,11 @@ __all__ = ["Effect", "Effects", "estimate_effects"]
 Array = NDArray[np.float64]
 WIDE_QUANTILE = 0.97
 """Of F: a trial whose own variance is beyond it is judged by that alone."""
-MIN_DIFFERENCE = 1e-9
-"""Points: smaller differences of percentages are rounding errors of double precision."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A trial minus the baseline, in points. `error` is None without degrees of freedom."""
+    """A trial minus the baseline, as a gain. `error` is None without degrees of freedom."""
 
     difference: float
     error: float | None = None
@@ -121,20 +119,27 @@ class Effects:
         return None if self.joint is None else self.joint.of(range(len(self.trials)))
 
 
-def estimate_effects(runs: Sequence[Run], resolution: float | None = None) -> Effects:
+def estimate_effects(
+    runs: Sequence[Run], resolution: float | None = None, overlap: float = 0.0
+) -> Effects:
     """Return the effects of all trials in `runs`, of which trial 0 is the baseline.
 
     `resolution` is the step of an accuracy in points, 100 / images, taken from the accuracies
     themselves if None: runs that happen to agree still spread by its rounding. Of the models that
     `designs` offers, the one with the smaller standard errors counts. Trials that nothing
     links with the baseline are left out.
+
+    Where seeds validate on folds of one set of images, `overlap` is how many images are validated
+    on for each that is trained on. Runs whose training sets overlap err alike, so that the mean of
+    J has the variance s^2 (1 / J + overlap), not s^2 / J (Nadeau & Bengio 2003, section 3).
     """
     if not any(run.trial == 0 for run in runs) or len({run.trial for run in runs}) < 2:
         return Effects({}, None, 0, None, blocked=False, prior_df=float("inf"))
     if resolution is None:
         resolution = rounding_step(run.accuracy for run in runs)
-    least = max(rounding_variance(resolution), MIN_DIFFERENCE**2)
-    found = [_estimate(design, least) for design in designs(runs)]
+    smallest = precision(run.accuracy for run in runs)
+    least = max(rounding_variance(resolution), smallest**2)
+    found = [_estimate(design, least, smallest, overlap) for design in designs(runs)]
     return min(found, key=_typical_error)
 
 
@@ -143,11 +148,11 @@ def _typical_error(effects: Effects) -> float:
     return float(np.median(errors)) if errors else float("inf")
 
 
-def _estimate(design: Design, least: float) -> Effects:
+def _estimate(design: Design, least: float, smallest: float, overlap: float) -> Effects:
     stable, unstable = _without_unstable(design, least)
     if not stable.df:
         differences = {
-            trial: Effect(_tidy(effect))
+            trial: Effect(_tidy(effect, smallest))
             for trial, effect in zip(design.trials, design.effects, strict=True)
         }
         return Effects(differences, None, 0, None, design.blocked, float("inf"))
@@ -160,13 +165,14 @@ def _estimate(design: Design, least: float) -> Effects:
         moderated = spread if trial in wide else moderate(spread, pooled, prior)
         spreads[trial] = Spread(max(moderated.variance, least), moderated.df)
     variances = np.array([spreads[run.trial].variance for run in design.runs])
-    own = np.array([spreads[trial].variance for trial in design.trials]) / design.counts
-    covariance = Covariance(own, (design.shared * variances) @ design.shared.T, design.group_of)
+    trials = np.array([spreads[trial].variance for trial in design.trials])
+    common = (design.shared * variances) @ design.shared.T + overlap * spreads[0].variance
+    covariance = Covariance(trials / design.counts + overlap * trials, common, design.group_of)
     errors = np.sqrt(covariance.variances)
     dfs = _satterthwaite(design, spreads, stable.df)
     effects = {
         trial: Effect(
-            difference=_tidy(design.effects[index]),
+            difference=_tidy(design.effects[index], smallest),
             error=float(errors[index]),
             df=float(dfs[index]),
             unstable=trial in unstable,
@@ -226,9 +232,9 @@ def _satterthwaite(design: Design, spreads: dict[int, Spread], most: float) -> A
         return np.where(spent > 0, np.minimum(total**2 / spent, most), most)
 
 
-def _tidy(difference: float) -> float:
+def _tidy(difference: float, smallest: float) -> float:
     """Let rounding errors of least squares be no difference."""
-    return float(difference) if abs(difference) > MIN_DIFFERENCE else 0.0
+    return float(difference) if abs(difference) > smallest else 0.0
 
 
 def _share(between: float | None, within: float) -> float | None:

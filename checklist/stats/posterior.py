@@ -55,7 +55,7 @@ def estimate_posterior(effects: Effects) -> Posterior | None:
     widened = np.array([max(row.df, MIN_DF) for row in rows])
     variances = joint.variances * widened / np.maximum(widened - 2, 1.0)
     shared = joint.loadings * np.sqrt(joint.variances)
-    own = np.maximum(variances - shared**2, 1e-12)
+    own = np.maximum(variances - shared**2, 1e-12 * variances)
 
     nodes, node_weights = np.polynomial.hermite_e.hermegauss(POINTS)
     left = seen - nodes[:, None] * shared  # (nodes, rows), without the luck of the baseline

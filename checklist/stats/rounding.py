@@ -1,4 +1,4 @@
-"""The step of an accuracy: one image more or less, which no spread of runs can be below."""
+"""The step of a metric, which no spread of runs can be below: of an accuracy, one image."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
-__all__ = ["rounding_step", "rounding_variance"]
+__all__ = ["precision", "rounding_step", "rounding_variance"]
 
+PRECISION = 1e-11
+"""Of the largest value: differences below are rounding errors of double precision."""
 MAX_IMAGES = 100_000
 """Accuracies that need more images than this to be fractions of them are taken as continuous."""
 
@@ -32,3 +34,12 @@ def rounding_step(accuracies: Iterable[float]) -> float:
 def rounding_variance(step: float) -> float:
     """Return what rounding to `step` adds to a variance: step**2 / 12 (Sheppard's correction)."""
     return step**2 / 12
+
+
+def precision(values: Iterable[float]) -> float:
+    """Return the difference of `values` that is a rounding error of double precision.
+
+    >>> precision([90.0, 100.0]), precision([2e-6])
+    (1e-09, 2e-17)
+    """
+    return PRECISION * (max(map(abs, values), default=0.0) or 1.0)

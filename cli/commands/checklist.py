@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darkmagic.cli.commands.ablate import ablate
 from darkmagic.cli.commands.confirm import confirm
 from darkmagic.cli.commands.power import power
 from darkmagic.cli.commands.preflight import stop_before_training
@@ -16,10 +17,14 @@ from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_override
 from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
-    from darkmagic.study.study import Study
     from darkmagic.sweeps.api import PlannedSweep
 
-__all__ = ["app"]
+__all__ = ["app", "train_and_show"]
+
+Interactions = Annotated[
+    bool,
+    typer.Option("--interactions", help="Add the runs to a screen that separate a suspected pair."),
+]
 
 app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
 
@@ -43,19 +48,24 @@ def plan(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Measure a few steps and estimate the time.")
     ] = False,
+    interactions: Interactions = False,
 ) -> None:
     """Show the trials that `run` would train, and what each changes."""
     with cli_errors(), read_only():
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.power import budget_line
-        from darkmagic.cli.views.tables import plan_table
+        from darkmagic.cli.views.tables import plan_table, tries_line
         from darkmagic.sweeps import api
 
-        planned = api.plan(overrides or (), config_dir or (), will_train=estimate)
+        planned = api.plan(
+            overrides or (), config_dir or (), will_train=estimate, interactions=interactions
+        )
         seconds = api.estimate(planned) if estimate else None
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
         console.print(plan_table(checklist, trials, seconds))
+        if planned.unpicked:
+            console.print(tries_line(planned.unpicked, planned.tries), markup=False)
         if planned.request.budget is not None:
             console.print("The first round of a race; more follow until the budget is spent.")
         for sentence in planned.plan.limits.sentences:
@@ -67,6 +77,8 @@ def plan(
                 f"about {total / 60:.1f} minutes of training on one device, validation and "
                 "start-up apart"
             )
+        if "trainer" in planned.config:
+            return
         # No torch is imported here, so that a plan is quick.
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
         words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]
@@ -94,6 +106,7 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="End the sweep with the first trial that fails.")
     ] = False,
+    interactions: Interactions = False,
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
@@ -110,31 +123,30 @@ def run(
 
         study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
-            planned = study.plan(will_train=True)
+            planned = study.plan(will_train=True, interactions=interactions)
             if dry_run:
                 api.check_tracking(planned.config)
                 with api.dry_run_overrides(study.overrides, study.config_dirs) as words:
-                    tried = Study(words, study.config_dirs)
-                    failed = _run(tried, tried.plan(), dry_run=True, fail_fast=fail_fast)
+                    tried = api.plan(words, study.config_dirs)
+                    failed = train_and_show(tried, dry_run=True, fail_fast=fail_fast)
             else:
                 if not skip_preflight:
                     stop_before_training(planned, study.overrides)
-                failed = _run(study, planned, dry_run=False, fail_fast=fail_fast)
+                failed = train_and_show(planned, dry_run=False, fail_fast=fail_fast)
         if failed:
             raise typer.Exit(1)
 
 
-def _run(study: Study, planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
+def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
     """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.comparison import comparison_view
     from darkmagic.cli.views.progress import make_progress
+    from darkmagic.study.study import train
     from darkmagic.sweeps import api
 
-    finished = study.train(
-        planned, lambda: make_progress(make_console(stderr=True)), fail_fast=fail_fast
-    )
+    finished = train(planned, lambda: make_progress(make_console(stderr=True)), fail_fast=fail_fast)
     outcome, report, paths = finished.outcome, finished.report, finished.files
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]
@@ -167,3 +179,4 @@ def _run(study: Study, planned: PlannedSweep, *, dry_run: bool, fail_fast: bool)
 
 app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)
 app.command(epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18")(confirm)
+app.command(epilog="Example: darkmagic checklist ablate dataset=cifar10 --path")(ablate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,9 +35,10 @@ def confirm(
         typer.Option("--cheap", help="Train no winner alone; take the sweep's estimates instead."),
     ] = False,
 ) -> None:
-    """Train the winners together with fresh seeds, and evaluate on the test set, once.
+    """Train the predicted best recipe with fresh seeds, and evaluate on the test set, once.
 
-    Give the overrides of the sweep. Each winner is trained alone too, to tell whether gains add up.
+    Give the overrides of the sweep. Its winners are taken together, and each alone, to tell whether
+    gains add up; of a screen, what it predicts, with the best it has trained to fall back on.
     """
     with cli_errors():
         from rich.text import Text
@@ -64,6 +66,10 @@ def confirm(
         console.print(f"written to {confirmed.file}", soft_wrap=True)
 
 
+def _named(options: Mapping[str, str]) -> str:
+    return " ".join(f"{trick}={option}" for trick, option in options.items())
+
+
 def _table(found: Confirmation) -> Table:
     from rich.text import Text
 
@@ -71,11 +77,13 @@ def _table(found: Confirmation) -> Table:
 
     table = plain_table()
     table.add_column("recipe", overflow="fold")
-    table.add_column("test %", justify="right")
-    table.add_column("every run, %", overflow="fold")
-    recipe = " ".join(f"{trick}={option}" for trick, option in found.combination.items())
-    for name, runs in (("baseline", found.baseline), (recipe, found.combined)):
-        mean = f"{sum(runs.values()) / len(runs):.2f}" if runs else ""
-        every = " ".join(f"{accuracy:.2f}" for accuracy in runs.values())
+    table.add_column(f"test {found.metric.unit}".strip(), justify="right")
+    table.add_column(", ".join(filter(None, ("every run", found.metric.unit))), overflow="fold")
+    recipes = [("baseline", found.baseline), (_named(found.combination), found.combined)]
+    if found.seen:
+        recipes.append((_named(found.seen), found.seen_runs))
+    for name, runs in recipes:
+        mean = found.metric.value(sum(runs.values()) / len(runs)) if runs else ""
+        every = " ".join(map(found.metric.value, runs.values()))
         table.add_row(Text(name), mean, every)
     return table

@@ -36,6 +36,6 @@ def train(
         with make_progress(make_console(stderr=True)) as progress:
             states = api.train(every, progress, config_dir or (), multirun=multirun)
         rows = [(state.run_name, state.record(), str(state.directory)) for state in states]
-        make_console().print(results_table(rows), soft_wrap=True)
+        make_console().print(results_table(rows, states[0].decisive), soft_wrap=True)
         if any(record.status is Status.FAILED for _, record, _ in rows):
             raise typer.Exit(1)

@@ -6,3 +6,4 @@ from darkmagic.loops.loop import Loop as Loop
 from darkmagic.loops.recipe import Recipe as Recipe
 from darkmagic.study.make import checklist as checklist
 from darkmagic.study.study import Study as Study
+from darkmagic.sweeps.sources.judge import judge as judge

@@ -15,7 +15,6 @@ from darkmagic.checklist.report.formatting import (
     expected_gain,
     interval,
     p_value,
-    percent,
     points,
     probability,
     ratio,
@@ -38,9 +37,10 @@ STYLES = {
     Verdict.BASELINE: "bold",
 }
 PARETO_NOTE = (
-    "* with a probability of 90 % or more no other row has both a higher accuracy and less time a "
+    "* with a probability of 90 % or more no other row has both a {better} {name} and less time a "
     "step."
 )
+EVERY_RUN = "every run"
 BAR_WIDTH = 9
 MAX_NAME_WIDTH = 40
 """Longer names of trials are folded."""
@@ -61,10 +61,12 @@ def comparison_view(
     `alone` leaves out all notes but how runs ended, for runs whose results are discarded.
     """
     columns = list(_columns(report, width, every_run=every_run))
+    if report.overrides is None:  # of runs that were made elsewhere costs may not be known
+        columns = [c for c in columns if any(c.cell(row).plain for row in report.rows)]
     table = plain_table(edge=False)
     longest = max(len(row.name) for row in report.rows)
     for column in columns:
-        fixed = column.head not in ("verdict", "every run, %")
+        fixed = column.head != "verdict" and not column.head.startswith(EVERY_RUN)
         if column.head == "trial":
             fixed = longest <= MAX_NAME_WIDTH
         justify: JustifyMethod = "right" if column.right else "left"
@@ -87,20 +89,22 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
     has_intervals = any(row.interval for row in report.rows)
     reach = reach_of(report.rows)
     yield _Column("trial", lambda row: _name(row, mark=width >= INTERVALS_WIDTH), right=False)
-    yield _Column("val %", lambda row: Text(percent(row.accuracy)))
-    yield _Column("diff", lambda row: Text(points(row.difference)))
+    metric = report.comparison.metric
+    yield _Column(metric.head, lambda row: Text(metric.value(row.accuracy)))
+    yield _Column("diff", lambda row: Text(metric.difference(row.difference)))
     if has_intervals:
         yield _Column("around 0", lambda row: _bar(row, reach), right=False)
     if has_intervals and width >= INTERVALS_WIDTH:
-        yield _Column("95 % interval", lambda row: Text(interval(row.interval)))
+        yield _Column("95 % interval", lambda row: Text(interval(row.interval, metric)))
         yield _Column("adj. p", lambda row: Text(p_value(row.p_value)))
     if every_run:
-        yield _Column("every run, %", lambda row: Text(values(row)), right=False)
+        head = f"{EVERY_RUN}, {metric.unit}" if metric.unit else EVERY_RUN
+        yield _Column(head, lambda row: Text(values(row, metric)), right=False)
     else:
         yield from _costs(width, has_intervals=has_intervals)
     yield _Column("verdict", lambda row: Text(row.verdict_text, _style(row)), right=False)
     if width >= OUTLOOKS_WIDTH:
-        yield _Column("expected", lambda row: Text(expected_gain(row)))
+        yield _Column("expected", lambda row: Text(expected_gain(row, metric)))
         yield _Column("helps", lambda row: Text(probability(row)))
         yield _Column("published", lambda row: Text(_published(report, row)))
 
@@ -160,5 +164,8 @@ def _below(report: Report, *, marked: bool) -> list[RenderableType]:
         parts += [Text(), Text(" ".join(report.advice.sentences))]
     if report.notes:
         parts.append(Text())
-    parts += map(note, [*report.notes, *([PARETO_NOTE] if marked else [])])
+    metric = report.comparison.metric
+    better, name = ("higher", "accuracy") if metric.is_accuracy else ("better", metric.name)
+    pareto = [PARETO_NOTE.format(better=better, name=name)] if marked else []
+    parts += map(note, [*report.notes, *pareto])
     return [*parts, *next_steps(report.advice.steps)]

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.designs.screen import usual_runs
+from darkmagic.checklist.designs.screen import screen_sizes, usual_runs
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.planning.designs import compare_designs, screen_finds, suits
@@ -20,7 +20,6 @@ from darkmagic.checklist.planning.power import (
 )
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import points
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
@@ -70,7 +69,7 @@ def _screens(
     checklist: Checklist, runs: Sequence[int], spreads: Sequence[float]
 ) -> list[RenderableType]:
     """Return the same numbers of runs spent on a screen."""
-    sizes = tuple(len(trick.options) for trick in checklist.tricks if len(trick.options) > 1)
+    sizes = screen_sizes(checklist)
     table = plain_table()
     table.add_column("screen", justify="right")
     for spread in spreads:
@@ -120,12 +119,13 @@ def undecided_view(report: Report) -> RenderableType:
     table.add_column("undecided trial", overflow="fold")
     for head in ("difference", "could have missed", "more seeds", "settles it"):
         table.add_column(head, justify="right", no_wrap=True)
+    metric = comparison.metric
     for row in rows:
         plan = settlement(row, comparison)
         more = f"+{plan.more}" if plan else f"over {MAX_MORE_SEEDS}"
         sure = f"{plan.probability:.0%}" if plan else ""
-        missed = "" if row.minimum_detectable is None else f"{row.minimum_detectable:.2f}"
-        table.add_row(Text(row.name), points(row.difference), missed, more, sure)
+        missed = metric.value(row.minimum_detectable)
+        table.add_row(Text(row.name), metric.difference(row.difference), missed, more, sure)
     seems = note(
         "More seeds of that row and the baseline alone, and the probability that they settle it, "
         "given what it probably does."

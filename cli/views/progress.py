@@ -23,12 +23,16 @@ from darkmagic.checklist.records import Status
 
 __all__ = ["LiveProgress", "PlainProgress", "SweepProgress", "make_progress"]
 
+LINE_SECONDS = 10.0
+"""Between two lines of a command, where they are not drawn over one another."""
 MARKS = {
     Status.FINISHED: ("+", "green"),
     Status.DIVERGED: ("x", "red"),
+    Status.STOPPED: ("-", "yellow"),
     Status.FAILED: ("x", "red"),
     Status.SKIPPED: ("-", "yellow"),
     Status.NOT_APPLICABLE: ("-", "yellow"),
+    Status.PRUNED: ("-", "yellow"),
 }
 
 
@@ -45,6 +49,7 @@ class SweepProgress:
         self._several_seeds = False
         self._last: dict[int, Mapping[str, Any]] = {}
         self._began: dict[int, float] = {}
+        self._shown: dict[int, float] = {}
         self._done = 0
 
     def __enter__(self) -> Self:
@@ -59,14 +64,18 @@ class SweepProgress:
         self.closed()
 
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
-        self._trials = list(trials)
+        self._trials, self._done = list(trials), 0
         self._several_seeds = len({seed for _, seed in trials}) > 1
         if finished:
             noun = "trial needs" if finished == 1 else "trials need"
             self.note(f"{finished} {noun} no training: finished before, or found to change nothing")
 
+    def added(self, name: str, seed: int) -> None:
+        self._trials.append((name, seed))
+
     def event(self, index: int, event: Mapping[str, Any]) -> None:
-        self._last[index] = event
+        if event["type"] != "line":
+            self._last[index] = event
 
     def note(self, message: str) -> None:
         """Show a line."""
@@ -77,7 +86,7 @@ class SweepProgress:
 
     def _figures(self, event: Mapping[str, Any]) -> str:
         upstream = "upstream " if event["phase"] == "upstream" else ""
-        return f"{upstream}loss {_loss(event)} val {_percent(event['val_accuracy'])}"
+        return f"{upstream}loss {_loss(event)} {_figure(event)}"
 
     def _name(self, index: int) -> str:
         name, seed = self._trials[index]
@@ -90,7 +99,7 @@ class SweepProgress:
         text = Text(f"{mark} ", style=style)
         text.append(f"{self._name(index):<29} ", style="none")
         if status is Status.FINISHED and last is not None:
-            text.append(f"val {_percent(last['val_accuracy'])}  {seconds:5.1f} s", style="none")
+            text.append(f"{_figure(last)}  {seconds:5.1f} s", style="none")
         else:
             text.append(f"{status.replace('_', ' ')}: {reason}", style=style)
         return text
@@ -120,17 +129,28 @@ class PlainProgress(_ConsoleProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
+        if "value" in event or event["type"] == "line":
+            self._event_of_command(index, event)
+            return
         quarter = max(1, event["epochs"] // 4)
         if event["epoch"] % quarter == 0 and event["epoch"] < event["epochs"]:
             upstream = "upstream " if event["phase"] == "upstream" else ""
             self._console.print(
                 Text(
                     f"  {self._name(index):<29} {upstream}epoch {event['epoch']}/{event['epochs']}"
-                    f"  loss {_loss(event)}  val {_percent(event['val_accuracy'])}"
+                    f"  loss {_loss(event)}  {_figure(event)}"
                     f"  {event['images_per_second']:.0f} img/s"
                 ),
                 soft_wrap=True,
             )
+
+    def _event_of_command(self, index: int, event: Mapping[str, Any]) -> None:
+        """Show what a command prints or reaches, once in a while: it says not how far it is."""
+        now = time.monotonic()
+        if now - self._shown.get(index, self._began.get(index, now)) > LINE_SECONDS:
+            self._shown[index] = now
+            text = event["text"] if event["type"] == "line" else _figure(event)
+            self._console.print(Text(f"  {self._name(index):<29} {text}"), soft_wrap=True)
 
 
 class LiveProgress(_ConsoleProgress):
@@ -167,11 +187,18 @@ class LiveProgress(_ConsoleProgress):
         from rich.live import Live
 
         super().started(trials, finished)
+        if self._all is not None:  # of the sweep before, where one follows another
+            self._sweep.remove_task(self._all)
         self._all = self._sweep.add_task("trials", total=len(trials))
         self._live = Live(
             Group(self._sweep, self._running), console=self._console, refresh_per_second=8
         )
         self._live.start()
+
+    def added(self, name: str, seed: int) -> None:
+        super().added(name, seed)
+        if self._all is not None:
+            self._sweep.update(self._all, total=len(self._trials))
 
     def closed(self) -> None:
         if self._live is not None:
@@ -193,6 +220,9 @@ class LiveProgress(_ConsoleProgress):
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         super().event(index, event)
+        if "value" in event or event["type"] == "line":
+            self._event_of_command(index, event)
+            return
         figures = self._figures(event)
         if self._wide:
             figures += f"  {event['images_per_second']:.0f} img/s"
@@ -204,9 +234,30 @@ class LiveProgress(_ConsoleProgress):
                 figures=figures,
             )
 
+    def _event_of_command(self, index: int, event: Mapping[str, Any]) -> None:
+        """Show the metric, and the newest line of a command."""
+        if index not in self._tasks:
+            return
+        last = self._last.get(index)
+        parts = [_figure(last)] if last is not None else []
+        if event["type"] == "line":
+            parts.append(event["text"][: self._console.width // 2])
+        step = 0 if last is None else last["epoch"]
+        self._running.update(
+            self._tasks[index], completed=step, total=max(step, 1), figures=" ".join(parts)
+        )
 
-def _percent(accuracy: float | None) -> str:
-    return "  nan" if accuracy is None else f"{100 * accuracy:5.2f}"
+
+def _figure(event: Mapping[str, Any]) -> str:
+    """Return the metric that decides, with its name where that is not the accuracy."""
+    metric = event.get("metric", "accuracy")
+    if "value" in event:  # of a command
+        return f"{metric} {event['value']:.6g}"
+    value = event[f"val_{metric}"]
+    name = "val" if metric == "accuracy" else f"val {metric.replace('_', ' ')}"
+    if value is None:
+        return f"{name}   nan"
+    return f"{name} {value:5.3f}" if metric == "loss" else f"{name} {100 * value:5.2f}"
 
 
 def _loss(event: Mapping[str, Any]) -> str:

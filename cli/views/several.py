@@ -11,7 +11,7 @@ from rich.text import Text
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.contrast import contrast
 from darkmagic.checklist.compare.summary import summarise
-from darkmagic.checklist.report.formatting import interval, p_value, points
+from darkmagic.checklist.report.formatting import interval, p_value
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 from darkmagic.cli.views.blocks import note, plain_table
 
@@ -31,22 +31,23 @@ def _table(*heads: str) -> Table:
 def compared_view(one: str, first: Comparison, other: str, second: Comparison) -> RenderableType:
     """Return every trial's effect in two experiments, and their difference."""
     table = _table("trial", one, other, "change", "95 % interval", "adj. p")
+    metric = first.metric
     for row in contrast(first, second):
         significant = row.p_value is not None and row.p_value < ALPHA
-        change = Text(points(row.change), style="bold" if significant else "")
+        change = Text(metric.difference(row.change), style="bold" if significant else "")
         table.add_row(
             Text(row.name),
-            Text(points(row.first)),
-            Text(points(row.second)),
+            Text(metric.difference(row.first)),
+            Text(metric.difference(row.second)),
             change,
-            Text(interval(row.interval)),
+            Text(interval(row.interval, metric)),
             Text(p_value(row.p_value)),
         )
     return Group(
         table,
         note(
-            f"Differences from each experiment's own baseline, in points; change is {other} minus "
-            f"{one}. p values are adjusted for all trials that both have."
+            f"Differences from each experiment's own baseline, in {metric.points or metric.name}; "
+            f"change is {other} minus {one}. p values are adjusted for all trials that both have."
         ),
     )
 
@@ -56,24 +57,26 @@ def summary_view(comparisons: Mapping[str, Comparison]) -> RenderableType:
     table = _table(
         "trial", "gain", "95 % interval", "P(better)", "95 % interval", "next one", "experiments"
     )
+    metric = next(iter(comparisons.values())).metric
     for row in summarise(comparisons):
         table.add_row(
             Text(row.name),
-            Text(points(row.gain)),
-            Text(interval(row.gain_interval)),
+            Text(metric.difference(row.gain)),
+            Text(interval(row.gain_interval, metric)),
             Text(f"{row.improvement:.2f}"),
             Text(f"{row.improvement_interval.low:.2f} to {row.improvement_interval.high:.2f}"),
-            Text(interval(row.next_interval)),
+            Text(interval(row.next_interval, metric)),
             Text(f"{row.experiments} ({row.runs} runs)"),
         )
     notes = [
         (
-            "Gain is the interquartile mean over all runs of points above each experiment's own "
-            "baseline; P(better) is the probability that a run of the trial beats one of the "
-            "baseline. Intervals are from a bootstrap stratified by experiment (Agarwal et al. "
-            "2021), each row for itself: they describe these experiments only. The next one, if it "
-            "is like these, has its gain in the last interval with a probability of 95 % (random "
-            "effects; from three experiments on)."
+            f"Gain is the interquartile mean over all runs of {metric.points or metric.name} "
+            f"{'above' if metric.sign > 0 else 'below'} each experiment's own baseline; P(better) "
+            "is the probability that a run of the trial beats one of the baseline. Intervals are "
+            "from a bootstrap stratified by experiment (Agarwal et al. 2021), each row for itself: "
+            "they describe these experiments only. The next one, if it is like these, has its gain "
+            "in the last interval with a probability of 95 % (random effects; from three "
+            "experiments on)."
         )
     ]
     runs = min((len(c.baseline.accuracies) for c in comparisons.values()), default=0)

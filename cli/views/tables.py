@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trial
 from darkmagic.checklist.plan import baseline_choices
 from darkmagic.checklist.records import TrialRecord
-from darkmagic.checklist.report.formatting import duration, percent
+from darkmagic.checklist.report.formatting import duration
 from darkmagic.checklist.report.writers.network import HEADS, NetworkRow, cells
 from darkmagic.cli.views.blocks import plain_table
 
@@ -22,6 +23,7 @@ __all__ = [
     "plan_table",
     "results_table",
     "tricks_table",
+    "tries_line",
 ]
 
 
@@ -88,6 +90,14 @@ def count_runs(trials: Sequence[Trial]) -> str:
     return f"{len(trials)} runs: " + ", ".join(parts) + why
 
 
+def tries_line(rows: Collection[str], tries: int) -> str:
+    """Return how many runs pick rates for `rows`, the baseline among them."""
+    return (
+        f"Before them {tries} runs pick the rates of {len(rows)} of these rows, the baseline "
+        f"included: {tries // len(rows)} of each, on seeds of their own."
+    )
+
+
 def _seeds(number: int) -> str:
     return f"{number} seed{'s' * (number != 1)}"
 
@@ -134,21 +144,22 @@ def network_table(rows: Sequence[NetworkRow]) -> RenderableType:
     return Group(table, Text(f"These edit no network: {', '.join(others)}.")) if others else table
 
 
-def results_table(rows: Sequence[tuple[str, TrialRecord, str]]) -> RenderableType:
-    """Return name, outcome and directory of single trials."""
+def results_table(
+    rows: Sequence[tuple[str, TrialRecord, str]], metric: Metric = ACCURACY
+) -> RenderableType:
+    """Return name, outcome and directory of single trials, which are judged by `metric`."""
     table = plain_table()
     table.add_column("trial")
-    table.add_column("val %", justify="right", no_wrap=True)
+    table.add_column(metric.head, justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("status")
     table.add_column("directory", overflow="fold")
     for name, record, directory in rows:
-        accuracy = None if record.accuracy is None else 100 * record.accuracy
         seconds = record.costs.wall_seconds
         status = record.status.replace("_", " ")
         table.add_row(
             name,
-            percent(accuracy),
+            metric.value(record.result(metric)),
             "" if seconds is None else f"{seconds:.1f}",
             f"{status}: {record.reason}" if record.reason else status,
             directory,

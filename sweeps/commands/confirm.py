@@ -1,9 +1,10 @@
-"""The winners of a sweep trained together: `darkmagic checklist confirm`."""
+"""The recipe that a sweep predicts, trained with fresh seeds: `darkmagic checklist confirm`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import Comparison, compare
@@ -15,9 +16,19 @@ from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import power
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
 from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.track.schema import CONFIRMED, SWEEP
 
-__all__ = ["Confirmed", "confirm_winners"]
+__all__ = [
+    "FIRST_FRESH_SEED",
+    "Confirmed",
+    "confirm_recipe",
+    "confirm_winners",
+    "first_fresh_seed",
+    "read_choices",
+]
 
 FIRST_FRESH_SEED = 1000
 """The first seed of confirmations, far from the seeds of sweeps."""
@@ -40,41 +51,103 @@ def confirm_winners(
     seeds: int = 5,
     cheap: bool = False,
 ) -> Confirmed | None:
-    """Train the baseline and the recipe with the options in `take`, or else the sweep's winners.
+    """Train the baseline and the recipe with the options in `take`, or else the one that the sweep
+    predicts to be best: its winners together, or what a screen predicts.
 
-    Both are trained with `seeds` fresh seeds and evaluated on the test set, and so is each of
-    several options alone, to see whether their gains add up; not if `cheap`, which takes the
-    sweep's estimates, drawn towards 0, for that. A confirmation that
-    has run is shown again, not trained again. Returns None if the sweep has no winner. Raises
-    `UserError` if there is no sweep of this recipe, or for an option that cannot be taken.
+    Both are trained with `seeds` fresh seeds and evaluated on the test set, and so is the best
+    recipe that a screen has trained, to fall back on. Of one trick at a time, each of several
+    options is trained alone too, to see whether their gains add up; not if `cheap`, which takes the
+    sweep's estimates, drawn towards 0, for that. A confirmation that has run is shown again, not
+    trained again. Returns None if the sweep has no winner. Raises `UserError` if there is no sweep
+    of this recipe, or for an option that cannot be taken.
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    if root_config(overrides) != CONFIG_NAME:
+        raise UserError(
+            "confirm evaluates our own loop's test set; to confirm for a command, compare one "
+            "change that has all winners, with fresh seeds: --set seed=1000 -n NAME"
+        )
     known = power(overrides, config_dirs)
     if known.report is None and not take:
         raise UserError(
             "there is no sweep of this recipe to take winners from; run it first, or name "
             "options: --take mixup=on"
         )
-    comparison = known.report.comparison if known.report else compare(known.checklist, [])
-    combination = _read_choices(take, known.checklist) if take else winners(comparison)
+    report, rules = known.report, known.rules
+    comparison = report.comparison if report else compare(known.checklist, [], rules)
+    if comparison.metric != rules.metric:
+        raise UserError(
+            f"the sweep was judged by {comparison.metric.name}, and this asks for "
+            f"{rules.metric.name}: give both the same metric="
+        )
+    combination = read_choices(take, known.checklist) if take else _predicted(comparison)
     if not combination:
         return None
+    seen = _best_seen(comparison, combination)
     plain, request = split_request(overrides)
     if request.extends_sweep:
         raise UserError("confirm takes no seeds=+N and no only=: it trains with fresh seeds")
-    start = _first_fresh_seed(comparison)
     fresh = Request(
         overrides=request.overrides,
         combination=combination,
-        seeds=tuple(range(start, start + seeds)),
-        parts_alone=not cheap,
+        seeds=_fresh_seeds(comparison, seeds),
+        parts_alone=not cheap and comparison.screen is None,
+        seen=seen if comparison.screen else {},
     )
     planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
-    found = confirm(combination, outcome.records, comparison)
-    file = outcome.folder / "confirmation.md"
-    file.write_text(_page(outcome.experiment, found))
+    found = confirm(combination, outcome.records, comparison, seen)
+    outcome.parent.set_tags({SWEEP: known.key.recipe, CONFIRMED: json.dumps(dict(found.recipe))})
+    return _write(outcome, found, "confirmation.md")
+
+
+def confirm_recipe(
+    overrides: Sequence[str],
+    progress: Progress,
+    config_dirs: Sequence[Path] = (),
+    *,
+    options: Mapping[str, str],
+    fields: Sequence[str] = (),
+    label: str = "",
+    seeds: int = 5,
+    used: Sequence[int] = (),
+    first_seed: int | None = None,
+    test_set: bool = True,
+) -> Confirmed:
+    """Train the baseline and one recipe with `seeds` fresh seeds: `options` by trick that are not
+    the baseline's, and overrides of their numbers (`fields`, such as `tricks.mixup.alpha=0.3`).
+
+    `label` is what the recipe is called in tables, and `used` are seeds that chose it; `first_seed`
+    is the first of the fresh ones where the caller keeps count itself. They are compared on the
+    test set, or else on the validation set. What has run is shown again.
+    """
+    if seeds < 1:
+        raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    known = power(overrides, config_dirs)
+    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    plain, request = split_request(overrides)
+    fresh = Request(
+        overrides=request.overrides,
+        combination=options,
+        fields=tuple(fields),
+        label=label,
+        seeds=_fresh_seeds(comparison, seeds, used, first_seed),
+    )
+    words = [*plain, "test_set=true"] if test_set else plain
+    outcome = sweep(plan_request(words, fresh, config_dirs, will_train=True), progress)
+    records = outcome.records
+    if not test_set:
+        records = tuple(replace(r, test_accuracy=r.accuracy) for r in records)
+    whole = {"recipe": label or " ".join(f"{t}={o}" for t, o in options.items())}
+    where = "test" if test_set else "validation"
+    return _write(outcome, confirm(whole, records, comparison), f"tuned-{where}.md", where)
+
+
+def _write(outcome: SweepOutcome, found: Confirmation, name: str, where: str = "test") -> Confirmed:
+    """Write what was found to a file and to the confirmation's run."""
+    file = outcome.folder / name
+    file.write_text(_page(outcome.experiment, found, where))
     outcome.parent.files.append(file)
     if found.test is not None:
         outcome.parent.add_metrics({"confirmed.difference": found.test.difference}, when=0, step=0)
@@ -82,7 +155,36 @@ def confirm_winners(
     return Confirmed(found, file)
 
 
-def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
+def _predicted(comparison: Comparison) -> dict[str, str]:
+    """Return the options that are predicted to be best together; empty if none promises a gain."""
+    if comparison.screen is None:
+        return winners(comparison)
+    best = comparison.screen.prediction
+    return dict(best.choices) if best else {}
+
+
+def _best_seen(comparison: Comparison, combination: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of the best recipe that the sweep has trained, the baseline's left out.
+
+    Of one trick at a time that is its largest winner. Empty where it is `combination` itself, or
+    the baseline.
+    """
+    if comparison.screen is None:
+        rows = {row.trick: row for row in comparison.tricks if row.name in _names(combination)}
+        known = {t: row.difference for t, row in rows.items() if row.difference is not None}
+        best = max(known, key=known.__getitem__, default=None)
+        found = {best: combination[best]} if best is not None else {}
+    else:
+        found = comparison.screen.best_seen()
+    return {} if found == dict(combination) else found
+
+
+def _names(choices: Mapping[str, str]) -> set[str]:
+    return {f"{trick}={option}" for trick, option in choices.items()}
+
+
+def read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
+    """Return the options named by `take` by trick; raise `UserError` for one there is not."""
     combination = {}
     for choice in take:
         trick, equals, option = choice.partition("=")
@@ -94,23 +196,42 @@ def _read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
     return combination
 
 
-def _first_fresh_seed(comparison: Comparison) -> int:
+def first_fresh_seed(comparison: Comparison, others: Sequence[int] = ()) -> int:
+    """Return the first seed of a confirmation of the sweep that `comparison` is of; `others` were
+    used too.
+    """
     if comparison.screen:  # whose rows have numbers of runs in place of seeds
         seeds = [record.seed for record in comparison.screen.records]
     else:
         seeds = [seed for row in comparison.rows for seed in row.accuracies]
-    used = max(seeds, default=0)
+    used = max([*seeds, *others], default=0)
     return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
 
 
-def _page(experiment: str, found: Confirmation) -> str:
-    recipe = ", ".join(f"`{trick}={option}`" for trick, option in found.combination.items())
-    lines = [f"# {experiment}: confirmation on the test set", "", f"Together: {recipe}.", ""]
-    lines += ["| seed | baseline, test % | combination, test % |", "|---:|---:|---:|"]
-    for seed in sorted({*found.baseline, *found.combined}):
-        lines.append(f"| {seed} | {_cell(found.baseline, seed)} | {_cell(found.combined, seed)} |")
+def _fresh_seeds(
+    comparison: Comparison, count: int, others: Sequence[int] = (), first: int | None = None
+) -> tuple[int, ...]:
+    start = first_fresh_seed(comparison, others) if first is None else first
+    return tuple(range(start, start + count))
+
+
+def _page(experiment: str, found: Confirmation, where: str) -> str:
+    lines = [f"# {experiment}: confirmation on the {where} set", ""]
+    recipes = {"combination": found.combination} | ({"best seen": found.seen} if found.seen else {})
+    for name, options in recipes.items():
+        listed = ", ".join(f"`{trick}={option}`" for trick, option in options.items())
+        lines += [f"{name.capitalize()}: {listed}.", ""]
+    runs = {"baseline": found.baseline, "combination": found.combined}
+    runs |= {"best seen": found.seen_runs} if found.seen else {}
+    head = f"{where} {found.metric.unit}".strip()
+    lines.append("| seed | " + " | ".join(f"{name}, {head}" for name in runs) + " |")
+    lines.append("|" + "---:|" * (1 + len(runs)))
+    for seed in sorted({seed for each in runs.values() for seed in each}):
+        lines.append(
+            f"| {seed} | " + " | ".join(_cell(found, each, seed) for each in runs.values()) + " |"
+        )
     return "\n".join([*lines, "", *found.sentences]) + "\n"
 
 
-def _cell(accuracies: Mapping[int, float], seed: int) -> str:
-    return f"{accuracies[seed]:.2f}" if seed in accuracies else ""
+def _cell(found: Confirmation, values: Mapping[int, float], seed: int) -> str:
+    return found.metric.value(values.get(seed))

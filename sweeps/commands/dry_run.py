@@ -16,6 +16,7 @@ from darkmagic.sweeps.compose.parse_overrides import literal, quote
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.track.store import default_uri, open_client
+from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.paths import out_folder
 
 __all__ = ["check_tracking", "dry_run_overrides"]
@@ -39,7 +40,9 @@ def dry_run_overrides(
     """
     plain, _ = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
-        dataset = resolve_part(check_overrides(hydra.config_loader, plain).config, "dataset")
+        config = check_overrides(hydra.config_loader, plain).config
+        refuse_command(config, "--dry-run", "darkmagic preflight tries its words")
+        dataset = resolve_part(config, "dataset")
     kept = [o for o in plain if not o.lstrip("+~").startswith(("dataset=", "dataset."))]
     upstream = dataset.get("upstream")
     few = _few("dataset.source", dataset["source"], ("size", "channels"))

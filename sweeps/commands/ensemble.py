@@ -98,7 +98,7 @@ def _member(directory: Path) -> Member | None:
         result = read_result(directory)
     except DamagedFileError:  # the next sweep sets it aside, and makes it again
         return None
-    if result is None or result["status"] != "finished" or result["val_accuracy"] is None:
+    if result is None or result["status"] != "finished" or result.get("val_accuracy") is None:
         return None
     name, _, tail = directory.name.rpartition("-s")
     if not name:
@@ -145,6 +145,6 @@ def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
             resolved = yaml.safe_load((directory / CONFIG).read_text())
             recipe = make_recipe(without_pretraining(resolved))
             predictions.append(predict(recipe, directory, split))
-        except (OSError, RuntimeError, DamagedFileError, TrialSkipped) as error:
+        except (OSError, RuntimeError, ValueError, DamagedFileError, TrialSkipped) as error:
             return f"{directory.name}: {short_message(error)}"
     return evaluate_ensemble([probabilities for probabilities, _ in predictions], predictions[0][1])

@@ -6,6 +6,7 @@ from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.estimate import estimate_seconds
 from darkmagic.sweeps.trial.identity import resolve
 
@@ -14,6 +15,7 @@ __all__ = ["estimate"]
 
 def estimate(planned: PlannedSweep) -> list[float]:
     """Return about how many seconds each trial of the first seed takes, from measured steps."""
+    refuse_command(planned.config, "--estimate", "a run's time is in the report of a first sweep")
     plan = planned.plan
     first = plan.trials[0].seed
     with hydra_session(planned.config_dirs) as hydra:

@@ -17,7 +17,7 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.sweeps.trial.identity import fields_of, resolve
 
 __all__ = ["checklists", "trick_cards", "tricks_on"]
 
@@ -76,9 +76,8 @@ def tricks_on(
             for option in set(named) & set(group_options(loader, f"trick/{trick}")):
                 with open_dict(config):
                     config.tricks[trick] = read_option(loader, trick, option)
-                nodes[f"{trick}={option}"] = OmegaConf.to_container(
-                    config.tricks[trick], resolve=True
-                )
+                node = OmegaConf.to_container(config.tricks[trick], resolve=True)
+                nodes[f"{trick}={option}"] = fields_of(node)
         resolved = {**resolve(config), "tricks": {}}
     order = [f"{trick}={option}" for trick, named in options.items() for option in named]
     lease = make_leases(CPU, 1)[0]
@@ -110,13 +109,16 @@ def _survey(resolved: dict[str, Any], nodes: Mapping[str, Any]) -> list[dict[str
 
     from darkmagic.sweeps.trial.former_names import current_node
     from darkmagic.sweeps.trial.run import make_recipe
+    from darkmagic.trainers.data.usable import refuse_unusable
     from darkmagic.trainers.errors import own_error, short_message
+    from darkmagic.trainers.prepare.load_data import load_data
     from darkmagic.trainers.prepare.survey import Effect, survey
     from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
     try:
         recipe = make_recipe(resolved)
-        data = recipe.dataset.load(recipe.split_seed)
+        data = load_data(recipe)
+        refuse_unusable(data)
         tried = {name: node for name, node in nodes.items() if node.get("weights") != "upstream"}
         tricks = {name: instantiate(current_node(node)) for name, node in tried.items()}
         effects = dict(zip(tricks, survey(recipe, data, tricks), strict=True))

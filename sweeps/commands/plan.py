@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.rows import Rules
-from darkmagic.checklist.model import Trial
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import RATE_TRICK, Trial
+from darkmagic.checklist.plan import Design, Retune
+from darkmagic.checklist.planning.retune import Rates, known_rates, retuned_rows, tries_of
 from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.checklist.report.writers.notebook import plan_html
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
-from darkmagic.sweeps.compose.request import Request, split_request
-from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.compose.request import Request, metric_modules, split_request
+from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session, root_config
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
 from darkmagic.sweeps.track.rules import read_rules
+from darkmagic.sweeps.trial.identity import retuning
 
 __all__ = ["PlannedSweep", "check", "next_round", "plan", "plan_request"]
 
@@ -30,7 +35,9 @@ __all__ = ["PlannedSweep", "check", "next_round", "plan", "plan_request"]
 class PlannedSweep:
     """A plan, and all that it was made from.
 
-    `checked` overrides compose its configuration, in which `config_dirs` go first.
+    `checked` overrides compose its configuration, in which `config_dirs` go first. `rates` are
+    those that were picked for its rows, and `unpicked` has for each other row that needs one what
+    is to be picked.
 
     >>> planned = plan(["checklist=article", "epochs=5"])
     >>> planned.config.epochs, planned.plan.checklist.name
@@ -41,11 +48,19 @@ class PlannedSweep:
     request: Request
     checked: CheckedOverrides
     config_dirs: tuple[Path, ...]
+    rates: Mapping[str, Rates] = field(default_factory=dict)
+    unpicked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def config(self) -> DictConfig:
         """The configuration of the sweep, its `hydra` node included."""
         return self.checked.config
+
+    @property
+    def tries(self) -> int:
+        """The runs that rates are picked from, before those of the plan."""
+        each = tries_of(Retune(self.config.retune), self.config.retune_tries)
+        return len(self.unpicked) * each * int(self.config.retune_seeds)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -62,16 +77,21 @@ def check(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
     plain, _ = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, plain)
-        Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
 
 
 def plan(
-    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, will_train: bool = False
+    overrides: Sequence[str],
+    config_dirs: Sequence[Path] = (),
+    *,
+    will_train: bool = False,
+    interactions: bool = False,
 ) -> PlannedSweep:
     """Return the trials that `overrides` ask for, those that are trained already among them.
 
-    Writes nothing. `will_train` starts the process that trials are forked from, which imports
-    torch meanwhile. Raises `UserError` for an override that cannot be used.
+    Writes nothing. With `interactions` a screen that has run gets the runs that tell the pair of
+    tricks apart that it points to. `will_train` starts the process that trials are forked from,
+    which imports torch meanwhile. Raises `UserError` for an override that cannot be used.
 
     >>> planned = plan(["checklist=article", "seeds=2"])
     >>> len(planned.plan.trials), planned.plan.trials[1].name
@@ -79,6 +99,7 @@ def plan(
     """
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(overrides, options)
+    request = dataclasses.replace(request, interactions=interactions)
     return plan_request(plain, request, config_dirs, will_train=will_train)
 
 
@@ -87,11 +108,16 @@ def plan_request(
     request: Request,
     config_dirs: Sequence[Path] = (),
     *,
+    rates: Mapping[str, Rates] | None = None,
     will_train: bool = False,
 ) -> PlannedSweep:
-    """Return the plan of a `request` over the configuration that `overrides` compose."""
+    """Return the plan of a `request` over the configuration that `overrides` compose.
+
+    `rates` are those that were picked for its rows; if None, those of the sweep that exists.
+    """
     if will_train:
-        fork_server.warm_up()
+        own = root_config(overrides) == CONFIG_NAME
+        fork_server.warm_up(metric_modules(overrides), torch=own)
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)
@@ -99,19 +125,44 @@ def plan_request(
         if will_train:
             check_devices(config)
         rules = read_rules(config)
-        planner = Planner(loader, config, checked.plain, checked.tricks)
-        read_design(config, request)
-        if request.combination:
-            made = planner.plan_combination(
-                request.combination, request.seeds, parts_alone=request.parts_alone
-            )
-        elif request.extends_sweep:
+        planner = make_planner(loader, config, checked.plain, checked.tricks)
+        design = read_design(config, request)
+        records: list[TrialRecord] = []
+        if request.extends_sweep or (design is Design.ONE_AT_A_TIME and retuning(config)):
             baseline = compose(loader, planner.baseline_overrides)
             records = known_records(sweep_key(config, baseline))
+        rows = {}
+        if design is Design.ONE_AT_A_TIME:
+            rows = retuned_rows(planner.checklist, Retune(config.get("retune", Retune.NONE)))
+        if rows and f"trick/{RATE_TRICK}" in config.hydra.runtime.choices:
+            raise UserError(
+                f"retune={config.retune} picks trick/{RATE_TRICK} for each row; leave that out, or "
+                "write retune=none"
+            )
+        planner.rates = known_rates(rows, records) if rates is None else rates
+        if request.trials:
+            made = planner.plan_trials(request.trials)
+        elif request.confirms:
+            made = planner.plan_combination(
+                request.combination,
+                request.seeds,
+                parts_alone=request.parts_alone,
+                seen=request.seen,
+                fields=request.fields,
+                label=request.label,
+            )
+        elif request.extends_sweep:
             made = planner.plan(_seeds_of(planner, records, request, rules))
         else:
-            made = make_plan(loader, config, planner)
-    return PlannedSweep(made, request, checked, tuple(config_dirs))
+            made = make_plan(loader, config, planner, interactions=request.interactions)
+    return PlannedSweep(
+        made,
+        request,
+        checked,
+        tuple(config_dirs),
+        rates=planner.rates,
+        unpicked={name: keys for name, keys in rows.items() if name not in planner.rates},
+    )
 
 
 def next_round(planned: PlannedSweep, records: Sequence[TrialRecord]) -> PlannedSweep | None:
@@ -124,7 +175,8 @@ def next_round(planned: PlannedSweep, records: Sequence[TrialRecord]) -> Planned
         return None
     with hydra_session(planned.config_dirs) as hydra:
         checked = planned.checked
-        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        planner = make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        planner.rates = planned.rates
         rules = read_rules(checked.config)
         made = planner.plan(race_seeds(planner, records, budget, rules))
     if len(made.trials) <= len(planned.plan.trials):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.report.content import Report
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import check_overrides
-from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.orchestrate.extend import find_sweep, sweep_key
+from darkmagic.sweeps.orchestrate.extend import SweepKey, find_sweep, sweep_key
 from darkmagic.sweeps.orchestrate.report import make_report
+from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import open_client
 
@@ -27,6 +29,8 @@ class KnownSweep:
 
     checklist: Checklist
     report: Report | None
+    key: SweepKey
+    rules: Rules = field(default_factory=Rules)  # that the configuration fixes
 
     @property
     def trials(self) -> int:
@@ -42,10 +46,12 @@ def power(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> KnownSw
     rest, _ = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, rest)
-        planner = Planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
+        planner = make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         baseline = compose(hydra.config_loader, planner.baseline_overrides)
         key = sweep_key(checked.config, baseline)
+        rules = read_rules(checked.config)
     parent = find_sweep(key)
     if parent is None:
-        return KnownSweep(planner.checklist, None)
-    return KnownSweep(planner.checklist, make_report(take_snapshot(open_client(key.uri), parent)))
+        return KnownSweep(planner.checklist, None, key, rules)
+    found = take_snapshot(open_client(key.uri), parent)
+    return KnownSweep(planner.checklist, make_report(found), key, rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import Any
 
@@ -14,8 +15,15 @@ from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.hold import check_free
+from darkmagic.sweeps.trial.command.look import refusal_of
+from darkmagic.sweeps.trial.command.node import TRAINER, is_command
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import FINAL, experiment_folder, trial_folder_name
+from darkmagic.sweeps.trial.paths import (
+    decides,
+    experiment_folder,
+    is_final,
+    trial_folder_name,
+)
 from darkmagic.sweeps.trial.pretraining import without_upstream_training
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.outputs.durable import DamagedFileError
@@ -38,7 +46,24 @@ def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Fi
         baseline = compose(hydra.config_loader, planned.plan.overrides[0])
     if unless_trained and _is_trained(baseline, planned.plan.trials[0]):
         return []
+    if is_command(baseline):
+        return _check_command(resolve(baseline))
     return _check_baseline(baseline, planned.plan)
+
+
+def _check_command(resolved: dict[str, Any]) -> list[Finding]:
+    """Return what a dry run of the baseline's command finds."""
+    words = shlex.join(resolved[TRAINER]["command"])
+    found = refusal_of(resolved)
+    if found.problem:
+        advice = f"every trial would end the same way: {words}"
+        return [Finding("command", Level.STOP, found.problem, advice)]
+    if not found.understood:
+        check = " ".join(resolved[TRAINER]["check"])
+        message = f"{words} is not checked: it knows no {check}, or takes too long for it"
+        advice = "name words that end it soon: trainer.check=[--epochs, '0']; [] for none"
+        return [Finding("command", Level.WARNING, message, advice)]
+    return [Finding("command", Level.OK, words)]
 
 
 def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
@@ -62,12 +87,13 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
 
 def _is_trained(baseline: DictConfig, trial: Trial) -> bool:
     """Whether `trial`, composed as `baseline`, has a final result."""
-    name = trial_folder_name(trial.name, trial.seed, identity(resolve(baseline)))
+    resolved = resolve(baseline)
+    name = trial_folder_name(trial.name, trial.seed, identity(resolved))
     try:
         result = read_result(experiment_folder(baseline) / name)
     except DamagedFileError:  # the sweep sets it aside
         return False
-    return result is not None and result["status"] in FINAL
+    return result is not None and is_final(result, decides(resolved))
 
 
 def _check(resolved: dict[str, Any], weights: str) -> list[Finding]:

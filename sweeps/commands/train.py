@@ -14,9 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import ENDED
-from darkmagic.sweeps.compose.checks.options import check_options
+from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.compose.request import metric_modules
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
 from darkmagic.sweeps.launch.context import SweepContext, use_context
 from darkmagic.sweeps.launch.devices import check_devices
@@ -30,6 +31,7 @@ from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import Tracker
+from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
 from darkmagic.sweeps.trial.task import run_trial
@@ -50,13 +52,15 @@ def train(
 
     Raises `UserError` for an override that cannot be used, before anything starts.
     """
-    fork_server.warm_up()
+    fork_server.warm_up(metric_modules(overrides))
     observer = _TrainObserver(progress)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
+        refuse_command(checked.config, "darkmagic train", "run the command itself")
         check_devices(checked.config)
         chosen = [*checked.plain, *checked.tricks]
         check_options(hydra.config_loader, checked.config, checked.options, chosen)
+        refuse_unused_fields(hydra.config_loader, checked.options, checked.tricks, every=True)
         out = str(checked.config.runtime.out)  # Hydra makes folders as they are written
         expanded = [] if str(expand(out)) == out else [f"runtime.out={quote(str(expand(out)))}"]
         trial_overrides = [*chosen, *expanded, "hydra/sweeper=basic"]
@@ -105,6 +109,9 @@ class _TrainObserver:
         self._follower = Follower(self.states, tracker, self._progress, tell_data=True)
         self._follower.__enter__()
         self._follower.launching(jobs)
+
+    def added(self, directory: Path, config: DictConfig) -> None:
+        """Jobs of a sweep are all known before: none is added."""
 
     def started(self, index: int) -> None:
         """Pass on to the follower."""

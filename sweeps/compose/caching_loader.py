@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
-from darkmagic.sweeps.compose.config_files import read_errors
+from darkmagic.sweeps.compose.config_files import read_errors, without_remarks
 
 __all__ = ["ReadingOnceLoader", "RememberingLoader"]
 
@@ -65,7 +65,10 @@ class _ReadOnce(CachingConfigRepository):
         if config_path not in self.cache:
             if config_path not in self._files:
                 with read_errors(config_path):
-                    self._files[config_path] = self.delegate.load_config(config_path)
+                    found = self.delegate.load_config(config_path)
+                if found is not None and isinstance(found.config, DictConfig):
+                    found.config = without_remarks(config_path, found.config)
+                self._files[config_path] = found
             self.cache[config_path] = copy.deepcopy(self._files[config_path])
         return self.cache[config_path]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -11,25 +11,35 @@ from omegaconf import DictConfig, OmegaConf
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.sweeps.compose.config_files import composition_errors
-from darkmagic.sweeps.compose.groups import OFF, trick_names
+from darkmagic.sweeps.compose.groups import OFF, read_retune, trick_names
 from darkmagic.sweeps.compose.session import compose, group_options
 from darkmagic.trainers.declare.kinds import show
 
 __all__ = ["read_checklist"]
 
 EXAMPLE = "{name: mixup, section: regularisation, options: ['off', 'on']}"
+MAPPED = "options of the command"
+"""The section of tricks that a trainer maps and no checklist lists."""
+MAPPED_ROWS = "mapped"
+"""Alone in place of rows: those that a trainer maps."""
 KEYS = ("name", "tricks", "extends")
 ROW_KEYS = ("name", "section", "options", "vanilla")
 SWITCHES = {True: "on", False: OFF}
 """The options that YAML reads as true and false where they are written without quotes."""
 
 
-def read_checklist(loader: ConfigLoader, node: DictConfig, files: Sequence[str] = ()) -> Checklist:
+def read_checklist(
+    loader: ConfigLoader,
+    node: DictConfig,
+    files: Sequence[str] = (),
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> Checklist:
     """Return the checklist that `node` describes, each option checked to have a file.
 
     `off` needs no file: a trick without a file of that name is left out of the trial. The tricks
     of the checklist that it `extends`, if any, come first; `files` are those of this checklist
-    and of the ones that extend it, outermost first.
+    and of the ones that extend it, outermost first. `also` are options by trick that need no
+    file, as a trainer maps them.
 
     Raises `UserError` for a row that cannot be read, and for a trick or an option without a file.
     """
@@ -43,22 +53,25 @@ def read_checklist(loader: ConfigLoader, node: DictConfig, files: Sequence[str] 
     for key in content:
         if key not in KEYS:
             raise UserError(f"checklist {name!r} has no key {show(key)}; {nearest(str(key), KEYS)}")
-    tricks = list(_extended(loader, name, content.get("extends"), files))
+    tricks = list(_extended(loader, name, content.get("extends"), files, also or {}))
     if content.get("tricks") is None and not tricks:
         raise UserError(f"checklist {name!r} has no tricks; write tricks: [{EXAMPLE}]")
-    tricks += [_trick(loader, name, row) for row in _rows(name, content.get("tricks"))]
+    rows = _rows(name, content.get("tricks"), also or {})
+    tricks += [_trick(loader, name, row, also or {}) for row in rows]
     return Checklist(name, tuple(tricks))
 
 
-def _rows(name: str, rows: Any) -> list[Any]:
+def _rows(name: str, rows: Any, also: Mapping[str, Sequence[str]]) -> list[Any]:
     if rows is None:
         return []
+    if rows == [MAPPED_ROWS]:
+        return [{"name": each, "section": MAPPED, "options": list(also[each])} for each in also]
     if not isinstance(rows, list):
         raise UserError(f"checklist {name!r}: tricks={show(rows)}: write a list, [{EXAMPLE}]")
     return rows
 
 
-def _trick(loader: ConfigLoader, name: str, row: Any) -> Trick:
+def _trick(loader: ConfigLoader, name: str, row: Any, also: Mapping[str, Sequence[str]]) -> Trick:
     """Return the trick of a row, which has its keys and no others."""
     keys = row.keys() if isinstance(row, dict) else set()
     if not keys >= {"name", "section", "options"} or not isinstance(row["options"], list):
@@ -74,12 +87,13 @@ def _trick(loader: ConfigLoader, name: str, row: Any) -> Trick:
             )
     where = f"checklist {name!r}: "
     trick = _text(row["name"], f"{where}the name of a trick")
-    if trick not in trick_names(loader):
+    names = {*trick_names(loader), *also}
+    if trick not in names:
         raise UserError(
             f"checklist {name!r} names trick {trick!r}, which has no folder under trick/; "
-            + nearest(trick, trick_names(loader))
+            + nearest(trick, names)
         )
-    known = group_options(loader, f"trick/{trick}")
+    known = [*group_options(loader, f"trick/{trick}"), *also.get(trick, ())]
     options = tuple(_option(each, f"{where}an option of {trick}") for each in row["options"])
     for option in options:
         if option not in known and option != OFF:
@@ -93,6 +107,7 @@ def _trick(loader: ConfigLoader, name: str, row: Any) -> Trick:
         _text(row["section"], f"{where}the section of {trick}"),
         options,
         None if vanilla is None else _option(vanilla, f"{where}vanilla of {trick}"),
+        {o: names for o in options if (names := read_retune(loader, trick, o))},
     )
 
 
@@ -108,7 +123,11 @@ def _text(value: Any, what: str) -> str:
 
 
 def _extended(
-    loader: ConfigLoader, name: str, other: Any, files: Sequence[str]
+    loader: ConfigLoader,
+    name: str,
+    other: Any,
+    files: Sequence[str],
+    also: Mapping[str, Sequence[str]],
 ) -> tuple[Trick, ...]:
     if other is None:
         return ()
@@ -122,4 +141,4 @@ def _extended(
         circle = " -> ".join([*files[files.index(other) :], other])
         raise UserError(f"checklist {name!r} extends itself: {circle}; leave one extends out")
     node = compose(loader, [f"checklist={other}"])
-    return read_checklist(loader, node.get("checklist"), [*files, other]).tricks
+    return read_checklist(loader, node.get("checklist"), [*files, other], also).tricks

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.trainers.errors import short_message
 
-__all__ = ["composition_errors", "config_message", "load_file", "read_errors"]
+__all__ = [
+    "composition_errors",
+    "config_message",
+    "load_file",
+    "load_remarks",
+    "read_errors",
+    "without_remarks",
+]
+
+REMARKS = ("retune",)
+"""Keys in an option's file that say something of the option, and are no fields of its trick."""
 
 COMPOSITION = (
     *(HydraException, OmegaConfBaseException, ValueError, TypeError, KeyError, AttributeError),
@@ -85,6 +96,28 @@ def load_file(loader: ConfigLoader, path: str) -> DictConfig | None:
 
     None if there is none. Raises `UserError` for one that is no mapping.
     """
+    config = _load(loader, path)
+    return config if config is None else without_remarks(path, config)
+
+
+def load_remarks(loader: ConfigLoader, path: str) -> dict[str, Any]:
+    """Return what the file `path` of an option remarks beside its fields, such as `retune`."""
+    config = _load(loader, path)
+    plain = {} if config is None else OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    return {key: plain[key] for key in REMARKS if key in plain}
+
+
+def without_remarks(path: str, config: DictConfig) -> DictConfig:
+    """Return the content of a file `path`, its remarks left out where it is of an option."""
+    if path.startswith("trick/") and any(key in config for key in REMARKS):
+        OmegaConf.set_struct(config, False)
+        for key in REMARKS:
+            config.pop(key, None)
+    return config
+
+
+def _load(loader: ConfigLoader, path: str) -> DictConfig | None:
     for source in loader.get_sources():
         if source.available() and source.is_config(path):
             name = f"{source.path}/{path}.yaml".removeprefix("file://")

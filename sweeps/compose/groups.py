@@ -13,13 +13,26 @@ from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import target_fields
-from darkmagic.sweeps.compose.config_files import load_file
+from darkmagic.sweeps.compose.config_files import load_file, load_remarks
 from darkmagic.sweeps.compose.session import group_options, subgroups
+from darkmagic.sweeps.trial.identity import fields_of
+from darkmagic.trainers.declare.kinds import show
 
 OFF = "off"
 """The option that leaves a trick out, where the trick has no file of that name."""
 
-__all__ = ["OFF", "TrickCard", "all_groups", "read_option", "trick_card", "trick_names"]
+RETUNED = ("lr", "decay")
+"""What an option's file may name under `retune`: the learning rate and the weight decay."""
+
+__all__ = [
+    "OFF",
+    "TrickCard",
+    "all_groups",
+    "read_option",
+    "read_retune",
+    "trick_card",
+    "trick_names",
+]
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,21 @@ def read_option(loader: ConfigLoader, trick: str, option: str) -> DictConfig:
     raise UserError(f"trick {trick!r} has no option {option!r}; " + nearest(option, options))
 
 
+def read_retune(loader: ConfigLoader, trick: str, option: str) -> tuple[str, ...]:
+    """Return what the file of an option says is to be tuned with it: `lr`, `decay` or both.
+
+    Raises `UserError` for what cannot be tuned.
+    """
+    path = f"trick/{trick}/{option}"
+    found = load_remarks(loader, path).get("retune", [])
+    if not isinstance(found, list):
+        raise UserError(f"{path}: retune={show(found)}: write a list, retune: [lr]")
+    for name in found:
+        if name not in RETUNED:
+            raise UserError(f"{path}: retune names {show(name)}; " + nearest(str(name), RETUNED))
+    return tuple(dict.fromkeys(found))
+
+
 def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
     """Return the card of trick `name`, read without importing its module (and torch).
 
@@ -77,7 +105,7 @@ def trick_card(loader: ConfigLoader, name: str) -> TrickCard:
         raw = OmegaConf.to_container(node, resolve=False)  # interpolations as they are written
         assert isinstance(raw, dict)
         target = str(raw.pop("_target_"))
-        fields[option] = {str(key): value for key, value in raw.items()}
+        fields[option] = {str(key): value for key, value in fields_of(raw).items()}
         ranges[option] = _ranges(target)
         modules.append(target.rpartition(".")[0])
     module = _card_module(modules)

@@ -15,6 +15,11 @@ from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field,
 from darkmagic.sweeps.compose.checks.moved_keys import refuse_moved_keys, refuse_moved_values
 from darkmagic.sweeps.compose.checks.unread_keys import refuse_unread_keys
 from darkmagic.sweeps.compose.checks.values import MISSING, check_config, check_swept_values
+from darkmagic.sweeps.compose.command.checks import (
+    check_trainer,
+    refuse_loop_overrides,
+    refuse_without_trainer,
+)
 from darkmagic.sweeps.compose.config_keys import flat_items, raw_value
 from darkmagic.sweeps.compose.groups import all_groups
 from darkmagic.sweeps.compose.parse_overrides import (
@@ -62,6 +67,7 @@ def check_overrides(
     for key in sorted(_missing_keys(config) - swept):
         raise UserError(f"{key} is not set; give it as {key}=...")
     check_config(config)
+    check_trainer(config)
     for override in (o for o in plain if o.is_sweep_override()):
         key = override.key_or_group
         group, path = key.partition(".")[0], key.rpartition(".")[0]
@@ -84,11 +90,13 @@ def read_overrides(
     choose options. Raises `UserError` as `check_overrides` does.
     """
     refuse_moved_keys(overrides)
+    refuse_without_trainer(overrides)
     groups = all_groups(loader)
     parsed = parse_overrides(loader, overrides, groups)
     for override in parsed:
         if is_choice(override, groups):
             check_choice(loader, override, groups)
+    refuse_loop_overrides(parsed)
     choices = [o for o in parsed if o.key_or_group in groups]
     base = compose_base(loader, _lines(o for o in choices if not o.is_sweep_override()))
     parsed = [
@@ -116,7 +124,9 @@ def _is_tricks_own(override: Override) -> bool:
 def _refuse_unnamed(config: DictConfig) -> None:
     """Raise `UserError` for a file of a checklist, a data set or a model without a name."""
     choices = config.hydra.runtime.choices
-    for group in (group for group in ("checklist", "dataset", "model") if group in choices):
+    for group in (
+        group for group in ("checklist", "dataset", "model", "trainer") if group in choices
+    ):
         file = f"{group}/{choices[group]}"
         node = config.get(group)
         if not isinstance(node, DictConfig):

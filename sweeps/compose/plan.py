@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
+from darkmagic.checklist.designs.crossed.rates import with_rates
 from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
+    COMBINATION,
     MAX_SEEDS,
     Baseline,
+    Design,
+    Retune,
     baseline_choices,
     expand,
     expand_combination,
@@ -22,12 +28,12 @@ from darkmagic.checklist.plan import (
 )
 from darkmagic.checklist.planning.baseline import best_repeats
 from darkmagic.sweeps.compose.checklist_config import read_checklist
-from darkmagic.sweeps.compose.checks.options import check_options
+from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
 from darkmagic.sweeps.compose.groups import OFF, read_option
 from darkmagic.sweeps.compose.parse_overrides import quote
-from darkmagic.sweeps.compose.session import group_options
+from darkmagic.sweeps.compose.session import compose, group_options
 
-__all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override"]
+__all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override", "without_groups"]
 
 NO_CHECKLIST = "~checklist"
 """Override of every trial: none needs the checklist, and composing its rows for each costs time."""
@@ -38,13 +44,15 @@ class Plan:
     """The trials of a sweep.
 
     `checklist` has the baseline's options first; `overrides`, in the order of `trials`, compose
-    one trial each. `limits` are what a screen leaves out.
+    one trial each. `limits` are what a screen leaves out. Where rates were picked, `unrated` are
+    the overrides of the baseline without its own, which tell the sweep from others.
     """
 
     checklist: Checklist
     trials: tuple[Trial, ...]
     overrides: tuple[tuple[str, ...], ...]
     limits: Limits = field(default_factory=Limits)
+    unrated: tuple[str, ...] = ()
 
 
 class Planner:
@@ -58,6 +66,9 @@ class Planner:
 
     Raises `UserError` for a checklist, baseline or number of seeds that there cannot be.
     """
+
+    rates: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    """By trial's name, what its rates are multiplied by; the baseline's where it is not named."""
 
     def __init__(
         self,
@@ -79,25 +90,34 @@ class Planner:
         chosen = {g.removeprefix("trick/"): choices[g] for g in changed if g.startswith("trick/")}
         listed = read_checklist(loader, config.checklist, [str(choices["checklist"])])
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
+        if config.design == Design.SCREEN and config.retune == Retune.LADDER:
+            self.checklist = with_rates(self.checklist)
         options = {trick.name: trick.options for trick in self.checklist.tricks}
         check_options(loader, config, options, [*plain, *tricks])
-        repeats = config.baseline_repeats
-        if repeats == "auto":
-            best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
-            repeats = min(best, MAX_SEEDS)
-        self.seeds_of: dict[str, list[int]] = plan_seeds(
-            self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
-        )
+        others = {
+            str(group).removeprefix("trick/"): (str(option),)
+            for group, option in choices.items()
+            if str(group).startswith("trick/")
+        }
+        refuse_unused_fields(loader, {**others, **options}, tricks)
+        self.seeds_of = self._plan_seeds(config)
         own = {f"trick/{trick.name}" for trick in self.checklist.tricks}
-        own |= {"checklist", "seed", "runtime.experiment"}
-        common = [o for o in plain if _group(o) not in own]
-        common = [o for o in common if not _group(o).startswith("checklist.")]
         self._common = [
-            *common,
+            *without_groups(plain, own | {"checklist", "seed", "runtime.experiment"}),
             NO_CHECKLIST,
             f"runtime.experiment={quote(str(config.runtime.experiment))}",
         ]
         self._defaults = {str(group): str(option) for group, option in choices.items()}
+
+    def _plan_seeds(self, config: DictConfig) -> dict[str, list[int]]:
+        repeats = config.baseline_repeats
+        if repeats == "auto":
+            best = best_repeats(len(trial_names(self.checklist)) - 1, config.seeds)
+            folds = config.get("folds")  # are blocks
+            repeats = config.seeds if folds else min(best, MAX_SEEDS)
+        return plan_seeds(
+            self.checklist, seeds=config.seeds, first_seed=config.seed, baseline_repeats=repeats
+        )
 
     @property
     def baseline_overrides(self) -> tuple[str, ...]:
@@ -107,25 +127,83 @@ class Planner:
 
     def plan(self, seeds_of: Mapping[str, Sequence[int]] | None = None) -> Plan:
         """Return the plan of the whole checklist, with the configured seeds if None."""
-        return self._plan(expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of))
+        return self.plan_trials(
+            expand(self.checklist, self.seeds_of if seeds_of is None else seeds_of)
+        )
 
     def plan_combination(
-        self, combination: Mapping[str, str], seeds: Sequence[int], *, parts_alone: bool = False
+        self,
+        combination: Mapping[str, str],
+        seeds: Sequence[int],
+        *,
+        parts_alone: bool = False,
+        seen: Mapping[str, str] | None = None,
+        fields: Sequence[str] = (),
+        label: str = "",
     ) -> Plan:
         """Return the plan of the baseline and of one trial that takes all of `combination`.
 
-        With `parts_alone`, of each of its options alone too.
+        With `parts_alone`, of each of its options alone too; and of another recipe that was `seen`.
+        `fields` are overrides that the trial takes beside, such as `tricks.mixup.alpha=0.3`, and
+        `label` is what it is called then.
         """
-        trials = expand_combination(self.checklist, combination, seeds, parts_alone=parts_alone)
-        return self._plan(trials)
+        trials = expand_combination(
+            self.checklist, combination, seeds, parts_alone=parts_alone, seen=seen, label=label
+        )
+        plan = self.plan_trials(trials)
+        if not fields:
+            return plan
+        overrides = (
+            (*own, *fields) if trial.trick == COMBINATION else own
+            for trial, own in zip(plan.trials, plan.overrides, strict=True)
+        )
+        return replace(plan, overrides=tuple(overrides))
+
+    def plan_trials(self, trials: Sequence[Trial]) -> Plan:
+        """Return the plan of `trials`, each at the rates that were picked for its options."""
+        rated = tuple(self._with_rates(trial) for trial in trials)
+        overrides = tuple(self._overrides(trial) for trial in rated)
+        unrated = self.baseline_overrides if self.rates else ()
+        return Plan(self.checklist, rated, overrides, unrated=unrated)
 
     def plan_screen(self, trials: Sequence[Trial], limits: Limits) -> Plan:
         """Return the plan of a screen's `trials`, which leave out what `limits` say."""
-        return replace(self._plan(trials), limits=limits)
+        return replace(self.plan_trials(trials), limits=limits)
 
-    def _plan(self, trials: Sequence[Trial]) -> Plan:
-        overrides = tuple(self._overrides(trial) for trial in trials)
-        return Plan(self.checklist, tuple(trials), overrides)
+    def tuned_overrides(self, trial: Trial, fields: Sequence[str]) -> tuple[str, ...]:
+        """Return the overrides of a trial whose numbers `fields`, overrides of them, set."""
+        return (*self._overrides(trial), *fields)
+
+    def plan_tries(
+        self, tries: Sequence[tuple[str, Mapping[str, float]]], seeds: Sequence[int]
+    ) -> Plan:
+        """Return the plan of `tries`, names of trials with the rates to try them at."""
+        alone = expand(self.checklist, {name: [seeds[0]] for name, _ in tries})
+        trials = {trial.name: trial for trial in alone}
+        return self.plan_trials(
+            [
+                replace(trials[name], seed=seed, rates=rates)
+                for seed in seeds
+                for name, rates in tries
+            ]
+        )
+
+    def _with_rates(self, trial: Trial) -> Trial:
+        """Return `trial` with the rates that were picked for it, if it has none of its own."""
+        if trial.rates or not self.rates:
+            return trial
+        names = [f"{trick}={option}" for trick, option in trial.choices.items()]
+        own = [self.rates[name] for name in names if name in self.rates]
+        return replace(trial, rates=own[0] if len(own) == 1 else self._together(own))
+
+    def _together(self, own: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Return the baseline's rates, changed by what each of several options changed them by."""
+        baseline = self.rates[BASELINE]
+        rates = dict(baseline)
+        for each in own:
+            for name, factor in each.items():
+                rates[name] = rates.get(name, 1.0) * factor / baseline.get(name, 1.0)
+        return rates
 
     def _overrides(self, trial: Trial) -> tuple[str, ...]:
         options = []
@@ -138,7 +216,26 @@ class Planner:
         choices = {**self._defaults, **{f"trick/{n}": o for n, o in trial.choices.items()}}
         fields = [o for o in self._tricks if _applies(self._loader, choices, *_field(o))]
         optional = [f"runtime.optional_tricks='{','.join(self._of_baseline(trial))}'"]
-        return (*self._common, *options, *fields, *optional, f"seed={trial.seed}")
+        seed = f"seed={trial.seed}"
+        made = (*self._common, *options, *fields, *optional, seed)
+        return (*made[:-1], *self._rate_overrides(trial, made), seed) if trial.rates else made
+
+    def _rate_overrides(self, trial: Trial, made: Sequence[str]) -> Iterator[str]:
+        """Yield the overrides of the rates of `trial`, which `made` compose without them.
+
+        A rate that is multiplied by 1 needs none, so that the trial is the same as without.
+        """
+        lr, decay = trial.rates.get("lr", 1.0), trial.rates.get("decay", 1.0)
+        if lr != 1:
+            yield from ("+trick/learning_rate='x3'", f"tricks.learning_rate.factor={lr!r}")
+        if decay != 1:
+            value = compose(self._loader, made).tricks.get("weight_decay", {}).get("value")
+            if not isinstance(value, float | int):
+                raise UserError(
+                    "retune=optuna tunes tricks.weight_decay.value, which the option of "
+                    "weight_decay here does not have; write retune=ladder"
+                )
+            yield f"tricks.weight_decay.value={value * decay!r}"
 
     def _of_baseline(self, trial: Trial) -> list[str]:
         """Return the tricks that `trial` has as the baseline does: it may go without them."""
@@ -147,6 +244,12 @@ class Planner:
         unlisted = [name for name in default if name not in trial.choices]
         shared = [name for name, o in trial.choices.items() if o == baseline.get(name)]
         return sorted({*unlisted, *shared} - {trial.trick})
+
+
+def without_groups(overrides: Sequence[str], groups: Collection[str]) -> list[str]:
+    """Return `overrides` without those of `groups` and of the checklist's own keys."""
+    others = [override for override in overrides if _group(override) not in groups]
+    return [override for override in others if not _group(override).startswith("checklist.")]
 
 
 def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:

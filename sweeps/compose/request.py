@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import Trial
 from darkmagic.checklist.plan import MAX_SEEDS
 from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.sweeps.compose.parse_overrides import read_override
+from darkmagic.trainers.metrics.names import OURS, TORCHMETRICS
 
-__all__ = ["UNDECIDED", "Request", "split_request"]
+__all__ = ["UNDECIDED", "Request", "metric_modules", "split_request"]
 
 UNDECIDED = "undecided"
 FIXES_SEEDS = ("seeds", "only", "baseline_repeats")
@@ -29,8 +31,12 @@ class Request:
     `undecided` for those without a verdict; empty means all. `overrides` and options of the
     command line start the sweep again; the report repeats them. `combination` maps tricks to
     options that one trial takes together, beside the baseline, with `seeds`, and with
-    `parts_alone` beside each of its options alone: `confirm` asks that. `budget` is what a race
-    may spend.
+    `parts_alone` beside each of its options alone, and beside what was `seen` to be best: `confirm`
+    asks that. `fields` are overrides of its numbers, which that trial takes too, and `label` is
+    what it is called then. `budget` is what a race may spend. `trials`, where there are some, are
+    all that is trained. `kind` is what runs are for: a sweep, the tries from which rates are
+    picked, or the ablation of a recipe. With `interactions` a screen gets runs that tell a
+    suspected pair of tricks apart.
     """
 
     more_seeds: int = 0
@@ -39,12 +45,32 @@ class Request:
     combination: Mapping[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     parts_alone: bool = False
+    fields: tuple[str, ...] = ()
+    label: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
+    trials: tuple[Trial, ...] = ()
+    interactions: bool = False
+    kind: str = "sweep"
+
+    @property
+    def confirms(self) -> bool:
+        """Whether one recipe is to be trained beside the baseline."""
+        return bool(self.combination or self.fields)
 
     @property
     def extends_sweep(self) -> bool:
         """Whether what is to be trained depends on what was."""
         return bool(self.more_seeds or self.only or self.budget)
+
+
+def metric_modules(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return what trials import for the metric of `overrides`, which are not composed yet.
+
+    A guess by their text, to import once what every trial would: seconds of each.
+    """
+    named = [o.partition("=")[2].strip("'\"") for o in overrides if o.startswith("metric=")]
+    return () if not named or named[-1] in OURS else (TORCHMETRICS,)
 
 
 def split_request(
@@ -80,8 +106,14 @@ def split_request(
     fixed = [o for o in overrides if o.partition("=")[0] in FIXES_SEEDS]
     if budget is not None and fixed:
         raise UserError(f"budget= chooses the seeds of every trial itself; leave out {fixed[0]}")
-    repeated = [o for o in plain if o.partition("=")[0] not in ("seeds", "baseline_repeats")]
+    repeated = [
+        o for o in overrides if o.startswith("budget=") or (o in plain and not _is_seeds(o))
+    ]
     return plain, Request(more_seeds, only, (*_as_typed(repeated), *options), budget=budget)
+
+
+def _is_seeds(override: str) -> bool:
+    return override.partition("=")[0] in ("seeds", "baseline_repeats")
 
 
 def _as_typed(overrides: Sequence[str]) -> list[str]:

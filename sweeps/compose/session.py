@@ -23,15 +23,18 @@ from darkmagic.sweeps.compose.config_files import composition_errors
 from darkmagic.sweeps.trial.identity import identity, resolve
 
 __all__ = [
+    "COMMAND_CONFIG",
     "CONFIG_NAME",
     "compose",
     "compose_base",
     "group_options",
     "hydra_session",
+    "root_config",
     "subgroups",
 ]
 
-CONFIG_NAME = "config"
+CONFIG_NAME, COMMAND_CONFIG = "config", "command"
+"""The files that all is composed from: of our own loop, and of a trainer that is a command."""
 
 
 @contextlib.contextmanager
@@ -58,6 +61,16 @@ def hydra_session(config_dirs: Sequence[Path] = ()) -> Iterator[Hydra]:
             yield hydra
     finally:
         base.version_base = before  # Hydra leaves it to whatever else runs in this process
+
+
+def root_config(overrides: Sequence[str]) -> str:
+    """Return the file that `overrides` are composed over: another where they name a trainer.
+
+    >>> root_config(["epochs=5"]), root_config(["trainer=timm"])
+    ('config', 'command')
+    """
+    named = any(override.lstrip("+").startswith("trainer=") for override in overrides)
+    return COMMAND_CONFIG if named else CONFIG_NAME
 
 
 def _register_resolver(name: str, function: Callable[..., str]) -> None:
@@ -93,7 +106,8 @@ def compose(loader: ConfigLoader, overrides: Sequence[str]) -> DictConfig:
     Raises `UserError` for files and overrides that make none.
     """
     with composition_errors(" ".join(overrides)):
-        return loader.load_configuration(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
+        name = root_config(overrides)
+        return loader.load_configuration(name, list(overrides), run_mode=RunMode.MULTIRUN)
 
 
 def compose_base(loader: ConfigLoader, choices: Sequence[str] = ()) -> DictConfig:

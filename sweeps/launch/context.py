@@ -7,9 +7,15 @@ value of a configuration, such as where progress is shown, they find here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig
 
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.request import Request
@@ -19,12 +25,17 @@ from darkmagic.sweeps.launch.progress import Progress, SilentProgress
 __all__ = ["SweepContext", "current_context", "use_context"]
 
 
+Run = Callable[[ConfigLoader, DictConfig, Launcher], Any]
+"""From the loader, the composed configuration and the launcher to an outcome."""
+
+
 @dataclass(frozen=True)
 class SweepContext:
     """What a command gives to the sweep that it starts.
 
     `request` and `plan` are for the sweeper, which makes the plan itself if it is None;
     `progress` receives the events of its trials, and `observer` the launcher's of its jobs.
+    `hopeless` says why the job in a folder is to be ended, or None.
     The defaults are those of any other Hydra application: nothing is asked, nothing is shown.
     """
 
@@ -32,7 +43,9 @@ class SweepContext:
     plan: Plan | None = None
     progress: Progress = field(default_factory=SilentProgress)
     observer: Observer = field(default_factory=IgnoreJobs)
+    hopeless: Callable[[Path], str | None] = lambda _: None
     fail_fast: bool = False  # the first trial that fails ends the sweep
+    instead: Run | None = None  # what our sweeper runs in place of its checklist
 
 
 _current: ContextVar[SweepContext | None] = ContextVar("sweep", default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,12 +111,32 @@ def resolve_devices(devices: str | int | Sequence[int | str]) -> list[str]:
 
 
 def _visible_gpus() -> list[str]:
-    """Ask torch in a child, so that this process needs neither torch nor CUDA."""
-    count: int = fork_server.start(_count_gpus, env={}).result()
+    """Ask torch in a child, so that this process needs neither torch nor CUDA.
+
+    Where children need no torch, as those of commands, the driver is asked.
+    """
+    if fork_server.preloads_torch():
+        count: int = fork_server.start(_count_gpus, env={}).result()
+    else:
+        count = _count_by_driver()
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return named.split(",")[:count]
     return [str(index) for index in range(count)]
+
+
+def _count_by_driver() -> int:
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--list-gpus"],  # noqa: S607 (as the user's PATH has it)
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith("GPU ") for line in done.stdout.splitlines())
 
 
 def _count_gpus() -> int:

@@ -21,6 +21,9 @@ class Observer(Protocol):
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
         """Receive the output directory and configuration of all jobs: none has started yet."""
 
+    def added(self, directory: Path, config: DictConfig) -> None:
+        """Receive the directory and configuration of one more job, which has the next index."""
+
     def started(self, index: int) -> None:
         """Job `index` has its device and its process."""
 
@@ -33,5 +36,6 @@ class IgnoreJobs:
 
     def note(self, message: str) -> None: ...
     def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None: ...
+    def added(self, directory: Path, config: DictConfig) -> None: ...
     def started(self, index: int) -> None: ...
     def ended(self, index: int, job: JobReturn, exit_code: int | None) -> None: ...

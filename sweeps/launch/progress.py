@@ -29,6 +29,9 @@ class Progress(Protocol):
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
         """Receive name and seed of each trial to be trained, and how many were finished before."""
 
+    def added(self, name: str, seed: int) -> None:
+        """Receive one more trial to be trained, which has the next index."""
+
     def status(self, index: int, status: Status, reason: str) -> None:
         """Trial `index` has another status."""
 
@@ -49,6 +52,7 @@ class SilentProgress(Progress):
     """
 
     def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None: ...
+    def added(self, name: str, seed: int) -> None: ...
     def status(self, index: int, status: Status, reason: str) -> None: ...
     def event(self, index: int, event: Mapping[str, Any]) -> None: ...
     def note(self, message: str) -> None: ...

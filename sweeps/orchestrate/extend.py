@@ -23,8 +23,8 @@ from darkmagic.sweeps.compose.request import UNDECIDED, Request
 from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, read_record
 from darkmagic.sweeps.track.store import default_uri, open_client, search_runs
 from darkmagic.sweeps.track.tracker import check_active
-from darkmagic.sweeps.trial.identity import recipe_identity, resolve
-from darkmagic.sweeps.trial.paths import out_folder
+from darkmagic.sweeps.trial.identity import recipe_identity, resolve, retuning
+from darkmagic.sweeps.trial.paths import decides, out_folder
 
 __all__ = ["SweepKey", "find_sweep", "further_seeds", "known_records", "race_seeds", "sweep_key"]
 
@@ -36,13 +36,14 @@ class SweepKey:
     uri: str
     experiment: str
     recipe: str
+    metric: str = "accuracy"  # that decides, which is no part of the recipe
 
 
 def sweep_key(config: DictConfig, baseline: DictConfig) -> SweepKey:
     """Return the key of the sweep that `config` configures and whose baseline is `baseline`."""
     uri = default_uri(config.runtime.tracking_uri, out_folder(config))
-    recipe = recipe_identity(resolve(baseline), {})
-    return SweepKey(uri, str(config.runtime.experiment), recipe)
+    recipe = recipe_identity(resolve(baseline), {}, retuning(config))
+    return SweepKey(uri, str(config.runtime.experiment), recipe, decides(config))
 
 
 def find_sweep(key: SweepKey) -> Any:
@@ -66,7 +67,10 @@ def known_records(key: SweepKey) -> list[TrialRecord]:
         return []
     tags = {KIND: "trial", PARENT: parent.info.run_id}
     runs = search_runs(open_client(key.uri), parent.info.experiment_id, tags)
-    return [read_record(run.data.tags, run.data.metrics, run.info.run_id) for run in runs]
+    return [
+        read_record(run.data.tags, run.data.metrics, run.info.run_id, metric=key.metric)
+        for run in runs
+    ]
 
 
 def further_seeds(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.write import write_files
 from darkmagic.sweeps.launch.progress import said_if_slow
-from darkmagic.sweeps.orchestrate.report import make_report, write_files
+from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 from darkmagic.sweeps.track.cards import CARDS, read_cards
 from darkmagic.sweeps.track.schema import LOOKS, VERDICT

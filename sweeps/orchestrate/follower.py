@@ -17,10 +17,10 @@ from typing import Any, Self
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from darkmagic.checklist.records import Status
+from darkmagic.checklist.records import STOPPED, Status
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
-from darkmagic.sweeps.orchestrate.room import RoomWatch
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracked_run import RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
@@ -28,7 +28,7 @@ from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.result_file import read_result, write_result
 
-__all__ = ["Follower"]
+__all__ = ["Follower", "judge_job"]
 
 POLL_SECONDS = 0.25
 MLFLOW_STATUS = {
@@ -36,8 +36,10 @@ MLFLOW_STATUS = {
     Status.INERT: "FINISHED",
     Status.NOT_APPLICABLE: "FINISHED",
     Status.SKIPPED: "FINISHED",
+    Status.PRUNED: "FINISHED",
     Status.DIVERGED: "FAILED",
     Status.FAILED: "FAILED",
+    Status.STOPPED: "KILLED",
     Status.PENDING: "KILLED",
     Status.RUNNING: "KILLED",
 }
@@ -112,6 +114,22 @@ class Follower:
         self._progress.started(waiting, len(self._states) - len(self._jobs))
         self._thread.start()
 
+    def follow(self, state: TrialState) -> None:
+        """Follow one more trial; its job is added next, or it has its result already."""
+        self._by_directory[state.directory] = state
+        self._states.append(state)
+        self._room.add(state.directory.parent)
+        if state.status not in (Status.PENDING, Status.RUNNING):
+            self._read(state)
+            self._send_end(state)
+
+    def added(self, directory: Path, config: DictConfig) -> None:
+        """Follow one more job."""
+        del config
+        state = self._by_directory[directory]
+        self._jobs.append(state)
+        self._progress.added(state.display_name, state.trial.seed)
+
     def started(self, index: int) -> None:
         """Report a start."""
         self._reports.put((index, None, None))
@@ -159,7 +177,7 @@ class Follower:
 
     def _end(self, index: int, job: JobReturn, exit_code: int | None) -> None:
         state = self._running.pop(index, None) or self._jobs[index]
-        state.set_result(_judge(state.directory, job, exit_code))
+        state.set_result(judge_job(state.directory, job, exit_code))
         self._send_end(state)
         self._progress.status(index, state.status, state.reason)
 
@@ -190,7 +208,7 @@ class Follower:
     def _read(self, state: TrialState) -> list[dict[str, Any]]:
         """Read the new events of a trial; queue those that MLflow does not have yet.
 
-        Returns its epochs and notes.
+        Returns its epochs, its notes and the lines of a command.
         """
         events, state.offset = read_events(state.directory, state.offset)
         epochs = []
@@ -198,8 +216,10 @@ class Follower:
             state.events += 1
             if event["type"] == "data" and self._tell_data:
                 self._tell("data: " + "; ".join(event["notes"]))
-            if event["type"] == "note":
+            if event["type"] in ("note", "line"):
                 epochs.append(event)
+            if event["type"] == "source":
+                self._tell(f"{state.resolved['trainer']['metric']}: from {event['where']}")
             if event["type"] not in ("epoch", "upstream"):
                 continue
             phase = "upstream" if event["type"] == "upstream" else "train"
@@ -230,7 +250,7 @@ class Follower:
         run.status = state.status
 
 
-def _judge(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, Any]:
+def judge_job(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, Any]:
     """Return the trial's result, by its exit code and its file: both must be good.
 
     If not, the failure is written, so that the trial is not taken for finished later.
@@ -240,10 +260,13 @@ def _judge(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, 
         result = read_result(directory)
     except DamagedFileError as damage:
         left = str(damage)
-    if result is not None and job.status is JobStatus.COMPLETED and exit_code in (0, None):
+    whole = job.status is JobStatus.COMPLETED and exit_code in (0, None)
+    if result is not None and (whole or result["status"] == Status.PRUNED):
         return result
     reason = str(job._return_value) if job.status is JobStatus.FAILED else left  # noqa: SLF001
     failure = {"status": "failed", "reason": reason}
+    if reason.startswith(STOPPED):
+        failure = {"status": Status.STOPPED.value, "reason": reason.removeprefix(STOPPED)}
     with contextlib.suppress(OSError):  # without a file too it is trained again
         directory.mkdir(parents=True, exist_ok=True)
         write_result(directory, failure)

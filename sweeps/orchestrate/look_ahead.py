@@ -12,6 +12,8 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.pool import Call, run_calls
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.trial.command.look import find_refused
+from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.inert import find_inert
 
 __all__ = ["Look", "look_findings", "start_look"]
@@ -24,9 +26,12 @@ Finding = tuple[str, str] | None
 
 @dataclass(frozen=True)
 class Look:
-    """A look under way at `trials`, resolved configurations, the baseline first."""
+    """A look under way at `trials`, resolved configurations, the baseline first.
 
-    job: fork_server.Job
+    Trials of a command are looked at without a child.
+    """
+
+    job: fork_server.Job | None
     trials: list[dict[str, Any]]
 
 
@@ -36,6 +41,8 @@ def start_look(states: Sequence[TrialState]) -> Look | None:
     if all(state.status is not Status.PENDING for state in states):
         return None
     trials = [state.resolved for state in states if state.trial.seed == seed]
+    if is_command(trials[0]):
+        return Look(None, trials)
     env = {"CUDA_VISIBLE_DEVICES": ""}
     return Look(fork_server.start(find_inert, trials, env=env, threads=1), trials)
 
@@ -48,6 +55,8 @@ def look_findings(look: Look | None, progress: Progress) -> list[Finding]:
     """
     if look is None:
         return []
+    if look.job is None:
+        return find_refused(look.trials, progress.note)
     findings: list[Finding] = []
     try:
         if look.job.connection.poll(SECONDS):

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import re
 import shlex
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.judging.judgement import with_decimals
 from darkmagic.checklist.model_json import from_json
-from darkmagic.checklist.records import Status
+from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials
-from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
-from darkmagic.sweeps.track.schema import CHECKLIST, RACE, RULES, SWEEP_OVERRIDES, TRIAL_OVERRIDES
+from darkmagic.sweeps.track.schema import (
+    CHECKLIST,
+    COMMAND,
+    RACE,
+    RULES,
+    STORAGE_URL,
+    SWEEP_OVERRIDES,
+    TRIAL_OVERRIDES,
+)
 from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
 from darkmagic.sweeps.track.store import open_client
+from darkmagic.sweeps.trial.command.node import AUTO_DECIMALS
 
-__all__ = ["load_report", "make_report", "ui_command", "write_files"]
+__all__ = ["load_report", "make_report", "ui_command"]
 
 
 def load_report(
@@ -51,11 +62,13 @@ def load_report(
 def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     """Return the report of `snapshot`."""
     limits = read_limits(snapshot.tags)
+    rules = parse_rules(snapshot.tags.get(RULES), race=RACE in snapshot.tags)
     comparison = compare(
         from_json(snapshot.tags[CHECKLIST]),
         snapshot.records,
-        parse_rules(snapshot.tags.get(RULES), race=RACE in snapshot.tags),
+        _with_decimals(rules, snapshot.records),
         limits.apart,
+        limits.together,
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
@@ -71,8 +84,19 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
-        remarks=(*_other_sweeps(snapshot), *limits.sentences),
+        remarks=(*_other_sweeps(snapshot), *_studies(snapshot), *limits.sentences),
     )
+
+
+def _with_decimals(rules: Rules, records: Sequence[TrialRecord]) -> Rules:
+    """Return `rules` whose metric shows as many decimals as the runs need, if it says none."""
+    if rules.metric.decimals != AUTO_DECIMALS:
+        return rules
+    trials: dict[str, list[float]] = {}
+    for record in records:
+        if (value := record.result(rules.metric)) is not None:
+            trials.setdefault(record.name, []).append(value)
+    return dataclasses.replace(rules, metric=with_decimals(rules.metric, trials.values()))
 
 
 def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
@@ -87,6 +111,19 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
     yield (
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
         f"not show; {which} asked for with: {newest}"
+    )
+
+
+def _studies(snapshot: Snapshot) -> Iterator[str]:
+    """Yield a note if recipes were tuned in the experiment, of which the table shows none."""
+    if not snapshot.studies:
+        return
+    newest = snapshot.studies[0]
+    asked = shlex.join(["darkmagic", "tune", *json.loads(newest.get(SWEEP_OVERRIDES, "[]"))])
+    storage = newest.get(STORAGE_URL, "")
+    yield (
+        f"Experiment {snapshot.experiment} has a study of darkmagic tune, whose recipes this table "
+        f"does not show: optuna-dashboard {storage} shows its trials, and what it found: {asked}"
     )
 
 
@@ -109,6 +146,9 @@ def _reproduce(snapshot: Snapshot) -> dict[str, str]:
     commands: dict[str, str] = {}
     for record in snapshot.records:
         overrides = json.loads(snapshot.run_tags.get(record.run_id, {}).get(TRIAL_OVERRIDES, "[]"))
+        if COMMAND in (tags := snapshot.run_tags.get(record.run_id, {})):
+            commands.setdefault(record.name, tags[COMMAND])
+            continue
         typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", o) for o in overrides]
         commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
     return commands
@@ -124,20 +164,6 @@ def _curves(snapshot: Snapshot) -> dict[str, dict[str, Curve]]:
         found = {name: curve(runs) for name, runs in series.items()}
         curves[quantity] = {name: c for name, c in found.items() if c is not None}
     return curves
-
-
-def write_files(report: Report, folder: Path) -> list[Path]:
-    """Write `report` in every format, and its plots, into `folder`; return the files."""
-    from darkmagic.checklist.report.plots.all import draw_plots
-    from darkmagic.checklist.report.plots.style import standalone
-
-    drawn = draw_plots(report)
-    contents = {f"report.{form}": write_report(report, form, drawn) for form in FORMATS}
-    contents |= {f"{name}.svg": standalone(svg) for name, svg in drawn.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (folder / name).write_text(content)
-    return [folder / name for name in contents]
 
 
 def ui_command(uri: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,17 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
-from darkmagic.checklist.model import SCREEN
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.model_json import to_json
+from darkmagic.checklist.plan import COMBINATION, Design
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.checks.values import check_resolved
+from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.parse_overrides import quote
-from darkmagic.sweeps.compose.plan import Plan, Planner, is_hydra_override
+from darkmagic.sweeps.compose.plan import Plan, is_hydra_override
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
@@ -31,6 +34,7 @@ from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
+from darkmagic.sweeps.orchestrate.watch.futility import FutilityWatch
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
@@ -46,7 +50,8 @@ from darkmagic.sweeps.track.schema import (
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
-from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve
+from darkmagic.sweeps.trial.command.node import is_command
+from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve, retuning
 from darkmagic.sweeps.trial.paths import (
     experiment_folder,
     out_folder,
@@ -54,7 +59,7 @@ from darkmagic.sweeps.trial.paths import (
     trial_folder_name,
 )
 
-__all__ = ["SweepOutcome", "flatten", "run_sweep"]
+__all__ = ["SweepOutcome", "compose_trial", "flatten", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,14 @@ def run_sweep(
     The order matters: everything is composed before anything starts; inert trials are found in
     a child while this process imports MLflow; MLflow's runs exist before the first trial.
     """
-    fork_server.warm_up()
+    fork_server.warm_up(torch=not is_command(master))
     plan = current_context().plan
     if plan is None:
-        plan = make_plan(loader, master, Planner(loader, master, arguments, trick_overrides))
+        if retuning(master) and Design(master.design) is Design.ONE_AT_A_TIME:
+            raise UserError(
+                f"retune={master.retune} trains in rounds: start it with darkmagic checklist run"
+            )
+        plan = make_plan(loader, master, make_planner(loader, master, arguments, trick_overrides))
     with hold_experiment(experiment_folder(master)):
         return _run_held(loader, master, plan, launcher)
 
@@ -106,7 +115,8 @@ def _run_held(
     tags = _sweep_tags(master, plan, context.request)
     with said_if_slow(context.progress.note, "MLflow is slow: opening the experiment there"):
         tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
-        parent = _open_parent(tracker, states, tags, context.request)
+        recipe = _recipe(loader, master, plan, states, context.request)
+        parent = tracker.open_sweep(recipe, tags, _kind(context.request))
     looks = int(parent.known.get(LOOKS, 0))
     if not looks:
         parent.files.append(write_cards(loader, plan.checklist, folder))
@@ -114,7 +124,10 @@ def _run_held(
     _open_runs(tracker, parent, states, context.progress, look=looks + 1)
     follower = Follower(states, tracker, context.progress)
     try:
-        with follower, use_context(replace(context, observer=follower)):
+        watching = replace(context, observer=follower)
+        if master.futility is not None:
+            watching = replace(watching, hopeless=FutilityWatch(states, master.futility).hopeless)
+        with follower, use_context(watching):
             _launch(launcher, loader, states)
     except BaseException:
         parent.next_status = "KILLED"
@@ -142,29 +155,47 @@ def _compose(
 
     What is damaged in a trial's folder is set aside before it is read.
     """
-    folder = experiment_folder(master)
     with open_dict(master):
-        master.hydra.sweep.dir = str(folder)
+        master.hydra.sweep.dir = str(experiment_folder(master))
     composed: dict[str, DictConfig] = {}
-    states = []
-    for trial, overrides in zip(plan.trials, plan.overrides, strict=True):
-        # Hydra's own are in `master`, and its loader adds them to those of a job.
-        own = tuple(o for o in overrides if not is_hydra_override(o))
-        if trial.name not in composed:
-            composed[trial.name] = loader.load_sweep_config(master, list(own))
-        job = composed[trial.name]
-        job.seed = trial.seed
-        resolved = resolve(job)
-        check_resolved(resolved)
-        trial_identity = identity(resolved)
-        subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-        if trial.trick == SCREEN:
-            subdir = same_trial(folder, trial.seed, trial_identity) or subdir
+    return [
+        compose_trial(loader, master, trial, overrides, composed, progress)
+        for trial, overrides in zip(plan.trials, plan.overrides, strict=True)
+    ]
+
+
+def compose_trial(
+    loader: ConfigLoader,
+    master: DictConfig,
+    trial: Trial,
+    overrides: Sequence[str],
+    composed: dict[str, DictConfig],
+    progress: Progress,
+    busy: Collection[str] = (),
+) -> TrialState:
+    """Return the state of a trial, in the folder that `master` names; `composed` has the
+    configurations by name of a trial, and gets this one's. The folders of trials whose identity is
+    in `busy`, which are written to, are left as they are.
+    """
+    folder = experiment_folder(master)
+    # Hydra's own are in `master`, and its loader adds them to those of a job.
+    own = tuple(o for o in overrides if not is_hydra_override(o))
+    if trial.recipe_name not in composed:
+        composed[trial.recipe_name] = loader.load_sweep_config(master, list(own))
+    job = composed[trial.recipe_name]
+    job.seed = trial.seed
+    resolved = resolve(job)
+    check_resolved(resolved)
+    trial_identity = identity(resolved)
+    subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
+    mixes = trial.trick in (SCREEN, COMBINATION, TUNED)
+    if mixes or current_context().request.trials:  # the recipe may have another name elsewhere
+        subdir = same_trial(folder, trial.seed, trial_identity) or subdir
+    if trial_identity not in busy:
         for message in mend_folder(folder / subdir, resolved, trial_identity):
             progress.note(message)
-        own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
-        states.append(TrialState(trial, own, job, resolved, trial_identity, folder / subdir))
-    return states
+    own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
+    return TrialState(trial, own, job, resolved, trial_identity, folder / subdir)
 
 
 def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:
@@ -179,13 +210,24 @@ def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, s
     return {key: mask_secrets(value) for key, value in tags.items()}
 
 
-def _open_parent(
-    tracker: Tracker, states: Sequence[TrialState], tags: Mapping[str, str], request: Request
-) -> TrackedRun:
-    """Return the run of the sweep, or of the confirmation of a combination."""
-    recipe = recipe_identity(states[0].resolved, request.combination)
-    kind = "confirmation" if request.combination else "sweep"
-    return tracker.open_sweep(recipe, tags, kind)
+def _recipe(
+    loader: ConfigLoader,
+    master: DictConfig,
+    plan: Plan,
+    states: Sequence[TrialState],
+    request: Request,
+) -> str:
+    """Return the identity of the sweep: that of its baseline before its rate was picked."""
+    baseline = states[0].resolved
+    if plan.unrated and not request.trials:  # whose first is the recipe that is taken apart
+        own = [o for o in plan.unrated if not is_hydra_override(o)]
+        baseline = resolve(loader.load_sweep_config(master, own))
+    combination = {**request.combination, **dict.fromkeys(request.fields, "")}
+    return recipe_identity(baseline, combination, retuning(master))
+
+
+def _kind(request: Request) -> str:
+    return "confirmation" if request.confirms else request.kind
 
 
 def _open_runs(
@@ -228,12 +270,13 @@ def _set_untrained(
     states: Sequence[TrialState], findings: Sequence[tuple[str, str] | None]
 ) -> None:
     """Set the status of trials that need no training, by `findings` of the first seed's."""
-    first = [s.trial.name for s in states if s.trial.seed == states[0].trial.seed]
+    first = [s.trial.recipe_name for s in states if s.trial.seed == states[0].trial.seed]
     found = dict(zip(first, findings, strict=False))
     baselines = {s.trial.seed: s.identity for s in states if s.trial.trick is None}
     for state in states:
-        finding = found.get(state.trial.name)
-        if state.trial.trick is not None and state.identity == baselines.get(state.trial.seed):
+        finding = found.get(state.trial.recipe_name)
+        same = state.identity == baselines.get(state.trial.seed)
+        if finding is None and state.trial.trick is not None and same:
             finding = ("inert", "its configuration is the baseline's")
         if finding is not None and state.status is Status.PENDING:
             state.status, state.reason = Status(finding[0]), finding[1]

@@ -11,11 +11,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
+from darkmagic.sweeps.track.rules import METRICS
 from darkmagic.sweeps.track.schema import (
+    COMMAND,
     EDITS,
     REASON,
     STATUS,
@@ -27,7 +30,8 @@ from darkmagic.sweeps.track.schema import (
     trial_tags,
 )
 from darkmagic.sweeps.track.tracked_run import TrackedRun
-from darkmagic.sweeps.trial.paths import FINAL, read_events
+from darkmagic.sweeps.trial.command.node import command_line, is_command, metric_of
+from darkmagic.sweeps.trial.paths import decides, is_final, read_events
 from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.event_log import last_of_each_epoch
@@ -66,9 +70,21 @@ class TrialState:
     run_name: str = ""  # the name of its run
 
     def __post_init__(self) -> None:
-        self.display_name = self.display_name or self.trial.name
-        self.run_name = self.run_name or f"{self.trial.name} seed {self.trial.seed}"
+        self.display_name = self.display_name or self.trial.recipe_name
+        self.run_name = self.run_name or f"{self.trial.recipe_name} seed {self.trial.seed}"
         self.load_result()
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric that decides."""
+        return decides(self.resolved)
+
+    @property
+    def decisive(self) -> Metric:
+        """The metric that decides."""
+        if is_command(self.resolved):
+            return metric_of(self.resolved["trainer"])
+        return METRICS[self.metric]
 
     @property
     def correct(self) -> Path:
@@ -90,6 +106,7 @@ class TrialState:
             TRAINING_NOTES: json.dumps(self.training_notes),
             STEPPING: str(self.result.get("stepping", "")),
             EDITS: edits,
+            **({COMMAND: command_line(self.resolved)} if is_command(self.resolved) else {}),
         }
 
     def load_result(self) -> None:
@@ -98,7 +115,10 @@ class TrialState:
             result = read_result(self.directory)
         except DamagedFileError:  # `mend_folder` sets it aside
             return
-        if result is not None and result["status"] in FINAL:
+        if result is None:
+            return
+        stopped = result["status"] == Status.STOPPED and self.resolved.get("futility") is not None
+        if stopped or is_final(result, self.metric):
             self.set_result(result)
 
     def load_run(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:
@@ -108,7 +128,7 @@ class TrialState:
         """
         if self.status is not Status.PENDING or self.directory.exists():
             return False
-        result = result_of(tags, metrics)
+        result = result_of(tags, metrics, self.metric)
         if result is None:
             return False
         self.result, self.status, self.reason = result, Status(result["status"]), result["reason"]
@@ -132,7 +152,8 @@ class TrialState:
             bits = read_correct(self.correct, self.result.get("val_images"))
         except DamagedFileError:
             bits = None
-        return read_record(self.tags, result_metrics(self.result), run_id, bits)
+        metrics = result_metrics(self.result)
+        return read_record(self.tags, metrics, run_id, bits, metric=self.metric)
 
 
 def derive_job_config(state: TrialState) -> DictConfig:

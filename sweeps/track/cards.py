@@ -18,10 +18,15 @@ CARDS = "cards.json"
 
 def write_cards(loader: ConfigLoader, checklist: Checklist, folder: Path) -> Path:
     """Write the card of every trick of `checklist` into `folder`; return the file."""
-    from darkmagic.sweeps.compose.groups import trick_card  # with Hydra, which no reader needs
+    from darkmagic.sweeps.compose.groups import (
+        trick_card,
+        trick_names,
+    )  # with Hydra, which no reader needs
 
     folder.mkdir(parents=True, exist_ok=True)
-    cards = {trick.name: trick_card(loader, trick.name).card for trick in checklist.tricks}
+    known = set(trick_names(loader))  # a command's own tricks have none
+    listed = [trick.name for trick in checklist.tricks if trick.name in known]
+    cards = {name: trick_card(loader, name).card for name in listed}
     path = folder / CARDS
     path.write_text(json.dumps(cards, indent=1) + "\n")
     return path

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.model import SCREEN, Trial
+from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.sweeps.trial.paths import OF_COMMAND
+from darkmagic.trainers.metrics.names import METRICS
 
 __all__ = [
     "CHECKLIST",
     "CHOICES",
+    "COMMAND",
+    "CONFIRMED",
     "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
@@ -27,18 +31,22 @@ __all__ = [
     "OPTION",
     "PARENT",
     "RACE",
+    "RATES",
     "REASON",
     "RECIPE",
     "RULES",
     "SEED",
     "STATUS",
     "STEPPING",
+    "STORAGE_URL",
+    "SWEEP",
     "SWEEP_OVERRIDES",
     "TRAINING_NOTES",
     "TRIAL_OVERRIDES",
     "TRICK",
     "VAL_IMAGES",
     "VERDICT",
+    "curve_of",
     "epoch_metrics",
     "has_trial_tags",
     "read_record",
@@ -50,6 +58,7 @@ __all__ = [
 
 KIND = "darkmagic.kind"  # sweep or trial
 EXPERIMENT = "darkmagic.experiment"
+COMMAND = "darkmagic.command"  # of a trial: the user's command that trained it, as a line
 RECIPE = "darkmagic.recipe"  # of a sweep: the baseline's identity without its seed
 CHECKLIST = "darkmagic.checklist"  # of a sweep: the checklist as JSON, baseline options first
 IDENTITY = "darkmagic.identity"
@@ -58,12 +67,16 @@ STATUS = "darkmagic.status"
 REASON = "darkmagic.reason"
 LOOK = "darkmagic.look"  # of a trial: the interim look at the verdicts that its run belongs to
 LOOKS = "darkmagic.looks"  # of a sweep: how many looks were taken
+STORAGE_URL = "darkmagic.storage"  # of a study: where Optuna has its trials
 SWEEP_OVERRIDES = "darkmagic.words"  # of a sweep: the overrides that start it again, as JSON
 RACE = "darkmagic.race"  # of a sweep: set where its runs were spent by rounds
 RULES = "darkmagic.rules"  # of a sweep: what was fixed before a result was seen, as JSON
 TRIAL_OVERRIDES = "darkmagic.overrides"  # of a trial: the overrides that train it alone, as JSON
 TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as JSON
-CHOICES = "darkmagic.choices"  # of a screen's trial: the option of every trick, as JSON
+CHOICES = "darkmagic.choices"  # of a trial that mixes options: that of every trick, as JSON
+SWEEP = "darkmagic.sweep"  # of a confirmation: the recipe tag of the sweep that it is of
+CONFIRMED = "darkmagic.confirmed"  # of a confirmation: the options that came out of it, as JSON
+RATES = "darkmagic.rates"  # of a trial: what its rates are multiplied by, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON
 VERDICT = "darkmagic.verdict"
@@ -76,7 +89,8 @@ SECTION, SEED = "darkmagic.section", "darkmagic.seed"
 PER_EPOCH = (
     "train_loss",
     "val_loss",
-    "val_accuracy",
+    *(f"val_{name}" for name in METRICS if name != "loss"),
+    "value",
     "lr",
     "weight_decay",
     "images_per_second",
@@ -85,12 +99,14 @@ PER_EPOCH = (
 COSTS = ("step_seconds", "wall_seconds", "peak_memory_bytes", "parameters", "flops")
 COUNTS = ("val_images", "classes", "epochs", "peak_memory_bytes", "parameters", "flops")
 ACCURACY = "final.val_accuracy"
+VALUE = "final.value"  # of the metric that decides, where that is not accuracy
 SHARE = "final.pretrained_share"
 VAL_IMAGES = "final.val_images"
 CLASSES, COMMONEST, EPOCHS = "final.classes", "final.commonest", "final.epochs"
 TEST = "final.test_accuracy"
 FINAL_METRICS = {
     "val_accuracy": ACCURACY,
+    "value": VALUE,
     "val_loss": "final.val_loss",
     "val_images": VAL_IMAGES,
     "classes": CLASSES,
@@ -108,7 +124,7 @@ def trial_tags(
     trial: Trial, identity: str, *, look: int = 1, overrides: Sequence[str] = ()
 ) -> dict[str, str]:
     """Return the tags that say which trial a run is."""
-    choices = {CHOICES: json.dumps(dict(trial.choices))} if trial.trick == SCREEN else {}
+    choices = {CHOICES: json.dumps(dict(trial.choices))} if trial.trick in (SCREEN, TUNED) else {}
     return {
         KIND: "trial",
         IDENTITY: identity,
@@ -119,6 +135,7 @@ def trial_tags(
         LOOK: str(look),
         TRIAL_OVERRIDES: json.dumps(list(overrides)),
         **choices,
+        **({RATES: json.dumps(dict(trial.rates))} if trial.rates else {}),
     }
 
 
@@ -140,23 +157,46 @@ def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
 
 def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics of a finished trial's `result.json`."""
+    names = dict(FINAL_METRICS)
+    if result.get("metric"):
+        names |= {f"{split}_metric": _final(result["metric"], split) for split in ("val", "test")}
     return {
         metric: float(result[field])
-        for field, metric in FINAL_METRICS.items()
+        for field, metric in names.items()
         if result.get(field) is not None
     }
 
 
-def result_of(tags: Mapping[str, str], metrics: Mapping[str, float]) -> dict[str, Any] | None:
-    """Return the final result that a trial's run has; None if it has none that is whole."""
+def curve_of(metric: str) -> str:
+    """Return what the values an epoch of the metric that decides are called in MLflow."""
+    return metric if metric == OF_COMMAND else f"val_{metric}"
+
+
+def _final(metric: str, split: str = "val") -> str:
+    """Return what the metric that decides is called in MLflow."""
+    return VALUE if metric == OF_COMMAND else f"final.{split}_{metric}"
+
+
+def result_of(
+    tags: Mapping[str, str], metrics: Mapping[str, float], metric: str = "accuracy"
+) -> dict[str, Any] | None:
+    """Return the final result that a trial's run has; None if it has none that is whole.
+
+    `metric` is what decides, which a run that was judged by another may be without.
+    """
     status = tags.get(STATUS)
     if status not in (Status.FINISHED, Status.DIVERGED):
         return None
     result: dict[str, Any] = {
         field: metrics[metric] for field, metric in FINAL_METRICS.items() if metric in metrics
     }
-    if status == Status.FINISHED and "val_accuracy" not in result:
+    needed = {VALUE} if metric == OF_COMMAND else {ACCURACY, _final(metric)}
+    if status == Status.FINISHED and not needed <= metrics.keys():
         return None
+    result["metric"] = metric
+    for split in ("val", "test"):
+        if _final(metric, split) in metrics:
+            result[f"{split}_metric"] = metrics[_final(metric, split)]
     for name in COUNTS:
         if name in result:
             result[name] = int(result[name])
@@ -169,9 +209,12 @@ def read_record(
     metrics: Mapping[str, float],
     run_id: str,
     bits: NDArray[np.uint8] | None = None,
+    *,
+    metric: str = "accuracy",
 ) -> TrialRecord:
     """Return the record of the trial that these tags and metrics describe.
 
+    `metric` is the name of the one that decides.
     `bits` say which validation images were right, packed as the trainer leaves them.
     """
     costs = {name: metrics.get(f"cost.{name}") for name in COSTS}
@@ -201,7 +244,10 @@ def read_record(
         stepping=tags.get(STEPPING, ""),
         edits=dict(json.loads(tags.get(EDITS) or "{}")),
         choices=dict(json.loads(tags.get(CHOICES) or "{}")),
+        rates=dict(json.loads(tags.get(RATES) or "{}")),
         correct=correct,
+        value=metrics.get(_final(metric)),
+        test_value=metrics.get(_final(metric, "test")),
     )
 
 

@@ -14,13 +14,16 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.track.cards import CARDS, read_cards
+from darkmagic.sweeps.track.rules import metric_name, parse_rules
 from darkmagic.sweeps.track.schema import (
     EXPERIMENT,
     KIND,
     PARENT,
     RECIPE,
+    RULES,
     STATUS,
     VAL_IMAGES,
+    curve_of,
     has_trial_tags,
     read_record,
     run_key,
@@ -30,9 +33,9 @@ from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CORRECT
 
-__all__ = ["CURVES", "Snapshot", "newest_sweep", "take_snapshot"]
+__all__ = ["Snapshot", "newest_sweep", "take_snapshot"]
 
-CURVES = ("val_accuracy", "lr", "weight_decay")
+SCHEDULES = ("lr", "weight_decay")
 THREADS = 8
 """Concurrent downloads: a tracking server takes a while to answer each."""
 
@@ -41,8 +44,9 @@ THREADS = 8
 class Snapshot:
     """A sweep at one moment. `tags` are its parent run's and `run_tags` each trial's, by run.
 
-    `other_sweeps` are the tags of those of other recipes in the experiment, newest first.
-    `histories` has for each of `CURVES`, by run, a value an epoch.
+    `other_sweeps` are the tags of those of other recipes in the experiment, newest first, and
+    `studies` those of what was tuned in it.
+    `histories` has by run a value an epoch, of `lr`, `weight_decay` and `value`, which decides.
     """
 
     experiment: str
@@ -52,6 +56,7 @@ class Snapshot:
     cards: Mapping[str, str] = field(default_factory=dict)
     histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
     other_sweeps: tuple[Mapping[str, str], ...] = ()
+    studies: tuple[Mapping[str, str], ...] = ()
 
 
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
@@ -76,16 +81,18 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
 def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot:
     """Return all that MLflow knows of the sweep with the run `parent`; reads nothing else."""
     tags = {KIND: "trial", PARENT: parent.info.run_id}
+    metric = metric_name(parse_rules(parent.data.tags.get(RULES)))
     runs = _one_a_trial(search_runs(client, parent.info.experiment_id, tags))
     sweeps = search_runs(client, parent.info.experiment_id, {KIND: "sweep"})
+    studies = search_runs(client, parent.info.experiment_id, {KIND: "study"})
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
         cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
         bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
         records = [
-            read_record(run.data.tags, run.data.metrics, run.info.run_id, of_run)
+            read_record(run.data.tags, run.data.metrics, run.info.run_id, of_run, metric=metric)
             for run, of_run in zip(runs, bits, strict=True)
         ]
-        histories = _histories(client, records, pool) if curves else {}
+        histories = _histories(client, records, pool, curve_of(metric)) if curves else {}
     records.sort(key=lambda r: (r.seed, r.trick or "", r.option or ""))
     return Snapshot(
         experiment=parent.data.tags[EXPERIMENT],
@@ -99,6 +106,7 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
             for run in sweeps
             if run.data.tags.get(RECIPE) != parent.data.tags.get(RECIPE)
         ),
+        studies=tuple(run.data.tags for run in studies),
     )
 
 
@@ -143,16 +151,16 @@ def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:
 
 
 def _histories(
-    client: Any, records: Sequence[TrialRecord], pool: ThreadPoolExecutor
+    client: Any, records: Sequence[TrialRecord], pool: ThreadPoolExecutor, decides: str
 ) -> dict[str, dict[str, dict[int, float]]]:
     """Read a value an epoch; schedules do not depend on the seed, so one run a trial is enough."""
     finished = [r for r in records if r.status in (Status.FINISHED, Status.DIVERGED)]
     first = {record.name: record for record in reversed(finished)}
     found: dict[str, dict[str, dict[int, float]]] = {}
-    for name in CURVES:
-        runs = [r.run_id for r in (finished if name == "val_accuracy" else first.values())]
+    for name in (decides, *SCHEDULES):
+        runs = [r.run_id for r in (finished if name == decides else first.values())]
         values = pool.map(lambda run, name=name: client.get_metric_history(run, name), runs)
-        found[name] = {
+        found["value" if name == decides else name] = {
             run: {metric.step: metric.value for metric in history}
             for run, history in zip(runs, values, strict=True)
         }

@@ -113,7 +113,11 @@ _loaded: dict[str, Any] = {}
 
 def _load(resolved: dict[str, Any], recipe: Any) -> Any:
     """Load each data set once for all the trials that share it."""
-    key = json.dumps([resolved["dataset"]["source"], resolved["split_seed"]], sort_keys=True)
+    from darkmagic.trainers.prepare.load_data import load_data
+
+    fold = recipe.folds and (recipe.folds, recipe.seed)
+    node = [resolved["dataset"]["source"], resolved["split_seed"], fold]
+    key = json.dumps(node, sort_keys=True)
     if key not in _loaded:
-        _loaded[key] = recipe.dataset.load(recipe.split_seed)
+        _loaded[key] = load_data(recipe)
     return _loaded[key]

@@ -10,7 +10,9 @@ import yaml
 from omegaconf import DictConfig
 
 from darkmagic.checklist.secrets import mask_nested
+from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.identity import identity
+from darkmagic.trainers.metrics.names import OURS
 from darkmagic.trainers.outputs.durable import write_file
 from darkmagic.trainers.outputs.event_log import parse_event
 from darkmagic.trainers.outputs.names import CONFIG, EVENTS
@@ -18,8 +20,11 @@ from darkmagic.trainers.runtime.cache import expand
 
 __all__ = [
     "FINAL",
+    "OF_COMMAND",
+    "decides",
     "experiment_folder",
     "is_edited",
+    "is_final",
     "out_folder",
     "read_events",
     "same_trial",
@@ -29,6 +34,29 @@ __all__ = [
 
 FINAL = ("finished", "diverged")
 """Statuses of a result that training again would not change."""
+
+
+OF_COMMAND = "value"
+"""What the metric that decides is called in results where a command of the user's is trained."""
+
+
+def decides(resolved: Mapping[str, Any]) -> str:
+    """Return the name of the metric that decides, of a trial's configuration."""
+    if is_command(resolved):
+        return OF_COMMAND
+    return str(resolved.get("metric") or "accuracy")
+
+
+def is_final(result: Mapping[str, Any], metric: str) -> bool:
+    """Whether training again would not change `result`, and it has the `metric` that decides.
+
+    Where it has another, the trial goes on from its last checkpoint, which is to evaluate it.
+    """
+    if result["status"] not in FINAL:
+        return False
+    kept = (*OURS, OF_COMMAND)  # in every result
+    found = result["status"] != "finished" or metric in kept or result.get("metric") == metric
+    return bool(found)
 
 
 def out_folder(config: DictConfig) -> Path:

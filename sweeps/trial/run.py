@@ -1,74 +1,41 @@
-"""One resolved configuration in, one `result.json` out.
-
-Runs in a forked child. Imports no MLflow: the orchestrator reads this trial's directory.
-"""
+"""A trial of our own loop: from a resolved configuration to a recipe, and to its result."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import multiprocessing
 import os
-import sys
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
 
 from darkmagic.sweeps.trial.former_names import current_node
-from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import FINAL, write_config
+from darkmagic.sweeps.trial.identity import identity
+from darkmagic.sweeps.trial.paths import decides
 from darkmagic.sweeps.trial.pretraining import without_pretraining
-from darkmagic.sweeps.trial.retry import RETRY_REASON, WITHOUT_GRAPHS
+from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.sweeps.trial.settings import recipe_numbers
+from darkmagic.trainers.data.items import as_data_set
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.hooks import refuse_conflicts
-from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog
-from darkmagic.trainers.outputs.names import CHECKPOINT, LOG, RESULT
+from darkmagic.trainers.outputs.names import CHECKPOINT
 from darkmagic.trainers.outputs.result import Result
-from darkmagic.trainers.outputs.result_file import read_result, write_result
+from darkmagic.trainers.outputs.result_file import read_sound_result, write_result
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.cache import cache_folder
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
-__all__ = ["make_recipe", "run_trial", "upstream_config"]
+__all__ = ["make_recipe", "train_recipe", "upstream_config"]
 
 
-def run_trial(config: DictConfig) -> dict[str, Any]:
-    """Train the trial that `config` describes; return the content of its `result.json`.
-
-    Every outcome is a result with a status, errors too, so that one bad trial is a row
-    and no more. A trial with a final result is not trained again.
-    """
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    resolved = resolve(config)
-    before = _read_result(directory)
-    if before is not None and before["status"] in FINAL:
-        return before
-    (directory / RESULT).unlink(missing_ok=True)
-    if multiprocessing.parent_process() is not None:
-        _log_to(directory / LOG)
-    write_config(directory, resolved)
-    start = {"type": "start", "pid": os.getpid(), "time": time.time()}
-    EventLog(directory).append({**start, "retried": os.environ.get(RETRY_REASON, "")})
-    result = _outcome(resolved, directory)
-    if RETRY_REASON in os.environ:
-        again = os.environ[RETRY_REASON]
-        reason = f"{result.reason}; {again}" if result.reason else again
-        result = dataclasses.replace(result, reason=reason)
-    write_result(directory, result.as_dict())
-    return result.as_dict()
-
-
-def _outcome(resolved: dict[str, Any], directory: Path) -> Result:
+def train_recipe(resolved: dict[str, Any], directory: Path) -> Result:
+    """Train the recipe that `resolved` configures; an error is a result too."""
     try:
         recipe = make_recipe(resolved, directory)
         if WITHOUT_GRAPHS in os.environ:
@@ -102,10 +69,11 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
         weights = _upstream_weights(resolved, directory)
         tricks["pretrain"] = instantiate({**pretrain, "weights": str(weights)})
     return Recipe(
-        dataset=instantiate(resolved["dataset"]["source"]),
+        dataset=as_data_set(instantiate(resolved["dataset"]["source"])),
         build=instantiate(resolved["model"]["build"]),
         tricks=tricks,
         output=resolved["model"].get("output"),
+        metric=decides(resolved),
         **{**recipe_numbers(resolved), "cache": str(cache_folder(resolved["runtime"]["cache"]))},
     )
 
@@ -129,6 +97,7 @@ def upstream_config(resolved: dict[str, Any]) -> dict[str, Any]:
         "epochs": upstream["epochs"],
         "seed": 0,
         "test_set": False,
+        "folds": None,
     }
 
 
@@ -139,7 +108,7 @@ def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     log = None if directory is None else EventLog(directory)
     with _lock(folder / ".lock", log):
-        result = _read_result(folder)
+        result = read_sound_result(folder)
         if result is None:
             if log is None:
                 raise TrialSkipped("its upstream weights are not trained yet")
@@ -170,22 +139,3 @@ def _lock(path: Path, log: EventLog | None) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _read_result(folder: Path) -> dict[str, Any] | None:
-    """Return the result in `folder`; None without one, or if it is damaged."""
-    try:
-        return read_result(folder)
-    except DamagedFileError as damage:
-        print(f"{damage}: set aside as {set_aside(damage.path).name}", flush=True)  # noqa: T201 (log)
-        return None
-
-
-def _log_to(path: Path) -> None:
-    """Send what this process prints, from C too, to the trial's log."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)

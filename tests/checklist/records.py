@@ -105,10 +105,10 @@ def simulated(
 def curves_of(comparison: Comparison, epochs: int = 30) -> dict[str, dict[str, Curve]]:
     """Return learning curves and schedules for every row."""
     steps = np.arange(1, epochs + 1)
-    curves: dict[str, dict[str, Curve]] = {"val_accuracy": {}, "lr": {}, "weight_decay": {}}
+    curves: dict[str, dict[str, Curve]] = {"value": {}, "lr": {}, "weight_decay": {}}
     for place, row in enumerate(comparison.rows):
         level = (row.accuracy or 90.0) / 100 * (1 - np.exp(-steps / 5))
-        curves["val_accuracy"][row.name] = Curve(steps, level, level - 0.01, level + 0.01)
+        curves["value"][row.name] = Curve(steps, level, level - 0.01, level + 0.01)
         falling = np.cos(steps / epochs * np.pi / 2) + (0.1 if place == 1 else 0.0)
         curves["lr"][row.name] = Curve(steps, falling, falling, falling)
         flat = np.full(epochs, 5e-5)

@@ -28,8 +28,8 @@ def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None
         "run",
         *TINY,
         "--skip-preflight",
-        "epochs=15",
-        "dataset.source.count=600",
+        "epochs=4",
+        "dataset.source.count=300",
         FIVE,
     ]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}

@@ -49,7 +49,7 @@ def test_stop_ends_a_run_before_training(tmp_path: Path) -> None:
 
 def test_trained_baseline_is_not_checked_again(tmp_path: Path) -> None:
     """A run whose baseline has a result makes no checks."""
-    arguments = [*TINY, f"runtime.out='{tmp_path}'"]
+    arguments = [*TINY, f"runtime.out='{tmp_path}'", "runtime.preflight_seconds=1"]
     done = run_command("checklist", "run", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "preflight: " in done.stderr

@@ -33,6 +33,7 @@ IMPORTS = (
     "matplotlib.backends.backend_svg",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.tracking.client",
+    "optuna.storages",
     "rich.live",
     "scipy.integrate",
     "scipy.optimize",
@@ -40,7 +41,19 @@ IMPORTS = (
     "statsmodels.stats.multitest",
     "typer.rich_utils",
 )
-TRAINS = {"design=screen", "run", "train", "preflight", "confirm", "ensemble", "--estimate"}
+TRAINS = {
+    "design=screen",
+    "run",
+    "train",
+    "preflight",
+    "confirm",
+    "ablate",
+    "tune",
+    "refine",
+    "optimize",
+    "ensemble",
+    "--estimate",
+}
 """Words of the commands that start a fork server."""
 
 

@@ -1,12 +1,14 @@
 """Options and groups of commands in pairs, on real networks: no two break each other.
 
-A pair is trained for one step by the command itself. All pairs of every command are weekly
-(`pytest -m weekly tests/faults/test_pairs.py`); a plain pytest takes a few of each.
+They are trained for one step by the command itself, a few at a time so that every pair of a
+command's options is in one of its rows. All rows are weekly
+(`pytest -n 0 -m weekly tests/faults/test_pairs.py`); a plain pytest takes one of each.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,9 @@ from darkmagic.sweeps.track.tracker import Tracker
 from image_sets import make_set
 
 MODELS = {
-    "timm": ["model=timm", "model.build.name=resnet26d"],
-    "torchvision": ["model=torchvision", "model.build.name=resnet18"],
+    "timm": ["model=timm", "model.build.name=test_resnet"],
+    "torchvision": ["model=torchvision", "model.build.name=shufflenet_v2_x0_5"],
+    "an ordinary size": ["model=timm", "model.build.name=resnet26d"],
     "own network": ["model=own", "model.build._target_=mine.Net"],
     "another depth": ["model.build.depth=14"],
 }
@@ -53,6 +56,7 @@ COMMANDS: dict[str, dict[str, list[str]]] = {
     },
     "train": {
         **{name: words for name, words in WORDS.items() if name not in ("name", "out")},
+        "a field": ["trick/mixup=on", "tricks.mixup.alpha=1"],
         "several": ["-m", "lr=0.1,0.2"],
     },
     "checklist confirm": {**WORDS, "seeds": ["--seeds", "2"]},
@@ -69,33 +73,72 @@ class Net(nn.Sequential):
             nn.Flatten(), nn.Linear(4, num_classes),
         )
 """
-IN_CI = 200
-"""One pair in so many is tried by a plain pytest."""
+MOST = 5
+"""Options of one command at most: enough together to be few, and few enough to find the culprit."""
 
 
-def _pairs() -> list[object]:
-    """Return every pair of every command; those that a plain pytest leaves out are weekly."""
+def _rows(options: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return commands of at most `MOST` options of which every pair is in one.
+
+    Greedy: a row begins with the first pair that no row has, and takes what adds most new ones.
+    """
+    names = list(options)
+    left = {
+        frozenset(pair) for pair in itertools.combinations(names, 2) if not {*pair} <= set(MODELS)
+    }
+    rows = []
+    while left:
+        first = min(left, key=lambda pair: sorted(map(names.index, pair)))
+        row = sorted(first, key=names.index)
+        while len(row) < MOST:
+            others = [n for n in names if n not in row and len({n, *row} & {*MODELS}) < 2]
+            gains = {n: sum(frozenset((n, other)) in left for other in row) for n in others}
+            best = max(gains, key=lambda name: gains[name], default=None)
+            if best is None or not gains[best]:
+                break
+            row.append(best)
+        left -= {frozenset(pair) for pair in itertools.combinations(row, 2)}
+        rows.append(tuple(row))
+    return rows
+
+
+def _cases() -> list[object]:
+    """Return the rows of every command; a plain pytest takes one of each, of several models."""
     found = []
-    for command, options in COMMANDS.items():
-        for first, second in itertools.combinations(options, 2):
-            if not {first, second} <= set(MODELS):
-                weekly = len(found) % IN_CI != 0
-                marks = [pytest.mark.weekly] if weekly else []
-                found.append(pytest.param(command, first, second, marks=marks))
+    for number, (command, options) in enumerate(COMMANDS.items()):
+        for index, row in enumerate(_rows(options)):
+            marks = [pytest.mark.weekly] if index != 4 * number else []
+            found.append(pytest.param(command, row, marks=marks, id=f"{command}: {', '.join(row)}"))
     return found
 
 
-@pytest.mark.parametrize(("command", "first", "second"), _pairs())
-def test_pair_is_trained(tmp_path: Path, command: str, first: str, second: str) -> None:
-    """The command ends well with both, in either order of the two."""
+@pytest.mark.parametrize("command", COMMANDS)
+def test_rows_have_every_pair(command: str) -> None:
+    """But two of what there is one at a time."""
+    rows = _rows(COMMANDS[command])
+    tried = {frozenset(pair) for row in rows for pair in itertools.combinations(row, 2)}
+    every = {frozenset(pair) for pair in itertools.combinations(COMMANDS[command], 2)}
+    assert every - tried == {frozenset(pair) for pair in itertools.combinations(MODELS, 2)}
+
+
+@pytest.mark.parametrize(("command", "row"), _cases())
+def test_options_together_are_trained(tmp_path: Path, command: str, row: tuple[str, ...]) -> None:
+    """The command ends well with all of them."""
     (tmp_path / "mine.py").write_text(NETWORK)
     (tmp_path / "conf").mkdir()
     make_set(tmp_path / "set", {"cat": 12, "dog": 12})
-    options = COMMANDS[command]
-    words = [*TINY, "epochs=1", "max_steps=1", *ALWAYS.get(command, [ONLY])]
-    if not {first, second} & {*MODELS}:
+    words = [
+        *TINY,
+        "epochs=1",
+        "max_steps=1",
+        "runtime.preflight_seconds=1",
+        *ALWAYS.get(command, [ONLY]),
+    ]
+    if not {*row} & {*MODELS}:
         words.append("model.build.width=4")
-    done = run_command(*command.split(), *words, *options[second], *options[first], folder=tmp_path)
+    for name in row:
+        words += COMMANDS[command][name]
+    done = run_command(*command.split(), *words, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "internal error" not in done.stderr
     assert "Traceback" not in done.stderr

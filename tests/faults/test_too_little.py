@@ -263,6 +263,7 @@ def test_sweep_on_noise_says_what_was_read_and_that_nothing_was_learnt(tmp_path:
     tricks = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
     where = [f"dataset.source.root={root}", "hydra.launcher.devices=cpu", "runtime.device=cpu"]
     some = ["dataset=folder", "epochs=1", "batch_size=32", "model.build.width=4", tricks, *where]
+    some.append("runtime.preflight_seconds=5")
     done = run_command("checklist", "run", *some, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     seen = " ".join(done.stderr.split())

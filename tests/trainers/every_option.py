@@ -4,7 +4,8 @@ All of it is read: options from the folders, the baseline's from `config.yaml`, 
 changes from the hooks that its class gives. A trick that needs more says so in its own test file,
 by a literal `CONTRACT` with any of `changes` (parts of the fingerprint), `beside` (options of other
 tricks), `network` ("pooled" for one that has pooling and a wide hidden layer, "tokens" for one of
-tokens) and `same` (options that the network of the contract has already).
+tokens), `same` (options that the network of the contract has already) and `data` ("uneven" for
+classes of different sizes).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ PARTS = {
     "fit_scaling": "batches",
     "epoch_order": "order",
     "image_repeats": "batches",
+    "image_chances": "batches",
+    "class_weights": "loss",
     "crop_training": "batches",
     "crop_validation": "validation",
     "augment": "batches",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from torch import nn
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.select import select
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.fingerprint import fingerprint
 from darkmagic.trainers.hooks import Hooks
@@ -66,10 +69,20 @@ def _tricks(tmp_path: Path, **changed: str) -> dict[str, Trick]:
     return {name: instantiate(node) for name, node in nodes.items()}
 
 
+class Uneven:
+    """Shapes, of which half of the classes have a third of their training images."""
+
+    def load(self, split_seed: int) -> Data:
+        data = Shapes(count=120).load(split_seed)
+        keep = (data.train.targets < 5) | (torch.arange(len(data.train)) % 3 == 0)
+        return dataclasses.replace(data, train=select(data.train, keep.nonzero().flatten()))
+
+
 def _recipe(tricks: dict[str, Trick], device: str = "cpu", trick: str = "") -> Recipe:
     kinds: dict[str, Callable[..., nn.Module]] = {"pooled": Pooled, "tokens": SmallViT}
     build = kinds.get(contract(trick).get("network", ""), partial(SmallResNet, depth=8, width=4))
-    return Recipe(Shapes(count=120), build, tricks, epochs=4, batch_size=16, device=device)
+    data = Uneven() if contract(trick).get("data") == "uneven" else Shapes(count=120)
+    return Recipe(data, build, tricks, epochs=4, batch_size=16, device=device)
 
 
 def _devices() -> list[str]:

@@ -4,7 +4,10 @@ from darkmagic.trainers.data.base import Split as Split
 from darkmagic.trainers.data.digits import Digits as Digits
 from darkmagic.trainers.data.few import Few as Few
 from darkmagic.trainers.data.folder import Folder as Folder
+from darkmagic.trainers.data.huggingface import HuggingFace as HuggingFace
+from darkmagic.trainers.data.items import Items as Items
 from darkmagic.trainers.data.prepare import Scaling as Scaling
 from darkmagic.trainers.data.prepare import by_channel as by_channel
 from darkmagic.trainers.data.shapes import Shapes as Shapes
+from darkmagic.trainers.data.table import Table as Table
 from darkmagic.trainers.data.torchvision_sets import TorchvisionSet as TorchvisionSet

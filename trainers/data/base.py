@@ -15,7 +15,8 @@ __all__ = ["Data", "DataSet", "Split"]
 class Split:
     """Images with their classes: in memory, or read when asked for.
 
-    `targets` is int64 (N,). `images` is a uint8 tensor (N, C, H, W), or a torch `Dataset`
+    `targets` is int64 (N,), or uint8 (N, K) where an image may have several labels, or none: 1 of
+    those that it has. `images` is a uint8 tensor (N, C, H, W), or a torch `Dataset`
     whose items are uint8 tensors (C, H, W), all of one size.
 
     >>> split = Split(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]))
@@ -56,6 +57,11 @@ class Data:
     pad: int = 4
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several labels, or none."""
+        return self.train.targets.ndim == 2
 
 
 class DataSet(Protocol):

@@ -29,7 +29,10 @@ class Batches:
         *,
         workers: int = 0,
         drop_last: bool = False,
+        chances: Tensor | None = None,
     ) -> None:
+        """Prepare; with `chances` (N,) images are drawn so, and again, in place of once each."""
+        self._chances = None if chances is None else chances.double()
         self._count = len(split)
         self._batch_size = batch_size
         self._device = device
@@ -68,6 +71,8 @@ class Batches:
         """
         if rng is None:
             order = torch.arange(self._count)
+        elif self._chances is not None:
+            order = torch.multinomial(self._chances, self._count, replacement=True, generator=rng)
         else:
             order = torch.randperm(self._count, generator=rng)
         if repeats > 1:

@@ -6,11 +6,16 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from darkmagic.trainers.data.base import Data, DataSet, Split
 from darkmagic.trainers.data.folder import Folder
+from darkmagic.trainers.data.huggingface import HuggingFace
 from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
+from darkmagic.trainers.data.items import Items, as_data_set
 from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.table import Table
+from darkmagic.trainers.data.usable import why_malformed
 from darkmagic.trainers.fields import check_fields, whole
 
 __all__ = ["Few"]
@@ -29,7 +34,7 @@ class Few:
     (20, 10, (8, 8))
     """
 
-    source: DataSet
+    source: DataSet | Any
     count: int = whole(48, at_least=1)
 
     def __post_init__(self) -> None:
@@ -37,13 +42,17 @@ class Few:
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed` and the fields alone."""
-        source = self.source
+        source = as_data_set(self.source)
         noise: Callable[[int], Data] | None = getattr(source, "noise", None)
         if callable(noise):
             return noise(self.count)
         if isinstance(source, Folder):
             source = _AsNeeded(**vars(source))
+        elif isinstance(source, Table | Items | HuggingFace):
+            source = dataclasses.replace(source, memory_budget=0)
         data = source.load(split_seed)
+        if reason := why_malformed(data):
+            raise ValueError(reason)
         return dataclasses.replace(
             data, train=self._few(data.train), val=self._few(data.val), test=self._few(data.test)
         )

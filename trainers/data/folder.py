@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,7 @@ from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.image_files.decode import (
     Decoder,
     ImageFiles,
-    check_all,
-    decode_all,
+    hold_images,
 )
 from darkmagic.trainers.data.image_files.layout import find_layout, split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
@@ -31,12 +29,14 @@ from darkmagic.trainers.data.image_files.scan import (
     subfolders,
 )
 from darkmagic.trainers.data.split import split_in_three, split_off
+from darkmagic.trainers.data.stats import describe_sizes
+from darkmagic.trainers.data.tables.labels import alike
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
 from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["Folder"]
 
-MAX_NAMES, MAX_COUNTED = 5, 12  # in a message
+MAX_NAMES = 5  # in a message
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,7 @@ class Folder:
                 else f"{split} cut from train ({cut[split]:.0%})"
                 for split in ("train", "val", "test")
             )
-        parts = {"train": train, "val": val, "test": test}
-        sizes = ", ".join(f"{split} {len(part):,}" for split, part in parts.items())
-        counts = torch.bincount(train.targets, minlength=len(names)).tolist()
-        counted = [f"{name} {count:,}" for name, count in zip(names, counts, strict=True)]
-        sizes = f"{sizes} images; {len(names)} classes in train: {_listed(counted, MAX_COUNTED)}"
+        sizes = describe_sizes(data)
         return dataclasses.replace(
             data, notes=(sources, sizes, *reading.notes()), doubts=tuple(reading.all_doubts())
         )
@@ -161,11 +157,7 @@ class Folder:
         return Split(self._hold(folder, files, decoder), torch.tensor(targets)), order
 
     def _hold(self, folder: Path, files: list[str], decoder: Decoder) -> Tensor | ImageFiles:
-        """Return all images decoded, or their files, checked, where they are over the budget."""
-        if len(files) * decoder.bytes_per_image <= self.memory_budget:
-            return decode_all(folder, files, decoder, self.cache)
-        check_all(folder, files, decoder, self.cache)
-        return ImageFiles(files, decoder)
+        return hold_images(folder, files, decoder, self.cache, self.memory_budget)
 
 
 @dataclass
@@ -218,17 +210,12 @@ class _Reading:
         return files, targets
 
     def _compare_names(self, folder: Path, classes: Sequence[str]) -> None:
-        """Doubt classes whose names differ by capitals, blanks or encoding alone."""
-        alike: dict[str, list[str]] = {}
-        for name in classes:
-            plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
-            alike.setdefault(plain, []).append(name)
-        for same in alike.values():
-            if len(same) > 1:
-                self.doubts.append(
-                    f"{_listed([repr(name) for name in same])} of {printable(folder.name)}/ are "
-                    "taken as different classes"
-                )
+        """Doubt classes whose names differ by capitals, blanks, encoding or zeros alone."""
+        for same in alike(classes):
+            self.doubts.append(
+                f"{_listed([repr(name) for name in same])} of {printable(folder.name)}/ are "
+                "taken as different classes"
+            )
 
     def notes(self) -> list[str]:
         """Return what the images are, and what was left out that is none."""
@@ -245,6 +232,8 @@ class _Reading:
 def _one_class(folder: Path, name: str) -> str:
     inner = subfolders(folder / name)
     also = f"; if its folders {_listed(inner)} are the classes, move them up" if inner else ""
+    if any(map(split_of, inner)):
+        also = f"; the splits are in it: dataset.source.root={printable(folder / name)}"
     return (
         f"{printable(folder)} has images of one class only, {printable(name)}, and a classifier "
         f"needs two{also}"

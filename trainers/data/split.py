@@ -9,7 +9,7 @@ from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.select import select
 from darkmagic.trainers.runtime.randomness import generator
 
-__all__ = ["split_in_three", "split_off", "stratified_split"]
+__all__ = ["one_label", "split_in_three", "split_off", "stratified_split"]
 
 
 def stratified_split(
@@ -17,12 +17,14 @@ def stratified_split(
 ) -> tuple[Tensor, Tensor]:
     """Return the indices that are kept and those held out, each int64 and sorted.
 
-    `targets` is int64 (N,). Of each class, `fraction` (in (0, 1)) is held out, rounded, and at
+    `targets` is int64 (N,), or (N, K) of several labels, of which an image counts as of the rarest
+    that it has. Of each class, `fraction` (in (0, 1)) is held out, rounded, and at
     least one image of every class that has two.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"cannot hold out {fraction} of a data set: need 0 < fraction < 1")
     kept, held_out = [], []
+    targets = one_label(targets)
     for cls in torch.unique(targets):
         members = torch.nonzero(targets == cls).flatten()
         members = members[torch.randperm(len(members), generator=rng)]
@@ -31,6 +33,23 @@ def stratified_split(
         held_out.append(members[:count])
         kept.append(members[count:])
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
+
+
+def one_label(targets: Tensor) -> Tensor:
+    """Return one label (N,) of each image: of several (N, K) the rarest, and K of an image with
+    none.
+
+    >>> one_label(torch.tensor([[1, 1], [0, 1], [0, 0]], dtype=torch.uint8))
+    tensor([0, 1, 2])
+    """
+    if targets.ndim == 1:
+        return targets
+    rarest_first = targets.sum(0, dtype=torch.int64).argsort(stable=True)
+    ordered = targets[:, rarest_first]
+    none = torch.full((len(targets),), targets.shape[1])
+    if not targets.shape[1]:
+        return none
+    return torch.where(ordered.bool().any(1), rarest_first[ordered.argmax(1)], none)
 
 
 def split_off(split: Split, fraction: float, split_seed: int) -> tuple[Split, Split]:

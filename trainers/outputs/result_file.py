@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.json_file import finite, read_json, write_json
 from darkmagic.trainers.outputs.names import RESULT
 
-__all__ = ["read_result", "write_result"]
+__all__ = ["read_result", "read_sound_result", "write_result"]
 
-STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable"}
-TEXTS = ("reason", "edits", "device", "stepping", "torch")
+STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable", "pruned"}
+TEXTS = ("reason", "metric", "edits", "device", "stepping", "torch")
 DIGEST = "digest"
 
 
@@ -44,9 +44,19 @@ def read_result(directory: Path) -> dict[str, Any] | None:
         kind = str if name in (*TEXTS, "status") else int | float | None
         if not isinstance(value, kind):
             raise DamagedFileError(path, f"has no valid {name}")
-    if content["status"] == "finished" and content.get("val_accuracy") is None:
+    figures = (content.get("val_accuracy"), content.get("value"))
+    if content["status"] == "finished" and figures == (None, None):
         raise DamagedFileError(path, "has no val_accuracy")
     return content
+
+
+def read_sound_result(folder: Path) -> dict[str, Any] | None:
+    """Return the result in `folder`; None without one. One that is damaged is set aside."""
+    try:
+        return read_result(folder)
+    except DamagedFileError as damage:
+        print(f"{damage}: set aside as {set_aside(damage.path).name}", flush=True)  # noqa: T201 (log)
+        return None
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
@@ -87,8 +88,10 @@ def _pixels(split: Split) -> Tensor:
 
 def _contradictions(hashes: Sequence[bytes], seen: dict[str, Split]) -> int:
     """Count the images of train whose copy is of another class."""
+    targets = seen["train"].targets
+    sets = torch.unique(targets, dim=0, return_inverse=True)[1]
     classes: dict[bytes, set[int]] = {}
-    for digest, cls in zip(hashes, seen["train"].targets.tolist(), strict=True):
+    for digest, cls in zip(hashes, sets.tolist(), strict=True):
         classes.setdefault(digest, set()).add(cls)
     return sum(len(found) > 1 for digest, found in classes.items() if digest)
 

@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.stats import class_counts
 from darkmagic.trainers.data.usable import why_unusable
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 
-__all__ = ["check_classes", "count_classes"]
+__all__ = ["check_classes"]
 
 MAX_IMBALANCE = 10  # times as many images of one class as of another
+RARE = (
+    "accuracy hides what becomes of rare classes: metric=balanced_accuracy shows it, and "
+    "+trick/class_weights=balanced or +trick/sampling=balanced counts them up"
+)
 MAX_NAMES = 5  # classes in a list of problems
 MAX_COUNTED = 12  # classes whose images are counted in the message
-
-
-def count_classes(targets: Tensor, classes: int) -> Tensor:
-    """Return how many of `targets` (N,), int64, are of each class (K,)."""
-    return torch.bincount(targets, minlength=classes)
 
 
 def check_classes(setup: Setup) -> Finding:
     """Look for classes without images, and for rare ones."""
     data = setup.data
     parts = {"train": data.train, "val": data.val, "test": data.test}
-    counts = {name: count_classes(part.targets, len(data.classes)) for name, part in parts.items()}
+    counts = {name: class_counts(part.targets, len(data.classes)) for name, part in parts.items()}
     figures = {name: dict(zip(data.classes, c.tolist(), strict=True)) for name, c in counts.items()}
     train = counts["train"]
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
@@ -49,7 +49,7 @@ def check_classes(setup: Setup) -> Finding:
         )
     if not problems:
         return Finding("classes", Level.OK, seen, figures=figures)
-    advice = "accuracy hides what becomes of rare classes: get more of them, or weigh them up"
+    advice = RARE if setup.recipe.metric == "accuracy" else "get more of the rare ones"
     return Finding("classes", Level.WARNING, f"{seen}; {'; '.join(problems)}", advice, figures)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.metrics.plain import plain_loss
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 
@@ -35,7 +35,7 @@ def gradient_sizes(
     optimizer = torch.optim.SGD(trained, lr=LEARNING_RATE)
     for _ in range(GRADIENT_STEPS):
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(network(images).float(), classes).backward()  # type: ignore[no-untyped-call]
+        plain_loss(network(images).float(), classes).backward()  # type: ignore[no-untyped-call]
         for name, parameter in network.named_parameters():
             if parameter.grad is not None:
                 size = float(parameter.grad.norm())

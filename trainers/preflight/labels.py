@@ -12,13 +12,14 @@ common. Chance is measured: the same guesses against classes in a random order.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.split import one_label
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails
@@ -92,11 +93,15 @@ def _spread_by_class(guesses: Tensor, classes: Tensor, rng: torch.Generator) -> 
     return float(torch.tensor(rates).std()) if len(rates) > 1 else 0.0
 
 
-def check_labels(setup: Setup, seconds: float) -> Finding:
+def check_labels(setup: Setup, seconds: float) -> Finding:  # noqa: PLR0911 (look after look)
     """Look for any relation of images and classes that holds for images not looked at."""
     data, rng = setup.data, generator(0, "preflight", "labels")
     train = read(data.train, spread(len(data.train), _affordable(setup, MAX_POINTS)))
     val = read(data.val, spread(len(data.val), _affordable(setup, MAX_QUERIES)))
+    if data.multilabel:  # of several labels, one image's rarest
+        both = one_label(torch.cat([train.targets, val.targets]))
+        train = replace(train, targets=both[: len(train)])
+        val = replace(val, targets=both[len(train) :])
     assert isinstance(train.images, Tensor)
     assert isinstance(val.images, Tensor)
     points, queries = thumbnails(train.images), thumbnails(val.images)
@@ -115,6 +120,10 @@ def check_labels(setup: Setup, seconds: float) -> Finding:
     if within.significant:
         seen += f", whose {across.images} images are too few to tell"
         return Finding("labels", Level.OK, seen, figures=figures)
+    if data.multilabel:
+        seen = f"neighbours share their rarest label no more often than by chance: {seen}"
+        advice = "look at some images of each label yourself: labels may be shuffled"
+        return Finding("labels", Level.WARNING, seen, advice, figures)
 
     learnt = _learnt(setup, seconds, rng)
     figures["learnt_val"] = learnt.rate

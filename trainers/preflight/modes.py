@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from darkmagic.trainers.metrics.plain import is_right
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.overfit import Fit
 from darkmagic.trainers.preflight.setup import Setup
@@ -93,6 +94,6 @@ def _accuracies(network: nn.Module, images: Tensor, classes: Tensor) -> tuple[fl
     torch.manual_seed(0)
     for _ in range(TRAIN_PASSES):
         logits = network(images)
-    trained = (logits.argmax(1) == classes).float().mean().item()
-    evaluated = (network.eval()(images).argmax(1) == classes).float().mean().item()
+    trained = is_right(logits, classes).float().mean().item()
+    evaluated = is_right(network.eval()(images), classes).float().mean().item()
     return trained, evaluated

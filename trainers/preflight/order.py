@@ -40,7 +40,9 @@ def check_order(setup: Setup) -> Finding:
         torch.cat([t.argmax(1).cpu() for _, t in islice(pipeline.training_epoch(epoch), steps)])
         for epoch in range(2)
     ]
-    counts = torch.bincount(setup.data.train.targets, minlength=len(setup.data.classes))
+    targets = setup.data.train.targets  # of several labels the first, as of the batches
+    first = targets.argmax(1) if targets.ndim == 2 else targets
+    counts = torch.bincount(first, minlength=len(setup.data.classes))
     return judge_order(*epochs, batch_size=size, counts=counts)
 
 

@@ -6,8 +6,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.metrics.plain import plain_loss
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 
@@ -49,9 +49,10 @@ def check_first_loss(setup: Setup) -> Finding:
     images, classes = setup.fixed_batch(BATCH_IMAGES)
     torch.manual_seed(0)
     with torch.no_grad():
-        loss = F.cross_entropy(setup.network()(images).float(), classes).item()
-    guess = math.log(max(2, len(setup.data.classes)))
-    seen = f"{loss:.2f}; log(K) is {guess:.2f}"
+        loss = plain_loss(setup.network()(images).float(), classes).item()
+    guess = setup.guess
+    name = "K log(2)" if setup.data.multilabel else "log(K)"
+    seen = f"{loss:.2f}; {name} is {guess:.2f}"
     figures = {"loss": loss, "log_k": guess}
     if not math.isfinite(loss):
         advice = "look at the initial weights, and at divisions and logarithms in the model"

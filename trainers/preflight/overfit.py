@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.metrics.plain import plain_loss
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 
@@ -48,7 +48,7 @@ def fit_batch(
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=lr)
     fit = Fit(network, [], in_time=True)
     for _ in range(MAX_STEPS):
-        loss = F.cross_entropy(network(images).float(), classes)
+        loss = plain_loss(network(images).float(), classes)
         fit.losses.append(loss.item())
         if not math.isfinite(fit.losses[-1]) or (len(fit.losses) >= 5 and fit.loss < goal):
             return fit
@@ -64,7 +64,7 @@ def fit_batch(
 def check_overfit(setup: Setup, seconds: float) -> tuple[Finding, Fit]:
     """Train on one batch, not augmented, at a small rate: the loss must come near zero."""
     images, classes = setup.fixed_batch(min(BATCH_IMAGES, setup.recipe.batch_size))
-    guess = math.log(max(2, len(setup.data.classes)))
+    guess = setup.guess
     torch.manual_seed(0)
     fits = []
     for lr in LEARNING_RATES:

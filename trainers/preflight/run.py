@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from darkmagic.trainers.data.usable import why_malformed
 from darkmagic.trainers.errors import is_memory, own_error, short_message
 from darkmagic.trainers.preflight.amounts import check_updates, check_validation
 from darkmagic.trainers.preflight.budget import Budget, OutOfTime
@@ -27,6 +28,7 @@ from darkmagic.trainers.preflight.overfit import check_overfit
 from darkmagic.trainers.preflight.rectifiers import check_rectifiers
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.speed import check_speed
+from darkmagic.trainers.prepare.load_data import load_data
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.memory import idle_memory_bytes
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
@@ -89,12 +91,15 @@ def run_preflight(
     """
     idle_memory_bytes()  # the data count as memory of training
     try:
-        data = recipe.dataset.load(recipe.split_seed)
+        data = load_data(recipe)
     except (TrialSkipped, ValueError, OSError) as error:
         yield from check_files(recipe.dataset, error)
         return
     except Exception as error:  # noqa: BLE001 (a user's data set may raise anything)
         yield _failed("data", Level.STOP, error, "no trial could train either")
+        return
+    if reason := why_malformed(data):
+        yield Finding("data", Level.STOP, reason, "mend what load() of the data set returns")
         return
     try:
         setup = Setup.prepare(recipe, data)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.metrics.plain import guess_loss
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
 from darkmagic.trainers.prepare.network import make_network
@@ -45,12 +46,17 @@ class Setup:
         """Build the network as training would. `data` is the recipe's own, loaded."""
         recipe = edit_recipe(recipe, data)
         device = pick_device(recipe.device)
-        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
         network = make_network(recipe, data, hooks)
         pretrained = hooks.pretrained_share(network) is not None or _asks_for_weights(recipe)
         memory_format = pick_memory_format(network, device, channels_last=recipe.channels_last)
         network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
         return cls(recipe, data, device, network, memory_format, pretrained, dict(hooks.edits))
+
+    @property
+    def guess(self) -> float:
+        """The plain loss of a network that knows nothing, in nats."""
+        return guess_loss(len(self.data.classes), multilabel=self.data.multilabel)
 
     def network(self) -> nn.Module:
         """Return a copy of the untrained network, in train mode."""
@@ -66,7 +72,7 @@ class Setup:
             for name, trick in self.recipe.tricks.items()
             if all(getattr(type(trick), hook) is getattr(Trick, hook) for hook in without)
         }
-        return Hooks(kept, self.recipe.seed, self.recipe.optional)
+        return Hooks(kept, self.recipe.seed, self.recipe.optional, self.data)
 
     def pipeline(self, hooks: Hooks | None = None, data: Data | None = None) -> Pipeline:
         """Return the trial's pipeline, or one over other hooks or data."""

@@ -78,6 +78,7 @@ def _step(
         targets,
         device=setup.device,
         amp=setup.recipe.amp,
+        pieces=setup.recipe.gradient_accumulation,
     )
     return waited
 

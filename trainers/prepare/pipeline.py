@@ -44,7 +44,12 @@ class Pipeline:
         scaling = hooks.fit_scaling(data)
         self._normalize = Normalizer(scaling, channels, device, memory_format)
         self._train = Batches(
-            data.train, recipe.batch_size, device, workers=recipe.workers, drop_last=True
+            data.train,
+            recipe.batch_size,
+            device,
+            workers=recipe.workers,
+            drop_last=True,
+            chances=hooks.image_chances(data),
         )
         self._joined = joined_batches(data, recipe.batch_size, device)
         self._device = device
@@ -60,17 +65,19 @@ class Pipeline:
         return len(self._train)
 
     def training_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images (B, C, H, W), scaled, and target probabilities (B, K)."""
+        """Yield images (B, C, H, W), scaled, and target probabilities or labels (B, K)."""
         self._hooks.start_epoch(epoch)
         crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
         step = epoch * len(self._train)
         order, repeats = self._hooks.epoch_order(epoch), self._hooks.image_repeats()
-        for raw, classes, sizes in self._train.chunks(order, self._joined, repeats):
+        for raw, truth, sizes in self._train.chunks(order, self._joined, repeats):
             images = self._hooks.crop_training(raw, self._data.pad, crops, sizes)
             if self._data.flip:
                 images = flip_batches(images, flips, sizes)
             images = self._normalize(self._hooks.augment(images, sizes))
-            targets = F.one_hot(classes, len(self._data.classes)).to(images.dtype)
+            several = self._data.multilabel
+            labels = truth if several else F.one_hot(truth, len(self._data.classes))
+            targets = labels.to(images.dtype)
             for batch in zip(
                 *(torch.split(each, sizes) for each in (images, targets)), strict=True
             ):
@@ -84,7 +91,7 @@ class Pipeline:
             yield from self.training_epoch(epoch)
 
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images (B, C, H, W), scaled, and classes (B,), in order."""
+        """Yield images (B, C, H, W), scaled, and classes (B,) or labels (B, K), in order."""
         for images, classes in self._val.epoch(None):
             yield self._normalize(self._hooks.crop_validation(images)), classes
 

@@ -49,7 +49,7 @@ def survey(recipe: Recipe, data: Data, options: Mapping[str, Trick]) -> Iterator
             yield Effect("none")
             continue
         checks = trick.edit_stage is EditStage.CHECK
-        hooks = Hooks({name: trick}, recipe.seed)
+        hooks = Hooks({name: trick}, recipe.seed, (), data)
         try:
             edited = hooks.edit_model(build(recipe, data), example)
         except (NotApplicable, TrialSkipped) as finding:

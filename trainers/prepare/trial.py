@@ -14,6 +14,7 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.result import count_flops
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
+from darkmagic.trainers.prepare.load_data import load_data
 from darkmagic.trainers.prepare.loss_scale import LossScale
 from darkmagic.trainers.prepare.network import example_batch, make_network
 from darkmagic.trainers.prepare.pipeline import Pipeline
@@ -50,11 +51,11 @@ class Trial:
         device = pick_device(recipe.device)
         keep_freed_memory(device)
         idle_memory_bytes()  # the data count as memory of training
-        data = recipe.dataset.load(recipe.split_seed)
+        data = load_data(recipe)
         refuse_unusable(data, test=recipe.test_set)
         recipe = edit_recipe(recipe, data)
         reset_peak_memory(device)
-        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+        hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
         network = make_network(recipe, data, hooks)
         flops = count_flops(network, example_batch(network, data))
         share = hooks.pretrained_share(network)

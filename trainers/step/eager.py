@@ -41,6 +41,7 @@ class EagerStep:
     amp: str
     schedule: TensorSchedule | None = None
     scale: LossScale | None = None
+    pieces: int = 1
 
     def rewind(self) -> Rewind:
         """Return what puts back all that steps change."""
@@ -85,6 +86,7 @@ class EagerStep:
             amp=self.amp,
             before_update=before_update,
             scale=self.scale,
+            pieces=self.pieces,
         )
 
 
@@ -99,6 +101,7 @@ def training_step(
     amp: str,
     before_update: Callable[[], None] | None = None,
     scale: LossScale | None = None,
+    pieces: int = 1,
 ) -> Tensor:
     """Update `network` by one batch; return the loss (0-d, detached) at the weights before.
 
@@ -106,8 +109,12 @@ def training_step(
     in several places a step (SAM) works as any other. Only the first call moves the running
     statistics of batch normalisation: later ones are at weights that do not stay.
     `before_update` is called when the gradients are there. With a `scale` gradients are those of
-    the scaled loss, and a step where they overflow is left out.
+    the scaled loss, and a step where they overflow is left out. The batch goes through the network
+    in so many `pieces`, whose gradients add up to the batch's: less memory, and the same step, but
+    that batch normalisation sees a piece at a time.
     """
+    size = -(-len(images) // pieces)
+    parts = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
     calls = 0
 
     def closure() -> Tensor:
@@ -115,16 +122,21 @@ def training_step(
         network.zero_grad(set_to_none=True)
         with frozen_statistics(network) if calls else contextlib.nullcontext():
             calls += 1
-            with autocast(device, amp):
-                logits = network(images)
-            loss = hooks.training_loss(network, logits.float(), targets)
-        (loss if scale is None else scale.scaled(loss)).backward()  # type: ignore[no-untyped-call]
+            loss = torch.zeros((), device=device)
+            for some, aims in parts:
+                with autocast(device, amp):
+                    logits = network(some)
+                part = hooks.training_loss(network, logits.float(), aims)
+                if len(parts) > 1:
+                    part = part * (len(some) / len(images))
+                (part if scale is None else scale.scaled(part)).backward()  # type: ignore[no-untyped-call]
+                loss = part.detach() if len(parts) == 1 else loss + part.detach()
         if scale is not None:
             scale.unscale(network.parameters())
         hooks.transform_gradients(network.parameters())
         if before_update is not None:
             before_update()
-        return loss.detach()
+        return loss
 
     if scale is None or scale.decides_there:
         loss: Tensor = optimizer.step(closure)  # type: ignore[assignment, arg-type]

@@ -64,6 +64,7 @@ def make_eager(trial: Trial) -> tuple[EagerStep, str | None]:
         amp=trial.recipe.amp,
         schedule=schedule,
         scale=trial.scale,
+        pieces=trial.recipe.gradient_accumulation,
     )
     return eager, problem
 

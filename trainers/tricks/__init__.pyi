@@ -28,6 +28,9 @@ from darkmagic.trainers.tricks.auxiliary_loss import add_auxiliary_head as add_a
 from darkmagic.trainers.tricks.batch_size import BatchSize as BatchSize
 from darkmagic.trainers.tricks.blurpool import BlurPool as BlurPool
 from darkmagic.trainers.tricks.blurpool import add_blur as add_blur
+from darkmagic.trainers.tricks.class_weights import BalancedWeights as BalancedWeights
+from darkmagic.trainers.tricks.class_weights import EffectiveNumber as EffectiveNumber
+from darkmagic.trainers.tricks.class_weights import balanced_weights as balanced_weights
 from darkmagic.trainers.tricks.convolution import Convolution as Convolution
 from darkmagic.trainers.tricks.convolution import SeparableConv2d as SeparableConv2d
 from darkmagic.trainers.tricks.convolution import savings as savings
@@ -114,6 +117,8 @@ from darkmagic.trainers.tricks.random_erasing import RandomErasing as RandomEras
 from darkmagic.trainers.tricks.repeated_augmentation import (
     RepeatedAugmentation as RepeatedAugmentation,
 )
+from darkmagic.trainers.tricks.sampling import Sampling as Sampling
+from darkmagic.trainers.tricks.sampling import chances as chances
 from darkmagic.trainers.tricks.scheduled_weight_decay import (
     ScheduledWeightDecay as ScheduledWeightDecay,
 )

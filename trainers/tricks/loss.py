@@ -23,6 +23,7 @@ Published:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
@@ -60,6 +61,8 @@ class BinaryCrossEntropy(_Loss):
     >>> BinaryCrossEntropy().loss(torch.zeros(1, 4), torch.eye(4)[:1])
     tensor(2.7726)
     """
+
+    loss_of_labels: ClassVar[bool] = True
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         summed = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")

@@ -9,6 +9,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
 from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.notes.rates import rate_notes
 from darkmagic.checklist.report.notes.training import length_note, training_notes
 from darkmagic.checklist.report.screened import screen_notes
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
@@ -16,17 +17,25 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 __all__ = ["endings", "table_notes"]
 
 ASSUMED_SPREAD = 0.2
-VISIBLE_POINTS = 0.01
-WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
+WITHOUT_RESULT = (
+    *(Verdict.FAILED, Verdict.STOPPED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE),
+    Verdict.INERT,
+)
 
 
-def table_notes(comparison: Comparison, *, epochs: int | None = None) -> list[str]:
-    """Return the notes, most important first. `epochs` is how long the trials trained."""
+def table_notes(
+    comparison: Comparison, *, epochs: int | None = None, ours: bool = True
+) -> list[str]:
+    """Return the notes, most important first. `epochs` is how long the trials trained.
+
+    `ours` is False of runs that were made elsewhere.
+    """
     return [
         *_state(comparison),
-        *_estimand(comparison),
-        *_noise(comparison),
+        *_estimand(comparison, ours=ours),
+        *_noise(comparison, ours=ours),
         *_rows(comparison),
+        *rate_notes(comparison),
         *training_notes(comparison),
         *(length_note(comparison, epochs) if _compares(comparison) else ()),
     ]
@@ -40,6 +49,8 @@ def endings(comparison: Comparison) -> list[str]:
 
 def _ended(row: Row) -> str:
     text, kind = row.verdict_text, row.reason.partition(":")[0]
+    if text.endswith(f": {row.reason}"):
+        return f"{row.name}: {text}."
     if kind != row.reason:  # the reason in brackets begins with it
         text = text.removesuffix(f": {kind}")
     return f"{row.name}: {text}" + (f" ({row.reason})" if row.reason else "") + "."
@@ -58,21 +69,17 @@ def _state(comparison: Comparison) -> Iterator[str]:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."
     elif failures(baseline.statuses):
         yield f"The {baseline.verdict_text}."
+    if comparison.having(Verdict.STOPPED):
+        yield (
+            "Runs that were hopeless beside the baseline's curve were stopped (futility=). A row "
+            "with one is not judged, whatever its other seeds gave, and counts among the tests."
+        )
 
 
-def _estimand(comparison: Comparison) -> Iterator[str]:
+def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
     if not _compares(comparison):
         return
-    images = f" of {comparison.images:,} images" if comparison.images else ""
-    changed = (
-        "averaged over the options of the other tricks"
-        if comparison.screen
-        else "one trick changed at a time at baseline settings"
-    )
-    yield (
-        f"Differences are in points of validation accuracy{images} after the last epoch, "
-        f"{changed}. They hold for this validation set; the test set was not touched."
-    )
+    yield _what_differs(comparison) if ours else _what_differs_elsewhere(comparison)
     if comparison.screen:
         yield from screen_notes(comparison, comparison.screen)
     if comparison.effects.spread is None:
@@ -98,13 +105,43 @@ def _estimand(comparison: Comparison) -> Iterator[str]:
             "Expected gain and the chance to help are estimates, not proofs: what is left of a "
             "difference when the luck that all rows show is taken off."
         )
-    if comparison.screen is None and any(
-        _is_paired(row, comparison.baseline) for row in comparison.tricks
-    ):
+    if comparison.screen is None and any(_is_paired(row, comparison) for row in comparison.tricks):
         yield (
             "Differences are between runs of the same seeds: where rows have other numbers of "
             "runs they are not the difference of the means in the table."
         )
+
+
+def _what_differs(comparison: Comparison) -> str:
+    overlap = comparison.rules.overlap
+    images = f" of {comparison.images:,} images" if comparison.images and not overlap else ""
+    holds = "They hold for this validation set"
+    if overlap:
+        holds = (
+            f"Each seed validates on one of {round(1 + 1 / overlap)} folds, so they hold for other "
+            "images of the kind too; their errors allow for training sets that overlap"
+        )
+    changed = (
+        "averaged over the options of the other tricks"
+        if comparison.screen
+        else "one trick changed at a time at baseline settings"
+    )
+    return (
+        f"Differences are in {comparison.metric.phrase}{images} after the last epoch, "
+        f"{changed}{_lower(comparison)}. {holds}; the test set was not touched."
+    )
+
+
+def _what_differs_elsewhere(comparison: Comparison) -> str:
+    return (
+        f"Differences from the baseline are in {comparison.metric.phrase}{_lower(comparison)}. The "
+        "runs were made elsewhere: whatever differs between two trials, besides what their names "
+        "say, is part of their difference."
+    )
+
+
+def _lower(comparison: Comparison) -> str:
+    return "" if comparison.metric.sign > 0 else "; lower is better"
 
 
 def _compares(comparison: Comparison) -> bool:
@@ -113,11 +150,12 @@ def _compares(comparison: Comparison) -> bool:
     return bool(comparison.waiting or (tricks and comparison.baseline.accuracies))
 
 
-def _is_paired(row: Row, baseline: Row) -> bool:
+def _is_paired(row: Row, comparison: Comparison) -> bool:
     """Return whether the row's difference is another than that of the means shown."""
+    baseline, visible = comparison.baseline, 10.0**-comparison.metric.decimals
     if row.difference is None or row.accuracy is None or baseline.accuracy is None:
         return False
-    return abs(row.accuracy - baseline.accuracy - row.difference) >= VISIBLE_POINTS
+    return abs(row.accuracy - baseline.accuracy - row.difference) >= visible
 
 
 def _without_error_bars(comparison: Comparison) -> Iterator[str]:
@@ -125,6 +163,12 @@ def _without_error_bars(comparison: Comparison) -> Iterator[str]:
         return
     trials = sum(bool(row.accuracies) for row in comparison.tricks)
     if not trials or not comparison.baseline.accuracies or comparison.seeds > 1:
+        return
+    if not comparison.metric.is_accuracy:
+        yield (
+            "One run a trial has no error bar, so there are no verdicts here: a row that is not "
+            "tested cannot be told from luck."
+        )
         return
     largest, chance = best_of_chance(trials, ASSUMED_SPREAD, 0.3)
     yield (
@@ -135,13 +179,13 @@ def _without_error_bars(comparison: Comparison) -> Iterator[str]:
     )
 
 
-def _noise(comparison: Comparison) -> Iterator[str]:
+def _noise(comparison: Comparison, *, ours: bool) -> Iterator[str]:
     effects = comparison.effects
     if effects.spread is None:
         return
     text = (
-        f"Runs spread by {effects.spread:.2f} points: so much the same recipe typically moves with "
-        f"its seed alone ({effects.df} degrees of freedom)"
+        f"Runs spread by {comparison.metric.amount(effects.spread)}: so much the same recipe "
+        f"typically moves with its seed alone ({effects.df} degrees of freedom)"
     )
     if effects.seed_correlation is not None:
         text += f"; runs of one seed correlate by {effects.seed_correlation:.2f}"
@@ -156,20 +200,20 @@ def _noise(comparison: Comparison) -> Iterator[str]:
         width = half_width(setting, effects.spread)
         yield (
             f"The spread comes from {comparison.baseline_runs} runs of the baseline alone and is "
-            f"taken for every trick's: intervals are +-{width:.2f} points."
+            f"taken for every trick's: intervals are +-{comparison.metric.amount(width or 0.0)}."
         )
     if effects.baseline_unstable:
+        calm = " A lower lr, a longer warm-up or trick/gradient_clipping=on may calm it."
         yield (
             "The baseline itself is unstable: its seeds spread far wider than the tricks', which "
-            "is in every difference. A lower lr, a longer warm-up or trick/gradient_clipping=on "
-            "may calm it."
+            f"is in every difference.{calm if ours else ''}"
         )
 
 
 def _rows(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
         if row.collapse:
-            yield f"{row.name}: {row.collapse}."
+            yield f"{row.name}: {row.collapse.text(comparison.metric)}."
     for row in comparison.tricks:
         text = _about(row)
         if text:
@@ -177,7 +221,8 @@ def _rows(comparison: Comparison) -> Iterator[str]:
         yield from _looks(comparison, row)
         if row.unstable:
             yield (
-                f"{row.name} is unstable: its seeds spread by {row.spread:.2f} points, far wider "
+                f"{row.name} is unstable: its seeds spread by "
+                f"{comparison.metric.amount(row.spread or 0.0)}, far wider "
                 "than the other trials', so it is judged by its own spread alone."
             )
         if row.pretrained_share is not None and row.pretrained_share < 1:
@@ -196,10 +241,11 @@ def _about(row: Row) -> str | None:
 def _looks(comparison: Comparison, row: Row) -> Iterator[str]:
     """Say where a row is not what the last look alone would make it."""
     if row.contradicts and row.difference is not None:
-        called = "worse" if row.difference > 0 else "better"
+        called = "worse" if comparison.metric.gain(row.difference) > 0 else "better"
         yield (
             f"{row.name}: look {row.contradicts} called it {called}, and with the seeds since then "
-            f"its difference is {row.difference:+.2f}: that claim is withdrawn."
+            f"its difference is {comparison.metric.difference(row.difference)}: that claim is "
+            "withdrawn."
         )
     elif row.look < comparison.look and row.verdict in (Verdict.BETTER, Verdict.WORSE):
         yield (

@@ -48,7 +48,9 @@ def forest_plot(report: Report) -> str | None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel("difference from the baseline, points of validation accuracy", fontsize=8)
+    metric = report.comparison.metric
+    better = "" if metric.sign > 0 else " (lower is better)"
+    ax.set_xlabel(f"difference from the baseline, {plain_name(metric.phrase)}{better}", fontsize=8)
     return to_svg(figure, "forest")
 
 
@@ -64,7 +66,8 @@ def cost_plot(report: Report) -> str | None:
         _cost_point(ax, row)
     ax.margins(0.12, 0.12)
     ax.set_xlabel("time a step, ratio to the baseline", fontsize=8)
-    ax.set_ylabel("difference, points", fontsize=8)
+    metric = report.comparison.metric
+    ax.set_ylabel(f"difference, {plain_name(metric.points or metric.name)}", fontsize=8)
     return to_svg(figure, "cost")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.curves import Curve, thinned
+from darkmagic.checklist.report.curves import Curve, scaled, thinned
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
     colour_of,
@@ -25,13 +26,15 @@ MAX_PANELS = 48
 
 
 def curves_plot(report: Report) -> str | None:
-    """Return a panel a trial: mean validation accuracy over the band of the baseline's runs.
+    """Return a panel a trial: mean of the metric that decides over the band of the baseline's runs.
 
     Of more than `MAX_PANELS` trials, those with the largest differences are shown.
     """
     from matplotlib.ticker import MaxNLocator
 
-    curves = report.curves.get("val_accuracy", {})
+    metric = report.comparison.metric
+    curves = report.curves.get("value", {})
+    curves = {name: scaled(values, metric.scale) for name, values in curves.items()}
     rows = [row for row in report.rows if row.trick is not None and row.name in curves]
     if len(rows) > MAX_PANELS:
         largest = sorted(rows, key=lambda row: -abs(row.difference or 0))[:MAX_PANELS]
@@ -44,26 +47,29 @@ def curves_plot(report: Report) -> str | None:
     )
     base = thinned(curves[BASELINE])
     for ax, row in zip(axes.flat, rows, strict=False):
-        ax.fill_between(base.epochs, 100 * base.low, 100 * base.high, color=COLOURS["band"])
-        ax.plot(base.epochs, 100 * base.mean, color=COLOURS["faint"], linewidth=0.8)
+        ax.fill_between(base.epochs, base.low, base.high, color=COLOURS["band"])
+        ax.plot(base.epochs, base.mean, color=COLOURS["faint"], linewidth=0.8)
         own = thinned(curves[row.name])
-        ax.plot(own.epochs, 100 * own.mean, color=colour_of(row.verdict), linewidth=1.3)
+        ax.plot(own.epochs, own.mean, color=colour_of(row.verdict), linewidth=1.3)
         ax.set_title(plain_name(row.name), fontsize=7.5, loc="left", color=COLOURS["ink"])
     for ax in list(axes.flat)[len(rows) :]:
         ax.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.flat[0].set_ylim(*_limits([curves[row.name] for row in rows] + [curves[BASELINE]]))
+    axes.flat[0].set_ylim(*_limits([curves[row.name] for row in rows] + [curves[BASELINE]], metric))
     figure.supxlabel("epoch", fontsize=8, color=COLOURS["faint"])
-    figure.supylabel("validation accuracy, %", fontsize=8, color=COLOURS["faint"])
+    figure.supylabel(
+        ", ".join(filter(None, (metric.name, metric.unit))), fontsize=8, color=COLOURS["faint"]
+    )
     return to_svg(figure, "curves")
 
 
-def _limits(curves: list[Curve]) -> tuple[float, float]:
+def _limits(curves: list[Curve], metric: Metric) -> tuple[float, float]:
     """Leave the steep start out of the picture: what matters is where curves end."""
-    late = [100 * c.mean[len(c.mean) // 3 :] for c in curves]
+    late = [c.mean[len(c.mean) // 3 :] for c in curves]
     low, high = min(values.min() for values in late), max(values.max() for values in late)
-    margin = 0.05 * (high - low) or 0.5
-    return low - margin, min(high + margin, 100 + margin)
+    margin = 0.05 * (high - low) or 0.5 * (1.0 if metric.unit == "%" else abs(high) or 1.0)
+    most = 100 + margin if metric.unit == "%" else high + margin
+    return low - margin, min(high + margin, most)
 
 
 def schedules_plot(report: Report) -> str | None:

@@ -24,14 +24,18 @@ def rows_of(report: Report) -> list[dict[str, Any]]:
 
 
 def runs_of(report: Report) -> list[dict[str, Any]]:
-    """Return trial, trick, option and seed of each finished run, and its accuracy in percent."""
+    """Return trial, trick, option and seed of each finished run, and its value: the accuracy in
+    percent, or the metric that decides in its unit.
+    """
+    metric = report.comparison.metric
+    value = "val_accuracy_percent" if metric.is_accuracy else metric.name
     return [
         {
             "trial": row.name,
             "trick": row.trick,
             "option": row.option,
             "seed": seed,
-            "val_accuracy_percent": accuracy,
+            value: accuracy,
         }
         for row in report.rows
         for seed, accuracy in row.accuracies.items()
@@ -41,9 +45,12 @@ def runs_of(report: Report) -> list[dict[str, Any]]:
 def to_csv(report: Report) -> str:
     """Return a line a trial, with a header; several runs' values are separated by spaces."""
     rows = rows_of(report)
+    form = ".4f" if report.comparison.metric.is_accuracy else ".10g"
     for row in rows:
         row["edits"] = "; ".join(f"{trick}: {edit}" for trick, edit in row["edits"].items())
-        row["accuracies"] = " ".join(f"{value:.4f}" for value in row["accuracies"].values())
+        row["rates"] = " ".join(f"{name}={factor:.4g}" for name, factor in row["rates"].items())
+        row["rates_not_retuned"] = " ".join(row["rates_not_retuned"])
+        row["accuracies"] = " ".join(f"{value:{form}}" for value in row["accuracies"].values())
         row["published"] = "; ".join(f"{p['points']:+.2f} {p['source']}" for p in row["published"])
         row.pop("runs")
     out = io.StringIO()
@@ -61,11 +68,17 @@ def _cell(value: Any) -> Any:
 
 def to_json(report: Report) -> str:
     """Return the complete report in the format of docs/report.schema.json."""
-    comparison = report.comparison
+    comparison, metric = report.comparison, report.comparison.metric
     effects = comparison.effects
     content = {
         "schema": SCHEMA,
         "title": report.title,
+        "metric": {
+            "name": metric.name,
+            "unit": metric.unit,
+            "difference_unit": metric.points,
+            "direction": metric.direction.value,
+        },
         "rows": rows_of(report),
         "model": {
             "tests": len(comparison.tricks),
@@ -91,7 +104,7 @@ def to_json(report: Report) -> str:
 
 
 def _flat(report: Report, row: Row) -> dict[str, Any]:
-    outlook, collapse = row.outlook, row.collapse
+    outlook, collapse, metric = row.outlook, row.collapse, report.comparison.metric
     costs: dict[str, float | None] = {}
     for name in COSTS:
         ratio = row.ratios[name]
@@ -105,8 +118,9 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "verdict": row.verdict.value,
         "reason": row.reason,
         "runs": {status.value: count for status, count in row.statuses.items()},
-        "accuracies": {str(seed): accuracy for seed, accuracy in row.accuracies.items()},
-        "val_accuracy_percent": row.accuracy,
+        "accuracies": {} if row.stands_in else {str(s): v for s, v in row.accuracies.items()},
+        "value": row.accuracy,
+        "val_accuracy_percent": row.accuracy if metric.is_accuracy else None,
         "difference_points": row.difference,
         "interval_low": row.interval.low if row.interval else None,
         "interval_high": row.interval.high if row.interval else None,
@@ -132,6 +146,8 @@ def _flat(report: Report, row: Row) -> dict[str, Any]:
         "unbeaten": row.on_pareto_front,
         "pretrained_share": row.pretrained_share,
         "edits": dict(row.edits),
+        "rates": dict(row.rates),
+        "rates_not_retuned": list(row.untuned),
         "published": [
             {"points": p.points, "setting": p.setting, "source": p.source}
             for p in report.published(row)

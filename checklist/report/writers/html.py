@@ -15,6 +15,26 @@ from darkmagic.checklist.report.scale import reach_of
 
 __all__ = ["bars", "render", "to_html"]
 
+HEADS = (
+    ("trial", "text", None),
+    ("section", "text", "section"),
+    ("value", "number", None),
+    ("difference", "number", None),
+    ("around zero", "", None),
+    ("95 % interval", "number", None),
+    ("adjusted p", "number", None),
+    ("verdict", "text", None),
+    ("expected gain", "number", None),
+    ("helps", "number", None),
+    ("time a step", "number", "time"),
+    ("total time", "number", "wall"),
+    ("memory", "number", "memory"),
+    ("params", "number", "parameters"),
+    ("FLOPs", "number", "flops"),
+    ("published", "text", "published"),
+)
+"""Head of a column, how it is sorted, and its name where it may be empty."""
+
 
 def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
     """Return a self-contained page, for light and dark, for a phone and for paper.
@@ -27,8 +47,17 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
         for plot in PLOTS
         if plot.name in svgs
     }
+    kept, metric = _kept(report), report.comparison.metric
     return render(
         "report.html.j2",
+        metric=metric,
+        kept=kept,
+        heads=[
+            (metric.head if head == "value" else head, kind)
+            for head, kind, column in HEADS
+            if column in (None, *kept)
+        ],
+        beaten="accuracy" if metric.is_accuracy else metric.name,
         report=report,
         comparison=report.comparison,
         plots=plots,
@@ -52,6 +81,16 @@ def render(template: str, **values: Any) -> str:
     for name in set(formatting.__all__) - {"duration"}:
         environment.filters[name] = getattr(formatting, name)
     return environment.get_template(template).render(**values)
+
+
+def _kept(report: Report) -> list[str]:
+    """Return the columns that may be empty, and of runs made elsewhere those that are not."""
+    every = [column for _, _, column in HEADS if column is not None]
+    if report.overrides is not None:
+        return every
+    known = {name for row in report.rows for name, ratio in row.ratios.items() if ratio}
+    known |= {"section"} if any(row.section for row in report.rows) else set()
+    return [column for column in every if column in known]
 
 
 def bars(rows: list[Row]) -> dict[str, dict[str, float]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import interval, p_value, percent, points, ratio
+from darkmagic.checklist.report.formatting import interval, p_value, ratio
 
 __all__ = ["to_latex"]
 
@@ -29,18 +30,20 @@ def _lines(report: Report) -> Iterator[str]:
     yield r"% needs \usepackage{booktabs}"
     yield r"\begin{table}"
     yield r"\centering"
-    yield r"\begin{tabular}{lrrrrlr}"
+    metric = report.comparison.metric
+    own = ("trial", escape(metric.head), "difference")
+    timed = report.overrides is not None or any(row.ratios["time"] for row in report.rows)
+    yield r"\begin{tabular}{lrrrrl" + "r" * timed + "}"
     yield r"\toprule"
-    heads = ["trial", r"val \%", "difference", r"95\,\% interval", "$p$", "verdict", "time"]
-    yield " & ".join(heads) + r" \\"
+    yield " & ".join([*own, r"95\,\% interval", "$p$", "verdict", *["time"] * timed]) + r" \\"
     section = None
     for row in report.rows:
         if row.section != section:
             section = row.section
             yield r"\midrule"
             if section:
-                yield rf"\multicolumn{{7}}{{l}}{{\emph{{{escape(section)}}}}} \\"
-        yield " & ".join(_cells(row)) + r" \\"
+                yield rf"\multicolumn{{{6 + timed}}}{{l}}{{\emph{{{escape(section)}}}}} \\"
+        yield " & ".join(_cells(row, metric)[: 6 + timed]) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield r"\caption{" + escape(" ".join(_caption(report))) + "}"
@@ -52,12 +55,12 @@ def _caption(report: Report) -> list[str]:
     return [report.title + ".", *alarm, *report.notes]
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, metric: Metric) -> list[str]:
     cells = [
         row.name,
-        percent(row.accuracy),
-        points(row.difference),
-        interval(row.interval),
+        metric.value(row.accuracy),
+        metric.difference(row.difference),
+        interval(row.interval, metric),
         p_value(row.p_value),
         row.verdict_text,
         ratio(row.ratios["time"]),

@@ -22,7 +22,10 @@ def study_html(report: Report) -> str:
 
     svg = forest_plot(report)
     forest = "" if svg is None else _own_ids(themed(svg, "Differences with their intervals"))
-    page = render("study.html.j2", report=report, bars=bars(report.rows), forest=forest)
+    metric = report.comparison.metric
+    page = render(
+        "study.html.j2", report=report, metric=metric, bars=bars(report.rows), forest=forest
+    )
     return printable(page, keep="\n\xa0")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from darkmagic.sweeps.launch.progress import Progress
     from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 
-__all__ = ["Finished", "Study"]
+__all__ = ["Finished", "Study", "train"]
 
 MakeProgress = Callable[[], AbstractContextManager["Progress"]]
 NO_REPORT = "this study has not run yet; start it: study.run()"
@@ -31,7 +31,7 @@ NO_REPORT = "this study has not run yet; start it: study.run()"
 
 @dataclass(frozen=True)
 class Finished:
-    """What `Study.train` leaves: the sweep, its report, and the files that hold it."""
+    """What `train` leaves: the sweep, its report, and the files that hold it."""
 
     outcome: SweepOutcome
     report: Report
@@ -67,13 +67,16 @@ class Study:
         """Raise `UserError` where an override cannot be used. Reads nothing of earlier runs."""
         api.check(self.overrides, self.config_dirs)
 
-    def plan(self, *, will_train: bool = False) -> PlannedSweep:
+    def plan(self, *, will_train: bool = False, interactions: bool = False) -> PlannedSweep:
         """Return the trials of this study, those that are trained already among them.
 
-        Writes nothing. `will_train` starts the process that trials are forked from. Raises
+        Writes nothing. `will_train` starts the process that trials are forked from. With
+        `interactions` a screen gets runs that tell a suspected pair of tricks apart. Raises
         `UserError` for an override that cannot be used.
         """
-        return api.plan(self.overrides, self.config_dirs, will_train=will_train)
+        return api.plan(
+            self.overrides, self.config_dirs, will_train=will_train, interactions=interactions
+        )
 
     def preflight(self) -> list[Finding]:
         """Return what the checks before training find: data, labels, learning rate, layers."""
@@ -101,38 +104,17 @@ class Study:
             if dry_run:
                 api.check_tracking(planned.config)
                 with api.dry_run_overrides(self.overrides, self.config_dirs) as words:
-                    tried = Study(words, self.config_dirs)
-                    self._report = tried.train(tried.plan(), show, fail_fast=fail_fast).report
+                    tried = api.plan(words, self.config_dirs)
+                    self._report = train(tried, show, fail_fast=fail_fast).report
                 return self
             if preflight:
                 _refuse_stops(api.preflight(planned, unless_trained=True), show)
-            self._report = self.train(planned, show, fail_fast=fail_fast).report
+            self._report = train(planned, show, fail_fast=fail_fast).report
         except KeyboardInterrupt:
             with show() as shown:
                 shown.note("stopped; finished trials are kept. To go on: run() again")
             raise
         return self
-
-    def train(
-        self, planned: PlannedSweep, show: MakeProgress, *, fail_fast: bool = False
-    ) -> Finished:
-        """Train the rounds of `planned` without checks before, and write the report.
-
-        `show` is called once a round.
-        """
-        config = planned.config
-        following: PlannedSweep | None = planned
-        while following is not None:
-            with show() as progress:
-                if following is not planned:
-                    progress.note(f"next round: {count_runs(following.plan.trials)}")
-                elif config.baseline_repeats == "auto" and config.seeds > 1:
-                    progress.note(count_runs(planned.plan.trials))
-                outcome = api.sweep(following, progress, fail_fast=fail_fast)
-            following = api.next_round(following, outcome.records)
-        with show() as progress:
-            report, files = api.finish(outcome, progress.note)
-        return Finished(outcome, report, files)
 
     @property
     def report(self) -> Report | None:
@@ -164,6 +146,29 @@ class Study:
 
     def _repr_html_(self) -> str:
         return study_html(self.report, self.plan, self.command)
+
+
+def train(planned: PlannedSweep, show: MakeProgress, *, fail_fast: bool = False) -> Finished:
+    """Train the rounds of `planned` without checks before, and write the report.
+
+    `show` is called once a round. Rates that are to be picked first are picked before them.
+    """
+    config = planned.config
+    if planned.unpicked:
+        with show() as progress:
+            planned = api.retune(planned, progress)
+    following: PlannedSweep | None = planned
+    while following is not None:
+        with show() as progress:
+            if following is not planned:
+                progress.note(f"next round: {count_runs(following.plan.trials)}")
+            elif config.baseline_repeats == "auto" and config.seeds > 1:
+                progress.note(count_runs(planned.plan.trials))
+            outcome = api.sweep(following, progress, fail_fast=fail_fast)
+        following = api.next_round(following, outcome.records)
+    with show() as progress:
+        report, files = api.finish(outcome, progress.note)
+    return Finished(outcome, report, files)
 
 
 class _Given:

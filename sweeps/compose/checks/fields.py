@@ -20,13 +20,17 @@ from darkmagic.sweeps.compose.config_keys import has_key, nearest_keys, raw_valu
 from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_interpolation, is_trick_field, values
 from darkmagic.sweeps.compose.session import group_options
+from darkmagic.sweeps.trial.identity import BESIDE_FIELDS
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import Declared, Kind, show
 
 __all__ = ["check_key", "check_trick_field", "is_field", "takes_text"]
 
 HYDRAS_KEYS = ("hydra.launcher.", "hydra.sweeper.", "hydra.sweep.", "hydra.searchpath.")
-FIELDS = ("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher.")
+FIELDS = (
+    *("dataset.source.", "dataset.upstream", "model.build.", "hydra.launcher."),
+    *("trainer.tricks", "trainer.env"),
+)
 """Where a field that is left out has its default."""
 Problem = Callable[[Any], str | None]
 """Returns what is wrong with a value; None if nothing is."""
@@ -145,7 +149,8 @@ def check_trick_field(loader: ConfigLoader, override: Override) -> None:
         target = str(node.get("_target_", ""))
         fields = target_fields(target)
         declared = fields.declared if fields is not None else {}
-        known.update(f"tricks.{trick}.{each!s}" for each in node if each != "_target_")
+        beside = ("_target_", *BESIDE_FIELDS)
+        known.update(f"tricks.{trick}.{each!s}" for each in node if each not in beside)
         former = former or former_field(f"tricks.{trick}", target, name)
         if name in node and not deeper and name in declared:
             problems.append(_declared(name, declared[name]))

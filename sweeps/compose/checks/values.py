@@ -11,10 +11,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.compose.checks.declarations import TargetFields, target_fields
+from darkmagic.sweeps.compose.checks.ranges import read_ranges
 from darkmagic.sweeps.compose.checks.targets import target_problem
 from darkmagic.sweeps.compose.config_files import config_message
 from darkmagic.sweeps.compose.config_keys import raw_value
+from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.former_names import current_field
+from darkmagic.sweeps.trial.identity import BESIDE_FIELDS
 from darkmagic.sweeps.trial.settings import settings
 from darkmagic.trainers.declare.kinds import show
 from darkmagic.trainers.fields import broken_constraint
@@ -81,18 +84,10 @@ def check_swept_values(config: DictConfig, key: str, values: Iterable[Any]) -> N
 
 def check_resolved(resolved: Mapping[str, Any]) -> None:
     """Check a configuration of plain values against the declarations; see `check_config`."""
-    for key, declared in settings():
-        node: Any = resolved
-        *path, name = key.split(".")
-        for part in path:
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if not isinstance(node, Mapping) or name not in node:
-            if not key.startswith("hydra."):  # another launcher has other keys
-                raise UserError(f"{key} is not set, and it cannot be left out")
-            continue
-        problem = declared.problem(name, node[name])
-        if problem is not None and node[name] != MISSING:
-            raise UserError(f"{key}={show(node[name])}: {problem}")
+    command = is_command(resolved)
+    _check_settings(resolved, command=command)
+    if command:
+        return
     upstream = _select(resolved, "dataset.upstream")
     if isinstance(upstream, Mapping):
         epochs = upstream.get("epochs")
@@ -104,6 +99,22 @@ def check_resolved(resolved: Mapping[str, Any]) -> None:
         raise UserError("tricks is not set, and it cannot be left out")
     for key, content in _targets(resolved):
         check_node(key, content)
+
+
+def _check_settings(resolved: Mapping[str, Any], *, command: bool) -> None:
+    """Check the declared keys, of which a command has those of the sweep alone."""
+    for key, declared in settings():
+        node: Any = resolved
+        *path, name = key.split(".")
+        for part in path:
+            node = node.get(part) if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or name not in node:
+            if not key.startswith("hydra.") and not command:  # another launcher has other keys
+                raise UserError(f"{key} is not set, and it cannot be left out")
+            continue
+        problem = declared.problem(name, node[name])
+        if problem is not None and node[name] != MISSING:
+            raise UserError(f"{key}={show(node[name])}: {problem}")
 
 
 def _targets(resolved: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -135,8 +146,14 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     fields = target_fields(target)
     if fields is None:
         return
-    given = {n: v for n, v in content.items() if not str(n).startswith("_") and v != MISSING}
+    given = {
+        name: value
+        for name, value in content.items()
+        if not str(name).startswith("_") and name not in BESIDE_FIELDS and value != MISSING
+    }
     for name, value in given.items():
+        if isinstance(value, Mapping) and isinstance(value.get("_target_"), str):
+            check_node(f"{key}.{name}", value, note)  # an object of its own
         declared = fields.declared.get(name)
         if declared is not None:
             problem = declared.problem(name, value)
@@ -151,6 +168,7 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     problem = broken_constraint(fields.constraints, {**defaults, **given})
     if problem is not None:
         raise UserError(f"{key}{note}: {problem}")
+    read_ranges(key, content, fields.declared, note)
 
 
 def _check_target(key: str, target: str, content: Mapping[Any, Any], note: str) -> None:

@@ -31,10 +31,14 @@ class ChecklistSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
+        from darkmagic.sweeps.launch.context import current_context
         from darkmagic.sweeps.orchestrate.sweep import run_sweep
 
         assert self.config is not None
         assert self.hydra_context is not None
+        instead = current_context().instead
+        if instead is not None:
+            return instead(self.hydra_context.config_loader, self.config, self._launcher)
         return run_sweep(
             self.hydra_context.config_loader,
             self.config,

@@ -1,4 +1,6 @@
-"""The plugins' configuration, as `hydra/sweeper=checklist` and `hydra/launcher=local`."""
+"""The plugins' configuration: `hydra/sweeper=checklist` and `=darkmagic_optuna`, and
+`hydra/launcher=local`.
+"""
 
 # No `from __future__ import annotations`: Hydra's scan runs this module before it is in
 # sys.modules, where dataclasses look up annotations that are strings.
@@ -7,7 +9,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-__all__ = ["ChecklistSweeperConf", "LocalLauncherConf"]
+__all__ = ["ChecklistSweeperConf", "LocalLauncherConf", "OptunaSweeperConf"]
 
 
 @dataclass
@@ -18,6 +20,25 @@ class ChecklistSweeperConf:
 
     _target_: str = "hydra_plugins.darkmagic.checklist_sweeper.ChecklistSweeper"
     trick_overrides: list[str] = field(default_factory=list)
+
+
+@dataclass
+class OptunaSweeperConf:
+    """Of any application. `sampler`: tpe, gp, cma or random. `direction`: minimize, maximize, or a
+    list of them. `n_trials`: in all, those of the study in `storage` (such as sqlite:///study.db)
+    counted in. `n_jobs`: at a time, by a launcher other than ours. `params`: what is swept, beside
+    the overrides of the command line, as {lr: "tag(log, interval(0.001, 0.1))"}.
+    """
+
+    _target_: str = "hydra_plugins.darkmagic.optuna_sweeper.OptunaSweeper"
+    sampler: str = "tpe"
+    direction: Any = "minimize"
+    n_trials: int = 20
+    n_jobs: int = 1
+    storage: str | None = None
+    study_name: str | None = None
+    seed: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -39,6 +60,9 @@ class LocalLauncherConf:
 
 ConfigStore.instance().store(
     group="hydra/sweeper", name="checklist", node=ChecklistSweeperConf, provider="darkmagic"
+)
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="darkmagic_optuna", node=OptunaSweeperConf, provider="darkmagic"
 )
 ConfigStore.instance().store(
     group="hydra/launcher", name="local", node=LocalLauncherConf, provider="darkmagic"

@@ -38,16 +38,27 @@ class LocalLauncher(Launcher):
     ) -> None:
         from darkmagic.sweeps.compose.caching_loader import RememberingLoader
         from darkmagic.sweeps.launch.local import fork_server
+        from darkmagic.sweeps.trial.command.node import is_command
 
         # The sweeper has the same context, and composes with it from here on.
         hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)
         self._hydra_context = hydra_context
         self._task_function = task_function
         self._config = config
-        fork_server.warm_up()  # it imports torch while the sweeper composes
+        # It imports torch while the sweeper composes, unless trials are commands.
+        fork_server.warm_up(torch=not is_command(config))
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        return self._launch(job_overrides, initial_job_idx, None)
+
+    def stream(self, feed: Any) -> Sequence[JobReturn]:
+        """Run the jobs that `feed` gives, each when a device is free; see `sweeps.launch.feed`."""
+        return self._launch([], 0, feed)
+
+    def _launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int, feed: Any
     ) -> Sequence[JobReturn]:
         from darkmagic.sweeps.launch.local.launcher import launch_local
 
@@ -62,4 +73,5 @@ class LocalLauncher(Launcher):
             threads=self._threads,
             retries=self._retries,
             stall_seconds=self._stall_seconds,
+            feed=feed,
         )

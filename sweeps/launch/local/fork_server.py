@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -29,10 +29,23 @@ from typing import Any
 
 import cloudpickle
 
-__all__ = ["Job", "start", "warm_up"]
+from darkmagic.trainers.runtime.cores import THREADS
 
-PRELOAD = ["darkmagic.sweeps.launch.local.preload"]
+__all__ = ["Job", "preloads_torch", "start", "warm_up"]
+
+PRELOAD = "darkmagic.sweeps.launch.local.preload"
+LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
+"""What is imported before the first fork: with torch, or without it."""
 _main_lock = threading.Lock()
+
+
+SECONDS_TO_END = 5.0
+"""That a child has for what it started, when its owner is gone."""
+
+
+class _Server:
+    preload = PRELOAD  # as the first start of the server has it
+    more: tuple[str, ...] = ()
 
 
 class Job:
@@ -84,14 +97,25 @@ class Job:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload([_Server.preload, *_Server.more])
     return context
 
 
-def warm_up() -> None:
-    """Start the server, which imports in the background, and return at once."""
+def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
+    """Start the server, which imports in the background, and return at once.
+
+    `modules` are imported too, for children that would each do so. Without `torch` it imports
+    none, for children that need none. The first start decides.
+    """
+    _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
+    _Server.more = tuple(dict.fromkeys((*_Server.more, *modules)))
     _context()
     forkserver.ensure_running()
+
+
+def preloads_torch() -> bool:
+    """Whether children are forked from a process that has torch imported."""
+    return _Server.preload == PRELOAD
 
 
 def start(
@@ -131,6 +155,8 @@ def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: i
     faulthandler.register(signal.SIGUSR1, file=2)
     threading.Thread(target=_exit_with, args=(owner,), daemon=True).start()
     os.environ.update(env)
+    if threads is not None:
+        os.environ[THREADS] = str(threads)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)  # users' own modules, as `python -m` finds them
@@ -147,4 +173,6 @@ def _exit_with(owner: Connection) -> None:
     """
     with contextlib.suppress(OSError):
         owner.poll(None)
+    os.kill(os.getpid(), signal.SIGTERM)  # a command is ended with all that it started
+    time.sleep(SECONDS_TO_END)
     os._exit(1)

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, open_dict
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.devices import AUTO
+from darkmagic.sweeps.launch.feed import Feed
 from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
 from darkmagic.sweeps.launch.local.stall import StallWatch
@@ -37,13 +38,14 @@ def launch_local(
     threads: int | None,
     retries: int = 1,
     stall_seconds: float | str | None = AUTO,
+    feed: Feed | None = None,
 ) -> list[JobReturn]:
     """Run a job for each of `job_overrides`; return how each ended, in their order.
 
-    Every job is composed before the first starts, so that a bad override stops all of them.
-    A job that fails is a `JobReturn` with status FAILED, and stops no other, unless the context
-    says `fail_fast`. One that dies is run again up to `retries` times; one whose events stand still
-    for `stall_seconds` is ended.
+    Every job is composed before the first starts, so that a bad override stops all of them; those
+    that `feed` adds are composed when a device is free for them. A job that fails is a `JobReturn`
+    with status FAILED, and stops no other, unless the context says `fail_fast`. One that dies is
+    run again up to `retries` times; one whose events stand still for `stall_seconds` is ended.
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
@@ -51,28 +53,39 @@ def launch_local(
 
     loader = hydra_context.config_loader
     assert isinstance(loader, RememberingLoader)
-    configs = []
-    for index, overrides in enumerate(job_overrides, start=initial_job_idx):
-        job_config = loader.take(config, overrides)
-        with open_dict(job_config):
-            job_config.hydra.job.id = f"{config.hydra.job.name}_{index}"
-            job_config.hydra.job.num = index
-            # An absolute directory is the same whatever the current folder is when it is read.
-            job_config.hydra.sweep.dir = str(Path(str(job_config.hydra.sweep.dir)).absolute())
-            job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
-        configs.append(job_config)
+    configs = [
+        _compose(loader, config, overrides, index)
+        for index, overrides in enumerate(job_overrides, start=initial_job_idx)
+    ]
 
-    observer, fail_fast = current_context().observer, current_context().fail_fast
-    watch = StallWatch([_directory(each) for each in configs], stall_seconds)
+    context = current_context()
+    observer, fail_fast = context.observer, context.fail_fast
+    directories = [_directory(each) for each in configs]
+    watch = StallWatch(directories, stall_seconds)
+
+    def to_end(index: int, began: float) -> str | None:
+        return watch.stalled(index, began) or context.hopeless(directories[index])
+
     # What all jobs share is pickled once.
     shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
     calls = [Call(_run, (shared, job_config)) for job_config in configs]
 
+    def more() -> Call | None:
+        overrides = None if feed is None else feed.next_job()
+        if overrides is None:
+            return None
+        job_config = _compose(loader, config, overrides, initial_job_idx + len(configs))
+        configs.append(job_config)
+        watch.add(_directory(job_config))
+        observer.added(_directory(job_config), job_config)
+        return Call(_run, (shared, job_config))
+
     def on_end(index: int, ended: Ended) -> None:
         observer.ended(index, _job_return(ended, configs[index]), ended.exit_code)
 
+    expected = configs if feed is None else [*configs, *[config] * feed.expected]
     with lease_devices(
-        devices, trials_per_device, configs, observer.note, threads=threads
+        devices, trials_per_device, expected, observer.note, threads=threads
     ) as leases:
         observer.launching([(_directory(job_config), job_config) for job_config in configs])
         results = run_calls(
@@ -82,10 +95,25 @@ def launch_local(
             on_end=on_end,
             retry=_retry,
             retries=retries,
-            stalled=watch.stalled,
+            stalled=to_end,
             is_last=lambda ended: fail_fast and _has_failed(ended),
+            unneeded=None if feed is None else feed.unneeded,
+            more=more,
         )
     return [_job_return(*pair) for pair in zip(results, configs, strict=True)]
+
+
+def _compose(
+    loader: RememberingLoader, master: DictConfig, overrides: Sequence[str], index: int
+) -> DictConfig:
+    job_config = loader.take(master, overrides)
+    with open_dict(job_config):
+        job_config.hydra.job.id = f"{master.hydra.job.name}_{index}"
+        job_config.hydra.job.num = index
+        # An absolute directory is the same whatever the current folder is when it is read.
+        job_config.hydra.sweep.dir = str(Path(str(job_config.hydra.sweep.dir)).absolute())
+        job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
+    return job_config
 
 
 def _directory(config: DictConfig) -> Path:
@@ -115,7 +143,7 @@ def _retry(ended: Ended) -> Retry | None:
     """
     if ended.error is not None:
         killed = ended.exit_code == -signal.SIGKILL
-        return None if ended.stalled else Retry(ended.error, alone=killed)
+        return None if ended.stalled or ended.unneeded else Retry(ended.error, alone=killed)
     reason = _failure(ended)
     if reason.startswith(f"{CaptureFailed.__name__}:"):
         return Retry("a CUDA graph's capture failed", alone=False, env={WITHOUT_GRAPHS: "1"})

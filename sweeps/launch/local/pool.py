@@ -32,13 +32,15 @@ class Call:
 class Ended:
     """How a call ended: with a value, or with the error message.
 
-    `stalled` says that its child was ended, as the call made no progress.
+    `stalled` says that its child was ended, as the call made no progress; `unneeded` that it was
+    ended as its value is not needed.
     """
 
     value: Any
     error: str | None
     exit_code: int | None
     stalled: bool = False
+    unneeded: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,22 +76,32 @@ def run_calls(
     retries: int = 1,
     stalled: Callable[[int, float], str | None] | None = None,
     is_last: Callable[[Ended], bool] = lambda _: False,
+    unneeded: Callable[[int], str | None] | None = None,
+    more: Callable[[], Call | None] = lambda: None,
 ) -> list[Ended]:
     """Run `calls`, as many at once as there are `leases`; return how each ended.
 
     A child that dies takes no other down. A call for which `retry` returns one is made again, up to
     `retries` times, and `on_end` is called after the last: alone on its device when all others are
     done, or next. A call for which `stalled`, of its place and the unix time when it began, returns
-    a reason is ended, and its child's stacks go to its stderr. When one has ended for which
-    `is_last` is true, all others are ended too. When this is interrupted (Ctrl-C), the children are
-    ended before the exception propagates.
+    a reason is ended, and its child's stacks go to its stderr; so is one for which `unneeded`
+    returns one, without them. When one has ended for which `is_last` is true, all others are ended
+    too. `more` is asked for another call where a lease is free and no call waits; None if there is
+    none now. When this is interrupted (Ctrl-C), the children are ended before the exception
+    propagates.
     """
     pool = _Pool(calls, leases)
     try:
-        while pool.has_work:
+        while True:
+            while pool.has_room and (call := more()) is not None:
+                pool.add(call)
+                for index in pool.start():
+                    on_start(index)
+            if not pool.has_work:
+                return pool.results()
             for index in pool.start():
                 on_start(index)
-            for index, end, running in pool.collect(stalled):
+            for index, end, running in pool.collect(stalled, unneeded):
                 if pool.again[index] < retries and pool.requeue(index, retry(end), running):
                     continue
                 told = f"{end.error}, also when trained again" if pool.again[index] else end.error
@@ -100,14 +112,13 @@ def run_calls(
                     return pool.results()
     finally:
         pool.stop()
-    return pool.results()
 
 
 class _Pool:
     """The calls that wait, run and have ended, and the leases that are free."""
 
     def __init__(self, calls: Sequence[Call], leases: Sequence[Lease]) -> None:
-        self._calls = calls
+        self._calls = list(calls)
         self._waiting = deque(range(len(calls)))
         self._alone: deque[int] = deque()
         self._env: dict[int, Mapping[str, str]] = {}  # of calls that are made again
@@ -120,6 +131,15 @@ class _Pool:
     @property
     def has_work(self) -> bool:
         return bool(self._waiting or self._running or self._alone)
+
+    @property
+    def has_room(self) -> bool:
+        return bool(self._free) and not self._waiting and not self._alone
+
+    def add(self, call: Call) -> None:
+        """Add a call, which waits for a lease."""
+        self._waiting.append(len(self._calls))
+        self._calls.append(call)
 
     def start(self) -> Iterator[int]:
         """Start what there are leases for; yield each call when it starts for the first time."""
@@ -147,7 +167,9 @@ class _Pool:
         return ()
 
     def collect(
-        self, stalled: Callable[[int, float], str | None] | None
+        self,
+        stalled: Callable[[int, float], str | None] | None,
+        unneeded: Callable[[int], str | None] | None,
     ) -> Iterator[tuple[int, Ended, _Running]]:
         """Wait until a call ends, or for a second if they are watched; yield those that ended."""
         connections = [each.job.connection for each in self._running.values()]
@@ -159,6 +181,9 @@ class _Pool:
                 each.job.print_stacks()
                 each.job.stop()
                 end = Ended(None, reason, each.job.exit_code(), stalled=True)
+            elif unneeded is not None and (reason := unneeded(index)):
+                each.job.stop()
+                end = Ended(None, reason, each.job.exit_code(), unneeded=True)
             else:
                 continue
             del self._running[index]

@@ -43,6 +43,10 @@ class StallWatch:
         self._limit = limit
         self._signs: dict[int, _Signs] = {}
 
+    def add(self, directory: Path) -> None:
+        """Watch one more trial, whose index is the next."""
+        self._files.append(directory / EVENTS)
+
     def stalled(self, index: int, began: float) -> str | None:
         """Return why trial `index`, which `began` at that unix time, is to be ended, or None.
 

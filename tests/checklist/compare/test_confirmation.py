@@ -101,3 +101,46 @@ def test_one_image_more_on_both_seeds_is_not_confirmed() -> None:
     interval = found.test.interval()
     assert interval is not None
     assert interval[1] - interval[0] > 0.5
+
+
+PREDICTED = {"lr": "cosine", "mixup": "on", "stem": "relu"}
+SEEN = {"stem": "relu", "mixup": "on"}
+
+
+@pytest.mark.parametrize(
+    ("predicted", "seen", "recipe", "said"),
+    [
+        (1.5, 0.5, PREDICTED, "The prediction holds: take the combination."),
+        (0.4, 1.5, SEEN, "gains more on fresh seeds, so fall back on that."),
+        (0.0, 0.0, {}, "The prediction failed: neither recipe is proved better"),
+        (-1.0, 1.0, SEEN, "so fall back on that."),
+        (-1.0, -2.0, {}, "keep the baseline"),
+        (None, 1.0, SEEN, "fall back"),
+    ],
+)
+def test_prediction_that_fails_falls_back_on_the_best_recipe_seen(
+    predicted: float | None, seen: float, recipe: dict[str, str], said: str
+) -> None:
+    """The better of both on fresh seeds is taken if the test set confirms it, else the baseline."""
+    rng = np.random.default_rng(3)
+    gains = {"baseline": 0.0, "best_seen=both": seen}
+    gains |= {} if predicted is None else {"combination=all": predicted}
+    found = confirm(
+        PREDICTED, _fresh(rng, 5, gains), compare(SMALL, simulated(SMALL, 3)), dict(SEEN)
+    )
+    assert dict(found.recipe) == recipe
+    if predicted is not None:
+        assert said in " ".join(found.sentences)
+        assert found.seen_test is not None
+        assert found.seen_test.difference == pytest.approx(seen, abs=0.4)
+
+
+def test_two_recipes_share_the_error_rate() -> None:
+    """Where neither gains anything, few of simulated confirmations take either."""
+    rng = np.random.default_rng(5)
+    sweep = compare(SMALL, simulated(SMALL, 3))
+    gains = {"baseline": 0.0, "combination=all": 0.0, "best_seen=both": 0.0}
+    taken = sum(
+        bool(confirm(PREDICTED, _fresh(rng, 5, gains), sweep, SEEN).recipe) for _ in range(200)
+    )
+    assert taken / 100 <= 0.06

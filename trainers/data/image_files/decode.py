@@ -23,7 +23,7 @@ from darkmagic.trainers.data.image_files.pixels import check_header, read_image
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
 
-__all__ = ["Decoder", "ImageFiles", "check_all", "decode_all"]
+__all__ = ["Decoder", "ImageFiles", "check_all", "cover", "decode_all", "hold_images"]
 
 VERSION = 2
 """Of the pixels that a file gives: what older versions kept is not used."""
@@ -67,7 +67,7 @@ class Decoder:
         image = read_image(path, self.channels)
         if image.size != (width, height):
             self._check_size(path, image.height, image.width)
-            image = _cover(image, width, height)
+            image = cover(image, width, height)
         return np.asarray(image)
 
     def check(self, path: str) -> None:
@@ -82,7 +82,8 @@ class Decoder:
             )
 
 
-def _cover(image: Image.Image, width: int, height: int) -> Image.Image:
+def cover(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Return `image` resized so that it covers `width` x `height`, with its middle cut out."""
     scale = max(width / image.width, height / image.height)
     larger = image.resize(
         (max(width, round(image.width * scale)), max(height, round(image.height * scale))),
@@ -130,6 +131,16 @@ def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str 
     except OSError as error:  # no room, or no right to write
         logging.getLogger(__name__).warning("decoded images are not kept: %s", error)
     return _channels_first(_decode(files, decoder) if pixels is None else pixels)
+
+
+def hold_images(
+    folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None, budget: int
+) -> Tensor | ImageFiles:
+    """Return `files` decoded, or to be read, and checked, where they take over `budget` bytes."""
+    if len(files) * decoder.bytes_per_image <= budget:
+        return decode_all(folder, files, decoder, cache)
+    check_all(folder, files, decoder, cache)
+    return ImageFiles(files, decoder)
 
 
 def check_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> None:

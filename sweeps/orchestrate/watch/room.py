@@ -33,6 +33,11 @@ class RoomWatch:
         self._problem: dict[Path, str] = {}
         self._due_at = time.monotonic()
 
+    def add(self, folder: Path) -> None:
+        """Watch `folder` too."""
+        if folder not in self._folders:
+            self._folders.append(folder)
+
     def check(self) -> list[str]:
         """Return a message for each folder whose disk has become full, or has room again."""
         if time.monotonic() < self._due_at:

@@ -1,0 +1,134 @@
+"""The figure that decides: its name, its unit, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from darkmagic.checklist.errors import UserError, nearest
+
+__all__ = ["ACCURACY", "Direction", "Metric"]
+
+MAX_DECIMALS = 6
+"""Numbers that need more are written as powers of ten."""
+
+
+class Direction(StrEnum):
+    """Which way a metric is better.
+
+    >>> Direction.parse("min") is Direction.MIN
+    True
+    """
+
+    MAX = "max"
+    MIN = "min"
+
+    @classmethod
+    def parse(cls, text: str) -> Direction:
+        """Return the direction called `text`; raise `UserError` for another word.
+
+        `maximize`, `higher`, `lower` and the like are understood too.
+        """
+        word = text.strip().lower()
+        for direction, words in _WORDS.items():
+            if word in words:
+                return direction
+        raise UserError(f"no direction {text!r}; " + nearest(word, ["max", "min"]))
+
+
+_WORDS = {
+    Direction.MAX: ("max", "maximize", "maximise", "maximum", "higher", "up"),
+    Direction.MIN: ("min", "minimize", "minimise", "minimum", "lower", "down"),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that trials are compared by.
+
+    `unit` is how its values are counted, such as `%`, `s` or `bits per byte`, empty for a plain
+    number. A record's value times `scale` is in that unit: 100 makes percent of a share.
+    `short` is its name in the head of a column, `name` where empty; `decimals` are those shown.
+    `step` is what values in the unit are multiples of, 0 if they are continuous: runs that happen
+    to agree still spread by its rounding. That of accuracy follows from the number of images.
+
+    >>> loss = Metric("val_loss", direction=Direction.MIN, decimals=3)
+    >>> loss.head, loss.value(0.21), loss.difference(-0.0104), loss.gain(-0.0104)
+    ('val_loss', '0.210', '-0.010', 0.0104)
+    >>> ACCURACY.head, ACCURACY.amount(0.1), ACCURACY.phrase
+    ('val %', '0.10 points', 'points of validation accuracy')
+    """
+
+    name: str
+    unit: str = ""
+    direction: Direction = Direction.MAX
+    scale: float = 1.0
+    decimals: int = 2
+    short: str = ""
+    step: float = 0.0
+
+    @property
+    def sign(self) -> int:
+        """1 if higher is better, -1 if lower is: a difference times it is a gain."""
+        return 1 if self.direction is Direction.MAX else -1
+
+    def gain(self, difference: float) -> float:
+        """Return a difference as a gain, above 0 where it is better; and a gain as a difference."""
+        return self.sign * difference + 0.0  # never -0.0
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether it is the share of images that are right: a multiple of one over their number."""
+        return self == ACCURACY
+
+    @property
+    def head(self) -> str:
+        """What stands above a column of its values."""
+        return " ".join(part for part in (self.short or self.name, self.unit) if part)
+
+    @property
+    def points(self) -> str:
+        """The unit of a difference: `points` of a percentage, else the metric's own."""
+        return "points" if self.unit == "%" else self.unit
+
+    @property
+    def phrase(self) -> str:
+        """What differences are in: `points of validation accuracy`, `val_loss`."""
+        return f"{self.points} of {self.name}" if self.points else self.name
+
+    def value(self, value: float | None) -> str:
+        """Return a value, in the unit, as text without the unit; empty for None."""
+        return "" if value is None else self._number(value)
+
+    def difference(self, value: float | None) -> str:
+        """Return a difference with its sign; empty for None."""
+        return "" if value is None else self._number(value, sign="+")
+
+    def amount(self, value: float, *, sign: bool = False) -> str:
+        """Return a difference or a spread with the unit of differences."""
+        text = self._number(value, sign="+" if sign else "")
+        return f"{text} {self.points}" if self.points else text
+
+    def given(self, value: float) -> str:
+        """Return a difference as a person gave it, with the unit of differences."""
+        return f"{value:g} {self.points}" if self.points else f"{value:g}"
+
+    def _number(self, value: float, sign: str = "") -> str:
+        if self.decimals > MAX_DECIMALS:
+            return f"{value:{sign}.3g}"
+        return f"{round(value, self.decimals) + 0.0:{sign}.{max(self.decimals, 0)}f}"  # never -0.00
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields, as JSON has them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Metric:
+        """Return the metric that `to_dict` gave."""
+        return cls(**{**fields, "direction": Direction(fields.get("direction", Direction.MAX))})
+
+
+ACCURACY = Metric("validation accuracy", unit="%", scale=100.0, short="val")
+"""The share of validation images that are right, in percent: what decides by default."""

@@ -1,0 +1,130 @@
+"""A confirmed recipe taken apart: `darkmagic checklist ablate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import Metric
+from darkmagic.checklist.recipes.ablation import Ablation, Part, ablate, ablation_trials
+from darkmagic.checklist.recipes.path import Step, path_steps, path_trials
+from darkmagic.checklist.report.formatting import interval, p_value
+from darkmagic.sweeps.commands.confirm import FIRST_FRESH_SEED, first_fresh_seed, read_choices
+from darkmagic.sweeps.commands.plan import plan_request
+from darkmagic.sweeps.commands.power import KnownSweep, power
+from darkmagic.sweeps.commands.sweep import sweep
+from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.track.rules import read_rules
+from darkmagic.sweeps.track.schema import CONFIRMED, KIND, SWEEP
+from darkmagic.sweeps.track.store import open_client, search_runs
+
+__all__ = ["Ablated", "ablate_recipe"]
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """An ablation, the path to the recipe if it was asked for, and the file with both."""
+
+    ablation: Ablation
+    path: tuple[Step, ...]
+    file: Path
+
+
+def ablate_recipe(
+    overrides: Sequence[str],
+    progress: Progress,
+    config_dirs: Sequence[Path] = (),
+    *,
+    take: Sequence[str] = (),
+    seeds: int = 5,
+    path: bool = False,
+) -> Ablated:
+    """Train the recipe that was confirmed, or the options in `take`, without each of its parts.
+
+    With `path`, the recipe is also built up from the baseline, part by part, the one that carries
+    most first. All with `seeds` seeds that neither the sweep nor its confirmation has used, so that
+    nothing that chose the recipe judges its parts, and on the validation set. What is trained is
+    not trained again. Raises `UserError` where there is no confirmed recipe.
+    """
+    if seeds < 1:
+        raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
+    known = power(overrides, config_dirs)
+    recipe = read_choices(take, known.checklist) if take else _confirmed(known)
+    plain, request = split_request(overrides)
+    if request.extends_sweep:
+        raise UserError("ablate takes no seeds=+N and no only=: it trains with fresh seeds")
+    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    # Beyond those of a confirmation, which has chosen between recipes.
+    start = first_fresh_seed(comparison) + FIRST_FRESH_SEED
+    fresh = list(range(start, start + seeds))
+
+    asked = Request(
+        overrides=request.overrides,
+        trials=tuple(ablation_trials(known.checklist, recipe, fresh)),
+        kind="ablation",
+    )
+    planned = plan_request(plain, asked, config_dirs, will_train=True)
+    outcome = sweep(planned, progress)
+    found = ablate(known.checklist, recipe, outcome.records, read_rules(planned.config))
+    steps: list[Step] = []
+    if path:
+        built = path_trials(known.checklist, recipe, found.order, fresh)
+        asked = dataclasses.replace(asked, trials=tuple(built), kind="path")
+        following = sweep(plan_request(plain, asked, config_dirs, will_train=True), progress)
+        following.tracker.flush()
+        steps = path_steps(recipe, found.order, following.records)
+    file = outcome.folder / "ablation.md"
+    file.write_text(_page(outcome.experiment, found, steps))
+    outcome.parent.files.append(file)
+    outcome.tracker.flush()
+    return Ablated(found, tuple(steps), file)
+
+
+def _confirmed(known: KnownSweep) -> dict[str, str]:
+    """Return what came out of the newest confirmation of the sweep."""
+    missing = (
+        "there is no confirmed recipe of this sweep to take apart; run darkmagic checklist "
+        "confirm first, or name options: --take mixup=on"
+    )
+    if known.report is None:
+        raise UserError(missing)
+    client = open_client(known.key.uri)
+    experiment = client.get_experiment_by_name(known.key.experiment)
+    tags = {KIND: "confirmation", SWEEP: known.key.recipe}
+    runs = search_runs(client, experiment.experiment_id, tags)
+    if not runs:
+        raise UserError(missing)
+    recipe: dict[str, str] = json.loads(runs[0].data.tags[CONFIRMED])
+    if not recipe:
+        raise UserError(
+            "the confirmation of this sweep kept the baseline, which has no parts to take out; "
+            "name options to take apart: --take mixup=on"
+        )
+    return recipe
+
+
+def _page(experiment: str, found: Ablation, steps: Sequence[Step]) -> str:
+    metric = found.comparison.metric
+    lines = [f"# {experiment}: what carries the gain", "", *found.sentences, ""]
+    lines += ["| part | what it adds | 95 % interval | adjusted p | |", "|---|---:|---:|---:|---|"]
+    for part in found.parts:
+        lines.append(f"| `{part.name}` | {_figures(part, metric)} | {part.role} |")
+    if steps:
+        lines += ["", "Added one by one:", ""]
+        lines += [f"| step | {metric.head} | adds | 95 % interval | adjusted p | |"]
+        lines += ["|---|---:|---:|---:|---:|---|"]
+    for step in steps:
+        mean = metric.value(step.accuracy)
+        lines.append(f"| `{step.name}` | {mean} | {_figures(step, metric)} | {step.adds} |")
+    return "\n".join(lines) + "\n"
+
+
+def _figures(found: Part | Step, metric: Metric) -> str:
+    gain = metric.difference(found.gain)
+    return f"{gain} | {interval(found.interval, metric)} | {p_value(found.p_value)}"

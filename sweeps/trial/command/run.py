@@ -1,0 +1,163 @@
+"""One trial of a command, from its configuration to its result."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from darkmagic.sweeps.trial.command.mlflow_source import read_mlflow, tracking_environment
+from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
+from darkmagic.trainers.command.sources.values import Found
+from darkmagic.trainers.command.spec import Command, fill
+from darkmagic.trainers.outputs.event_log import EventLog
+from darkmagic.trainers.outputs.names import LOG
+from darkmagic.trainers.runtime.cores import threads_of_this_trial
+
+__all__ = ["run_command_trial", "trial_values"]
+
+LINE_SECONDS = 1.0
+"""At least, between two lines of a script that are shown."""
+
+
+def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Run the command that `resolved` configures; return the content of its `result.json`."""
+    command = Command.from_node(resolved["trainer"])
+    values = trial_values(resolved, directory / OUTPUT)
+    log = EventLog(directory)
+    since = time.time() - 1.0  # of a file system whose clock is coarse
+    environment = tracking_environment(directory)
+    os.environ.update(environment)
+    more = resume_words(command, directory / OUTPUT, values)
+    _end_when_told()
+    try:
+        ended, lines = run_command(
+            command,
+            directory / OUTPUT,
+            values,
+            directory / LOG,
+            _Reporter(command.metric, log),
+            more,
+        )
+    except OSError as error:  # the program is gone, or may not be run
+        directory.mkdir(parents=True, exist_ok=True)
+        return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+
+    def trackers() -> Iterator[Found]:
+        yield from read_mlflow(command.mlflow, directory, since)
+
+    found, looked = find_metric(command, lines, directory / OUTPUT, values, since, trackers)
+    directory.mkdir(parents=True, exist_ok=True)  # a script may have deleted it
+    result = judge(command, ended, found, looked)
+    if found is not None:
+        _append_series(log, command.metric, found)
+        log.append({"type": "source", "where": found.where, "time": time.time()})
+    for message in _remarks(ended.left_out, ended.left_behind):
+        log.append({"type": "note", "message": message, "time": time.time()})
+    return {
+        **result,
+        "wall_seconds": ended.seconds,
+        "peak_memory_bytes": ended.peak_memory,
+        "device": values["device"],
+    }
+
+
+def trial_values(resolved: Mapping[str, Any], directory: Path) -> dict[str, str]:
+    """Return what the placeholders of the trial `resolved` stand for."""
+    wanted = str(resolved["runtime"].get("device", "auto"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    device = wanted if wanted != "auto" else "cuda:0" if visible else "cpu"
+    return {
+        "seed": str(resolved["seed"]),
+        "directory": str(directory),
+        "device": device,
+        "threads": str(threads_of_this_trial()),
+    }
+
+
+def resume_words(command: Command, directory: Path, values: Mapping[str, str]) -> list[str]:
+    """Return the words with which the script goes on, if it left what they name.
+
+    A word with a path in the trial's directory names the newest file that fits it. Words without
+    one are given whenever the trial has run before.
+    """
+    words = []
+    paths = [word for word in command.resume if "{directory}" in word]
+    if not directory.is_dir() or not any(directory.iterdir()):
+        return []
+    for word in command.resume:
+        if word not in paths:
+            words.append(fill(word, values))
+            continue
+        before, _, pattern = word.partition("{directory}")
+        files = sorted(directory.glob(pattern.lstrip("/")), key=lambda path: path.stat().st_mtime)
+        if not files:
+            return []
+        words.append(f"{fill(before, values)}{files[-1]}")
+    return words
+
+
+class _Reporter(Watcher):
+    """Writes the events of a trial while its command runs."""
+
+    def __init__(self, metric: str, log: EventLog) -> None:
+        self._metric, self._log = metric, log
+        self._shown, self._when = "", 0.0
+
+    def line(self, text: str) -> None:
+        self._log.beat()
+        now = time.monotonic()
+        if text and text != self._shown and now - self._when > LINE_SECONDS:
+            self._shown, self._when = text, now
+            _append(self._log, {"type": "line", "text": text, "time": time.time()})
+
+    def value(self, found: Found) -> None:
+        series = found.series(self._metric)
+        if series and series[-1][0] not in self._log.epochs:
+            _append(self._log, _event(self._metric, *series[-1]))
+
+
+def _append_series(log: EventLog, metric: str, found: Found) -> None:
+    """Write the steps that have no line yet, and the last one as it is now."""
+    series = found.series(metric)
+    for step, value in series:
+        if step not in log.epochs or step == series[-1][0]:
+            log.append(_event(metric, step, value))
+
+
+def _append(log: EventLog, event: Mapping[str, Any]) -> None:
+    try:
+        log.append(event)
+    except FileNotFoundError:  # the script deleted the folder; its end says so
+        return
+
+
+def _event(metric: str, step: int, value: float) -> dict[str, Any]:
+    return {
+        "type": "epoch",
+        "epoch": step,
+        "epochs": step,
+        "time": time.time(),
+        "images_per_second": 0,
+        "value": value,
+        "metric": metric,
+    }
+
+
+def _end_when_told() -> None:
+    """Have SIGTERM, with which a launcher ends this process, end the script and its children."""
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def _remarks(left_out: int, left_behind: int) -> Iterator[str]:
+    if left_out:
+        yield f"{left_out / 1e6:,.0f} MB of its output are left out of {LOG}"
+    if left_behind:
+        noun = "process that it left was" if left_behind == 1 else "processes that it left were"
+        yield f"{left_behind} {noun} ended"

@@ -1,0 +1,116 @@
+"""A training script that misbehaves as it is told to. Imports nothing but the standard library."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _good() -> None:
+    print("METRIC val_acc=0.9")
+
+
+def _nan() -> None:
+    print("METRIC val_acc=0.5 epoch=1\nMETRIC val_acc=nan epoch=2")
+
+
+def _no_metric() -> None:
+    print("METRIC train_loss=0.1\ntrained well")
+
+
+def _nothing() -> None:
+    return
+
+
+def _hang() -> None:
+    print("waiting for the others", flush=True)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def _fork() -> None:
+    """Leave children behind: in its own group, in a session of their own, and orphaned."""
+    sleep = [sys.executable, "-c", f"import time; '{ARGUMENTS.mark}'; time.sleep(600)"]
+    subprocess.Popen(sleep)
+    subprocess.Popen(sleep, start_new_session=True)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(0)
+    _good()
+
+
+def _flood() -> None:
+    line = b"x" * 99 + b"\n"
+    for _ in range(40):
+        sys.stdout.buffer.write(line * 10_000)
+    sys.stdout.flush()
+    _good()
+
+
+def _one_line() -> None:
+    sys.stdout.write("y" * 30_000_000 + "\n")
+    _good()
+
+
+def _bytes() -> None:
+    sys.stdout.buffer.write(b"\xff\xfe\x00\x9c accuracy \xf0\x28\x8c\x28\n")
+    sys.stdout.flush()
+    _good()
+
+
+def _delete() -> None:
+    shutil.rmtree(os.environ["DARKMAGIC_DIRECTORY"])
+    _good()
+
+
+def _delete_all() -> None:
+    shutil.rmtree(Path(os.environ["DARKMAGIC_DIRECTORY"]).parent)
+    _good()
+
+
+def _crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _raise() -> None:
+    raise ValueError("the images are gone")
+
+
+def _kill_group() -> None:
+    os.killpg(0, signal.SIGTERM)
+
+
+def _read_input() -> None:
+    input("continue? ")
+
+
+def _close_output() -> None:
+    _good()
+    sys.stdout.flush()
+    os.close(1)
+    os.close(2)
+    time.sleep(0.3)
+    os._exit(0)
+
+
+WAYS: dict[str, Callable[[], None]] = {
+    name[1:]: function
+    for name, function in list(globals().items())
+    if name.startswith("_") and callable(function) and not name.startswith("__")
+}
+PARSER = argparse.ArgumentParser()
+PARSER.add_argument("--how", choices=sorted(WAYS), default="good")
+PARSER.add_argument("--mark", default="")
+ARGUMENTS = PARSER.parse_args() if __name__ == "__main__" else argparse.Namespace(mark="")
+
+if __name__ == "__main__":
+    WAYS[ARGUMENTS.how]()

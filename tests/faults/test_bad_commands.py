@@ -1,0 +1,105 @@
+"""Training scripts that misbehave: each is one clear row, nothing hangs, no process is left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commanding import run_command
+
+pytestmark = pytest.mark.timeout(900)  # of the fixture, on a machine that does much else
+SCRIPT = Path(__file__).parent / "bad_command.py"
+MARK = "left-by-the-test-of-bad-commands"
+ROWS = {
+    "no_metric": "NoMetric: val_acc never came; it gave train_loss",
+    "nothing": r"NoMetric: val_acc never came: it exited with 0 after [\d.]+ s and printed nothing",
+    "nan": r"val_acc is nan at step 2 \(METRIC lines of its output\)",
+    "hang": r"TimedOut: it ran for \d+ s, its limit, and was ended; its last line: waiting for",
+    "crash": "SIGSEGV: a signal ended it",
+    "raise": "ExitCode 1: ValueError: the images are gone",
+    "kill_group": "SIGTERM: a signal ended it",
+    "read_input": "ExitCode 1: EOFError",
+}
+"""By a script's way of failing: what its row says."""
+WORKS = ("fork", "flood", "one_line", "bytes", "delete", "delete_all", "close_output")
+"""Ways of a script that do no harm: it has a metric all the same."""
+
+
+def _processes(mark: str) -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (text := path.read_bytes()):
+                yield text.decode(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run one comparison of all bad scripts with a good one; return its folder."""
+    folder = tmp_path_factory.mktemp("bad")
+    changes = [f"{way}=--how {way} --mark {MARK}" for way in (*ROWS, *WORKS)]
+    words = [word for change in changes for word in ("--change", change)]
+    settings = [
+        "--metric",
+        "val_acc",
+        "--seeds",
+        "1",
+        "--timeout",
+        "6",
+        "--parallel",
+        "4",
+        "--check",
+        "",
+    ]
+    arguments = ["compare", *settings, *words, "--", "python", str(SCRIPT)]
+    done = run_command(*arguments, folder=folder)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    (folder / "printed").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> dict[str, dict[str, object]]:
+    content = json.loads((folder / "runs/compare-bad_command/report.json").read_text())
+    return {row["trial"].removesuffix("=on"): row for row in content["rows"]}
+
+
+@pytest.mark.parametrize("way", ROWS)
+def test_bad_script_is_one_row_that_says_why(
+    rows: dict[str, dict[str, object]], folder: Path, way: str
+) -> None:
+    """The row of a script that fails says in one line how it failed."""
+    reason = str(rows[way]["reason"])
+    assert re.search(ROWS[way], reason), reason
+    assert "\n" not in reason
+    assert rows[way]["runs"] in ({"failed": 1}, {"diverged": 1})
+    assert f"{way}=on" in (folder / "printed").read_text()
+
+
+@pytest.mark.parametrize("way", WORKS)
+def test_script_with_bad_manners_has_its_result(
+    rows: dict[str, dict[str, object]], way: str
+) -> None:
+    """A script that floods, forks or deletes its folder, and gives its metric, has a result."""
+    assert rows[way]["runs"] == {"finished": 1}, rows[way]["reason"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_process_of_a_script_is_left() -> None:
+    """What scripts leave behind, also in sessions of their own, is ended with them."""
+    assert not list(_processes(MARK))
+    assert not list(_processes(str(SCRIPT)))
+
+
+def test_output_is_kept_up_to_a_size(folder: Path) -> None:
+    """The log of a script that prints 40 MB has its beginning and its end, and says so."""
+    (log,) = (folder / "runs/compare-bad_command").glob("flood=on-*/log.txt")
+    assert log.stat().st_size < 12e6
+    content = log.read_bytes()
+    assert b"bytes of output are left out" in content
+    assert content.rstrip().endswith(b"METRIC val_acc=0.9")

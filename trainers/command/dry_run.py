@@ -1,0 +1,136 @@
+"""A dry run of a command: whether the script takes its words, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkmagic.trainers.command.run import Ended, Watcher, run_command
+from darkmagic.trainers.command.spec import PYTHONS, Command
+
+__all__ = ["DryRun", "dry_run", "missing_program"]
+
+HELP = ("--help", "-h", "help")
+FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*")
+PROBE = "--darkmagic-no-such-flag"
+"""A flag that no script has: what refuses it names with it the others that it does not know."""
+ERROR = re.compile(r"error|unrecognized|invalid|no such option|unknown|not|required", re.IGNORECASE)
+KEPT = 1 << 20
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a dry run showed: `problem` is why the script refuses its words, empty if it does not.
+
+    `understood` says whether the script ended by itself and knows the words of the dry run;
+    if not, nothing is known of the others.
+    """
+
+    problem: str = ""
+    understood: bool = True
+
+
+def missing_program(command: Command) -> str | None:
+    """Return what is missing of the command, the program or its script; None if it is there.
+
+    >>> missing_program(Command(("no-such-program",), metric="loss"))
+    "no program 'no-such-program' on PATH"
+    """
+    words = command.filled({})
+    if command.program() is None:
+        return f"no program {words[0]!r} on PATH"
+    if not PYTHONS.fullmatch(Path(words[0]).name) or len(words) < 2:
+        return None
+    script = Path(words[1])
+    if script.suffix != ".py" or script.exists():
+        return None
+    folder = script.parent
+    beside = sorted(each.name for each in folder.glob("*.py")) if folder.is_dir() else []
+    close = difflib.get_close_matches(script.name, beside, n=1, cutoff=0.5)
+    hint = f"; did you mean {folder / close[0]}?" if close else f" in {Path.cwd()}"
+    return f"no script {script}{hint}"
+
+
+def dry_run(
+    command: Command,
+    words: Sequence[str],
+    doubted: Sequence[str],
+    values: Mapping[str, str],
+    seconds: float,
+) -> DryRun:
+    """Run `command` with `words` behind it, such as `--help`, in a folder that is then deleted.
+
+    A script that ends with another exit code than 0 refuses what it was given. Where the words
+    ask for help, the flags among `doubted` have to be in it, or the script is asked again, with
+    one more flag that it cannot know: then it names all that it does not know.
+    """
+    ended, text = _try(command, words, values, seconds)
+    is_help = any(word in HELP for word in words)
+    if ended.timed_out or (is_help and not _knows_help(ended, text)):
+        return DryRun(understood=False)
+    if ended.failure:
+        return DryRun(_reason(text, ended))
+    if not is_help:
+        return DryRun()
+    known = set(FLAG.findall(text))
+    doubtful = [flag for flag in _flags(doubted) if not any(k.startswith(flag) for k in known)]
+    if not doubtful or len(known) < 2:
+        return DryRun()
+    ended, text = _try(command, [PROBE], values, seconds)
+    refusal = next((line for line in _errors(text) if any(f in line for f in doubtful)), None)
+    if not ended.failure or ended.timed_out or refusal is None:
+        return DryRun()
+    close = difflib.get_close_matches(doubtful[0], known, n=1, cutoff=0.6)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return DryRun(_without_probe(refusal) + hint)
+
+
+class _Collector(Watcher):
+    """Nothing is shown of a dry run."""
+
+
+def _try(
+    command: Command, words: Sequence[str], values: Mapping[str, str], seconds: float
+) -> tuple[Ended, str]:
+    with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
+        output = Path(folder) / "output"
+        log = Path(folder) / "log.txt"
+        limited = dataclasses.replace(command, timeout=seconds, pattern=None)
+        own = {**values, "directory": str(output)}
+        ended, _ = run_command(limited, output, own, log, _Collector(), words)
+        with log.open("rb") as file:
+            return ended, file.read(KEPT).decode(errors="replace")
+
+
+def _knows_help(ended: Ended, text: str) -> bool:
+    """Whether a script was asked for help and gave some, or refused other words of it."""
+    if ended.failure:
+        said = {word for line in _errors(text)[-1:] for word in re.findall(r"[\w-]+", line)}
+        return not said & set(HELP)
+    return "usage" in text.lower() or "--help" in text or len(set(FLAG.findall(text))) > 3
+
+
+def _flags(words: Sequence[str]) -> Iterator[str]:
+    for word in words:
+        if re.match(r"--?[A-Za-z]", word):
+            yield word.partition("=")[0]
+
+
+def _errors(text: str) -> list[str]:
+    """Return the lines that say what is wrong, the last lines of a script that was refused."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return [line for line in lines[-12:] if ERROR.search(line)] or lines[-1:]
+
+
+def _reason(text: str, ended: Ended) -> str:
+    lines = _errors(text)
+    return lines[-1][:300] if lines else ended.failure
+
+
+def _without_probe(line: str) -> str:
+    return " ".join(line.replace(PROBE, "").split())

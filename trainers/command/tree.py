@@ -1,0 +1,133 @@
+"""A process and all that it starts, also what leaves its group or outlives its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["ProcessTree", "descendants"]
+
+SUBREAPER, DEATH_SIGNAL = 36, 1
+"""Of Linux's prctl: adopt grandchildren whose parent has ended, and end with one's own parent."""
+MARK = "DARKMAGIC_TREE"
+"""A variable in the environment of all that one program starts."""
+TERM_SECONDS = 3.0
+"""That a script has to end by itself when it is told to: to write a checkpoint, for example."""
+
+_prctl: Callable[..., int] | None
+try:
+    _prctl = ctypes.CDLL(None, use_errno=True).prctl
+except (OSError, AttributeError):  # another system than Linux
+    _prctl = None
+
+
+class ProcessTree:
+    """A program in a process group of its own, without a shell and without standard input.
+
+    What it prints, to stdout and to stderr, comes out of `output`, as bytes. `stop` ends it with
+    all that it started: this process adopts what outlives its parent, so nothing gets away.
+    """
+
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+        if _prctl is not None:
+            _prctl(SUBREAPER, 1, 0, 0, 0)
+        self._mark = f"{MARK}={uuid.uuid4().hex}".encode()
+        self.process = subprocess.Popen(  # noqa: S603 (what the user asks for)
+            list(words),
+            env={**environment, MARK: self._mark.decode().partition("=")[2]},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 (one system call, which locks nothing)
+        )
+        self._seen: set[int] = set()
+        assert self.process.stdout is not None
+        self.output = self.process.stdout
+        os.set_blocking(self.output.fileno(), False)
+
+    def poll(self) -> int | None:
+        """Return the program's exit code, the negative signal if it was killed; None if it runs."""
+        return self.process.poll()
+
+    def stop(self, grace: float = TERM_SECONDS) -> None:
+        """End all that still runs: asked to, and after `grace` seconds made to."""
+        for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+            deadline = time.monotonic() + seconds
+            asked: set[int] = set()
+            while running := self._running():
+                for pid in running - asked if number == signal.SIGTERM else running:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, number)
+                asked |= running
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.02)
+            if not running:
+                break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        self.output.close()
+
+    def left_behind(self) -> int:
+        """Return how many processes still run of those that the program started."""
+        return len(self._running() - {self.process.pid})
+
+    def _running(self) -> set[int]:
+        """Return what runs of the tree, after those that have ended were collected.
+
+        What this process adopted is told from its other children by a variable that it inherited.
+        """
+        found = {self.process.pid, *descendants(self.process.pid)}
+        others = descendants(os.getpid()) - found
+        found |= {pid for pid in others if self._mark in _environment(pid)}
+        self._seen |= found
+        for pid in self._seen - {self.process.pid}:
+            with contextlib.suppress(ChildProcessError, OSError):
+                os.waitpid(pid, os.WNOHANG)  # one that this process adopted
+        self.process.poll()
+        return {pid for pid in found if not _has_ended(pid)}
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _end_with_parent() -> None:
+    if _prctl is not None:
+        _prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+
+
+def descendants(root: int) -> set[int]:
+    """Return the process ids of all that `root` started, and what that started, and so on."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found: set[int] = set()
+    waiting = [root]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        waiting += [pid for pid in children if pid not in found]
+        found.update(children)
+    return found
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or a zombie that only waits to be collected."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return True
+    return text.rpartition(")")[2].split()[0] in ("Z", "X")

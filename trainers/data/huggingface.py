@@ -1,0 +1,162 @@
+"""Hugging Face `datasets` on disk, as `save_to_disk` leaves them, or a folder of its files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkmagic.text import printable
+from darkmagic.trainers.data.base import Data
+from darkmagic.trainers.data.image_files.decode import cover
+from darkmagic.trainers.data.image_files.layout import split_of
+from darkmagic.trainers.data.items import Items
+from darkmagic.trainers.errors import short_message
+from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
+from darkmagic.trainers.runtime.cache import expand
+
+__all__ = ["HuggingFace"]
+
+
+@dataclass(frozen=True)
+class HuggingFace:
+    """The data set that `datasets.Dataset.save_to_disk` or that of a `DatasetDict` left at `path`.
+
+    The columns `image` and `label` are guessed from their features where they are None: an `Image`,
+    and a `ClassLabel` or a list of them. `size` is that of `Folder`. Needs the extra `huggingface`.
+    Nothing is downloaded.
+
+    >>> HuggingFace("photos").label is None
+    True
+    """
+
+    path: str = text()
+    image: str | None = text(None)
+    label: str | None = text(None)
+    size: int | Sequence[int] | None = size(None, at_least=1)
+    channels: int = whole(3, at_least=1, at_most=3)
+    flip: bool = flag(True)
+    pad: int = whole(4, at_least=0)
+    val_fraction: float = number(0.1, above=0, below=1)
+    test_fraction: float = number(0.2, above=0, below=1)
+    memory_budget: int = whole(2**31, at_least=0)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def load(self, split_seed: int) -> Data:
+        """Return the three splits, which depend on `split_seed`, the fields and the files.
+
+        Raises `ValueError`, one line, for what is not such a data set.
+        """
+        parts = self._parts(expand(self.path))
+        features = parts["train"].features
+        image = self._column(features, self.image, "image", ("Image",))
+        label = self._column(features, self.label, "label", ("ClassLabel", "List", "Sequence"))
+        names = _names(features[label])
+        shaped = {
+            name: _Column(part, image, label, self.size, self.channels, names)
+            for name, part in parts.items()
+        }
+        items = Items(
+            **shaped,
+            flip=self.flip,
+            pad=self.pad,
+            val_fraction=self.val_fraction,
+            test_fraction=self.test_fraction,
+            memory_budget=self.memory_budget,
+        )
+        data = items.load(split_seed)
+        first = f"images: column {image!r}; labels: column {label!r}"
+        return dataclasses.replace(data, notes=(first, *data.notes[1:]))
+
+    def _parts(self, path: Path) -> dict[str, Any]:
+        try:
+            import datasets  # noqa: PLC0415 (an extra, and slow)
+        except ModuleNotFoundError:
+            raise ValueError(
+                "a Hugging Face data set needs the package datasets: pip install datasets"
+            ) from None
+        if not path.is_dir():
+            raise ValueError(f"no folder {printable(path)} (dataset.source.path)")
+        try:
+            found = datasets.load_from_disk(str(path))
+        except Exception as error:  # what it raises is not one class
+            raise ValueError(
+                f"{printable(path)} is no data set that save_to_disk wrote: {short_message(error)}"
+            ) from error
+        if not isinstance(found, datasets.DatasetDict):
+            return {"train": found}
+        parts = {split: part for name, part in found.items() if (split := split_of(name))}
+        if "train" not in parts:
+            names = ", ".join(map(str, found))
+            raise ValueError(f"{printable(path)} has the splits {names}, and no train")
+        return parts
+
+    def _column(self, features: Any, named: str | None, field: str, kinds: tuple[str, ...]) -> str:
+        columns = ", ".join(features)
+        if named is not None:
+            if named not in features:
+                raise ValueError(
+                    f"no column {named!r} (dataset.source.{field}); choose from: {columns}"
+                )
+            return named
+        fits = [name for name, feature in features.items() if type(feature).__name__ in kinds]
+        plain = [name for name in (field, f"{field}s", "img", "target") if name in features]
+        if len(fits) == 1:
+            return str(fits[0])
+        chosen = next((name for name in plain if not fits or name in fits), None)
+        if chosen is None:
+            raise ValueError(
+                f"which column has the {field} is not plain: set dataset.source.{field}; choose "
+                f"from: {columns}"
+            )
+        return chosen
+
+
+def _names(feature: Any) -> list[str] | None:
+    inner = getattr(feature, "feature", feature)
+    return list(getattr(inner, "names", None) or []) or None
+
+
+class _Column:
+    """The items (image, label) of one split."""
+
+    def __init__(
+        self,
+        part: Any,
+        image: str,
+        label: str,
+        size: int | Sequence[int] | None,
+        channels: int,
+        names: list[str] | None,
+    ) -> None:
+        self._part, self._image, self._label = part, image, label
+        self._size, self._channels = size, channels
+        self._names = names
+        if names is not None:
+            self.classes = names
+        self.targets = [self._named(value) for value in part[label]]
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        row = self._part[index]
+        image, label = row[self._image], row[self._label]
+        if label is None:
+            raise ValueError("it has no label")
+        if hasattr(image, "convert"):
+            image = image.convert("L" if self._channels == 1 else "RGB")
+        if self._size is not None:
+            sides = (self._size, self._size) if isinstance(self._size, int) else self._size
+            image = cover(image, sides[1], sides[0])
+        return image, self._named(label)
+
+    def _named(self, label: Any) -> Any:
+        """Return the names of several labels, which would be taken as 0 and 1 of each."""
+        if isinstance(label, list) and self._names is not None:
+            return [self._names[place] for place in label]
+        return label

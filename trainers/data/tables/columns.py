@@ -1,0 +1,152 @@
+"""Which column of a table has the images, which the labels and which the splits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from darkmagic.text import printable
+from darkmagic.trainers.data.image_files.layout import split_of
+from darkmagic.trainers.data.image_files.scan import EXTENSIONS
+from darkmagic.trainers.data.tables.read import Cell, Rows
+
+__all__ = ["Columns", "find_columns", "is_flag"]
+
+IMAGE_NAMES = (
+    *("image", "file_name", "filename", "image_path", "filepath", "path", "file", "img"),
+    *("image_id", "image_name", "img_path", "name", "id"),
+)
+LABEL_NAMES = (
+    *("label", "labels", "class", "classes", "class_name", "category", "target", "y"),
+    *("tag", "tags", "diagnosis", "species", "breed"),
+)
+SPLIT_NAMES = ("split", "subset", "partition", "set", "phase", "fold")
+YES, NO = {"1", "true", "yes"}, {"0", "-1", "false", "no", ""}
+SAMPLE = 200
+MIN_PATHS = 0.9  # of a sample, that look like names of images
+MAX_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Their names. Of several `labels`, each column says of one label which images have it."""
+
+    image: str
+    labels: tuple[str, ...]
+    split: str | None
+
+
+def find_columns(
+    rows: Rows,
+    image: str | None = None,
+    label: str | Sequence[str] | None = None,
+    split: str | None = None,
+) -> Columns:
+    """Return the columns as they are named, or guessed where they are not.
+
+    Raises `ValueError`, one line with what to set, where nothing or more than one thing fits.
+    """
+    found_image = _named(rows, image, "image") if image else _image(rows)
+    found_split = _named(rows, split, "split") if split else _split(rows, found_image)
+    if label:
+        names = label.split(",") if isinstance(label, str) and label not in rows.columns else label
+        several = [names] if isinstance(names, str) else list(names)
+        labels = tuple(_named(rows, each.strip(), "label") for each in several)
+    else:
+        labels = _labels(rows, {found_image, found_split})
+    return Columns(found_image, labels, found_split)
+
+
+def _named(rows: Rows, name: str, field: str) -> str:
+    if name not in rows.columns:
+        raise ValueError(
+            f"no column {printable(name)!r} (dataset.source.{field}); choose from: {_listed(rows)}"
+        )
+    return name
+
+
+def _listed(rows: Rows) -> str:
+    more = f" and {len(rows.columns) - MAX_SHOWN} more" if len(rows.columns) > MAX_SHOWN else ""
+    return ", ".join(rows.columns[:MAX_SHOWN]) + more
+
+
+def _sample(rows: Rows, name: str) -> list[Cell]:
+    cells = [cell for cell in rows.column(name) if cell]
+    return cells[:: max(1, len(cells) // SAMPLE)]
+
+
+def _by_name(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    plain = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _extension(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def _image(rows: Rows) -> str:
+    def looks(name: str) -> bool:
+        cells = _sample(rows, name)
+        images = [isinstance(cell, str) and _extension(cell) in EXTENSIONS for cell in cells]
+        return bool(images) and sum(images) >= MIN_PATHS * len(images)
+
+    likely = [name for name in rows.columns if looks(name)]
+    if len(likely) == 1:
+        return likely[0]
+    chosen = _by_name(likely or rows.columns, IMAGE_NAMES)
+    if chosen is not None:
+        return chosen
+    if len(rows.columns) == 1:
+        raise ValueError(
+            f"there is one column only, {rows.columns[0]!r}: if another character divides the "
+            "columns, name it (dataset.source.delimiter)"
+        )
+    raise ValueError(
+        f"which column names the images is not plain: set dataset.source.image; "
+        f"choose from: {_listed(rows)}"
+    )
+
+
+def _split(rows: Rows, image: str) -> str | None:
+    chosen = _by_name([name for name in rows.columns if name != image], SPLIT_NAMES)
+    if chosen is None:
+        return None
+    cells = {cell for cell in _sample(rows, chosen) if isinstance(cell, str)}
+    return chosen if cells and all(split_of(cell) for cell in cells) else None
+
+
+def is_flag(cell: Cell) -> bool:
+    """Whether a cell says yes or no of a label."""
+    return isinstance(cell, str) and cell.lower() in YES | NO
+
+
+def _labels(rows: Rows, taken: set[str | None]) -> tuple[str, ...]:
+    left = [name for name in rows.columns if name not in taken]
+    chosen = _by_name(left, LABEL_NAMES)
+    if chosen is not None:
+        return (chosen,)
+    if len(left) == 1:
+        return (left[0],)
+    flags = [
+        name for name in left if any(rows.column(name)) and all(map(is_flag, rows.column(name)))
+    ]
+    others = [name for name in left if name not in flags]
+    if len(flags) > 1 and all(_is_index(rows, name) for name in others):
+        return tuple(flags)
+    indices = [name for name in left if _is_index(rows, name)]
+    if len(left) - len(indices) == 1:
+        return tuple(name for name in left if name not in indices)
+    if not left:
+        raise ValueError(f"no column of labels beside the images' ({_listed(rows)})")
+    raise ValueError(
+        f"which column has the labels is not plain: set dataset.source.label; choose from: "
+        f"{', '.join(left[:MAX_SHOWN])}"
+    )
+
+
+def _is_index(rows: Rows, name: str) -> bool:
+    """Whether a column numbers the rows: a whole number each, all different."""
+    cells = rows.column(name)
+    whole = all(isinstance(cell, str) and cell.isdecimal() for cell in cells)
+    return whole and len({str(cell) for cell in cells}) == len(cells) > 2
