@@ -73,11 +73,6 @@ class Hooks:
         self._stops = self._overriding("should_stop")
         self._rngs: dict[str, torch.Generator] = {}
 
-    @property
-    def tricks(self) -> Mapping[str, Trick]:
-        """The tricks by name, without those that were left out."""
-        return self._tricks
-
     def _overriding(self, hook: str) -> dict[str, Trick]:
         return {name: trick for name, trick in self._tricks.items() if overrides(trick, hook)}
 
