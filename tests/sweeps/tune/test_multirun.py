@@ -54,9 +54,9 @@ def test_application_is_tuned_and_goes_on_under_another_launcher(tmp_path: Path)
     assert not [trial for trial in trials if trial.state.name in ("RUNNING", "WAITING")]
     for trial in ended:
         assert (trial.state.name == "FAIL") == (trial.params["+kind"] == "bad")
-    (path,) = set(tmp_path.glob("multirun/*/*/optimization_results.yaml")) or [None]
-    assert path is not None
-    assert yaml.safe_load(path.read_text())["best_value"] == study.best_value
+    written = sorted(tmp_path.glob("multirun/*/*/optimization_results.yaml"))
+    assert len(written) in (1, 2)  # by Hydra's own folders, a second each
+    assert yaml.safe_load(written[-1].read_text())["best_value"] == study.best_value
 
 
 @pytest.mark.parametrize(
