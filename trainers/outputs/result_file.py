@@ -14,7 +14,7 @@ from darkmagic.trainers.outputs.names import RESULT
 
 __all__ = ["read_result", "write_result"]
 
-STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable"}
+STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable", "stopped"}
 TEXTS = ("reason", "edits", "device", "stepping", "torch")
 DIGEST = "digest"
 
