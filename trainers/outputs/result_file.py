@@ -14,7 +14,10 @@ from darkmagic.trainers.outputs.names import RESULT
 
 __all__ = ["read_result", "read_sound_result", "write_result"]
 
-STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable", "pruned"}
+STATUSES = {
+    *("finished", "diverged", "failed", "skipped", "not_applicable"),
+    *("pruned", "stopped"),  # ended early by a study or a rule
+}
 TEXTS = ("reason", "metric", "edits", "device", "stepping", "torch")
 DIGEST = "digest"
 
