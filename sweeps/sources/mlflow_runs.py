@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from darkmagic.checklist.errors import UserError, nearest
@@ -21,6 +22,8 @@ def read_mlflow(uri: str, experiment: str | None) -> RunTable:
     Columns are metrics, of which MLflow gives the last value, parameters and tags; `metrics.x` and
     `params.x` where several are called x. Raises `UserError` where there is no such experiment.
     """
+    if uri.startswith("file:"):  # a store that MLflow no longer writes to, and that is read here
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     client = open_client(uri)
     found = _experiment(client, uri, experiment)
     runs = search_runs(client, found.experiment_id, {})

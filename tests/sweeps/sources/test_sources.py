@@ -363,3 +363,21 @@ def test_store_that_is_none_is_one_line(tmp_path: Path, source: str, message: st
     with pytest.raises(UserError, match=message):
         read_source(source)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_folder_of_mlflow_s_old_store_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow writes such folders no longer; people have them."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client = MlflowClient((tmp_path / "mlruns").as_uri())
+        experiment = client.create_experiment("old")
+        for number in range(6):
+            run = client.create_run(experiment).info.run_id
+            client.log_param(run, "opt", ["sgd", "adam"][number % 2])
+            client.log_metric(run, "acc", 0.9 + 0.05 * (number % 2) + 0.001 * number)
+            client.set_terminated(run)
+        monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+        assert judge(tmp_path / "mlruns", "acc", "sgd").verdicts == {"adam": "better"}
