@@ -18,6 +18,10 @@ class UserError(Exception):
     no trick mixpu; did you mean mixup or cutmix?
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the line, as the command line does."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def nearest(word: str, choices: Iterable[str], *, most: int = 3) -> str:
     """Return a phrase naming the valid `choices` nearest to `word`.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # names of trials are needed where no figure is
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ENDED", "Costs", "Status", "TrialRecord"]
+__all__ = ["ENDED", "STOPPED", "Costs", "Status", "TrialRecord"]
 
 
 class Status(StrEnum):
@@ -29,12 +29,15 @@ class Status(StrEnum):
     FAILED = "failed"  # an error, with the reason
     SKIPPED = "skipped"  # something it needs is not available, with the reason
     NOT_APPLICABLE = "not_applicable"  # the trick finds nothing to work on in this model
+    STOPPED = "stopped"  # it was hopeless beside the baseline, with the reason
     INERT = "inert"  # it changes nothing against the baseline
     PRUNED = "pruned"  # of a study: ended early, as it was far behind others
     RUNNING = "running"
     PENDING = "pending"
 
 
+STOPPED = "stopped as hopeless: "
+"""Before the reason that a trial which is hopeless is ended with."""
 ENDED = frozenset(Status) - {Status.RUNNING, Status.PENDING}
 """The states of trials that have ended."""
 

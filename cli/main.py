@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.commands import checklist
-from darkmagic.cli.commands.compare import compare
 from darkmagic.cli.commands.ensemble import ensemble
-from darkmagic.cli.commands.judge import judge
+from darkmagic.cli.commands.own.compare import compare
+from darkmagic.cli.commands.own.init import init
+from darkmagic.cli.commands.own.judge import judge
 from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
 from darkmagic.cli.commands.train import train
 from darkmagic.cli.commands.tricks import tricks
+from darkmagic.cli.commands.tuning.optimize import optimize
 from darkmagic.cli.commands.tuning.refine import refine
 from darkmagic.cli.commands.tuning.tune import tune
 from darkmagic.cli.errors import Settings
@@ -28,12 +30,14 @@ app = typer.Typer(
     help="Which training tricks would help your model?",
     epilog="Example: darkmagic checklist run",
 )
+app.command(epilog="Example: darkmagic init")(init)
 app.add_typer(checklist.app, name="checklist")
 app.command(
     epilog='Example: darkmagic compare -m val_acc --change "mixup=--mixup 0.2" -- python train.py'
 )(compare)
 app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
 app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
+app.command(epilog="Example: darkmagic optimize dataset=cifar10 model=resnet18 budget=60")(optimize)
 app.command(epilog="Example: darkmagic tune dataset=cifar10 model=resnet18 runs=40")(tune)
 app.command(epilog="Example: darkmagic refine mixup dataset=cifar10 model=resnet18 seeds=3")(refine)
 app.command(epilog="Example: darkmagic report --format md")(report)

@@ -21,7 +21,14 @@ from darkmagic.sweeps.commands.stages.retune import retune
 from darkmagic.sweeps.commands.stages.run import run_checklist
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.train import train
+from darkmagic.sweeps.commands.tuning.optimize import (
+    Optimized,
+    PlannedOptimization,
+    optimize,
+    plan_optimization,
+)
 from darkmagic.sweeps.commands.tuning.refine import Refinement, plan_refinement
+from darkmagic.sweeps.commands.tuning.story import write_story
 from darkmagic.sweeps.commands.tuning.tune import (
     PlannedStudy,
     confirm_study,
@@ -31,6 +38,14 @@ from darkmagic.sweeps.commands.tuning.tune import (
 from darkmagic.sweeps.compose.command.words import compare_overrides, literal
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
+from darkmagic.sweeps.starting.data import FoundData, find_data, look_at
+from darkmagic.sweeps.starting.scripts import Script, compare_command, find_scripts
+from darkmagic.sweeps.starting.write import (
+    dataset_yaml,
+    next_overrides,
+    option_name,
+    write_option,
+)
 from darkmagic.sweeps.tune.result import StudyResult
 
 __all__ = [
@@ -38,29 +53,42 @@ __all__ = [
     "Confirmed",
     "EnsembleKind",
     "Finding",
+    "FoundData",
     "KnownSweep",
     "Level",
     "Member",
+    "Optimized",
+    "PlannedOptimization",
     "PlannedStudy",
     "PlannedSweep",
     "Refinement",
+    "Script",
     "StudyResult",
     "ablate_recipe",
     "check",
     "check_tracking",
     "checklists",
     "choose_members",
+    "compare_command",
     "compare_overrides",
     "confirm_study",
     "confirm_winners",
+    "dataset_yaml",
     "dry_run_overrides",
     "ensemble",
     "estimate",
+    "find_data",
     "find_experiment",
+    "find_scripts",
     "finish",
     "literal",
+    "look_at",
+    "next_overrides",
     "next_round",
+    "optimize",
+    "option_name",
     "plan",
+    "plan_optimization",
     "plan_refinement",
     "plan_study",
     "power",
@@ -73,4 +101,6 @@ __all__ = [
     "trick_cards",
     "tricks_on",
     "ui_command",
+    "write_option",
+    "write_story",
 ]

@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.cli.__main__",),
     ("darkmagic.cli.main",),
     ("darkmagic.cli.commands",),
+    ("darkmagic.loops",),
     ("darkmagic.study",),
     ("darkmagic.cli.views",),
     ("darkmagic.cli",),
@@ -45,7 +46,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.launch.local", "darkmagic.sweeps.launch.context"),
     ("darkmagic.sweeps.launch",),
     ("darkmagic.sweeps.compose",),
-    ("darkmagic.sweeps.trial",),
+    ("darkmagic.sweeps.trial", "darkmagic.sweeps.starting"),
     ("darkmagic.sweeps",),
     ("darkmagic.tricks", "darkmagic.schedules"),
     (

@@ -119,6 +119,10 @@ def predict(
     device = pick_device(recipe.device)
     data = load_data(recipe)
     refuse_unusable(data, test=split == "test")
+    if data.multilabel:
+        raise ValueError("an ensemble is of images with one label each")
+    if recipe.folds is not None and split == "val":
+        raise ValueError("with folds, runs validate on images of their own: take the test split")
     recipe = edit_recipe(recipe, data)
     hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional, data)
     network = make_network(recipe, data, hooks)

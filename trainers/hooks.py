@@ -42,9 +42,8 @@ class Hooks:
         optional: Collection[str] = (),
         data: Data | None = None,
     ) -> None:
-        """Join `tricks`; those named by `optional` may be left out where they do not apply.
-
-        Without `data`, which is trained on, images have one label each and classes count alike.
+        """Join `tricks`; those named by `optional` may be left out where they do not apply. Without
+        `data`, which is trained on, images have one label each and classes count alike.
         """
         refuse_conflicts(tricks)
         self._seed = seed
@@ -61,7 +60,7 @@ class Hooks:
         lr = self._overriding("lr_factor")
         self._lr = {name: trick for name, trick in lr.items() if trick.sole_schedule} or lr
         self._weight_decay = self._overriding("weight_decay_factor")
-        self._loss = self._objective()
+        self._loss = Objective.of(self._only("loss"), self._only("class_weights"), self._data)
         self._optimizer = self._only("build_optimizer")
         self._scaling = self._only("fit_scaling")
         self._crop_training = self._only("crop_training")
@@ -86,12 +85,6 @@ class Hooks:
         if len(found) > 1:
             raise ValueError(f"tricks {' and '.join(found)} both give {hook}: keep one of them")
         return next(iter(found.values()), Trick())
-
-    def _objective(self) -> Objective:
-        if self._data is None:
-            return Objective(self._only("loss"), multilabel=False)
-        weights = self._only("class_weights").class_weights(self._data)
-        return Objective(self._only("loss"), weights, multilabel=self._data.multilabel)
 
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         """Apply every edit. New layers' weights do not depend on the other tricks.
@@ -131,7 +124,7 @@ class Hooks:
 
     def pretrained_share(self, model: nn.Module) -> float | None:
         """Return the share of pretrained tensors in use, in [0, 1]; None where none was loaded."""
-        shares = [trick.pretrained_share(model) for trick in self._tricks.values()]
+        shares = (trick.pretrained_share(model) for trick in self._tricks.values())
         return next((share for share in shares if share is not None), None)
 
     def finish_model(self, model: nn.Module) -> nn.Module:

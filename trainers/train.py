@@ -158,7 +158,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         val_accuracy=last["val_accuracy"],
         val_loss=last["val_loss"],
         val_images=len(evaluation.correct),
-        classes=len(trial.data.classes),
+        classes=None if trial.data.multilabel else len(trial.data.classes),
         commonest=commonest_share(trial.data.val),
         guessing_loss=_guessing_loss(hooks, len(trial.data.classes)),
         test_accuracy=None if test is None else test.accuracy,

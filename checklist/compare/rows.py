@@ -149,6 +149,8 @@ class Row:
     def verdict_text(self) -> str:
         """The verdict in words, with counts and the kind of failure where there is one."""
         failed = failures(self.statuses)
+        if self.verdict is Verdict.STOPPED:
+            return f"{self.statuses[Status.STOPPED]} of {sum(self.statuses.values())} stopped"
         if failed and self.verdict in (Verdict.FAILED, Verdict.BASELINE):
             kind = self.reason.partition(":")[0]
             text = f"{failed} of {sum(self.statuses.values())} failed: {kind}"

@@ -22,6 +22,7 @@ class Verdict(StrEnum):
     NOT_YET = "not yet"  # runs of this look have not ended
     SKIPPED = "skipped"
     NOT_APPLICABLE = "not applicable"
+    STOPPED = "stopped"  # any seed was hopeless beside the baseline
     FAILED = "failed"  # any seed crashed, diverged or stayed below the floor
     INERT = "inert"
     NOT_TESTED = "not tested"  # no degrees of freedom
@@ -59,6 +60,7 @@ def judge(  # noqa: PLR0911 (one return a verdict, in their order)
 
 _WITHOUT_RESULT = {
     Status.SKIPPED: Verdict.SKIPPED,
+    Status.STOPPED: Verdict.STOPPED,
     Status.NOT_APPLICABLE: Verdict.NOT_APPLICABLE,
 }
 

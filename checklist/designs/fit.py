@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.model import RATE_TRICK
 from darkmagic.checklist.stats.effects import Covariance, Effect, Effects
 from darkmagic.checklist.stats.rounding import precision, rounding_step, rounding_variance
 
@@ -41,8 +40,8 @@ class Mixed:
 @dataclass(frozen=True)
 class ScreenFit:
     """Least squares over `runs`. The columns of `x` are the baseline's level, the `options`
-    (1 where a run has it), the `pairs` (1 where it has both) of the tricks that are `crossed` with
-    the rate, and all seeds but the first; `inverse` is that of x'x, `estimable` says which options
+    (1 where a run has it), the `pairs` (1 where it has both) of the tricks that are `crossed`,
+    and all seeds but the first; `inverse` is that of x'x, `estimable` says which options
     can be told from the others.
     """
 
@@ -54,7 +53,7 @@ class ScreenFit:
     residuals: Array
     estimable: tuple[bool, ...]
     df: int
-    crossed: tuple[str, ...] = ()
+    crossed: tuple[tuple[str, str], ...] = ()
     pairs: tuple[tuple[Choice, Choice], ...] = ()
 
     @property
@@ -69,14 +68,19 @@ class ScreenFit:
 
 
 def fit_screen(
-    runs: Sequence[Mixed], options: Sequence[Choice], crossed: Sequence[str] = ()
+    runs: Sequence[Mixed], options: Sequence[Choice], crossed: Sequence[tuple[str, str]] = ()
 ) -> ScreenFit:
     """Fit the effects of `options`, none of which is a baseline's, and of the seeds.
 
-    Options of the tricks that are `crossed` with the rate have one more with each of its options.
+    Options of two tricks that are `crossed` have one more with each of the other's options.
     """
-    rates = [choice for choice in options if choice[0] == RATE_TRICK]
-    pairs = tuple((o, rate) for o in options if o[0] in crossed for rate in rates)
+    pairs = tuple(
+        (one, other)
+        for first, second in crossed
+        for one in options
+        for other in options
+        if (one[0], other[0]) == (first, second)
+    )
     seeds = sorted({run.seed for run in runs})[1:]
     columns: list[Any] = [
         np.ones(len(runs)),
@@ -111,7 +115,7 @@ def estimate_screen(
     options: Sequence[Choice],
     resolution: float | None = None,
     weights_of: Callable[[ScreenFit], Array] | None = None,
-    crossed: Sequence[str] = (),
+    crossed: Sequence[tuple[str, str]] = (),
 ) -> Effects:
     """Return the effects of `options`, of which the first is trial 1, as averages over the others.
 
@@ -182,7 +186,7 @@ def detectable_in_errors(df: float, p: float) -> float:
     """Return the effect, in standard errors, that a t test at `p` finds four times in five.
 
     >>> round(detectable_in_errors(1000, 0.05), 2)
-    2.81
+    2.8
     """
     from scipy.optimize import brentq
     from scipy.special import nctdtr, stdtrit

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from darkmagic.checklist.designs.arrays import orthogonal_rows
 from darkmagic.checklist.designs.coding import Levels
+from darkmagic.checklist.designs.crossed.pairs import runs_to_separate
 from darkmagic.checklist.designs.efficiency import d_efficiency
-from darkmagic.checklist.designs.exchange import Pair, allowed, exchange
+from darkmagic.checklist.designs.exchange import allowed, exchange
+from darkmagic.checklist.designs.factors import Factors, Limits
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import RATE_TRICK, SCREEN, Checklist, Trial, rate_partners
+from darkmagic.checklist.model import SCREEN, Checklist, Trial
 from darkmagic.checklist.plan import baseline_choices
 
-__all__ = ["MAX_RUNS", "Factors", "Limits", "make_screen", "screen_sizes", "usual_runs"]
+__all__ = [
+    "MAX_RUNS",
+    "make_screen",
+    "screen_sizes",
+    "separating_runs",
+    "usual_runs",
+]
 
 MAX_RUNS = 1000
 USUAL_RUNS = 1.5
@@ -26,104 +32,17 @@ MIN_LOSS = 1e-6
 """Of efficiency, by which an array is none that is orthogonal for these factors."""
 STARTS, STARTED_PLACES = 20, 240
 """Random starts of the exchange: so many for 240 places (24 runs of 10 tricks), fewer for more."""
-Choice = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a screen leaves out: `dropped` options with the reason, and `apart`, pairs of options
-    that exclude each other, each a trick and an option.
-    """
-
-    dropped: Mapping[Choice, str] = field(default_factory=dict)
-    apart: Collection[tuple[Choice, Choice]] = ()
-
-    @property
-    def sentences(self) -> list[str]:
-        """What is left out, and why; empty if nothing is.
-
-        >>> print(*Limits({("drop_path", "0.1"): "does not apply: no sum of two"}).sentences)
-        drop_path=0.1 is not in the screen: it does not apply: no sum of two.
-        """
-        found = [
-            f"{trick}={option} is not in the screen: it {reason}."
-            for (trick, option), reason in self.dropped.items()
-        ]
-        if self.apart:
-            pairs = ", ".join(f"{'='.join(a)} with {'='.join(b)}" for a, b in self.apart)
-            found.append(f"No trial combines what excludes each other: {pairs}.")
-        return found
-
-
-@dataclass(frozen=True)
-class Factors:
-    """What varies in a screen: tricks with the options that can be had, and the seeds as blocks.
-
-    A factor is one trick, or several whose combinations are all told apart: its `levels` are
-    options of each of its `tricks`, the baseline's first.
-    """
-
-    tricks: tuple[tuple[str, ...], ...]
-    levels: tuple[tuple[tuple[str, ...], ...], ...]
-    seeds: tuple[int, ...]
-
-    @classmethod
-    def of(cls, checklist: Checklist, seeds: Collection[int], limits: Limits) -> Factors:
-        """Return the factors of `checklist` without what `limits` drop."""
-        left = {
-            trick.name: tuple(o for o in trick.options if (trick.name, o) not in limits.dropped)
-            for trick in checklist.tricks
-        }
-        kept = {name: options for name, options in left.items() if len(options) > 1}
-        together = tuple(n for n in kept if n in (*rate_partners(checklist), RATE_TRICK))
-        crossed = together if len(together) > 1 and RATE_TRICK in together else ()
-        groups: list[tuple[str, ...]] = [(name,) for name in kept if name not in crossed]
-        groups += [crossed] if crossed else []
-        levels = tuple(tuple(itertools.product(*(kept[n] for n in names))) for names in groups)
-        return cls(tuple(groups), levels, tuple(sorted(seeds)))
-
-    @property
-    def sizes(self) -> list[int]:
-        """The number of levels of each factor; that of the seeds last, where there are several."""
-        blocks = [len(self.seeds)] if len(self.seeds) > 1 else []
-        return [*map(len, self.levels), *blocks]
-
-    @property
-    def effects(self) -> int:
-        """Parameters of the model: the baseline's level, the levels' effects and the seeds'."""
-        return 1 + sum(size - 1 for size in self.sizes)
-
-    def row(self, choices: Mapping[str, str], seed: int) -> list[int] | None:
-        """Return the levels of a trial; None for one with what this screen does not vary."""
-        try:
-            levels = [
-                levels.index(tuple(choices[name] for name in names))
-                for names, levels in zip(self.tricks, self.levels, strict=True)
-            ]
-        except (KeyError, ValueError):
-            return None
-        return [*levels, self.seeds.index(seed)] if len(self.seeds) > 1 else levels
-
-    def choices(self, row: Sequence[int]) -> dict[str, str]:
-        """Return the options of a row, by trick."""
-        found: dict[str, str] = {}
-        for names, levels, level in zip(self.tricks, self.levels, row, strict=False):
-            found.update(zip(names, levels[level], strict=True))
-        return found
-
-    def pairs(self, apart: Collection[tuple[Choice, Choice]]) -> list[Pair]:
-        """Return `apart` as factors and levels, those of options that are left."""
-        places: dict[Choice, list[tuple[int, int]]] = {}
-        for factor, (names, levels) in enumerate(zip(self.tricks, self.levels, strict=True)):
-            for level, options in enumerate(levels):
-                for choice in zip(names, options, strict=True):
-                    places.setdefault(choice, []).append((factor, level))
-        return [
-            (one, other)
-            for a, b in apart
-            for one in places.get(a, ())
-            for other in places.get(b, ())
-        ]
+def separating_runs(
+    checklist: Checklist, known: Sequence[Trial], pair: tuple[str, str], limits: Limits
+) -> int:
+    """Return how many runs in all a screen has that tells `pair` apart, beside those `known`."""
+    factors = Factors.of(checklist, {trial.seed for trial in known}, limits, pair)
+    had = sum(factors.row(trial.choices, trial.seed) is not None for trial in known)
+    levels = [len(checklist.trick(name).options) for name in pair]
+    least = runs_to_separate((levels[0], levels[1]))
+    return max(had + least, factors.effects + 1)
 
 
 def screen_sizes(checklist: Checklist) -> tuple[int, ...]:
@@ -137,14 +56,18 @@ def screen_sizes(checklist: Checklist) -> tuple[int, ...]:
 
 
 def usual_runs(checklist: Checklist, seeds: int = 1, limits: Limits | None = None) -> int:
-    """Return how many runs a screen has where none are asked for.
+    """Return how many runs a screen has where none are asked for; no more than differ.
 
     >>> from darkmagic.checklist import Checklist, Trick
-    >>> usual_runs(Checklist("mine", (Trick("mixup", "", ("off", "on", "strong")),)))
-    5
+    >>> tricks = [Trick(name, "", ("off", "on")) for name in ("mixup", "cutout", "ema")]
+    >>> usual_runs(Checklist("mine", tuple(tricks)))
+    6
+    >>> usual_runs(Checklist("mine", tuple(tricks[:1])))
+    2
     """
     factors = Factors.of(checklist, range(seeds), limits or Limits())
-    return int(np.ceil(USUAL_RUNS * factors.effects))
+    usual = int(np.ceil(USUAL_RUNS * factors.effects))
+    return min(usual, factors.different)
 
 
 def make_screen(
@@ -154,12 +77,14 @@ def make_screen(
     seeds: Sequence[int] = (0,),
     known: Sequence[Trial] = (),
     limits: Limits | None = None,
+    pair: Collection[str] = (),
 ) -> list[Trial]:
     """Return the `runs` trials of a screen of `checklist`, whose baseline options come first.
 
     The baseline's trial is the first. Trials in `known`, which exist, are counted in and keep
     their names; those that are added fit them best. `seeds` are blocks: each trial has one of
-    them. Raises `UserError` for fewer runs than there are effects, and for more than differ.
+    them. Those that are added tell the tricks of a `pair` apart, if one is given. Raises
+    `UserError` for fewer runs than there are effects, and for more than differ.
 
     >>> from darkmagic.checklist import Checklist, Trick
     >>> names = ("mixup", "cutout", "ema")
@@ -167,12 +92,12 @@ def make_screen(
     >>> for trial in make_screen(mine, runs=4):
     ...     print(trial.name, [option for option in trial.choices.values()])
     baseline ['off', 'off', 'off']
-    screen-01 ['on', 'on', 'off']
+    screen-01 ['off', 'on', 'on']
     screen-02 ['on', 'off', 'on']
-    screen-03 ['off', 'on', 'on']
+    screen-03 ['on', 'on', 'off']
     """
     limits = limits or Limits()
-    factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits)
+    factors = Factors.of(checklist, {*seeds, *(trial.seed for trial in known)}, limits, pair)
     _check(checklist, factors, runs)
     baseline = baseline_choices(checklist)
     kept = [(t, row) for t in known if (row := factors.row(t.choices, t.seed)) is not None]
@@ -184,7 +109,7 @@ def make_screen(
         trials.insert(0, Trial(None, None, "", min(seeds), baseline))
         kept.insert(0, (trials[0], first))
     rows = _rows(factors, np.array([row for _, row in kept], dtype=int), runs, limits)
-    if len(rows) < runs:
+    if len(rows) < runs and not pair:  # all that there are tell a pair apart as well as can be
         raise UserError(
             f"runs={runs}: there are only {len(rows)} different trials of these options; give "
             f"runs={len(rows)}, or more seeds (seeds={len(factors.seeds) + 1})"

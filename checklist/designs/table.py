@@ -15,25 +15,15 @@ from darkmagic.checklist.records import ENDED, Status, TrialRecord
 
 if TYPE_CHECKING:
     from darkmagic.checklist.designs.aliases import Alias, Suspect
+    from darkmagic.checklist.designs.crossed.pairs import Cells
+    from darkmagic.checklist.designs.crossed.prediction import Prediction
     from darkmagic.checklist.designs.fit import Array, Mixed, ScreenFit
     from darkmagic.checklist.stats.effects import Effects
 
-__all__ = ["Prediction", "Screened", "is_screen", "predict_best"]
+__all__ = ["Screened", "is_screen"]
 
 Choice = tuple[str, str]
 MIN_OUTLIER_P = 0.05
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The recipe that probably is best, and its gain: an estimate that is drawn towards
-    0, between `low` and `high` with 95 % probability. It is no result.
-    """
-
-    choices: Mapping[str, str]
-    gain: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -47,15 +37,21 @@ class Screened:
     options: tuple[Choice, ...]
     sections: Mapping[str, str]
     baseline: Mapping[str, str]
-    crossed: tuple[str, ...] = ()  # the tricks whose options each have a best rate
+    crossed: tuple[tuple[str, str], ...] = ()  # tricks whose combinations are told apart
     prediction: Prediction | None = field(default=None, compare=False)
     metric: Metric = ACCURACY
 
     @classmethod
     def of(
-        cls, checklist: Checklist, records: Sequence[TrialRecord], metric: Metric = ACCURACY
+        cls,
+        checklist: Checklist,
+        records: Sequence[TrialRecord],
+        metric: Metric = ACCURACY,
+        together: Collection[tuple[str, str]] = (),
     ) -> Screened:
         """Return the screen that `records` of `checklist` are; options that none has are left out.
+
+        Pairs of tricks in `together` are told apart, and optimizers with the rate are.
 
         Records of tricks or options that the checklist does not name are left out too.
         """
@@ -75,7 +71,10 @@ class Screened:
             sections={trick.name: trick.section for trick in checklist.tricks},
             baseline=baseline,
             metric=metric,
-            crossed=rate_partners(checklist),
+            crossed=(
+                *((trick, RATE_TRICK) for trick in rate_partners(checklist)),
+                *((a, b) for a, b in together if {a, b} <= known.keys()),
+            ),
         )
 
     @cached_property
@@ -125,18 +124,30 @@ class Screened:
 
     def effects(self, look: int | None, resolution: float | None) -> Effects:
         """Return the average effect of every option, in the order of the rows."""
+        from darkmagic.checklist.designs.crossed.rates import row_weights
         from darkmagic.checklist.designs.fit import estimate_screen
-        from darkmagic.checklist.designs.rates import row_weights
 
         def weights(fit: ScreenFit) -> Array:
             return row_weights(fit, self.baseline)
 
         return estimate_screen(self.runs(look), self.options, resolution, weights, self.crossed)
 
+    @property
+    def separated(self) -> list[tuple[str, str]]:
+        """The pairs of tricks that have runs of their own to tell them apart."""
+        return [pair for pair in self.crossed if RATE_TRICK not in pair]
+
+    @property
+    def cells(self) -> Cells:
+        """The combinations of each pair of tricks that is proved not to add up."""
+        from darkmagic.checklist.designs.crossed.pairs import unequal_cells
+
+        return unequal_cells(self.fit, self.baseline) if self.fit and self.separated else {}
+
     @cached_property
     def rates(self) -> Mapping[Choice, str]:
         """The rate at which each optimizer is compared; empty where the rate is no trick here."""
-        from darkmagic.checklist.designs.rates import best_rates
+        from darkmagic.checklist.designs.crossed.rates import best_rates
 
         return best_rates(self.fit, self.baseline) if self.fit else {}
 
@@ -222,54 +233,6 @@ class Screened:
 def is_screen(records: Sequence[TrialRecord]) -> bool:
     """Whether trials that mix the options of several tricks are among `records`."""
     return any(record.trick == SCREEN for record in records)
-
-
-def predict_best(
-    effects: Effects,
-    options: Sequence[Choice],
-    taken: Sequence[int],
-    apart: Collection[tuple[Choice, Choice]] = (),
-    rates: Mapping[Choice, str] | None = None,
-) -> Prediction | None:
-    """Return the recipe of each trick's best option, by what is left of its effect.
-
-    `taken` are the rows that may be part of it. Of two options that exclude each other the
-    better one is taken; `rates` are those at which optimizers are compared, and one that is taken
-    brings its own. None without errors, or if no option promises a gain.
-    """
-    import numpy as np
-
-    from darkmagic.checklist.stats.posterior import estimate_posterior
-
-    posterior = estimate_posterior(effects)
-    if posterior is None:
-        return None
-    draws = {trial: posterior.of(trial) for trial in taken}
-    gains = {trial: float(drawn.mean()) for trial, drawn in draws.items() if drawn is not None}
-    excluded = {frozenset(pair) for pair in apart}
-    chosen: dict[str, int] = {}
-    for trial in sorted(gains, key=lambda trial: -gains[trial]):
-        own = options[trial - 1]
-        others = [options[other - 1] for other in chosen.values()]
-        if gains[trial] <= 0 or own[0] in chosen:
-            continue
-        if not any(frozenset((own, other)) in excluded for other in others):
-            chosen[own[0]] = trial
-    if not chosen:
-        return None
-    parts = [drawn for trial in chosen.values() if (drawn := draws[trial]) is not None]
-    total = np.sum(np.stack(parts), axis=0)
-    low, high = np.percentile(total, [2.5, 97.5]).tolist()
-    choices = {trick: options[trial - 1][1] for trick, trial in chosen.items()}
-    for choice in list(choices.items()):
-        if choice in (rates or {}):
-            choices[RATE_TRICK] = (rates or {})[choice]
-    return Prediction(
-        choices,
-        float(total.mean()),
-        low,
-        high,
-    )
 
 
 def _shown(records: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -24,6 +24,7 @@ ENDINGS = {
     r"|interrupt|dead|lost|nan",
 }
 MAX_NAMED = 3
+SMALLEST, LARGEST = 1e-100, 1e100
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,14 @@ class JudgedRun:
 def read_metric(table: RunTable, columns: Columns, decimal: str | None) -> Column:
     """Return the numbers of the metric's column."""
     places = [table.place(row) for row in range(len(table.rows))]
-    return read_column(columns.metric, table.column(columns.metric), places, decimal)
+    found = read_column(columns.metric, table.column(columns.metric), places, decimal)
+    largest = max((abs(r.value) for r in found.readings if r.value is not None), default=0.0)
+    if largest and not SMALLEST < largest < LARGEST:
+        raise UserError(
+            f"column {columns.metric!r} has numbers of the size of {largest:.0e}, whose squares no "
+            "double can hold: give them in another unit"
+        )
+    return found
 
 
 def find_runs(

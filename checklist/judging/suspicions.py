@@ -19,7 +19,8 @@ INTERVAL = re.compile(
 )
 MAX_SHIFT = 0.5
 """Half widths that the middle of a published interval may be off: more is no rounding."""
-MAX_WIDTH_RATIO = 2.0
+MAX_WIDTH_RATIO = 1.35
+"""Of the half widths that a published interval and the row's own figures give."""
 MIN_P = 1e-4
 """The chance of so narrow a spread among that many rows, below which it is pointed out."""
 Spreads = Mapping[str, tuple[float, int]]
@@ -63,11 +64,15 @@ def _interval(cell: Cell) -> tuple[float, float] | None:
 def _disagrees(
     column: str, mean: Mean, other: Mean | None, interval: tuple[float, float], metric: Metric
 ) -> Iterator[str]:
+    from scipy.special import stdtrit
+
     low, high = interval
     middle, half = (low + high) / 2, (high - low) / 2
     value = mean.mean - (other.mean if other else 0.0)
     variance = mean.sd**2 / mean.count + (other.sd**2 / other.count if other else 0.0)
-    expected = 1.96 * variance**0.5
+    df = mean.count + other.count - 2 if other else mean.count - 1
+    # Intervals are published by the normal distribution or by Student's t.
+    narrow, wide = (quantile * variance**0.5 for quantile in (1.96, float(stdtrit(df, 0.975))))
     name = ", ".join(mean.run.names)
     of = f"the difference from {', '.join(other.run.names)}" if other else "the mean"
     what = f"{mean.run.place}, {name}: column {column!r} has {low:g} to {high:g} for {of}"
@@ -77,10 +82,10 @@ def _disagrees(
             f"means it is {value:+.4g}: one of the figures of this row is wrong, and so may be "
             "its verdict."
         )
-    elif expected and not 1 / MAX_WIDTH_RATIO < half / expected < MAX_WIDTH_RATIO:
+    elif narrow and not narrow / MAX_WIDTH_RATIO < half < wide * MAX_WIDTH_RATIO:
         yield (
             f"The source disagrees with itself. {what}, which is {half:.3g} to either side, but by "
-            f"the standard deviations it is about {expected:.3g}: one of the figures of this row "
+            f"the standard deviations it is about {wide:.3g}: one of the figures of this row "
             "is wrong, and so may be its verdict."
         )
 

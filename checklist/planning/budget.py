@@ -13,7 +13,7 @@ from darkmagic.checklist.records import Status, TrialRecord
 __all__ = ["Budget", "parse_budget"]
 
 MAX_RUNS = 100_000
-TRAINED = (Status.FINISHED, Status.FAILED, Status.DIVERGED)
+TRAINED = (Status.FINISHED, Status.FAILED, Status.DIVERGED, Status.STOPPED)
 UNITS = {"h": 3600.0, "m": 60.0}
 
 

@@ -14,7 +14,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
-from darkmagic.checklist.report.screened import predicted, take
+from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
 
 __all__ = ["Advice", "advise", "probable", "winners"]
 
@@ -71,18 +71,20 @@ def advise(
 ) -> Advice:
     """Return what to do with `comparison`.
 
-    `overrides` are the overrides of the sweep without its number of seeds, None of runs that were
-    made elsewhere, for which there are no commands; `run_seconds` is what a run takes, for the
-    cost of more of them.
+    `overrides` are the overrides of the sweep without its number of seeds, and with the budget of a
+    race; None of runs that were made elsewhere, for which there are no commands. `run_seconds` is
+    what a run takes, for the cost of more of them.
     """
     if overrides is None:
         return dataclasses.replace(advise(comparison, (), run_seconds), steps=())
     sentences: list[str] = []
     steps: list[tuple[str, str]] = []
+    if comparison.waiting and (not comparison.look or comparison.rules.race):
+        steps.append(("Go on with", _command("run", overrides)))
     if not comparison.look:
-        if comparison.waiting:
-            steps.append(("Go on with", _command("run", overrides)))
         return Advice(tuple(sentences), tuple(steps))
+    # A race chooses seeds itself, which the other commands are asked for.
+    overrides = [o for o in overrides if not o.startswith("budget=")]
     alarm = _alarm(comparison)
     if alarm:
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
@@ -120,6 +122,11 @@ def _of_screen(
         words = [o for o in plain if rated or not o.startswith("design=")]
         if comparison.metric.is_accuracy:
             steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+    suspect = screen.suspect
+    if suspect is not None and suspect.p_value < SUSPICIOUS:
+        of_screen = [o for o in plain if not o.startswith("design=")]
+        words = [*of_screen, "design=screen", "--interactions"]
+        steps.append((f"To tell {' and '.join(suspect.tricks)} apart", _command("run", words)))
     if undecided or comparison.having(Verdict.NOT_TESTED):
         runs = math.ceil(MORE_RUNS * len(screen.records))
         more = [o for o in plain if not o.startswith("design=")]

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.designs.table import Prediction, Screened
+from darkmagic.checklist.designs.crossed.prediction import Prediction
+from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
 
@@ -22,8 +23,11 @@ MIN_DF = 5
 """Degrees of freedom below which the spread is so poorly known that intervals are very wide."""
 
 
-def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
-    """Yield the notes on a screen's runs, effects and residuals."""
+def screen_notes(comparison: Comparison, screen: Screened, *, ours: bool = True) -> Iterator[str]:
+    """Yield the notes on a screen's runs, effects and residuals.
+
+    `ours` is False of runs that were made elsewhere, of which no option of ours makes more.
+    """
     runs = len(screen.runs(None))
     yield (
         f"A screen: {runs} runs with a result, each of which mixes options of all tricks. A "
@@ -35,14 +39,16 @@ def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
     if screen.rates:
         base = screen.baseline
         at = [f"{t}={o} at {rate}" for (t, o), rate in screen.rates.items()]
-        names = ", ".join(screen.crossed)
+        rated = list(dict.fromkeys(trick for trick, _ in screen.rates))
+        names = ", ".join(rated)
         yield (
             f"Rates: options of {names} are told apart at each rate, and each is compared at its "
             f"best with the baseline's at its own best ({', '.join(at)}). Rows of {RATE_TRICK} are "
-            f"at the baseline's {', '.join(f'{t}={base[t]}' for t in screen.crossed)}."
+            f"at the baseline's {', '.join(f'{t}={base[t]}' for t in rated)}."
         )
     yield from _missing(screen)
-    yield from _freedom(comparison, screen)
+    more = " (a larger runs=)" if ours else ""
+    yield from _freedom(comparison, screen, more)
     yield from _residuals(screen)
     yield from _aliases(comparison, screen)
 
@@ -71,20 +77,17 @@ def _missing(screen: Screened) -> Iterator[str]:
     yield text + "."
 
 
-def _freedom(comparison: Comparison, screen: Screened) -> Iterator[str]:
+def _freedom(comparison: Comparison, screen: Screened, more: str) -> Iterator[str]:
     fit = screen.fit
     if fit is None:
         return
     lost = ["=".join(o) for o, known in zip(fit.options, fit.estimable, strict=True) if not known]
     if lost:
-        yield (
-            f"These runs cannot tell {', '.join(lost)} from other options: more runs do "
-            "(a larger runs=)."
-        )
+        yield (f"These runs cannot tell {', '.join(lost)} from other options: more runs do{more}.")
     if not fit.df:
         yield (
             "There are as many effects as runs, so that nothing tells the spread of runs: there "
-            "are no intervals and no verdicts. A few more runs give both (a larger runs=)."
+            f"are no intervals and no verdicts. A few more runs give both{more}."
         )
     elif fit.df < MIN_DF and comparison.effects.spread is not None:
         yield (
@@ -101,6 +104,8 @@ def _residuals(screen: Screened) -> Iterator[str]:
             f"{name} is {screen.metric.amount(abs(gain))} {side} what its options add up to, far "
             f"more than the others: see its log ({shown_choices(screen, name)})."
         )
+    for tricks in screen.separated:
+        yield _separated(screen, tricks)
     suspect = screen.suspect
     if suspect is None:
         if screen.fit is not None and screen.fit.df:
@@ -119,6 +124,29 @@ def _residuals(screen: Screened) -> Iterator[str]:
             f"residuals better than luck would (the nearest is {first} with {second}). So few "
             "runs see only large interactions."
         )
+
+
+def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
+    """Say what two tricks do together beyond their sum, which runs of their own tell."""
+    from darkmagic.checklist.designs.crossed.pairs import interaction_p, togethers
+
+    fit = screen.fit
+    p = interaction_p(fit, tricks) if fit is not None else None
+    first, second = tricks
+    if fit is None or p is None:
+        return (
+            f"{first} and {second} cannot be told apart yet: too few of their runs have a result."
+        )
+    parts = [
+        f"{'='.join(each.pair[0])} with {'='.join(each.pair[1])} {each.points:+.2f}"
+        + (f" (±{each.error:.2f})" if each.error is not None else "")
+        for each in togethers(fit, tricks)
+    ]
+    proved = "do not simply add up" if p < SUSPICIOUS else "add up, as far as can be seen"
+    return (
+        f"{first} and {second} were told apart: they {proved} (p = {p:.3f}). Beyond the sum of "
+        f"what each does at the other's baseline: {'; '.join(parts)}."
+    )
 
 
 def _aliases(comparison: Comparison, screen: Screened) -> Iterator[str]:

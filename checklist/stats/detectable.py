@@ -23,6 +23,7 @@ POWER = 0.8
 DRAWN_DF = 3000
 """Degrees of freedom drawn for a figure: it varies by the spread that each sweep estimates."""
 MIN_SWEEPS, MAX_SWEEPS = 30, 200
+MANY_DF = 5000
 
 
 @functools.lru_cache(maxsize=256)
@@ -61,7 +62,8 @@ def _draw(
     tests = len(seeds_of) - 1
     if sweeps is None:
         df = sum(max(len(seeds) - 1, 0) for seeds in seeds_of)
-        sweeps = min(max(DRAWN_DF // max(df, 1), MIN_SWEEPS), MAX_SWEEPS)
+        least = MIN_SWEEPS if df < MANY_DF else 2  # each of which has rows enough
+        sweeps = min(max(DRAWN_DF // max(df, 1), least), MAX_SWEEPS)
     rng = np.random.default_rng(tests)
     places = [(trial, seed) for trial, seeds in enumerate(seeds_of) for seed in seeds]
     numbers = np.array([seed for _, seed in places])

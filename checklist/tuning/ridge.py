@@ -30,7 +30,7 @@ SPREAD_DF = 2.0
 
 @dataclass(frozen=True)
 class Ridge:
-    """What runs say of recipes: `predict` and `draw` take rows as `fit_ridge` does."""
+    """What runs say of recipes: methods take rows as `fit_ridge` does."""
 
     sizes: tuple[int, ...]
     rows: Array
@@ -70,24 +70,6 @@ class Ridge:
         z = ahead / np.maximum(deviation, 1e-12)
         density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
         return np.asarray(ahead * ndtr(z) + deviation * density)
-
-    def draw(self, rows: ArrayLike, rng: np.random.Generator) -> Array:
-        """Return what `rows` might bring: one draw from all that the runs leave possible.
-
-        The recipe that is best in a draw is worth a run as often as it may be the best of all
-        (Thompson 1933).
-        """
-        points = np.asarray(rows, float)
-        which = int(rng.choice(len(self.weights), p=self.weights))
-        _, of_main, of_pair = self.variances[which]
-        main, pairs = _kernels(points, self.rows, self.sizes)
-        across = of_main * main + of_pair * pairs
-        own_main, own_pairs = _kernels(points, points, self.sizes)
-        left = of_main * own_main + of_pair * own_pairs
-        left = left - across @ self.inverses[which] @ across.T
-        values, vectors = np.linalg.eigh((left + left.T) / 2)
-        luck = vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(values)))
-        return np.asarray(self.centre + across @ self.solved[which] + luck)
 
 
 def fit_ridge(

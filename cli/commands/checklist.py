@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "train_and_show"]
 
+Interactions = Annotated[
+    bool,
+    typer.Option("--interactions", help="Add the runs to a screen that separate a suspected pair."),
+]
+
 app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
 
 
@@ -43,6 +48,7 @@ def plan(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Measure a few steps and estimate the time.")
     ] = False,
+    interactions: Interactions = False,
 ) -> None:
     """Show the trials that `run` would train, and what each changes."""
     with cli_errors(), read_only():
@@ -51,7 +57,9 @@ def plan(
         from darkmagic.cli.views.tables import plan_table, tries_line
         from darkmagic.sweeps import api
 
-        planned = api.plan(overrides or (), config_dir or (), will_train=estimate)
+        planned = api.plan(
+            overrides or (), config_dir or (), will_train=estimate, interactions=interactions
+        )
         seconds = api.estimate(planned) if estimate else None
         checklist, trials = planned.plan.checklist, planned.plan.trials
         console = make_console()
@@ -98,6 +106,7 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="End the sweep with the first trial that fails.")
     ] = False,
+    interactions: Interactions = False,
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
 
@@ -114,7 +123,7 @@ def run(
 
         study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
-            planned = study.plan(will_train=True)
+            planned = study.plan(will_train=True, interactions=interactions)
             if dry_run:
                 api.check_tracking(planned.config)
                 with api.dry_run_overrides(study.overrides, study.config_dirs) as words:

@@ -28,6 +28,7 @@ LINE_SECONDS = 10.0
 MARKS = {
     Status.FINISHED: ("+", "green"),
     Status.DIVERGED: ("x", "red"),
+    Status.STOPPED: ("-", "yellow"),
     Status.FAILED: ("x", "red"),
     Status.SKIPPED: ("-", "yellow"),
     Status.NOT_APPLICABLE: ("-", "yellow"),

@@ -111,13 +111,16 @@ def confirm_recipe(
     fields: Sequence[str] = (),
     label: str = "",
     seeds: int = 5,
+    used: Sequence[int] = (),
+    first_seed: int | None = None,
     test_set: bool = True,
 ) -> Confirmed:
     """Train the baseline and one recipe with `seeds` fresh seeds: `options` by trick that are not
     the baseline's, and overrides of their numbers (`fields`, such as `tricks.mixup.alpha=0.3`).
 
-    `label` is what the recipe is called in tables. They are compared on the test set, or else on
-    the validation set. What has run is shown again.
+    `label` is what the recipe is called in tables, and `used` are seeds that chose it; `first_seed`
+    is the first of the fresh ones where the caller keeps count itself. They are compared on the
+    test set, or else on the validation set. What has run is shown again.
     """
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
@@ -129,7 +132,7 @@ def confirm_recipe(
         combination=options,
         fields=tuple(fields),
         label=label,
-        seeds=_fresh_seeds(comparison, seeds),
+        seeds=_fresh_seeds(comparison, seeds, used, first_seed),
     )
     words = [*plain, "test_set=true"] if test_set else plain
     outcome = sweep(plan_request(words, fresh, config_dirs, will_train=True), progress)
@@ -193,18 +196,22 @@ def read_choices(take: Sequence[str], checklist: Checklist) -> dict[str, str]:
     return combination
 
 
-def first_fresh_seed(comparison: Comparison) -> int:
-    """Return the first seed of a confirmation of the sweep that `comparison` is of."""
+def first_fresh_seed(comparison: Comparison, others: Sequence[int] = ()) -> int:
+    """Return the first seed of a confirmation of the sweep that `comparison` is of; `others` were
+    used too.
+    """
     if comparison.screen:  # whose rows have numbers of runs in place of seeds
         seeds = [record.seed for record in comparison.screen.records]
     else:
         seeds = [seed for row in comparison.rows for seed in row.accuracies]
-    used = max(seeds, default=0)
+    used = max([*seeds, *others], default=0)
     return FIRST_FRESH_SEED * (used // FIRST_FRESH_SEED + 1)
 
 
-def _fresh_seeds(comparison: Comparison, count: int) -> tuple[int, ...]:
-    start = first_fresh_seed(comparison)
+def _fresh_seeds(
+    comparison: Comparison, count: int, others: Sequence[int] = (), first: int | None = None
+) -> tuple[int, ...]:
+    start = first_fresh_seed(comparison, others) if first is None else first
     return tuple(range(start, start + count))
 
 

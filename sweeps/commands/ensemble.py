@@ -145,6 +145,6 @@ def _predict(directories: Sequence[Path], split: Any) -> Ensemble | str:
             resolved = yaml.safe_load((directory / CONFIG).read_text())
             recipe = make_recipe(without_pretraining(resolved))
             predictions.append(predict(recipe, directory, split))
-        except (OSError, RuntimeError, DamagedFileError, TrialSkipped) as error:
+        except (OSError, RuntimeError, ValueError, DamagedFileError, TrialSkipped) as error:
             return f"{directory.name}: {short_message(error)}"
     return evaluate_ensemble([probabilities for probabilities, _ in predictions], predictions[0][1])

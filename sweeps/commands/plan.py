@@ -81,12 +81,17 @@ def check(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> None:
 
 
 def plan(
-    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, will_train: bool = False
+    overrides: Sequence[str],
+    config_dirs: Sequence[Path] = (),
+    *,
+    will_train: bool = False,
+    interactions: bool = False,
 ) -> PlannedSweep:
     """Return the trials that `overrides` ask for, those that are trained already among them.
 
-    Writes nothing. `will_train` starts the process that trials are forked from, which imports
-    torch meanwhile. Raises `UserError` for an override that cannot be used.
+    Writes nothing. With `interactions` a screen that has run gets the runs that tell the pair of
+    tricks apart that it points to. `will_train` starts the process that trials are forked from,
+    which imports torch meanwhile. Raises `UserError` for an override that cannot be used.
 
     >>> planned = plan(["checklist=article", "seeds=2"])
     >>> len(planned.plan.trials), planned.plan.trials[1].name
@@ -94,6 +99,7 @@ def plan(
     """
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(overrides, options)
+    request = dataclasses.replace(request, interactions=interactions)
     return plan_request(plain, request, config_dirs, will_train=will_train)
 
 
@@ -148,7 +154,7 @@ def plan_request(
         elif request.extends_sweep:
             made = planner.plan(_seeds_of(planner, records, request, rules))
         else:
-            made = make_plan(loader, config, planner)
+            made = make_plan(loader, config, planner, interactions=request.interactions)
     return PlannedSweep(
         made,
         request,

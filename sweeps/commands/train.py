@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.records import ENDED
-from darkmagic.sweeps.compose.checks.options import check_options
+from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.request import metric_modules
@@ -60,6 +60,7 @@ def train(
         check_devices(checked.config)
         chosen = [*checked.plain, *checked.tricks]
         check_options(hydra.config_loader, checked.config, checked.options, chosen)
+        refuse_unused_fields(hydra.config_loader, checked.options, checked.tricks, every=True)
         out = str(checked.config.runtime.out)  # Hydra makes folders as they are written
         expanded = [] if str(expand(out)) == out else [f"runtime.out={quote(str(expand(out)))}"]
         trial_overrides = [*chosen, *expanded, "hydra/sweeper=basic"]

@@ -35,7 +35,8 @@ class Request:
     asks that. `fields` are overrides of its numbers, which that trial takes too, and `label` is
     what it is called then. `budget` is what a race may spend. `trials`, where there are some, are
     all that is trained. `kind` is what runs are for: a sweep, the tries from which rates are
-    picked, or the ablation of a recipe.
+    picked, or the ablation of a recipe. With `interactions` a screen gets runs that tell a
+    suspected pair of tricks apart.
     """
 
     more_seeds: int = 0
@@ -49,6 +50,7 @@ class Request:
     seen: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
     trials: tuple[Trial, ...] = ()
+    interactions: bool = False
     kind: str = "sweep"
 
     @property
@@ -104,8 +106,14 @@ def split_request(
     fixed = [o for o in overrides if o.partition("=")[0] in FIXES_SEEDS]
     if budget is not None and fixed:
         raise UserError(f"budget= chooses the seeds of every trial itself; leave out {fixed[0]}")
-    repeated = [o for o in plain if o.partition("=")[0] not in ("seeds", "baseline_repeats")]
+    repeated = [
+        o for o in overrides if o.startswith("budget=") or (o in plain and not _is_seeds(o))
+    ]
     return plain, Request(more_seeds, only, (*_as_typed(repeated), *options), budget=budget)
+
+
+def _is_seeds(override: str) -> bool:
+    return override.partition("=")[0] in ("seeds", "baseline_repeats")
 
 
 def _as_typed(overrides: Sequence[str]) -> list[str]:

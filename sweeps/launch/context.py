@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -34,6 +35,7 @@ class SweepContext:
 
     `request` and `plan` are for the sweeper, which makes the plan itself if it is None;
     `progress` receives the events of its trials, and `observer` the launcher's of its jobs.
+    `hopeless` says why the job in a folder is to be ended, or None.
     The defaults are those of any other Hydra application: nothing is asked, nothing is shown.
     """
 
@@ -41,6 +43,7 @@ class SweepContext:
     plan: Plan | None = None
     progress: Progress = field(default_factory=SilentProgress)
     observer: Observer = field(default_factory=IgnoreJobs)
+    hopeless: Callable[[Path], str | None] = lambda _: None
     fail_fast: bool = False  # the first trial that fails ends the sweep
     instead: Run | None = None  # what our sweeper runs in place of its checklist
 

@@ -28,6 +28,7 @@ from darkmagic.sweeps.track.schema import (
     COMMAND,
     RACE,
     RULES,
+    STORAGE_URL,
     SWEEP_OVERRIDES,
     TRIAL_OVERRIDES,
 )
@@ -67,6 +68,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         snapshot.records,
         _with_decimals(rules, snapshot.records),
         limits.apart,
+        limits.together,
     )
     finished = [r for r in snapshot.records if r.status is Status.FINISHED]
     seconds = [r.costs.wall_seconds for r in finished if r.costs.wall_seconds is not None]
@@ -82,7 +84,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         reproduce=_reproduce(snapshot),
         curves=_curves(snapshot),
         sort=sort,
-        remarks=(*_other_sweeps(snapshot), *limits.sentences),
+        remarks=(*_other_sweeps(snapshot), *_studies(snapshot), *limits.sentences),
     )
 
 
@@ -109,6 +111,19 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
     yield (
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
         f"not show; {which} asked for with: {newest}"
+    )
+
+
+def _studies(snapshot: Snapshot) -> Iterator[str]:
+    """Yield a note if recipes were tuned in the experiment, of which the table shows none."""
+    if not snapshot.studies:
+        return
+    newest = snapshot.studies[0]
+    asked = shlex.join(["darkmagic", "tune", *json.loads(newest.get(SWEEP_OVERRIDES, "[]"))])
+    storage = newest.get(STORAGE_URL, "")
+    yield (
+        f"Experiment {snapshot.experiment} has a study of darkmagic tune, whose recipes this table "
+        f"does not show: optuna-dashboard {storage} shows its trials, and what it found: {asked}"
     )
 
 

@@ -115,7 +115,10 @@ class TrialState:
             result = read_result(self.directory)
         except DamagedFileError:  # `mend_folder` sets it aside
             return
-        if result is not None and is_final(result, self.metric):
+        if result is None:
+            return
+        stopped = result["status"] == Status.STOPPED and self.resolved.get("futility") is not None
+        if stopped or is_final(result, self.metric):
             self.set_result(result)
 
     def load_run(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:

@@ -76,7 +76,9 @@ def _from_csv(source: str, text: str) -> Parts:
     head = _markdown_head(lines)
     if head is None:
         head = next(number for number, line in enumerate(lines) if line.strip())
-        separator = _separator(lines[head:])
+        said = re.fullmatch(r"sep=(.)", lines[head].strip('"'))  # as Excel is told
+        head += 1 if said else 0
+        separator = said[1] if said else _separator(lines[head:])
     else:
         separator = "|"
         lines = lines[:head] + list(itertools.takewhile(lambda line: "|" in line, lines[head:]))
@@ -95,8 +97,8 @@ def _from_csv(source: str, text: str) -> Parts:
         raise UserError(f"{source} has a head ({', '.join(columns[:8])}) and no runs")
     if not rows[0][1][0].strip() and [row[0] for row in cells] == [*map(str, range(len(cells)))]:
         columns, cells = columns[1:], [row[1:] for row in cells]  # a DataFrame's own numbers
-    columns, rows, settings = expand_dictionaries(columns, cells)
-    return columns, rows, tuple(places), settings
+    columns, expanded, settings = expand_dictionaries(columns, cells)
+    return columns, expanded, tuple(places), settings
 
 
 def _csv_rows(

@@ -44,7 +44,8 @@ THREADS = 8
 class Snapshot:
     """A sweep at one moment. `tags` are its parent run's and `run_tags` each trial's, by run.
 
-    `other_sweeps` are the tags of those of other recipes in the experiment, newest first.
+    `other_sweeps` are the tags of those of other recipes in the experiment, newest first, and
+    `studies` those of what was tuned in it.
     `histories` has by run a value an epoch, of `lr`, `weight_decay` and `value`, which decides.
     """
 
@@ -55,6 +56,7 @@ class Snapshot:
     cards: Mapping[str, str] = field(default_factory=dict)
     histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
     other_sweeps: tuple[Mapping[str, str], ...] = ()
+    studies: tuple[Mapping[str, str], ...] = ()
 
 
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
@@ -82,6 +84,7 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
     metric = metric_name(parse_rules(parent.data.tags.get(RULES)))
     runs = _one_a_trial(search_runs(client, parent.info.experiment_id, tags))
     sweeps = search_runs(client, parent.info.experiment_id, {KIND: "sweep"})
+    studies = search_runs(client, parent.info.experiment_id, {KIND: "study"})
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
         cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
         bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
@@ -103,6 +106,7 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
             for run in sweeps
             if run.data.tags.get(RECIPE) != parent.data.tags.get(RECIPE)
         ),
+        studies=tuple(run.data.tags for run in studies),
     )
 
 

@@ -17,9 +17,11 @@ from darkmagic.checklist.records import Costs, Status, TrialRecord
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.launch.context import current_context
-from darkmagic.sweeps.orchestrate.follower import Follower, judge_job
-from darkmagic.sweeps.orchestrate.sweep import compose_trial, flatten
+from darkmagic.sweeps.orchestrate.compose_trials import compose_trial
+from darkmagic.sweeps.orchestrate.follower import Follower
+from darkmagic.sweeps.orchestrate.sweep import flatten
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
+from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.track.schema import run_key
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
@@ -79,8 +81,14 @@ class Driver:
         if hasattr(launcher, "stream"):
             launcher.stream(self)
             return
+        self.launching([])
         while (overrides := self.next_job()) is not None:  # one at a time, as each is told
-            launcher.launch([overrides], len(self._jobs) - 1)
+            index = len(self._jobs) - 1
+            state = self._jobs[index][1]
+            self.added(state.directory, derive_job_config(state))
+            self.started(index)
+            (job,) = launcher.launch([overrides], index)
+            self.ended(index, job, None)
 
     def next_job(self) -> Sequence[str] | None:
         while self._repeats < MOST_REPEATS:
@@ -151,8 +159,7 @@ class Driver:
         curve = curve_of_events(last_of_each_epoch(read_events(state.directory)[0]))
         if curve is None:
             return None
-        for epoch, accuracy in curve.accuracies.items():
-            self._study.report(asked.number, epoch, accuracy)
+        self._study.report(asked.number, curve.accuracies)
         reason = self._pruner.reason(curve)
         if reason is not None:
             self._unneeded[index] = reason

@@ -21,7 +21,7 @@ def grid_around(
 
     >>> grid_around("alpha", 0.2, None)
     [0.05, 0.1, 0.2, 0.4, 0.8]
-    >>> grid_around("decay", 0.999, Declared(Kind.NUMBER, above=0, below=1), points=3)
+    >>> grid_around("decay", 0.999, Declared(Kind.NUMBER, 0.1, above=0, below=1), points=3)
     [0.998, 0.999, 0.9995]
     """
     if value <= 0:

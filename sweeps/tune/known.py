@@ -45,12 +45,12 @@ class KnownRun:
 
 @dataclass(frozen=True)
 class KnownRecipe:
-    """A recipe that was trained: its values, averaged over `seeds`, and the name of its trial."""
+    """A recipe that was trained: its values, averaged over its `seeds`, and its trial's name."""
 
     recipe: TunedRecipe
     name: str
     values: tuple[float, ...]
-    seeds: int
+    seeds: tuple[int, ...]
 
 
 def known_runs(
@@ -86,11 +86,12 @@ def known_recipes(runs: Sequence[KnownRun], objectives: Sequence[Objective]) -> 
             groups.setdefault(run.recipe.key, []).append(run)
     found = []
     for group in groups.values():
-        by_seed = {run.seed: run for run in group}.values()
+        by_seed = {run.seed: run for run in group}
         values = [
-            statistics.fmean(float(o.of(run.result) or 0.0) for run in by_seed) for o in objectives
+            statistics.fmean(float(o.of(run.result) or 0.0) for run in by_seed.values())
+            for o in objectives
         ]
-        found.append(KnownRecipe(group[0].recipe, group[0].name, tuple(values), len(by_seed)))
+        found.append(KnownRecipe(group[0].recipe, group[0].name, tuple(values), tuple(by_seed)))
     return found
 
 

@@ -242,11 +242,13 @@ def _distribution(override: Override) -> BaseDistribution:
     if isinstance(value, RangeSweep):
         start, stop, step = value.start, value.stop, value.step
         if all(isinstance(each, int) for each in (start, stop, step)) and not value.shuffle:
-            assert isinstance(start, int)
-            assert isinstance(stop, int)
-            return distributions.IntDistribution(start, stop - 1, step=int(step))
+            values = range(int(start or 0), int(stop or 0), int(step))
+            if not values:
+                raise UserError(f"{override.input_line}: the range is empty")
+            return distributions.IntDistribution(min(values), max(values), step=abs(int(step)))
     if isinstance(value, ChoiceSweep | RangeSweep):
-        choices = map(str, override.sweep_iterator(transformer=Transformer.encode))
+        encoded = override.sweep_iterator(transformer=Transformer.encode)
+        choices = (str(each).lower() if isinstance(each, bool) else str(each) for each in encoded)
         return distributions.CategoricalDistribution(tuple(choices))
     raise UserError(f"{override.input_line}: sweep an interval, a range or choices a,b,c")
 

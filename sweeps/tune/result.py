@@ -13,7 +13,7 @@ from darkmagic.sweeps.tune.objectives import Objective
 from darkmagic.sweeps.tune.run import StudyOutcome
 from darkmagic.sweeps.tune.space.parameters import recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
-from darkmagic.sweeps.tune.study import WHERE
+from darkmagic.sweeps.tune.study import SEEDS, WHERE
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -37,6 +37,7 @@ class Tried:
     options: Mapping[str, str]  # by trick, that are not the baseline's
     values: tuple[float, ...]
     where: str = ""  # the trial that it was before the study, if it was one
+    seeds: tuple[int, ...] = ()  # of it then: no fresh ones, as they chose it
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def _tried(outcome: StudyOutcome) -> Iterator[Tried]:
             {t: o for t, o in recipe.choices.items() if o != baseline[t]},
             tuple(trial.values),
             str(trial.user_attrs.get(WHERE, "")),
+            tuple(trial.user_attrs.get(SEEDS, ())),
         )
 
 

@@ -118,7 +118,7 @@ def _run_held(
         runs = known_runs(uri, experiment, request.space, baseline, but=parent.run_id)
     left = study.mend()
     added = sum(
-        study.add(known.recipe, known.values, f"{known.name}, {known.seeds} seeds")
+        study.add(known.recipe, known.values, known.name, known.seeds)
         for known in known_recipes(runs, request.objectives)
     )
     if added:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-__all__ = ["STORAGE", "WHERE", "Asked", "TuningStudy"]
+__all__ = ["SEEDS", "STORAGE", "WHERE", "Asked", "TuningStudy"]
 
 STORAGE = "optuna.db"
-RAN, SECONDS, SAME_AS, WHERE = "ran", "wall_seconds", "same_as", "from"
+RAN, SECONDS, SAME_AS, WHERE, SEEDS = "ran", "wall_seconds", "same_as", "from", "seeds"
 """Attributes of a trial: the status that its training ended with, how long it took, the trial
-that it repeats, and where one was trained that the study did not ask for.
+that it repeats, and where, with which seeds, one was trained that the study did not ask for.
 """
 
 
@@ -125,8 +125,13 @@ class TuningStudy:
                 self._study.enqueue_trial(fixed)
         return left
 
-    def add(self, recipe: TunedRecipe, values: Sequence[float], where: str) -> bool:
-        """Add a finished trial of elsewhere, unless the study has its recipe; return whether."""
+    def add(
+        self, recipe: TunedRecipe, values: Sequence[float], where: str, seeds: Sequence[int] = ()
+    ) -> bool:
+        """Add a finished trial of elsewhere, unless the study has its recipe; return whether.
+
+        `where` is its name there, and its values are averages over `seeds`.
+        """
         from optuna.trial import create_trial
 
         found = parameters_of(self.space, recipe)
@@ -143,7 +148,7 @@ class TuningStudy:
                 values=list(values),
                 params=params,
                 distributions=distributions,
-                user_attrs={WHERE: where},
+                user_attrs={WHERE: where, SEEDS: list(seeds)},
             )
         )
         return True
@@ -211,13 +216,14 @@ class TuningStudy:
             return None
         return {"status": "pruned", "reason": trial.user_attrs.get("reason", "")}
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Note the accuracy of a trial that runs, after an epoch, for the dashboard."""
+    def report(self, number: int, accuracies: Mapping[int, float]) -> None:
+        """Note the accuracies of a trial that runs, by epoch, for the dashboard."""
         import optuna
 
         frozen = self.trials[number]
-        if epoch not in frozen.intermediate_values:
-            optuna.Trial(self._study, frozen._trial_id).report(value, epoch)  # noqa: SLF001
+        trial = optuna.Trial(self._study, frozen._trial_id)  # noqa: SLF001 (to go on with it)
+        for epoch in sorted(set(accuracies) - set(frozen.intermediate_values)):
+            trial.report(accuracies[epoch], epoch)
 
     @property
     def ran(self) -> list[FrozenTrial]:

@@ -33,6 +33,7 @@ IMPORTS = (
     "matplotlib.backends.backend_svg",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.tracking.client",
+    "optuna.storages",
     "rich.live",
     "scipy.integrate",
     "scipy.optimize",
@@ -47,6 +48,9 @@ TRAINS = {
     "preflight",
     "confirm",
     "ablate",
+    "tune",
+    "refine",
+    "optimize",
     "ensemble",
     "--estimate",
 }

@@ -20,6 +20,7 @@ from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.report.writers.network import NetworkRow, write_network
 from darkmagic.sweeps import api
+from darkmagic.sweeps.trial.identity import fields_of
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.library import timm_classifier
 from darkmagic.trainers.outputs.result import Result
@@ -56,7 +57,7 @@ def baseline(checklist: str) -> dict[str, Trick]:
     for row in rows:
         path = CONF / "trick" / row["name"] / f"{row['options'][0]}.yaml"
         if row["name"] in ARCHITECTURE and path.exists():
-            tricks[row["name"]] = instantiate(yaml.safe_load(path.read_text()))
+            tricks[row["name"]] = instantiate(fields_of(yaml.safe_load(path.read_text())))
     return tricks
 
 

@@ -15,7 +15,7 @@ import torch
 from commanding import TINY, run_command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
-from darkmagic.sweeps.orchestrate.room import CHECK_SECONDS, RoomWatch
+from darkmagic.sweeps.orchestrate.watch.room import CHECK_SECONDS, RoomWatch
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.outputs.event_log import EventLog, parse_event
 from darkmagic.trainers.outputs.result_file import read_result, write_result
@@ -91,7 +91,7 @@ def test_watch_says_when_the_disk_is_full_and_when_it_is_not(
 ) -> None:
     """The user hears once that there is no room, and once that there is again."""
     assert CHECK_SECONDS > 1
-    monkeypatch.setattr("darkmagic.sweeps.orchestrate.room.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("darkmagic.sweeps.orchestrate.watch.room.CHECK_SECONDS", 0.0)
     watch = RoomWatch([disk])
     assert watch.check() == []
     fill = _fill(disk)

@@ -66,6 +66,14 @@ TARGETS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "float": (lambda y: y.float(), r"float32 of shape .*, not int64 \(N,\)"),
     "int32": (lambda y: y.int(), "int32"),
     "one-hot": (lambda y: torch.nn.functional.one_hot(y, 10), r"int64 of shape \(\d+, 10\)"),
+    "several labels": (
+        lambda y: torch.nn.functional.one_hot(y, 10).to(torch.uint8),
+        "one split has a class an image, and another several",
+    ),
+    "more labels than classes": (
+        lambda y: torch.nn.functional.one_hot(y, 11).to(torch.uint8),
+        r"\(\d+, 11\) up to 1, not 0 and 1 of 10",
+    ),
     "a column": (lambda y: y[:, None], r"int64 of shape \(\d+, 1\)"),
     "a list": (lambda y: y.tolist(), "are list"),
     "from 1": (lambda y: y + 1, "1 to 10, and the 10 classes go from 0 to 9"),

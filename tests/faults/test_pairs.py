@@ -56,6 +56,7 @@ COMMANDS: dict[str, dict[str, list[str]]] = {
     },
     "train": {
         **{name: words for name, words in WORDS.items() if name not in ("name", "out")},
+        "a field": ["trick/mixup=on", "tricks.mixup.alpha=1"],
         "several": ["-m", "lr=0.1,0.2"],
     },
     "checklist confirm": {**WORDS, "seeds": ["--seeds", "2"]},

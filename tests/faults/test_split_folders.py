@@ -99,6 +99,10 @@ AMBIGUOUS: dict[str, tuple[dict[str, int], str]] = {
         {"archive/cat": 5, "archive/dog": 5},
         "if its folders cat, dog are the classes, move them up",
     ),
+    "one folder around the splits": (
+        {"images/train/cat": 5, "images/train/dog": 5, "images/val/cat": 2, "labels/x": 0},
+        "the splits are in it: dataset.source.root=",
+    ),
     "one folder around in each split": (
         {"training_set/training_set/cat": 5, "training_set/training_set/dog": 5},
         "one class only, training_set, and a classifier needs two; if its folders cat, dog",

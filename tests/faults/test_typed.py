@@ -110,6 +110,7 @@ TYPED = {
     "runtime.device=${oc.env:NOPE}": "Environment variable 'NOPE' not found",
     "runtime.device=upc": "need auto, cpu, cuda",
     "+dataset.source.nope=1": "Digits has no field 'nope'",
+    "tricks.cutmix.alpha=3": "every trial has trick/cutmix=off, which has no alpha; take trick/cut",
     "min_effect=nan": "and finite",
     "model=torchvision": "model.build.name is not set",
     "model=timm": "model.build.name is not set",

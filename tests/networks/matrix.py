@@ -20,6 +20,7 @@ import torch
 import yaml
 from hydra.utils import get_class, instantiate
 
+from darkmagic.sweeps.trial.identity import fields_of
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.prepare.survey import Effect, survey
 from darkmagic.trainers.recipe import Recipe
@@ -45,7 +46,7 @@ def architecture_options() -> dict[str, Trick]:
         edits = get_class(target(trick, option)).edit_model is not Trick.edit_model
         if edits and trick not in OF_WEIGHTS:
             path = CONF / "trick" / trick / f"{option}.yaml"
-            built: Trick = instantiate(yaml.safe_load(path.read_text()))
+            built: Trick = instantiate(fields_of(yaml.safe_load(path.read_text())))
             if built.edit_stage is not EditStage.CHECK:
                 found[f"{trick}={option}"] = built
     return found

@@ -17,6 +17,8 @@ import sys
 import darkmagic as dm
 from torch import nn
 
+from darkmagic.trainers.data import Shapes
+
 print("once", flush=True)
 width = 4
 
@@ -30,7 +32,7 @@ class Net(nn.Module):
         return self.head(self.maps(images).mean((2, 3)))
 
 study = dm.checklist(
-    "mine", model=Net, data=lambda: dm.trainers.data.Shapes(80, 8, 1),
+    "mine", model=Net, data=lambda: Shapes(80, 8, 1),
     tricks={"mixup": [False, True]}, epochs=2, batch_size=16, devices="cpu",
 )
 study.run(preflight=False)

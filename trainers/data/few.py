@@ -10,8 +10,9 @@ from typing import Any
 
 from darkmagic.trainers.data.base import Data, DataSet, Split
 from darkmagic.trainers.data.folder import Folder
+from darkmagic.trainers.data.huggingface import HuggingFace
 from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
-from darkmagic.trainers.data.items import as_data_set
+from darkmagic.trainers.data.items import Items, as_data_set
 from darkmagic.trainers.data.select import read, spread
 from darkmagic.trainers.data.table import Table
 from darkmagic.trainers.data.usable import why_malformed
@@ -47,7 +48,7 @@ class Few:
             return noise(self.count)
         if isinstance(source, Folder):
             source = _AsNeeded(**vars(source))
-        elif isinstance(source, Table):
+        elif isinstance(source, Table | Items | HuggingFace):
             source = dataclasses.replace(source, memory_budget=0)
         data = source.load(split_seed)
         if reason := why_malformed(data):

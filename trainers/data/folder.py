@@ -232,6 +232,8 @@ class _Reading:
 def _one_class(folder: Path, name: str) -> str:
     inner = subfolders(folder / name)
     also = f"; if its folders {_listed(inner)} are the classes, move them up" if inner else ""
+    if any(map(split_of, inner)):
+        also = f"; the splits are in it: dataset.source.root={printable(folder / name)}"
     return (
         f"{printable(folder)} has images of one class only, {printable(name)}, and a classifier "
         f"needs two{also}"

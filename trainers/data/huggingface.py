@@ -41,6 +41,7 @@ class HuggingFace:
     pad: int = whole(4, at_least=0)
     val_fraction: float = number(0.1, above=0, below=1)
     test_fraction: float = number(0.2, above=0, below=1)
+    memory_budget: int = whole(2**31, at_least=0)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -65,6 +66,7 @@ class HuggingFace:
             pad=self.pad,
             val_fraction=self.val_fraction,
             test_fraction=self.test_fraction,
+            memory_budget=self.memory_budget,
         )
         data = items.load(split_seed)
         first = f"images: column {image!r}; labels: column {label!r}"
@@ -136,6 +138,7 @@ class _Column:
         self._names = names
         if names is not None:
             self.classes = names
+        self.targets = [self._named(value) for value in part[label]]
 
     def __len__(self) -> int:
         return len(self._part)
@@ -150,6 +153,10 @@ class _Column:
         if self._size is not None:
             sides = (self._size, self._size) if isinstance(self._size, int) else self._size
             image = cover(image, sides[1], sides[0])
+        return image, self._named(label)
+
+    def _named(self, label: Any) -> Any:
+        """Return the names of several labels, which would be taken as 0 and 1 of each."""
         if isinstance(label, list) and self._names is not None:
-            label = [self._names[place] for place in label]
-        return image, label
+            return [self._names[place] for place in label]
+        return label

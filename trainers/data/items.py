@@ -12,20 +12,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from darkmagic.trainers.data.array_images import size_text, to_pixels
 from darkmagic.trainers.data.base import Data, DataSet
 from darkmagic.trainers.data.labelled import Labelled, split_labelled
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, flag, number, whole
 
-__all__ = ["Items", "as_data_set", "to_pixels"]
+__all__ = ["Items", "as_data_set"]
 
-BUDGET = 2**31
-"""Bytes of images that are kept in memory."""
 RANDOM = (
     "train[0] differs each time it is read: leave random transforms to the tricks, which the "
     "trials compare"
 )
-CHANNELS = (1, 3, 4)
 SPLITS = ("train", "val", "test")
 EXPECTED = "expected a torch Dataset, with len() and items (image, label), or a class with load()"
 
@@ -63,6 +61,7 @@ class Items:
     pad: int = whole(4, at_least=0)
     val_fraction: float = number(0.1, above=0, below=1)
     test_fraction: float = number(0.2, above=0, below=1)
+    memory_budget: int = whole(2**31, at_least=0)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -76,26 +75,34 @@ class Items:
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the items alone.
 
-        Every item is read once, for its label. Raises `ValueError`, one line, for items that are
-        not as described.
+        Every item is read once for its label, unless the set has them all as `targets` or `labels`
+        and the images do not fit in `memory_budget` bytes. Raises `ValueError`, one line, for items
+        that are not as described.
         """
         parts = {name: getattr(self, name) for name in SPLITS if getattr(self, name) is not None}
         reader = _Reader(self.train)
-        found, kept = None, []
         for name, part in parts.items():
             if not len(part):
                 raise ValueError(f"{name} ({type(part).__name__}) has no items")
+        reader.item(self.train, 0, "train")
+        keep = reader.bytes_per_image * sum(map(len, parts.values())) <= self.memory_budget
+        found, kept = None, []
+        for name, part in parts.items():
+            known = None if keep else _known_labels(part)
             for index in range(len(part)):
-                image, label = reader.item(part, index, name)
+                if known is None:
+                    image, label = reader.item(part, index, name)
+                else:
+                    label = known[index]
                 labels, several = reader.labels(label, name, index)
                 found = found or Labelled(several=several)
                 if found.several is not several:
                     raise ValueError(f"{name}[{index}] has {label!r:.60}: some labels are lists")
                 found.add(f"{name}[{index}]", labels, None if len(parts) == 1 else name, index)
-                if reader.fits(parts):
+                if keep:
                     kept.append(image)
         assert found is not None
-        images = torch.stack(kept) if reader.fits(parts) else _Lazy(list(parts.items()), reader)
+        images = torch.stack(kept) if keep else _Lazy(list(parts.items()), reader)
         found.doubts += reader.doubts(self.train)
         data = split_labelled(
             images,
@@ -136,14 +143,15 @@ class _Reader:
             self.shape = tuple(image.shape)
         if tuple(image.shape) != self.shape:
             raise ValueError(
-                f"{where} is {_size(image.shape)}, the first image {_size(self.shape)}: have the "
-                "data set resize all to one size"
+                f"{where} is {size_text(image.shape)}, the first image {size_text(self.shape)}: "
+                "have the data set resize all to one size"
             )
         return image, item[1]
 
-    def fits(self, parts: Mapping[str, Any]) -> bool:
-        assert self.shape is not None
-        return sum(map(len, parts.values())) * int(np.prod(self.shape)) <= BUDGET
+    @property
+    def bytes_per_image(self) -> int:
+        """Of uint8, of the size of the first that was read."""
+        return int(np.prod(self.shape or (0,)))
 
     def labels(self, label: Any, name: str, index: int) -> tuple[tuple[str, ...], bool]:
         """Return the labels as text, and whether there may be several."""
@@ -202,6 +210,22 @@ class _Lazy(Dataset[Tensor]):
         raise IndexError(index)
 
 
+def _known_labels(part: Any) -> Sequence[Any] | None:
+    """Return the labels of all items, where the set has them and the first items agree."""
+    for name in ("targets", "labels"):
+        known = getattr(part, name, None)
+        if isinstance(known, Tensor | np.ndarray):
+            known = known.tolist()
+        if not isinstance(known, Sequence) or isinstance(known, str) or len(known) != len(part):
+            continue
+        items = (part[index] for index in range(min(3, len(part))))
+        own = [item[1] for item in items if isinstance(item, Sequence) and len(item) > 1]
+        plain = [x.tolist() if isinstance(x, Tensor | np.ndarray) else x for x in own]
+        if plain and plain == list(known[: len(plain)]):
+            return known
+    return None
+
+
 def _from_mapping(item: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     image = next((item[key] for key in ("image", "img", "pixel_values") if key in item), None)
     label = next((item[key] for key in ("label", "labels", "target") if key in item), None)
@@ -209,52 +233,3 @@ def _from_mapping(item: Mapping[str, Any], where: str) -> tuple[Any, Any]:
         keys = ", ".join(map(str, item))
         raise ValueError(f"{where} has {keys}: expected image and label")
     return image, label
-
-
-def _size(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def to_pixels(image: Any, where: str) -> tuple[Tensor, str]:
-    """Return an image as uint8 (C, H, W), and what it was. Raises `ValueError` naming `where`.
-
-    >>> to_pixels(np.zeros((4, 4, 3)), "train[0]")[0].shape
-    torch.Size([3, 4, 4])
-    """
-    if hasattr(image, "getbands"):  # PIL's
-        image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        image, kind, last = torch.from_numpy(np.array(image)), "PIL images", True
-    elif isinstance(image, Tensor | np.ndarray):
-        last = isinstance(image, np.ndarray)
-        kind = "arrays" if last else "tensors"
-        image = torch.as_tensor(image).detach().cpu()
-    else:
-        raise ValueError(
-            f"the image of {where} is {type(image).__name__}: expected a PIL image, tensor or array"
-        )
-    if image.ndim == 2:
-        image = image[None]
-    if image.ndim != 3:
-        raise ValueError(f"the image of {where} is {_size(image.shape)}: expected (C, H, W)")
-    first, is_last = (image.shape[place] in CHANNELS for place in (0, 2))
-    if is_last and (last or not first):
-        image = image.permute(2, 0, 1)
-    return _bytes(image, where).contiguous(), kind
-
-
-def _bytes(image: Tensor, where: str) -> Tensor:
-    if image.dtype == torch.uint8:
-        return image
-    low, high = float(image.min()), float(image.max())
-    if not image.is_floating_point():
-        if not 0 <= low <= high <= 255:
-            raise ValueError(
-                f"the image of {where} has values from {low:g} to {high:g}: need 0 to 255"
-            )
-        return image.to(torch.uint8)
-    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 1:
-        raise ValueError(
-            f"the image of {where} has values from {low:.3g} to {high:.3g}: give bytes, or numbers "
-            "in [0, 1]; leave Normalize out, as the scaling is part of the recipe"
-        )
-    return (image * 255).round().to(torch.uint8)

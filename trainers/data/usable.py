@@ -13,7 +13,7 @@ from darkmagic.trainers.data.stats import class_counts
 __all__ = ["refuse_unusable", "why_malformed", "why_unusable"]
 
 
-def why_malformed(data: Data) -> str:
+def why_malformed(data: Any) -> str:
     """Return in which way `data` is not what `Data` and `Split` say; empty where it is.
 
     Some of it would train all the same, on other pixels or other classes than were meant. Of
@@ -37,6 +37,9 @@ def why_malformed(data: Data) -> str:
         problem = problem or (_of_images(split.images[0], data) if len(split) else "")
         if problem:
             return problem.format(split=name)
+    filled = [split for split in (data.train, data.val, data.test) if len(split)]
+    if len({split.targets.ndim for split in filled}) > 1:
+        return "one split has a class an image, and another several labels"
     return _of_scaling(data)
 
 
@@ -58,7 +61,8 @@ def _of_targets(targets: Any, classes: int) -> str:
         return f"targets of {{split}} are {type(targets).__name__}, not an int64 tensor"
     if targets.ndim == 2 and targets.dtype == torch.uint8:  # several labels an image
         if targets.shape[1] != classes or (len(targets) and int(targets.max()) > 1):
-            found = f"{tuple(targets.shape)} up to {int(targets.max())}"
+            most = f" up to {int(targets.max())}" if targets.numel() else ""
+            found = f"{tuple(targets.shape)}{most}"
             return f"targets of {{split}} are {found}, not 0 and 1 of {classes} labels"
         return ""
     if targets.ndim != 1 or targets.dtype != torch.int64:

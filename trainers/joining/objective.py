@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
+from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.joining.conflicts import overrides
 from darkmagic.trainers.trick import Trick
 
@@ -30,6 +31,16 @@ class Objective:
         self._trick = trick
         self._weights = weights
         self._multilabel = multilabel
+
+    @classmethod
+    def of(cls, trick: Trick, weighing: Trick, data: Data | None) -> Objective:
+        """Return the objective of `trick` on `data`, whose classes count as `weighing` says.
+
+        Without data, images have one label each and classes count alike.
+        """
+        if data is None:
+            return cls(trick, multilabel=False)
+        return cls(trick, weighing.class_weights(data), multilabel=data.multilabel)
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the loss (0-d) of `logits` (B, K) against `targets` (B, K)."""

@@ -28,7 +28,7 @@ class Result:
     val_accuracy: float | None = None  # in [0, 1], after the last epoch
     val_loss: float | None = None  # nats
     val_images: int | None = None
-    classes: int | None = None
+    classes: int | None = None  # None where an image may have several labels
     commonest: float | None = None  # share of the validation images that are of the commonest class
     guessing_loss: float | None = None  # the training loss of logits that are all alike
     test_accuracy: float | None = None  # in [0, 1]; only where the recipe asks for it

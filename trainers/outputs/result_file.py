@@ -14,7 +14,7 @@ from darkmagic.trainers.outputs.names import RESULT
 
 __all__ = ["read_result", "read_sound_result", "write_result"]
 
-STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable"}
+STATUSES = {"finished", "diverged", "failed", "skipped", "not_applicable", "pruned"}
 TEXTS = ("reason", "metric", "edits", "device", "stepping", "torch")
 DIGEST = "digest"
 

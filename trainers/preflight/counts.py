@@ -15,6 +15,10 @@ from darkmagic.trainers.preflight.setup import Setup
 __all__ = ["check_classes"]
 
 MAX_IMBALANCE = 10  # times as many images of one class as of another
+RARE = (
+    "accuracy hides what becomes of rare classes: metric=balanced_accuracy shows it, and "
+    "+trick/class_weights=balanced or +trick/sampling=balanced counts them up"
+)
 MAX_NAMES = 5  # classes in a list of problems
 MAX_COUNTED = 12  # classes whose images are counted in the message
 
@@ -45,7 +49,7 @@ def check_classes(setup: Setup) -> Finding:
         )
     if not problems:
         return Finding("classes", Level.OK, seen, figures=figures)
-    advice = "accuracy hides what becomes of rare classes: get more of them, or weigh them up"
+    advice = RARE if setup.recipe.metric == "accuracy" else "get more of the rare ones"
     return Finding("classes", Level.WARNING, f"{seen}; {'; '.join(problems)}", advice, figures)
 
 

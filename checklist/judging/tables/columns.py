@@ -16,8 +16,9 @@ from darkmagic.checklist.judging.tables.names import (
     STEPS,
     UNIQUE,
     direction_of,
+    says_direction,
 )
-from darkmagic.checklist.judging.tables.numbers import PLUS_MINUS, is_numeric
+from darkmagic.checklist.judging.tables.numbers import PLUS_MINUS, is_numeric, read_column
 from darkmagic.checklist.judging.tables.question import Question
 from darkmagic.checklist.judging.tables.table import RunTable, label, last_part
 from darkmagic.checklist.judging.tables.trials import find_trials
@@ -144,9 +145,12 @@ def _metric(table: RunTable, question: Question, means: Means | None) -> str:
     if means and (mean := _by_pattern(table, MEANS)):
         return mean
     numeric = [c for c in table.columns if _may_decide(table, c) and c not in (means or ())]
-    if len(numeric) == 1:
-        return numeric[0]
+    telling = [c for c in numeric if says_direction(last_part(c))]
+    for found in (numeric, telling):
+        if len(found) == 1:
+            return found[0]
     if not numeric:
+        _explain(table, question)
         raise UserError(
             f"{table.source} has no column of numbers to judge by; its columns are "
             + listed(table.columns)
@@ -154,6 +158,15 @@ def _metric(table: RunTable, question: Question, means: Means | None) -> str:
     raise UserError(
         f"which column of {table.source} decides? Say --metric and one of " + listed(numeric)
     )
+
+
+def _explain(table: RunTable, question: Question) -> None:
+    """Raise the error of a column that would decide, were all of its cells numbers."""
+    places = [table.place(row) for row in range(len(table.rows))]
+    for column in table.columns:
+        cells = table.column(column)
+        if says_direction(last_part(column)) and any(is_numeric([cell]) for cell in cells):
+            read_column(column, cells, places, question.decimal)
 
 
 def _may_decide(table: RunTable, column: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Direction
 
-__all__ = ["baseline_names", "direction_of"]
+__all__ = ["baseline_names", "direction_of", "says_direction"]
 
 LOWER = re.compile(
     r"loss|\berrs?\b|\berrors?\b|rmse|\bmse|mae\b|mape|nll|perplexity|ppl|bpb|bpc|\bbits|\bnats"
@@ -57,14 +57,28 @@ def direction_of(metric: str) -> Direction:
     >>> direction_of("val/loss").value, direction_of("test_acc").value
     ('min', 'max')
     """
-    words = " ".join(re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", metric).lower()))
-    lower, higher = LOWER.search(words), HIGHER.search(words)
-    if bool(lower) == bool(higher):
+    lower, higher = _lower_or_higher(metric)
+    if lower == higher:
         raise UserError(
             f"is {metric!r} better when it is higher or lower? Say so: --direction max or "
             "--direction min"
         )
     return Direction.MIN if lower else Direction.MAX
+
+
+def says_direction(name: str) -> bool:
+    """Whether a column has a name of metrics.
+
+    >>> says_direction("val_acc"), says_direction("lr")
+    (True, False)
+    """
+    lower, higher = _lower_or_higher(name)
+    return lower != higher
+
+
+def _lower_or_higher(name: str) -> tuple[bool, bool]:
+    words = " ".join(re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+    return bool(LOWER.search(words)), bool(HIGHER.search(words))
 
 
 def baseline_names(names: Iterable[str]) -> list[str]:

@@ -17,7 +17,10 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 __all__ = ["endings", "table_notes"]
 
 ASSUMED_SPREAD = 0.2
-WITHOUT_RESULT = (Verdict.FAILED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE, Verdict.INERT)
+WITHOUT_RESULT = (
+    *(Verdict.FAILED, Verdict.STOPPED, Verdict.SKIPPED, Verdict.NOT_APPLICABLE),
+    Verdict.INERT,
+)
 
 
 def table_notes(
@@ -66,6 +69,11 @@ def _state(comparison: Comparison) -> Iterator[str]:
         yield f"The baseline has no result ({baseline.reason}): there is nothing to compare with."
     elif failures(baseline.statuses):
         yield f"The {baseline.verdict_text}."
+    if comparison.having(Verdict.STOPPED):
+        yield (
+            "Runs that were hopeless beside the baseline's curve were stopped (futility=). A row "
+            "with one is not judged, whatever its other seeds gave, and counts among the tests."
+        )
 
 
 def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
@@ -73,7 +81,7 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
         return
     yield _what_differs(comparison) if ours else _what_differs_elsewhere(comparison)
     if comparison.screen:
-        yield from screen_notes(comparison, comparison.screen)
+        yield from screen_notes(comparison, comparison.screen, ours=ours)
     if comparison.effects.spread is None:
         yield from _without_error_bars(comparison)
         return

@@ -19,7 +19,7 @@ from darkmagic.checklist.report.formatting import (
     values,
 )
 
-__all__ = ["to_markdown"]
+__all__ = ["escape", "to_markdown"]
 
 HEADS = {
     "section": "---",
@@ -45,20 +45,20 @@ def to_markdown(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"# {_escape(report.title)}"
+    yield f"# {escape(report.title)}"
     yield ""
     if report.advice.alarm:
-        yield f"**{_escape(report.advice.alarm)}**"
+        yield f"**{escape(report.advice.alarm)}**"
         yield ""
     if report.advice.sentences:
-        yield " ".join(_escape(sentence) for sentence in report.advice.sentences)
+        yield " ".join(escape(sentence) for sentence in report.advice.sentences)
         yield ""
     for why, command in report.advice.steps:
         yield f"- {why}: {_code(command)}"
     yield ""
     metric = report.comparison.metric
     runs = f"every run, {metric.unit}" if metric.unit else "every run"
-    own = {"value": _escape(metric.head), "every run": _escape(runs)}
+    own = {"value": escape(metric.head), "every run": escape(runs)}
     cells = [_cells(row, metric) for row in report.rows]
     # Of runs that were made elsewhere not everything is known: columns without a word are left out.
     kept = [report.overrides is not None or any(column) for column in zip(*cells, strict=True)]
@@ -66,34 +66,34 @@ def _lines(report: Report) -> Iterator[str]:
         shown = list(itertools.compress(line, kept))
         yield "|" + "|".join(shown) + "|" if line[0] == "---" else "| " + " | ".join(shown) + " |"
     yield ""
-    yield from (f"- {_escape(note)}" for note in report.notes)
+    yield from (f"- {escape(note)}" for note in report.notes)
     yield ""
     effects = [(row, effect) for row in report.rows for effect in report.published(row)]
     if effects:
         yield "Published for the same change, in other settings:"
         yield ""
-        yield from (f"- {_code(row.name)}: {_escape(published(effect))}" for row, effect in effects)
+        yield from (f"- {_code(row.name)}: {escape(published(effect))}" for row, effect in effects)
         yield ""
-    yield from (f"- {label}: {_escape(value)}" for label, value in report.facts.items())
+    yield from (f"- {label}: {escape(value)}" for label, value in report.facts.items())
 
 
 def _cells(row: Row, metric: Metric) -> list[str]:
     return [
-        _escape(row.section),
+        escape(row.section),
         _code(row.name).replace("|", "\\|"),
         metric.value(row.accuracy),
         metric.difference(row.difference),
         interval(row.interval, metric),
-        _escape(p_value(row.p_value)),
-        _escape(row.verdict_text),
+        escape(p_value(row.p_value)),
+        escape(row.verdict_text),
         expected_gain(row, metric),
-        _escape(probability(row)),
+        escape(probability(row)),
         *(ratio(row.ratios[name]) for name in ("time", "memory", "parameters")),
         values(row, metric),
     ]
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     r"""Return `text` with what Markdown would read as its own made plain: links, HTML, formulas."""
     return re.sub(r"([\\`*_<>|\[\]&~$])", r"\\\1", " ".join(text.splitlines()))
 

@@ -67,13 +67,16 @@ class Study:
         """Raise `UserError` where an override cannot be used. Reads nothing of earlier runs."""
         api.check(self.overrides, self.config_dirs)
 
-    def plan(self, *, will_train: bool = False) -> PlannedSweep:
+    def plan(self, *, will_train: bool = False, interactions: bool = False) -> PlannedSweep:
         """Return the trials of this study, those that are trained already among them.
 
-        Writes nothing. `will_train` starts the process that trials are forked from. Raises
+        Writes nothing. `will_train` starts the process that trials are forked from. With
+        `interactions` a screen gets runs that tell a suspected pair of tricks apart. Raises
         `UserError` for an override that cannot be used.
         """
-        return api.plan(self.overrides, self.config_dirs, will_train=will_train)
+        return api.plan(
+            self.overrides, self.config_dirs, will_train=will_train, interactions=interactions
+        )
 
     def preflight(self) -> list[Finding]:
         """Return what the checks before training find: data, labels, learning rate, layers."""

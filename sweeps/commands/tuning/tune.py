@@ -14,6 +14,7 @@ from darkmagic.sweeps.commands.confirm import Confirmed, confirm_recipe
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.parse_overrides import field_of
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session
@@ -58,7 +59,6 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
     Writes nothing. Starts the process that trials are forked from. Raises `UserError` for a word
     that cannot be used.
     """
-    fork_server.warm_up()
     own, rest = _split(overrides)
     options = [option for folder in config_dirs for option in ("--config-dir", str(folder))]
     plain, request = split_request(rest, options)
@@ -70,6 +70,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, plain)
+        fork_server.warm_up()  # it imports torch while this process goes on
         check_devices(checked.config)
         if checked.config.seeds != 1:
             raise UserError(
@@ -78,7 +79,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
             )
         planner = Planner(loader, checked.config, checked.plain, checked.tricks)
         limits, contents = survey(loader, planner)
-        pinned = {_field(override) for override in checked.tricks}
+        pinned = {field_of(override) for override in checked.tricks}
         space = make_space(
             planner.checklist,
             contents,
@@ -137,6 +138,7 @@ def confirm_study(
     progress: Progress,
     *,
     seeds: int = 5,
+    first_seed: int | None = None,
     test_set: bool = True,
 ) -> Confirmed:
     """Train `tried`, a recipe of the study, and the baseline with fresh seeds, and compare them.
@@ -151,14 +153,10 @@ def confirm_study(
         fields=tried.recipe.overrides,
         label=f"tune-{tried.number:03d}",
         seeds=seeds,
+        used=tried.seeds,
+        first_seed=first_seed,
         test_set=test_set,
     )
-
-
-def _field(override: str) -> tuple[str, str]:
-    """Return the trick and the field of an override such as `tricks.mixup.alpha=1`."""
-    _, trick, name, *_ = override.partition("=")[0].split(".")
-    return trick, name
 
 
 def _split(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -16,7 +16,7 @@ from darkmagic.sweeps.compose.groups import read_option
 from darkmagic.sweeps.compose.parse_overrides import is_trick_field, parse_override, values
 from darkmagic.sweeps.compose.session import compose, group_options
 
-__all__ = ["check_options"]
+__all__ = ["check_options", "refuse_unused_fields"]
 
 
 def check_options(
@@ -45,6 +45,36 @@ def check_options(
             for content in _contents(loader, config, trick, option, ours):
                 probe.tricks[trick] = content
                 check_node(f"tricks.{trick}", resolve_part(probe.tricks, trick), note)
+
+
+def refuse_unused_fields(
+    loader: ConfigLoader,
+    options: Mapping[str, Sequence[str]],
+    overrides: Sequence[str],
+    *,
+    every: bool = False,
+) -> None:
+    """Raise `UserError` for an override of a field that no trial has, which would do nothing.
+
+    `options` are those that trials take of each trick. With `every`, each of them has to have it.
+    """
+    for override in map(parse_override, overrides):
+        if not is_trick_field(override) or override.is_add() or override.is_delete():
+            continue
+        _, trick, name = override.key_or_group.split(".", 2)
+        taken = list(options.get(trick, ()))
+        known = group_options(loader, f"trick/{trick}")
+        files = {option: read_option(loader, trick, option) for option in known}
+        if any("defaults" in files[option] for option in taken if option in files):
+            continue  # the field may be another file's
+        have = [option for option, file in files.items() if name.partition(".")[0] in file]
+        missing = [option for option in taken if option not in have] or ["off"]
+        if not set(taken) & set(have) or (every and set(taken) - set(have)):
+            which = "a trial" if set(taken) & set(have) else "every trial"
+            raise UserError(
+                f"{override.input_line}: {which} has trick/{trick}={missing[0]}, which has no "
+                f"{name}; take trick/{trick}={' or '.join(have)}, or leave it out"
+            )
 
 
 def _contents(

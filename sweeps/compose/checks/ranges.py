@@ -62,6 +62,8 @@ def read_ranges(
     numbers = [name for name in content if _is_number(content[name])]
     found = {}
     for name, node in search.items():
+        if name in declared and name not in content:
+            continue  # left out on the command line, so that it has its default
         if name not in numbers:
             raise UserError(
                 f"{key}.{SEARCH}.{name}{note}: there is no number {name!r} to search; "

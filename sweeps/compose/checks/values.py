@@ -146,13 +146,14 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     fields = target_fields(target)
     if fields is None:
         return
-    read_ranges(key, content, fields.declared, note)
     given = {
         name: value
         for name, value in content.items()
         if not str(name).startswith("_") and name not in BESIDE_FIELDS and value != MISSING
     }
     for name, value in given.items():
+        if isinstance(value, Mapping) and isinstance(value.get("_target_"), str):
+            check_node(f"{key}.{name}", value, note)  # an object of its own
         declared = fields.declared.get(name)
         if declared is not None:
             problem = declared.problem(name, value)
@@ -160,6 +161,14 @@ def check_node(key: str, content: Any, note: str = "") -> None:
                 raise UserError(f"{key}.{name}={show(value)}{note}: {problem}")
         elif fields.closed and name not in fields.names:
             raise UserError(_unknown_field(key, target, str(name), fields) + note)
+    _check_whole(key, content, fields, given, note)
+    read_ranges(key, content, fields.declared, note)
+
+
+def _check_whole(
+    key: str, content: Mapping[Any, Any], fields: TargetFields, given: Mapping[Any, Any], note: str
+) -> None:
+    """Check that what is required is `given`, and what several fields must have together."""
     for name, declared in fields.declared.items():
         if declared.required and name not in content and not content.get("_partial_"):
             raise UserError(f"{key}.{name} is not set{note}; it takes {declared.range(name)}")

@@ -58,8 +58,14 @@ def launch_local(
         for index, overrides in enumerate(job_overrides, start=initial_job_idx)
     ]
 
-    observer, fail_fast = current_context().observer, current_context().fail_fast
-    watch = StallWatch([_directory(each) for each in configs], stall_seconds)
+    context = current_context()
+    observer, fail_fast = context.observer, context.fail_fast
+    directories = [_directory(each) for each in configs]
+    watch = StallWatch(directories, stall_seconds)
+
+    def to_end(index: int, began: float) -> str | None:
+        return watch.stalled(index, began) or context.hopeless(directories[index])
+
     # What all jobs share is pickled once.
     shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
     calls = [Call(_run, (shared, job_config)) for job_config in configs]
@@ -89,7 +95,7 @@ def launch_local(
             on_end=on_end,
             retry=_retry,
             retries=retries,
-            stalled=watch.stalled,
+            stalled=to_end,
             is_last=lambda ended: fail_fast and _has_failed(ended),
             unneeded=None if feed is None else feed.unneeded,
             more=more,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.sweeps.track.schema import LIMITS
 
 __all__ = ["limits_tags", "read_limits"]
@@ -13,10 +13,14 @@ __all__ = ["limits_tags", "read_limits"]
 
 def limits_tags(limits: Limits) -> dict[str, str]:
     """Return the tag of `limits`; none where nothing is left out."""
-    if not limits.dropped and not limits.apart:
+    if not limits.dropped and not limits.apart and not limits.together:
         return {}
-    dropped = [[*choice, reason] for choice, reason in limits.dropped.items()]
-    return {LIMITS: json.dumps({"dropped": dropped, "apart": [list(p) for p in limits.apart]})}
+    content = {
+        "dropped": [[*choice, reason] for choice, reason in limits.dropped.items()],
+        "apart": [list(pair) for pair in limits.apart],
+        "together": [list(pair) for pair in limits.together],
+    }
+    return {LIMITS: json.dumps(content)}
 
 
 def read_limits(tags: Mapping[str, str]) -> Limits:
@@ -25,4 +29,5 @@ def read_limits(tags: Mapping[str, str]) -> Limits:
     return Limits(
         {(trick, option): reason for trick, option, reason in content.get("dropped", [])},
         [((a[0], a[1]), (b[0], b[1])) for a, b in content.get("apart", [])],
+        [(a, b) for a, b in content.get("together", [])],
     )

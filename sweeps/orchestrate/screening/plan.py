@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from darkmagic.checklist.designs.screen import Choice, Limits, make_screen, usual_runs
+from darkmagic.checklist.designs.factors import Choice, Limits
+from darkmagic.checklist.designs.screen import make_screen, separating_runs, usual_runs
+from darkmagic.checklist.designs.table import Screened, is_screen
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import BASELINE, SCREEN, Trial
+from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trial
 from darkmagic.checklist.plan import Design, Retune, baseline_choices, trial_names
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.compose.checks.values import resolve_part
@@ -19,11 +22,12 @@ from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import compose
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.orchestrate.extend import known_records, sweep_key
+from darkmagic.sweeps.orchestrate.extend import find_sweep, known_records, sweep_key
+from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.inert import survey_options
 
-__all__ = ["make_plan", "read_design", "survey"]
+__all__ = ["make_plan", "read_design", "survey", "suspected"]
 
 SECONDS = 300
 STATUS_WORDS = {
@@ -43,6 +47,8 @@ def read_design(config: DictConfig, request: Request | None = None) -> Design:
         )
     if design is Design.ONE_AT_A_TIME and config.runs is not None:
         raise UserError(f"runs={config.runs} is of a screen; write design=screen, or seeds=3")
+    if design is Design.ONE_AT_A_TIME and request is not None and request.interactions:
+        raise UserError("--interactions is of a screen; write design=screen")
     if design is Design.SCREEN and request is not None and request.extends_sweep:
         raise UserError(
             "seeds=+N, only= and budget= go on with a sweep of one trick at a time; a screen is "
@@ -68,21 +74,55 @@ def read_design(config: DictConfig, request: Request | None = None) -> Design:
     return design
 
 
-def make_plan(loader: ConfigLoader, config: DictConfig, planner: Planner) -> Plan:
+def make_plan(
+    loader: ConfigLoader, config: DictConfig, planner: Planner, *, interactions: bool = False
+) -> Plan:
     """Return the plan of the design that `config` names, whose trials `planner` makes.
 
     A screen counts in the trials that the sweep has, and leaves out what the model cannot have,
-    which a child process finds out.
+    which a child process finds out. With `interactions` it gets the runs that tell the suspected
+    pair of tricks apart. Raises `UserError` where no pair can be suspected.
     """
     if read_design(config) is Design.ONE_AT_A_TIME:
         return planner.plan()
-    limits, _ = survey(loader, planner)
-    records = known_records(sweep_key(config, compose(loader, planner.baseline_overrides)))
+    key = sweep_key(config, compose(loader, planner.baseline_overrides))
+    records = known_records(key)
+    before = read_limits(parent.data.tags).together if (parent := find_sweep(key)) else ()
+    pair = suspected(planner.checklist, records, before) if interactions else None
+    found, _ = survey(loader, planner)
+    limits = replace(found, together=(*before, *([pair] if pair else [])))
     seeds = range(config.seed, config.seed + config.seeds)
-    runs = config.runs or usual_runs(planner.checklist, len(seeds), limits)
     known = _known(planner, records)
-    trials = make_screen(planner.checklist, runs, seeds=seeds, known=known, limits=limits)
+    if pair is not None:
+        runs = separating_runs(planner.checklist, known, pair, limits)
+    else:
+        runs = config.runs or usual_runs(planner.checklist, len(seeds), limits)
+        runs = max(runs, len(known)) if before else runs  # those that tell a pair apart came on top
+    trials = make_screen(
+        planner.checklist, runs, seeds=seeds, known=known, limits=limits, pair=pair or ()
+    )
     return planner.plan_screen(trials, limits)
+
+
+def suspected(
+    checklist: Checklist, records: Sequence[TrialRecord], before: Collection[tuple[str, str]]
+) -> tuple[str, str]:
+    """Return the pair of tricks that the screen's residuals point to most.
+
+    Pairs that were told apart `before` are none. Raises `UserError` where none can be suspected.
+    """
+    if not is_screen(records):
+        raise UserError(
+            "--interactions goes on with a screen that has run, and there is none of this recipe "
+            "yet; run it without first"
+        )
+    suspect = Screened.of(checklist, records, together=before).suspect
+    if suspect is None:
+        raise UserError(
+            "--interactions: no pair of tricks can be suspected from these runs, which are too few "
+            "or too alike; a larger screen may tell (a larger runs=)"
+        )
+    return suspect.tricks
 
 
 def survey(loader: ConfigLoader, planner: Planner) -> tuple[Limits, dict[Choice, Any]]:

@@ -1,7 +1,7 @@
-"""Ridge regression over a study's trials: a draw of what they leave possible proposes the next.
+"""Ridge regression over a study's trials: the next is where the model expects most improvement.
 
-The model has each parameter and every two of them (`checklist/tuning/ridge.py`). The recipe that is
-best in a draw is tried as often as it may be the best of all, so that trials side by side differ.
+The model has each parameter and every two of them (`checklist/tuning/ridge.py`). Trials that run
+are taken to bring what it predicts of them, so that those side by side differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkmagic.sweeps.tune.space.space import Space
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["propose_by_ridge"]
+__all__ = ["predict_by_ridge", "propose_by_ridge"]
 
 CANDIDATES = 600
 KEPT = 0.8
@@ -35,14 +35,21 @@ UNUSED = 0.5
 def propose_by_ridge(
     space: Space, ended: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
 ) -> Mapping[str, Any]:
-    """Return the parameters that are best in a draw of the model of the trials that `ended`.
+    """Return the parameters whose expected improvement is highest by the trials that `ended`.
 
     Those that are `running` are not proposed again.
     """
     rng = np.random.default_rng(seed)
     known = [(recipe, trial) for trial in ended if (recipe := recipe_of(space, trial)) is not None]
+    values = [trial.values[0] for _, trial in known]
     rows = [_row(space, recipe) for recipe, _ in known]
-    model = fit_ridge(rows, [trial.values[0] for _, trial in known], _sizes(space))
+    model = fit_ridge(rows, values, _sizes(space))
+    busy_rows = [
+        _row(space, recipe) for t in running if (recipe := recipe_of(space, t)) is not None
+    ]
+    if busy_rows:
+        believed = model.predict(busy_rows)[0].tolist()
+        model = fit_ridge([*rows, *busy_rows], [*values, *believed], _sizes(space))
     best = sorted(zip(model.predict(rows)[0].tolist(), rows, known, strict=True), key=_by_mean)
     good = [recipe for _, _, (recipe, _) in best[-5:]]
     candidates = [_random(space, rng) for _ in range(CANDIDATES // 2)]
@@ -55,8 +62,22 @@ def propose_by_ridge(
     if not fresh:
         return found[0] or {}
     kept = [c for c, p in zip(candidates, found, strict=True) if p is not None and p not in busy]
-    values = model.draw([_row(space, candidate) for candidate in kept], rng)
-    return fresh[int(np.argmax(values))]
+    gains = model.improvement([_row(space, candidate) for candidate in kept])
+    return fresh[int(np.argmax(gains))]
+
+
+def predict_by_ridge(
+    space: Space, seen: Sequence[tuple[TunedRecipe, float]], recipes: Sequence[TunedRecipe]
+) -> list[float]:
+    """Return what the model of the recipes that were `seen`, each run with its value, expects of
+    each of `recipes`.
+    """
+    if not recipes:
+        return []
+    rows = [_row(space, recipe) for recipe, _ in seen]
+    model = fit_ridge(rows, [value for _, value in seen], _sizes(space))
+    means: list[float] = model.predict([_row(space, recipe) for recipe in recipes])[0].tolist()
+    return means
 
 
 def _by_mean(each: tuple[float, Any, Any]) -> float:

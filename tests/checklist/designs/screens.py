@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from darkmagic.checklist.compare.claims import claims_at
+from darkmagic.checklist.designs.crossed.prediction import predict_best
 from darkmagic.checklist.designs.fit import Mixed, estimate_screen
 from darkmagic.checklist.designs.screen import make_screen
-from darkmagic.checklist.designs.table import predict_best
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.records import Costs, Status, TrialRecord

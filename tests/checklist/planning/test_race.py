@@ -13,8 +13,10 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.checklist.planning.race import BASELINE_RATIO, first_round, next_round
-from darkmagic.checklist.records import Costs
-from records import SMALL, STEADY, swept
+from darkmagic.checklist.records import Costs, Status
+from darkmagic.checklist.report.advice import advise
+from darkmagic.sweeps.compose.request import split_request
+from records import SMALL, STEADY, record, swept
 
 NAMES = ["baseline", *(f"own={i}" for i in range(15))]
 
@@ -85,3 +87,19 @@ def test_race_claims_gains_alone() -> None:
     assert rows["mixup=on"].verdict is Verdict.UNDECIDED
     assert rows["mixup=on"].interval is not None
     assert rows["mixup=on"].interval.high == 0
+
+
+@pytest.mark.parametrize("look", [1, 2])
+def test_interrupted_race_is_gone_on_with_by_its_budget(look: int) -> None:
+    """The step names the budget, in its first round and later; other commands choose seeds."""
+    _, request = split_request(["dataset=digits", "budget=40", "lr=0.2"])
+    assert request.overrides == ("dataset=digits", "budget=40", "lr=0.2")
+    runs = swept(STEADY)
+    waiting = [record("lr=cosine", 3, None, status=Status.PENDING, look=look)]
+    comparison = compare(SMALL, [*runs, *waiting] if look > 1 else waiting, Rules(race=True))
+    assert comparison.look == look - 1
+    steps = advise(comparison, request.overrides).steps
+    assert steps[0] == ("Go on with", "darkmagic checklist run dataset=digits budget=40 lr=0.2")
+    assert all("budget=" not in command for _, command in steps[1:])
+    ended = compare(SMALL, runs, Rules(race=True))
+    assert all("budget=" not in command for _, command in advise(ended, request.overrides).steps)

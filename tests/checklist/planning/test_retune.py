@@ -16,6 +16,7 @@ from darkmagic.checklist.planning.retune import (
 )
 from darkmagic.checklist.records import Status
 from records import record, report_of, swept
+from retune_rule import PICKS, simulate
 
 MINE = Checklist(
     "mine",
@@ -147,3 +148,13 @@ def test_report_shows_the_rate_that_was_picked() -> None:
     notes = " ".join(report.notes)
     assert "Rate not retuned" not in notes
     assert "Weight decay was not retuned with opt=adam" in notes
+
+
+def test_rows_as_good_at_their_own_rates_are_called_worse_less_often_when_retuned() -> None:
+    """By simulation: options that want another rate lose their false losses to a ladder."""
+    without, laddered = (simulate(PICKS[name], 20) for name in ("none", "ladder"))
+    assert without["worse"] > 30
+    assert laddered["worse"] < without["worse"] / 2
+    assert laddered["off"] > without["off"] / 2
+    assert laddered["better"] <= 8
+    assert laddered["runs"] == len(LADDER) * 6

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkmagic.checklist.compare.claims import claims_at
+from darkmagic.checklist.designs.crossed.prediction import predict_best
 from darkmagic.checklist.designs.fit import Mixed, estimate_screen
-from darkmagic.checklist.designs.table import predict_best
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.stats.effects import Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run

@@ -67,16 +67,6 @@ def test_deviations_are_honest(pairs: float) -> None:
     assert 0.7 < np.std(np.concatenate(away)) < 1.35
 
 
-def test_draws_have_the_mean_and_deviation_of_the_prediction() -> None:
-    rng = np.random.default_rng(2)
-    rows = EVERY[rng.permutation(len(EVERY))[:24]]
-    model = fit_ridge(rows, rows.sum(1) + rng.normal(size=24), SIZES)
-    draws = np.array([model.draw(EVERY[::500], rng) for _ in range(2000)])
-    mean, deviation = model.predict(EVERY[::500])
-    assert draws.mean(0) == pytest.approx(mean, abs=0.15)
-    assert draws.std(0) == pytest.approx(deviation, rel=0.1)
-
-
 def test_improvement_is_the_expectation_of_what_exceeds_the_best_run() -> None:
     rng = np.random.default_rng(6)
     rows = EVERY[rng.permutation(len(EVERY))[:24]]

@@ -20,7 +20,7 @@ from darkmagic.sweeps.compose.checks.options import check_options
 from darkmagic.sweeps.compose.checks.values import check_node, check_resolved
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.sweeps.trial.identity import fields_of, resolve
 from darkmagic.sweeps.trial.settings import settings
 from ranges import assert_one_line, invalid_values, valid_ends
 
@@ -30,7 +30,7 @@ SETTINGS = {key: d for key, d in settings() if not key.startswith("hydra.")}
 FIELDS = [
     (path.parent.name, path.stem, name)
     for path in OPTIONS
-    for name in yaml.safe_load(path.read_text())
+    for name in fields_of(yaml.safe_load(path.read_text()))
     if name != "_target_"
 ]
 
@@ -74,7 +74,7 @@ def test_setting_at_the_ends_of_its_range_passes(plain: dict[str, Any], key: str
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda p: f"{p.parent.name}={p.stem}")
 def test_every_field_of_an_option_is_declared(path: Path) -> None:
     """No field of an option that comes with the package is without a type and a range."""
-    node = yaml.safe_load(path.read_text())
+    node = fields_of(yaml.safe_load(path.read_text()))
     fields = target_fields(node.pop("_target_"))
     assert fields is not None
     assert set(fields.declared) == fields.names

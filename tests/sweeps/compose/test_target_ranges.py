@@ -33,6 +33,9 @@ TARGETS = {
 ARGUMENTS = [
     (target, name) for target in TARGETS for name in getattr(target_fields(target), "declared", ())
 ]
+OBJECTS = {"train", "val", "test"}
+"""Fields that are data sets of the user's, with a `_target_` of their own."""
+UNSET = ("???", {"_target_": "???"})
 FOLDER = ["dataset=folder", "dataset.source.root=photos"]
 
 
@@ -41,15 +44,21 @@ def test_every_number_of_models_and_data_sets_is_declared(target: str) -> None:
     """Each configured field of a bundled model or data set has a type and a range."""
     fields = target_fields(target)
     assert fields is not None
-    assert set(TARGETS[target]) <= set(fields.declared)
-    assert fields.names - set(fields.declared) <= {"image_size"}
+    assert set(TARGETS[target]) - OBJECTS <= set(fields.declared)
+    assert fields.names - set(fields.declared) <= {"image_size", *OBJECTS}
 
 
 def _valid(target: str) -> dict[str, Any]:
-    given = {"root": "photos", "name": "resnet18", "num_classes": 10, "image_size": [32, 32]}
+    given: dict[str, Any] = {
+        "root": "photos",
+        "name": "resnet18",
+        "num_classes": 10,
+        "image_size": [32, 32],
+    }
+    given |= {"file": "labels.csv", "path": "photos", "train": [(0, 1)]}
     elsewhere: dict[str, Any] = {"${runtime.cache}": None, "${model.stem}": "auto"}
     content = {name: elsewhere.get(str(v), v) for name, v in TARGETS[target].items()}
-    missing = {name for name, value in content.items() if value == "???"}
+    missing = {name for name, value in content.items() if value in UNSET}
     required = set(inspect.signature(get_object(target)).parameters) & {"num_classes", "image_size"}
     return {**content, **{name: given[name] for name in missing | required}}
 

@@ -52,11 +52,10 @@ def test_seeds_validate_on_each_image_once_and_partitions_differ() -> None:
     assert held[0] != held[5]
 
 
-def test_folds_of_images_that_are_read_as_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folds_of_images_that_are_read_as_needed() -> None:
     """They are not read before they are asked for, and belong to their classes."""
     images = [(torch.full((1, 4, 4), 5 * i, dtype=torch.uint8), i % 2) for i in range(40)]
-    monkeypatch.setattr("darkmagic.trainers.data.items.BUDGET", 1)
-    fold = hold_out_fold(Items(images).load(0), 4, 1, split_seed=0)
+    fold = hold_out_fold(Items(images, memory_budget=1).load(0), 4, 1, split_seed=0)
     seen = torch.stack([fold.val.images[i] for i in range(len(fold.val))])
     assert torch.equal(seen[:, 0, 0, 0] // 5 % 2, fold.val.targets.to(torch.uint8))
 

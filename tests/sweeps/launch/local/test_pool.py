@@ -56,6 +56,32 @@ def test_a_call_that_spoilt_its_process_is_made_again_at_once_and_otherwise() ->
         assert result.value.startswith(words)
 
 
+def test_calls_are_asked_for_when_there_is_room_and_ended_when_not_needed() -> None:
+    """A feed is asked for a call a free lease, after each end; one that is not needed is ended."""
+    told: list[str] = []
+    waiting = [Call(_mode, ()), Call(time.sleep, (600.0,)), Call(_mode, ())]
+
+    def more() -> Call | None:
+        told.append("asked")
+        return waiting.pop(0) if waiting else None
+
+    results = run_calls(
+        [],
+        make_leases("cpu", 1),
+        on_start=lambda index: told.append(f"start {index}"),
+        on_end=lambda index, _: told.append(f"end {index}"),
+        retry=lambda _: None,
+        unneeded=lambda index: "far behind" if index == 1 else None,
+        stalled=lambda *_: None,
+        more=more,
+    )
+    starts = [each for each in told if each != "asked"]
+    assert starts == ["start 0", "end 0", "start 1", "end 1", "start 2", "end 2"]
+    assert [result.error for result in results] == [None, "far behind", None]
+    assert results[1].unneeded
+    assert _retry(results[1]) is None
+
+
 def test_call_that_failed_beside_others_is_retried_alone(tmp_path: Path) -> None:
     """A call with a retry reason is made again after all others, alone, and ends once."""
     calls = [Call(_crowded, (str(tmp_path), str(i))) for i in range(3)]

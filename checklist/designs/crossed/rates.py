@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from darkmagic.checklist.designs.crossed.pairs import averaged
 from darkmagic.checklist.designs.fit import Array, ScreenFit
 from darkmagic.checklist.model import RATE_TRICK, Checklist, Trick, rates_needed
 
@@ -36,9 +37,9 @@ def best_rates(fit: ScreenFit, baseline: Mapping[str, str]) -> dict[tuple[str, s
 
     Empty where no optimizer is crossed with the rate.
     """
-    rates = [baseline[RATE_TRICK], *_rates(fit)] if fit.crossed else []
     found: dict[tuple[str, str], str] = {}
-    for trick in fit.crossed:
+    for trick in _rated(fit):
+        rates = [baseline[RATE_TRICK], *_options(fit, RATE_TRICK)]
         for option in (baseline[trick], *_options(fit, trick)):
             level = {rate: _cell(fit, (trick, option), rate) @ fit.coefficients for rate in rates}
             found[trick, option] = max(level, key=level.__getitem__)
@@ -48,21 +49,21 @@ def best_rates(fit: ScreenFit, baseline: Mapping[str, str]) -> dict[tuple[str, s
 def row_weights(fit: ScreenFit, baseline: Mapping[str, str]) -> Array:
     """Return the weights (options, columns) of the coefficients in each option's difference.
 
-    An optimizer's is from its best rate to the baseline's at its own best. All others' are their
-    coefficients; that of a rate is at the baseline's optimizer.
+    An optimizer's is from its best rate to the baseline's at its own best; that of a rate is at the
+    baseline's optimizer. All others are averages over the options of other tricks.
     """
     weights = np.eye(len(fit.options), len(fit.coefficients), 1)
     best = best_rates(fit, baseline)
     for index, (trick, option) in enumerate(fit.options):
-        if trick in fit.crossed:
+        if trick in _rated(fit):
             own = _cell(fit, (trick, option), best[trick, option])
             base = baseline[trick]
             weights[index] = own - _cell(fit, (trick, base), best[trick, base])
-    return weights
+    return averaged(fit, weights, baseline)
 
 
-def _rates(fit: ScreenFit) -> list[str]:
-    return _options(fit, RATE_TRICK)
+def _rated(fit: ScreenFit) -> list[str]:
+    return [trick for trick, other in fit.crossed if other == RATE_TRICK]
 
 
 def _options(fit: ScreenFit, trick: str) -> list[str]:

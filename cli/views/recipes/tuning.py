@@ -64,7 +64,7 @@ def _best_table(found: StudyResult) -> RenderableType:
 
 
 def _name(tried: Tried) -> str:
-    return tried.where.partition(",")[0] or f"tune-{tried.number:03d}"
+    return tried.where or f"tune-{tried.number:03d}"
 
 
 def _front_table(found: StudyResult) -> RenderableType:

@@ -1,0 +1,43 @@
+"""How a budget is shared, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from darkmagic.checklist.tuning.shares import CANDIDATES, Shares
+from darkmagic.cli.views.blocks import next_steps, plain_table
+
+if TYPE_CHECKING:
+    from darkmagic.sweeps.commands.tuning.optimize import Optimized
+
+__all__ = ["optimized_view", "shares_view"]
+
+
+def shares_view(shares: Shares) -> RenderableType:
+    """Return how many runs each stage has."""
+    return Text(
+        f"{shares.total} runs in all: {shares.screen} of a screen, {shares.tune} of tuning, "
+        f"{shares.repeats} each of the {CANDIDATES} likeliest recipes and the baseline, "
+        f"{shares.seeds} each of the winner and the baseline on the test set"
+    )
+
+
+def optimized_view(found: Optimized) -> RenderableType:
+    """Return the answer, the runs that it rests on and the command that trains the recipe."""
+    from darkmagic.sweeps.commands.tuning.story import story_of, train_command
+
+    answer, *_, confirmed, _ = story_of(found)
+    parts: list[RenderableType] = [Text(), Text(answer.sentences[0], "bold"), Text()]
+    if confirmed.rows:
+        table = plain_table()
+        for head in confirmed.head:
+            table.add_column(head, overflow="fold")
+        for row in confirmed.rows:
+            table.add_row(*map(Text, row))
+        parts.append(table)
+    parts += [Text(sentence) for sentence in confirmed.sentences]
+    steps = [("To train it", train_command(found))]
+    return Group(*parts, *next_steps(steps))

@@ -1,0 +1,222 @@
+"""What an optimisation leaves: its story as Markdown and HTML, and its recipe as a file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import yaml
+
+from darkmagic.checklist.report.writers.story import Section, story_html, story_markdown
+from darkmagic.checklist.secrets import mask_nested, mask_secrets
+from darkmagic.sweeps.commands.tuning.optimize import Optimized
+from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.trainers.outputs.durable import write_file
+
+__all__ = ["story_of", "train_command", "write_story"]
+
+SHOWN = 5
+LEFT_OUT = ("checklist", "seeds", "baseline_repeats", "design", "runs", "retune")
+"""Keys of a sweep: no part of a recipe."""
+SNIPPET = """\
+import darkmagic as dm
+
+recipe = dm.Recipe.from_yaml("recipe.yaml")
+loop = recipe.attach(model, total_steps=epochs * len(loader), epoch_steps=len(loader))
+for epoch in range(epochs):
+    for images, classes in loader:
+        images = loop.augment(images)  # uint8 images, before they are scaled
+        images, targets = loop.batch(scale(images), classes)
+        loop.loss(model(images), targets).backward()
+        loop.step()
+model = loop.finish()
+"""
+
+
+def write_story(found: Optimized) -> list[Path]:
+    """Write the recipe and the story into the experiment's folder; return the files."""
+    recipe, markdown, page = (
+        found.folder / name for name in ("recipe.yaml", "optimize.md", "optimize.html")
+    )
+    sections = story_of(found)
+    title = f"{found.report.title.partition(':')[0]}: the best recipe of {_runs(found)} runs"
+    files = {
+        markdown: story_markdown(title, sections),
+        page: story_html(title, sections),
+    }
+    if found.winner is not None:
+        files = {recipe: yaml.safe_dump(_recipe(found), sort_keys=False), **files}
+    for file, text in files.items():
+        _write(file, text)
+    return list(files)
+
+
+def _write(file: Path, text: str) -> None:
+    write_file(file, lambda opened: opened.write(text.encode()))
+
+
+def _runs(found: Optimized) -> int:
+    return found.planned.shares.total
+
+
+def train_command(found: Optimized) -> str:
+    """Return the command that trains the recipe alone; the baseline where that is to be kept."""
+    planned = found.planned
+    own = ("checklist", "runtime.experiment=")
+    words = [word for word in planned.overrides if not word.startswith(own)]
+    words += [
+        word.replace("'", "") if word.startswith("trick/") else word for word in _choices(found)
+    ]
+    folders = [word for folder in planned.config_dirs for word in ("--config-dir", str(folder))]
+    return mask_secrets(shlex.join(["darkmagic", "train", *words, *folders]))
+
+
+def _choices(found: Optimized) -> list[str]:
+    if found.winner is None:
+        return []
+    options = [f"trick/{trick}={quote(option)}" for trick, option in found.winner.options.items()]
+    return [*options, *found.winner.recipe.overrides]
+
+
+def _recipe(found: Optimized) -> dict[str, object]:
+    """Return the whole configuration of the recipe, as a trial of it has."""
+    planned = found.planned
+    words = [o for o in planned.screen.plan.overrides[0] if not o.startswith("hydra")]
+    with hydra_session(planned.config_dirs) as hydra:
+        resolved = resolve(compose(hydra.config_loader, [*words, *_choices(found)]))
+    kept = {key: value for key, value in resolved.items() if key not in LEFT_OUT}
+    return {**kept, "runtime": mask_nested(resolved["runtime"])}
+
+
+def story_of(found: Optimized) -> list[Section]:
+    """Return the sections of the story, the answer first."""
+    return [
+        _answer(found),
+        _screened(found),
+        _tuned(found),
+        _settled(found),
+        _confirmed(found),
+        _taken(found),
+    ]
+
+
+def _answer(found: Optimized) -> Section:
+    metric, shares = found.report.comparison.metric, found.planned.shares
+    spent = (
+        f"{shares.screen} runs of a screen, {shares.tune} of tuning, "
+        f"{shares.repeats} of each candidate and of the baseline, and {shares.seeds} of the winner "
+        "and of the baseline on the test set."
+    )
+    if found.winner is None:
+        said = "Nothing that was tried is expected to be better than the baseline: keep it."
+        return Section("The answer", [said, spent])
+    assert found.confirmation is not None
+    test = found.confirmation.test
+    if test is None:
+        return Section("The answer", [*found.confirmation.sentences, spent])
+    gain = metric.amount(test.difference, sign=True)
+    interval = test.interval()
+    span = (
+        "" if interval is None else f", {' to '.join(map(metric.difference, interval))} with 95 %"
+    )
+    verb = "adopt it" if found.proved else "that is not proved, so keep the baseline or add seeds"
+    said = f"{found.winner.changes}: {gain} on the test set{span}; {verb}."
+    return Section("The answer", [said, spent])
+
+
+def _screened(found: Optimized) -> Section:
+    comparison = found.report.comparison
+    metric = comparison.metric
+    known = [row for row in comparison.tricks if row.outlook is not None]
+    ordered = sorted(known, key=lambda row: -(row.outlook.gain if row.outlook else 0.0))
+    rows = [
+        [
+            row.name,
+            metric.difference(row.difference),
+            metric.difference(metric.gain(row.outlook.gain)),
+            f"{100 * row.outlook.helps:.0f} %",
+            row.verdict_text,
+        ]
+        for row in ordered
+        if row.outlook is not None
+    ]
+    return Section(
+        "1. The screen",
+        [
+            (
+                f"{found.planned.shares.screen} runs mixed options of all tricks. A difference is "
+                "an average over the other options, and what is expected of it is drawn towards 0."
+            )
+        ],
+        ("option", "difference", "expected", "helps", "verdict"),
+        rows,
+    )
+
+
+def _tuned(found: Optimized) -> Section:
+    study = found.study
+    rows = [
+        [str(place), tried.where.partition(",")[0] or f"tune-{tried.number:03d}", tried.changes]
+        for place, tried in enumerate(study.best[:SHOWN], start=1)
+    ]
+    return Section(
+        "2. Tuning",
+        [
+            (
+                f"{sum(study.counts.values())} recipes were tried where a ridge model with a term "
+                f"for every two parameters expected the most, beside {study.known} that were "
+                "known. Each was seen once, and the best of many is best by luck too: so no figure "
+                "is given here."
+            ),
+            *study.notes,
+        ],
+        ("best first", "trial", "what it has that the baseline has not"),
+        rows,
+    )
+
+
+def _settled(found: Optimized) -> Section:
+    metric = found.report.comparison.metric
+    rows = [
+        [
+            each.tried.changes if each.tried else "the baseline",
+            " ".join(metric.value(value) for value in each.values),
+            metric.value(each.expects),
+        ]
+        for each in found.settled
+    ]
+    return Section(
+        "3. The likeliest, trained anew",
+        ["Fresh seeds, on the validation set; the model of all runs chooses among them."],
+        ("recipe", "fresh runs", "expected of it"),
+        rows,
+    )
+
+
+def _confirmed(found: Optimized) -> Section:
+    metric = found.report.comparison.metric
+    if found.confirmation is None or found.winner is None:
+        return Section("4. Confirmation", ["There was nothing to confirm."])
+    runs = {
+        "the baseline": found.confirmation.baseline,
+        found.winner.changes: found.confirmation.combined,
+    }
+    rows = [[name, " ".join(map(metric.value, values.values()))] for name, values in runs.items()]
+    return Section(
+        "4. Confirmation on the test set",
+        ["With seeds that nothing was chosen by.", *found.confirmation.sentences],
+        ("recipe", "every run"),
+        rows,
+    )
+
+
+def _taken(found: Optimized) -> Section:
+    lines = (
+        [] if found.winner is None else ["The whole recipe is in recipe.yaml, beside this file."]
+    )
+    blocks = [("To train it", train_command(found))]
+    if found.winner is not None:
+        blocks.append(("In a training loop of your own", SNIPPET))
+    return Section("To use it", lines, blocks=tuple(blocks))

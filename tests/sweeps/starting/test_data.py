@@ -1,0 +1,141 @@
+"""What is seen of a repository's data, and the YAML that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.starting.data import find_data, look_at
+from darkmagic.sweeps.starting.write import (
+    dataset_yaml,
+    next_overrides,
+    option_name,
+    write_option,
+)
+
+
+def _images(
+    folder: Path, count: int = 4, size: tuple[int, int] = (8, 8), mode: str = "RGB"
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        Image.new(mode, size, 9 * index).save(folder / f"{index}.png")
+
+
+def _classes(folder: Path, **counts: int) -> None:
+    for name, count in counts.items():
+        _images(folder / name, count)
+
+
+def _table(path: Path, rows: list[str], header: str = "image,label") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *rows]) + "\n")
+
+
+def _photos(root: Path) -> None:
+    _classes(root / "data" / "photos", cat=4, dog=4)
+
+
+def _splits(root: Path) -> None:
+    for split in ("train", "Valid"):
+        _classes(root / "images" / split, cat=4, dog=2)
+
+
+def _csv(root: Path) -> None:
+    _images(root / "img")
+    _table(root / "labels.csv", [f"img/{i}.png,{'ab'[i % 2]}" for i in range(4)])
+
+
+def _tags(root: Path) -> None:
+    _images(root / "img")
+    _table(root / "d" / "tags.csv", ["../img/0.png,a|b", "../img/1.png,a", "../img/2.png,b|a"])
+
+
+def _hugging_face(root: Path) -> None:
+    (root / "hf").mkdir()
+    (root / "hf" / "dataset_dict.json").write_text("{}")
+
+
+SEEN: dict[str, tuple[Callable[[Path], None], str, tuple[str, ...]]] = {
+    "folder of images": (_photos, "folder", ("cat", "dog")),
+    "splits": (_splits, "folder", ("cat", "dog")),
+    "table": (_csv, "table", ("a", "b")),
+    "several labels": (_tags, "table", ("a", "b")),
+    "Hugging Face": (_hugging_face, "huggingface", ()),
+}
+
+
+@pytest.mark.parametrize(("make", "option", "labels"), list(SEEN.values()), ids=list(SEEN))
+def test_data_of_a_repository_is_found(
+    tmp_path: Path, make: Callable[[Path], None], option: str, labels: tuple[str, ...]
+) -> None:
+    """One set, whatever else lies there, and YAML of it that names no more than was seen."""
+    (tmp_path / "README.md").write_text("a repository")
+    (tmp_path / "docs").mkdir()
+    _images(tmp_path / "docs", 1)
+    (tmp_path / "notes.csv").write_text("day,weather\n1,rain\n")
+    (tmp_path / "package.json").write_text('{"name": "x"}')
+    make(tmp_path)
+    [found] = find_data(tmp_path)
+    assert (found.option, found.labels, found.why) == (option, labels, "")
+    name = option_name(found)
+    written = yaml.safe_load(dataset_yaml(found, name, tmp_path))
+    assert written["defaults"] == [option, "_self_"]
+    assert written["name"] == name
+    assert not any(str(value).startswith("/") for value in written["source"].values())
+
+
+def test_sizes_and_grey_are_seen(tmp_path: Path) -> None:
+    """Images of several sizes are brought to one, and grey ones have one channel."""
+    for index, name in enumerate(("a", "b")):
+        _images(tmp_path / "g" / name, 3, (100 + 50 * index, 80), "L")
+    found = look_at(tmp_path / "g")
+    assert found is not None
+    assert found.fields == {"root": str(tmp_path / "g"), "size": 64, "channels": 1}
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"a": 4, "b": 4}, "dataset=x model=resnet20 seeds=3"),
+        ({"a": 44, "b": 4}, "dataset=x model=resnet20 metric=balanced_accuracy seeds=3"),
+    ],
+)
+def test_next_command_has_what_suits(tmp_path: Path, counts: dict[str, int], words: str) -> None:
+    """A small network for small images; a metric that rare classes count in where some are."""
+    _classes(tmp_path / "x", **counts)
+    found = look_at(tmp_path / "x")
+    assert found is not None
+    assert next_overrides(found, "x", Path("conf"), {}).endswith(words)
+
+
+def test_table_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    """Where nothing else is there: the line that training would end with."""
+    _table(tmp_path / "labels.csv", ["gone.png,a", "lost.png,b"])
+    [found] = find_data(tmp_path)
+    assert "2 of 2 images are not in" in found.why
+
+
+def test_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    """Unless it has the same lines, or that is asked for."""
+    path = write_option(tmp_path, "x", "a: 1\n", force=False)
+    assert write_option(tmp_path, "x", "a: 1\n", force=False) == path
+    with pytest.raises(UserError, match="--force overwrites it"):
+        write_option(tmp_path, "x", "a: 2\n", force=False)
+    assert path.read_text() == "a: 1\n"
+    write_option(tmp_path, "x", "a: 2\n", force=True)
+    assert path.read_text() == "a: 2\n"
+
+
+def test_names_are_words_that_hydra_takes(tmp_path: Path) -> None:
+    """Also of folders called data, with blanks, or beginning with a number."""
+    for folder, name in (("My Birds!", "my_birds"), ("2024", "my_2024"), ("p/data", "p")):
+        _classes(tmp_path / folder, a=2, b=2)
+        found = look_at(tmp_path / folder)
+        assert found is not None
+        assert option_name(found) == name
