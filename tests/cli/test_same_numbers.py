@@ -49,7 +49,7 @@ def test_command_around_our_loop_gives_the_numbers_of_our_loop(
     """Each trial's accuracy is the same to the last digit, whichever way it was trained."""
     (tmp_path / "conf" / "trainer").mkdir(parents=True)
     (tmp_path / "conf" / "trainer" / "ours.yaml").write_text(FILE)
-    shared = [CHECKLIST[tricks], "checklist.name=c", f"seeds={seeds}", "baseline_repeats=null"]
+    shared = [CHECKLIST[tricks], "checklist.name=c", f"seeds={seeds}", f"baseline_repeats={seeds}"]
     words = json.dumps([str(SCRIPT), *RECIPE]).replace('"', "'")
     launcher = ["hydra.launcher.threads=1", "hydra.launcher.devices=cpu"]
     arguments = [*shared, *launcher, "--skip-preflight"]

@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--seeds",
         "1",
         "--timeout",
-        "6",
+        "25",
         "--parallel",
         "4",
         "--check",

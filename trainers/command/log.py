@@ -29,7 +29,7 @@ class OutputLog:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._written = 0
-        self._tail = b""
+        self._tail = bytearray()
         self._rest = b""
         self.bytes = 0
         self._last = b""
@@ -58,7 +58,9 @@ class OutputLog:
             self._file.write(data[:room])
             self._written += len(data[:room])
         if len(data) > room:
-            self._tail = (self._tail + data[room:])[-TAIL_BYTES:]
+            self._tail += data[room:]
+            if len(self._tail) > 2 * TAIL_BYTES:  # not at every call, as it copies
+                del self._tail[:-TAIL_BYTES]
         yield from self._lines(data)
 
     def _lines(self, data: bytes) -> Iterator[bytes]:
@@ -83,7 +85,7 @@ class OutputLog:
             return
         if self.left_out:
             self._file.write(b"\n[... %d bytes of output are left out ...]\n" % self.left_out)
-        self._file.write(self._tail)
+        self._file.write(self._tail[-TAIL_BYTES:])
         self._file.close()
 
 

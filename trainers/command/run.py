@@ -122,7 +122,8 @@ def _follow(
         while True:
             data = _read(tree, selector)
             if data:
-                if sum(map(lines.read, output.add(data))):
+                completed = list(output.add(data))
+                if lines.concerns(b"\n".join(completed)) and sum(map(lines.read, completed)):
                     watcher.value(next(f for f in lines.found if f.values.get(lines.metric)))
                 watcher.line(output.last)
             now = time.monotonic()

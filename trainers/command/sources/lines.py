@@ -39,9 +39,13 @@ class Lines:
         """What was found, in the order in which it is believed."""
         return [self._marked, self._objects, self._matched]
 
+    def concerns(self, text: bytes) -> bool:
+        """Whether lines within `text` may have a metric: most of a long output has none."""
+        return MARK in text or b"{" in text or self._pattern is not None
+
     def read(self, line: bytes) -> bool:
         """Read a line; return whether it has a value of the metric."""
-        if MARK not in line and b"{" not in line and self._pattern is None:
+        if not self.concerns(line):
             return False
         before = [len(each.values.get(self.metric, ())) for each in self.found]
         text = ANSI.sub("", line.decode(errors="replace")).strip()
