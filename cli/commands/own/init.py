@@ -52,8 +52,8 @@ def init(
     """
     with cli_errors():
         from darkmagic.checklist.errors import UserError
+        from darkmagic.cli.commands.own.found import data_lines, script_lines
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.views.found import data_lines, script_lines
         from darkmagic.sweeps import api
 
         if not folder.is_dir():
@@ -105,7 +105,7 @@ def _named(data: Path, columns: Mapping[str, str | None]) -> FoundData:
 def _choose(found: Sequence[FoundData], here: Path) -> FoundData:
     """Return the only set of data, or the one that is asked for at a terminal."""
     from darkmagic.checklist.errors import UserError
-    from darkmagic.cli.views.found import short_path
+    from darkmagic.cli.commands.own.found import short_path
 
     if len(found) == 1:
         return found[0]
