@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from darkmagic.cli.errors import cli_errors
@@ -115,7 +114,9 @@ def _choose(found: Sequence[FoundData], here: Path) -> FoundData:
         raise UserError(f"there are {len(found)} sets of data; say which: {which}")
     for number, each in enumerate(names, 1):
         typer.echo(f"  {number}: {each}")
-    answer: int = typer.prompt("which one?", type=click.IntRange(1, len(found)), default=1)
+    answer = 0
+    while not 1 <= answer <= len(found):
+        answer = typer.prompt(f"which one? 1 to {len(found)}", type=int, default=1)
     return found[answer - 1]
 
 
