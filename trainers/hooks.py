@@ -42,9 +42,7 @@ class Hooks:
         optional: Collection[str] = (),
         data: Data | None = None,
     ) -> None:
-        """Join `tricks`; those named by `optional` may be left out where they do not apply. Without
-        `data`, which is trained on, images have one label each and classes count alike.
-        """
+        """Join `tricks`, of which the `optional` may not apply, for `data`, or any of one label."""
         refuse_conflicts(tricks)
         self._seed = seed
         self._data = data

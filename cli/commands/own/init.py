@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from darkmagic.cli.errors import cli_errors
@@ -52,8 +51,8 @@ def init(
     """
     with cli_errors():
         from darkmagic.checklist.errors import UserError
+        from darkmagic.cli.commands.own.found import data_lines, script_lines
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.views.found import data_lines, script_lines
         from darkmagic.sweeps import api
 
         if not folder.is_dir():
@@ -105,7 +104,7 @@ def _named(data: Path, columns: Mapping[str, str | None]) -> FoundData:
 def _choose(found: Sequence[FoundData], here: Path) -> FoundData:
     """Return the only set of data, or the one that is asked for at a terminal."""
     from darkmagic.checklist.errors import UserError
-    from darkmagic.cli.views.found import short_path
+    from darkmagic.cli.commands.own.found import short_path
 
     if len(found) == 1:
         return found[0]
@@ -115,7 +114,9 @@ def _choose(found: Sequence[FoundData], here: Path) -> FoundData:
         raise UserError(f"there are {len(found)} sets of data; say which: {which}")
     for number, each in enumerate(names, 1):
         typer.echo(f"  {number}: {each}")
-    answer: int = typer.prompt("which one?", type=click.IntRange(1, len(found)), default=1)
+    answer = 0
+    while not 1 <= answer <= len(found):
+        answer = typer.prompt(f"which one? 1 to {len(found)}", type=int, default=1)
     return found[answer - 1]
 
 
