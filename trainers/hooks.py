@@ -42,9 +42,8 @@ class Hooks:
         optional: Collection[str] = (),
         data: Data | None = None,
     ) -> None:
-        """Join `tricks`; those named by `optional` may be left out where they do not apply.
-
-        Without `data`, which is trained on, images have one label each and classes count alike.
+        """Join `tricks`; those named by `optional` may be left out where they do not apply. Without
+        `data`, which is trained on, images have one label each and classes count alike.
         """
         refuse_conflicts(tricks)
         self._seed = seed
