@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import torch
 from torch import nn
 
 import darkmagic as dm
+import darkmagic.loops.loop as loop_module
+import darkmagic.trainers.step.eager as step_module
 from darkmagic.checklist import UserError
 from darkmagic.trainers import train
 from darkmagic.trainers.models import SmallResNet
+from darkmagic.trainers.trick import Trick
 from darkmagic.trainers.tricks import (
     AuxiliaryLoss,
+    BalancedWeights,
     BatchSize,
     CosinePowerCycles,
     EarlyStopping,
@@ -32,6 +37,11 @@ from darkmagic.trainers.tricks import (
     WeightDecay,
 )
 
+IN_HOOKS = {
+    "conflict": "when a recipe's tricks are joined",
+    "pretrained_share": "a figure of a trial's result",
+}
+"""Hooks that need no place of the loop's own."""
 IMAGES = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 CLASSES = torch.arange(16) % 10
 
@@ -145,6 +155,7 @@ def test_own_optimizer_takes_the_rates_of_the_recipe() -> None:
     ("tricks", "says"),
     [
         ({"shuffle": Shuffle("never")}, "shuffle acts where images are read and scaled"),
+        ({"weights": BalancedWeights()}, "weights acts where images are read and scaled"),
         ({"batch": BatchSize(4.0)}, "a trick changes batch_size, which your loop sets itself"),
     ],
     ids=str,
@@ -193,6 +204,14 @@ def test_optimizers_that_do_not_fit_are_refused() -> None:
 def _step_without_total() -> None:
     loop = dm.Recipe.of({"optimizer": Sgd(lr=0.1), "lr": CosinePowerCycles()}).attach(_net())
     loop.schedule()
+
+
+def test_every_hook_has_a_place_in_a_loop_or_is_refused() -> None:
+    """A hook that is new to tricks is to be called by the loop, or to be refused by it."""
+    hooks = {n for n, f in vars(Trick).items() if inspect.isfunction(f) and not n.startswith("_")}
+    source = inspect.getsource(loop_module) + inspect.getsource(step_module)
+    missing = {name for name in hooks if name not in source and name not in IN_HOOKS}
+    assert not missing
 
 
 def test_early_stopping_is_asked_for() -> None:
