@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.commands import checklist
-from darkmagic.cli.commands.compare import compare
 from darkmagic.cli.commands.ensemble import ensemble
-from darkmagic.cli.commands.init import init
-from darkmagic.cli.commands.judge import judge
+from darkmagic.cli.commands.own.compare import compare
+from darkmagic.cli.commands.own.init import init
+from darkmagic.cli.commands.own.judge import judge
 from darkmagic.cli.commands.preflight import preflight
 from darkmagic.cli.commands.report import report
 from darkmagic.cli.commands.train import train

@@ -42,9 +42,8 @@ class Hooks:
         optional: Collection[str] = (),
         data: Data | None = None,
     ) -> None:
-        """Join `tricks`; those named by `optional` may be left out where they do not apply.
-
-        Without `data`, which is trained on, images have one label each and classes count alike.
+        """Join `tricks`; those named by `optional` may be left out where they do not apply. Without
+        `data`, which is trained on, images have one label each and classes count alike.
         """
         refuse_conflicts(tricks)
         self._seed = seed
@@ -73,11 +72,6 @@ class Hooks:
         self.averager = next(iter(self._overriding("average").values()), None)
         self._stops = self._overriding("should_stop")
         self._rngs: dict[str, torch.Generator] = {}
-
-    @property
-    def tricks(self) -> Mapping[str, Trick]:
-        """The tricks by name, without those that were left out."""
-        return self._tricks
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
         return {name: trick for name, trick in self._tricks.items() if overrides(trick, hook)}

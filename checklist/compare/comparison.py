@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.claims import Claim, claims_at, over_looks
 from darkmagic.checklist.compare.costs import COSTS, Ratio
+from darkmagic.checklist.compare.groups import Groups, by_trial, last_complete_look, runs_of
 from darkmagic.checklist.compare.outlook import outlooks
 from darkmagic.checklist.compare.rows import Row, Rules, make_row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.crossed.prediction import predict_best
 from darkmagic.checklist.designs.table import Screened, is_screen
 from darkmagic.checklist.metric import Metric
-from darkmagic.checklist.model import BASELINE, Checklist, rates_needed, trial_name
+from darkmagic.checklist.model import BASELINE, Checklist, rates_needed
 from darkmagic.checklist.records import ENDED, Status, TrialRecord
 from darkmagic.checklist.runs.collapse import find_collapses
 from darkmagic.checklist.runs.floor import Unlearnt, is_below_floor, nothing_learnt, with_floor
@@ -26,11 +27,9 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 
 if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effects
-    from darkmagic.checklist.stats.linear import Run
 
 __all__ = ["Comparison", "compare"]
 
-Groups = Mapping[str, Sequence[TrialRecord]]
 Estimate = Callable[[int | None], "Effects"]
 """From a look, or None for all there is, to the effects."""
 
@@ -120,8 +119,8 @@ def compare(
     records = with_floor(records, rules.floor)
     metric = rules.metric
     screen = Screened.of(checklist, records, metric, together) if is_screen(records) else None
-    groups: Groups = screen.groups if screen else _by_trial(checklist, records)
-    look = _last_complete_look(records)
+    groups: Groups = screen.groups if screen else by_trial(checklist, records)
+    look = last_complete_look(records)
     names = list(groups)
     images = next((r.images for r in records if r.images is not None), None)
     resolution = metric.step if not metric.is_accuracy else 100 / images if images else None
@@ -172,15 +171,6 @@ def compare(
     )
 
 
-def _by_trial(checklist: Checklist, records: Sequence[TrialRecord]) -> Groups:
-    groups: dict[str, list[TrialRecord]] = {BASELINE: []}
-    for trick in checklist.tricks:
-        groups.update({trial_name(trick.name, option): [] for option in trick.options[1:]})
-    for record in records:
-        groups.setdefault(record.name, []).append(record)
-    return {name: group for name, group in groups.items() if group or name == BASELINE}
-
-
 def _estimate(
     groups: Groups, screen: Screened | None, rules: Rules, resolution: float | None
 ) -> Estimate:
@@ -189,14 +179,8 @@ def _estimate(
     from darkmagic.checklist.stats.effects import estimate_effects
 
     return lambda look: estimate_effects(
-        _runs(groups, rules.metric, look), resolution, rules.overlap
+        runs_of(groups, rules.metric, look), resolution, rules.overlap
     )
-
-
-def _last_complete_look(records: Sequence[TrialRecord]) -> int:
-    running = [record.look for record in records if record.status not in ENDED]
-    last = max((record.look for record in records), default=0)
-    return min(running) - 1 if running else last
 
 
 def _over_looks(
@@ -239,25 +223,12 @@ def _missed_errors(
         p = critical_p(screen, len(groups) - 1, level)
         return dict.fromkeys(groups, detectable_in_errors(screen.df, p))
     seeds_of = [
-        tuple(sorted(run.seed for run in _runs({name: group}, metric, look)))
+        tuple(sorted(run.seed for run in runs_of({name: group}, metric, look)))
         for name, group in groups.items()
     ]
     found = detectable_errors(tuple(seeds_of), level)
     known = zip(groups, seeds_of, strict=True)
     return {name: found[seeds] for name, seeds in known if seeds in found}
-
-
-def _runs(groups: Groups, metric: Metric, look: int | None) -> list[Run]:
-    """Return the runs that finished, with their values turned so that higher is better."""
-    from darkmagic.checklist.stats.linear import Run
-
-    return [
-        Run(index, record.seed, metric.gain(result))
-        for index, group in enumerate(groups.values())
-        for record in group
-        if (result := record.result(metric)) is not None
-        if look is None or record.look <= look
-    ]
 
 
 def _with_collapses(
@@ -273,7 +244,7 @@ def _with_collapses(
         index: sum(r.status is Status.DIVERGED or is_below_floor(r) for r in group)
         for index, group in enumerate(groups.values())
     }
-    found = find_collapses(_runs(groups, metric, look), effects, lost, resolution)
+    found = find_collapses(runs_of(groups, metric, look), effects, lost, resolution)
     return [dataclasses.replace(row, collapse=found.get(i)) for i, row in enumerate(rows)]
 
 

@@ -65,10 +65,16 @@ def outlooks(
         return {}, {}
     gains = {trial: posterior.draws[:, i] for i, trial in enumerate(posterior.trials)}
     nothing = np.zeros(len(posterior.draws))
+    highest_two = {
+        trick: _highest_two(
+            [nothing, nothing, *(g for t, g in gains.items() if tricks[t] == trick)]
+        )
+        for trick in {tricks[trial] for trial in gains}
+    }
     found = {}
     for trial, drawn in gains.items():
-        rivals = [g for t, g in gains.items() if t != trial and tricks[t] == tricks[trial]]
-        highest = np.max([nothing, *rivals], axis=0)
+        first, second = highest_two[tricks[trial]]
+        highest = np.where(drawn == first, second, first)  # of the others, and of no gain
         low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
         found[trial] = Outlook(
             gain=float(drawn.mean()),
@@ -80,6 +86,16 @@ def outlooks(
     known = {i: gain for i, gain in {0: nothing, **gains}.items() if i in times}
     front = on_front(list(known.values()), [times[i] for i in known])
     return found, dict(zip(known, front, strict=True))
+
+
+def _highest_two(
+    gains: Sequence[NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the highest and the second highest of each draw."""
+    import numpy as np
+
+    ordered = np.partition(np.stack(gains), len(gains) - 2, axis=0)
+    return ordered[-1], ordered[-2]
 
 
 def on_front(gains: Sequence[NDArray[np.float64]], times: Sequence[Ratio]) -> list[float]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,15 +11,14 @@ from darkmagic.checklist.designs.arrays import orthogonal_rows
 from darkmagic.checklist.designs.coding import Levels
 from darkmagic.checklist.designs.crossed.pairs import runs_to_separate
 from darkmagic.checklist.designs.efficiency import d_efficiency
-from darkmagic.checklist.designs.exchange import Pair, allowed, exchange
+from darkmagic.checklist.designs.exchange import allowed, exchange
+from darkmagic.checklist.designs.factors import Factors, Limits
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import RATE_TRICK, SCREEN, Checklist, Trial, rate_partners
+from darkmagic.checklist.model import SCREEN, Checklist, Trial
 from darkmagic.checklist.plan import baseline_choices
 
 __all__ = [
     "MAX_RUNS",
-    "Factors",
-    "Limits",
     "make_screen",
     "screen_sizes",
     "separating_runs",
@@ -36,35 +32,6 @@ MIN_LOSS = 1e-6
 """Of efficiency, by which an array is none that is orthogonal for these factors."""
 STARTS, STARTED_PLACES = 20, 240
 """Random starts of the exchange: so many for 240 places (24 runs of 10 tricks), fewer for more."""
-Choice = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a screen leaves out: `dropped` options with the reason, and `apart`, pairs of options
-    that exclude each other, each a trick and an option. `together` are pairs of tricks that it has
-    runs of its own to tell apart.
-    """
-
-    dropped: Mapping[Choice, str] = field(default_factory=dict)
-    apart: Collection[tuple[Choice, Choice]] = ()
-    together: Collection[tuple[str, str]] = ()
-
-    @property
-    def sentences(self) -> list[str]:
-        """What is left out, and why; empty if nothing is.
-
-        >>> print(*Limits({("drop_path", "0.1"): "does not apply: no sum of two"}).sentences)
-        drop_path=0.1 is not in the screen: it does not apply: no sum of two.
-        """
-        found = [
-            f"{trick}={option} is not in the screen: it {reason}."
-            for (trick, option), reason in self.dropped.items()
-        ]
-        if self.apart:
-            pairs = ", ".join(f"{'='.join(a)} with {'='.join(b)}" for a, b in self.apart)
-            found.append(f"No trial combines what excludes each other: {pairs}.")
-        return found
 
 
 def separating_runs(
@@ -76,92 +43,6 @@ def separating_runs(
     levels = [len(checklist.trick(name).options) for name in pair]
     least = runs_to_separate((levels[0], levels[1]))
     return max(had + least, factors.effects + 1)
-
-
-@dataclass(frozen=True)
-class Factors:
-    """What varies in a screen: tricks with the options that can be had, and the seeds as blocks.
-
-    A factor is one trick, or several whose combinations are all told apart: its `levels` are
-    options of each of its `tricks`, the baseline's first.
-    """
-
-    tricks: tuple[tuple[str, ...], ...]
-    levels: tuple[tuple[tuple[str, ...], ...], ...]
-    seeds: tuple[int, ...]
-
-    @classmethod
-    def of(
-        cls,
-        checklist: Checklist,
-        seeds: Collection[int],
-        limits: Limits,
-        pair: Collection[str] = (),
-    ) -> Factors:
-        """Return the factors of `checklist` without what `limits` drop.
-
-        The tricks of a `pair` are one factor; without one, the optimizers and the rate are.
-        """
-        left = {
-            trick.name: tuple(o for o in trick.options if (trick.name, o) not in limits.dropped)
-            for trick in checklist.tricks
-        }
-        kept = {name: options for name, options in left.items() if len(options) > 1}
-        one = pair or (*rate_partners(checklist), RATE_TRICK)
-        crossed = tuple(name for name in kept if name in one)
-        crossed = crossed if len(crossed) > 1 and (pair or RATE_TRICK in crossed) else ()
-        groups: list[tuple[str, ...]] = [(name,) for name in kept if name not in crossed]
-        groups += [crossed] if crossed else []
-        levels = tuple(tuple(itertools.product(*(kept[n] for n in names))) for names in groups)
-        return cls(tuple(groups), levels, tuple(sorted(seeds)))
-
-    @property
-    def sizes(self) -> list[int]:
-        """The number of levels of each factor; that of the seeds last, where there are several."""
-        blocks = [len(self.seeds)] if len(self.seeds) > 1 else []
-        return [*map(len, self.levels), *blocks]
-
-    @property
-    def different(self) -> int:
-        """The trials that there are, where nothing excludes anything."""
-        return math.prod(self.sizes)
-
-    @property
-    def effects(self) -> int:
-        """Parameters of the model: the baseline's level, the levels' effects and the seeds'."""
-        return 1 + sum(size - 1 for size in self.sizes)
-
-    def row(self, choices: Mapping[str, str], seed: int) -> list[int] | None:
-        """Return the levels of a trial; None for one with what this screen does not vary."""
-        try:
-            levels = [
-                levels.index(tuple(choices[name] for name in names))
-                for names, levels in zip(self.tricks, self.levels, strict=True)
-            ]
-        except (KeyError, ValueError):
-            return None
-        return [*levels, self.seeds.index(seed)] if len(self.seeds) > 1 else levels
-
-    def choices(self, row: Sequence[int]) -> dict[str, str]:
-        """Return the options of a row, by trick."""
-        found: dict[str, str] = {}
-        for names, levels, level in zip(self.tricks, self.levels, row, strict=False):
-            found.update(zip(names, levels[level], strict=True))
-        return found
-
-    def pairs(self, apart: Collection[tuple[Choice, Choice]]) -> list[Pair]:
-        """Return `apart` as factors and levels, those of options that are left."""
-        places: dict[Choice, list[tuple[int, int]]] = {}
-        for factor, (names, levels) in enumerate(zip(self.tricks, self.levels, strict=True)):
-            for level, options in enumerate(levels):
-                for choice in zip(names, options, strict=True):
-                    places.setdefault(choice, []).append((factor, level))
-        return [
-            (one, other)
-            for a, b in apart
-            for one in places.get(a, ())
-            for other in places.get(b, ())
-        ]
 
 
 def screen_sizes(checklist: Checklist) -> tuple[int, ...]:

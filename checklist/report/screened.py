@@ -23,8 +23,11 @@ MIN_DF = 5
 """Degrees of freedom below which the spread is so poorly known that intervals are very wide."""
 
 
-def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
-    """Yield the notes on a screen's runs, effects and residuals."""
+def screen_notes(comparison: Comparison, screen: Screened, *, ours: bool = True) -> Iterator[str]:
+    """Yield the notes on a screen's runs, effects and residuals.
+
+    `ours` is False of runs that were made elsewhere, of which no option of ours makes more.
+    """
     runs = len(screen.runs(None))
     yield (
         f"A screen: {runs} runs with a result, each of which mixes options of all tricks. A "
@@ -44,7 +47,8 @@ def screen_notes(comparison: Comparison, screen: Screened) -> Iterator[str]:
             f"at the baseline's {', '.join(f'{t}={base[t]}' for t in rated)}."
         )
     yield from _missing(screen)
-    yield from _freedom(comparison, screen)
+    more = " (a larger runs=)" if ours else ""
+    yield from _freedom(comparison, screen, more)
     yield from _residuals(screen)
     yield from _aliases(comparison, screen)
 
@@ -73,20 +77,17 @@ def _missing(screen: Screened) -> Iterator[str]:
     yield text + "."
 
 
-def _freedom(comparison: Comparison, screen: Screened) -> Iterator[str]:
+def _freedom(comparison: Comparison, screen: Screened, more: str) -> Iterator[str]:
     fit = screen.fit
     if fit is None:
         return
     lost = ["=".join(o) for o, known in zip(fit.options, fit.estimable, strict=True) if not known]
     if lost:
-        yield (
-            f"These runs cannot tell {', '.join(lost)} from other options: more runs do "
-            "(a larger runs=)."
-        )
+        yield (f"These runs cannot tell {', '.join(lost)} from other options: more runs do{more}.")
     if not fit.df:
         yield (
             "There are as many effects as runs, so that nothing tells the spread of runs: there "
-            "are no intervals and no verdicts. A few more runs give both (a larger runs=)."
+            f"are no intervals and no verdicts. A few more runs give both{more}."
         )
     elif fit.df < MIN_DF and comparison.effects.spread is not None:
         yield (

@@ -38,7 +38,7 @@ def ablate(
 
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.progress import make_progress
-        from darkmagic.cli.views.recipes import ablation_view, path_view
+        from darkmagic.cli.views.recipes.ablation import ablation_view, path_view
         from darkmagic.sweeps.api import ablate_recipe
 
         every = all_overrides(overrides, name, out)

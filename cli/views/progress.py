@@ -252,7 +252,7 @@ def _figure(event: Mapping[str, Any]) -> str:
     """Return the metric that decides, with its name where that is not the accuracy."""
     metric = event.get("metric", "accuracy")
     if "value" in event:  # of a command
-        return f"{metric} {event['value']:.6g}"
+        return f"{metric} {_number(event['value'])}"
     value = event[f"val_{metric}"]
     name = "val" if metric == "accuracy" else f"val {metric.replace('_', ' ')}"
     if value is None:
@@ -262,3 +262,8 @@ def _figure(event: Mapping[str, Any]) -> str:
 
 def _loss(event: Mapping[str, Any]) -> str:
     return "nan" if event["train_loss"] is None else f"{event['train_loss']:.3f}"
+
+
+def _number(value: float | None) -> str:
+    """Return the value of a metric; one that was not finite is None in an event."""
+    return "nan" if value is None else f"{value:.6g}"

@@ -87,11 +87,11 @@ def _trick(loader: ConfigLoader, name: str, row: Any, also: Mapping[str, Sequenc
             )
     where = f"checklist {name!r}: "
     trick = _text(row["name"], f"{where}the name of a trick")
-    names = {*trick_names(loader), *also}
-    if trick not in names:
+    every = {*trick_names(loader), *also}
+    if trick not in every:
         raise UserError(
             f"checklist {name!r} names trick {trick!r}, which has no folder under trick/; "
-            + nearest(trick, names)
+            + nearest(trick, every)
         )
     known = [*group_options(loader, f"trick/{trick}"), *also.get(trick, ())]
     options = tuple(_option(each, f"{where}an option of {trick}") for each in row["options"])

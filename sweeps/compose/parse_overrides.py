@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -17,6 +17,9 @@ from darkmagic.sweeps.compose.session import compose_base
 
 __all__ = [
     "as_text",
+    "field_of",
+    "group_of",
+    "is_hydra_override",
     "is_interpolation",
     "is_trick_field",
     "literal",
@@ -25,6 +28,7 @@ __all__ = [
     "quote",
     "read_override",
     "values",
+    "without_groups",
 ]
 
 MAX_VALUES = 10_000
@@ -151,3 +155,25 @@ def _add_tricks(
         f"+{override}" if override.partition("=")[0] in absent else override
         for override in overrides
     ]
+
+
+def without_groups(overrides: Sequence[str], groups: Collection[str]) -> list[str]:
+    """Return `overrides` without those of `groups` and of the checklist's own keys."""
+    others = [override for override in overrides if group_of(override) not in groups]
+    return [override for override in others if not group_of(override).startswith("checklist.")]
+
+
+def group_of(override: str) -> str:
+    """Return the key of an override, such as `trick/mixup` of `+trick/mixup=on`."""
+    return override.partition("=")[0].lstrip("+")
+
+
+def field_of(override: str) -> tuple[str, str]:
+    """Return the trick and the field of an override such as `tricks.mixup.alpha=1`."""
+    _, trick, field, *_ = override.partition("=")[0].split(".")
+    return trick, field
+
+
+def is_hydra_override(override: str) -> bool:
+    """Whether `override` is of Hydra's own configuration, such as `hydra.launcher.devices=cpu`."""
+    return override.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from darkmagic.checklist.designs.crossed.rates import with_rates
-from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import (
@@ -30,10 +30,10 @@ from darkmagic.checklist.planning.baseline import best_repeats
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
 from darkmagic.sweeps.compose.groups import OFF, read_option
-from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.compose.parse_overrides import field_of, group_of, quote, without_groups
 from darkmagic.sweeps.compose.session import compose, group_options
 
-__all__ = ["NO_CHECKLIST", "Plan", "Planner", "is_hydra_override", "without_groups"]
+__all__ = ["NO_CHECKLIST", "Plan", "Planner"]
 
 NO_CHECKLIST = "~checklist"
 """Override of every trial: none needs the checklist, and composing its rows for each costs time."""
@@ -86,7 +86,7 @@ class Planner:
         self._loader = loader
         self._tricks = tricks
         choices = config.hydra.runtime.choices
-        changed = {_group(override) for override in plain} & set(choices)
+        changed = {group_of(override) for override in plain} & set(choices)
         chosen = {g.removeprefix("trick/"): choices[g] for g in changed if g.startswith("trick/")}
         listed = read_checklist(loader, config.checklist, [str(choices["checklist"])])
         self.checklist = with_baseline(listed, Baseline.parse(config.baseline), chosen)
@@ -214,7 +214,7 @@ class Planner:
                 continue
             options.append(f"{'' if is_default else '+'}{group}='{option}'")
         choices = {**self._defaults, **{f"trick/{n}": o for n, o in trial.choices.items()}}
-        fields = [o for o in self._tricks if _applies(self._loader, choices, *_field(o))]
+        fields = [o for o in self._tricks if _applies(self._loader, choices, *field_of(o))]
         optional = [f"runtime.optional_tricks='{','.join(self._of_baseline(trial))}'"]
         seed = f"seed={trial.seed}"
         made = (*self._common, *options, *fields, *optional, seed)
@@ -246,12 +246,6 @@ class Planner:
         return sorted({*unlisted, *shared} - {trial.trick})
 
 
-def without_groups(overrides: Sequence[str], groups: Collection[str]) -> list[str]:
-    """Return `overrides` without those of `groups` and of the checklist's own keys."""
-    others = [override for override in overrides if _group(override) not in groups]
-    return [override for override in others if not _group(override).startswith("checklist.")]
-
-
 def _has_file(loader: ConfigLoader, trick: str, option: str) -> bool:
     return option in group_options(loader, f"trick/{trick}")
 
@@ -260,18 +254,3 @@ def _applies(loader: ConfigLoader, choices: Mapping[str, str], trick: str, field
     """Whether the option of `trick` among `choices` has the field."""
     option = choices.get(f"trick/{trick}", OFF)
     return _has_file(loader, trick, option) and field in read_option(loader, trick, option)
-
-
-def _group(override: str) -> str:
-    return override.partition("=")[0].lstrip("+")
-
-
-def _field(override: str) -> tuple[str, str]:
-    """Return the trick and the field of an override such as `tricks.mixup.alpha=1`."""
-    _, trick, field, *_ = override.partition("=")[0].split(".")
-    return trick, field
-
-
-def is_hydra_override(override: str) -> bool:
-    """Whether `override` is of Hydra's own configuration, such as `hydra.launcher.devices=cpu`."""
-    return override.lstrip("+~").startswith(("hydra.", "hydra/"))

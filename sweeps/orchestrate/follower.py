@@ -6,7 +6,6 @@ event files, writes to MLflow and calls the progress, so that none of these dela
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -14,21 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
-from darkmagic.checklist.records import STOPPED, Status
+from darkmagic.checklist.records import Status
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracked_run import RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events
-from darkmagic.trainers.outputs.durable import DamagedFileError
-from darkmagic.trainers.outputs.result_file import read_result, write_result
 
-__all__ = ["Follower", "judge_job"]
+__all__ = ["Follower"]
 
 POLL_SECONDS = 0.25
 MLFLOW_STATUS = {
@@ -248,26 +246,3 @@ class Follower:
         run.set_tags(state.tags)
         run.next_status = MLFLOW_STATUS[state.status]
         run.status = state.status
-
-
-def judge_job(directory: Path, job: JobReturn, exit_code: int | None) -> dict[str, Any]:
-    """Return the trial's result, by its exit code and its file: both must be good.
-
-    If not, the failure is written, so that the trial is not taken for finished later.
-    """
-    result, left = None, "it left no result"
-    try:
-        result = read_result(directory)
-    except DamagedFileError as damage:
-        left = str(damage)
-    whole = job.status is JobStatus.COMPLETED and exit_code in (0, None)
-    if result is not None and (whole or result["status"] == Status.PRUNED):
-        return result
-    reason = str(job._return_value) if job.status is JobStatus.FAILED else left  # noqa: SLF001
-    failure = {"status": "failed", "reason": reason}
-    if reason.startswith(STOPPED):
-        failure = {"status": Status.STOPPED.value, "reason": reason.removeprefix(STOPPED)}
-    with contextlib.suppress(OSError):  # without a file too it is trained again
-        directory.mkdir(parents=True, exist_ok=True)
-        write_result(directory, failure)
-    return failure

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.model_json import to_json
-from darkmagic.checklist.plan import COMBINATION, Design
+from darkmagic.checklist.plan import Design
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
-from darkmagic.sweeps.compose.checks.values import check_resolved
 from darkmagic.sweeps.compose.command.planner import make_planner
-from darkmagic.sweeps.compose.parse_overrides import quote
-from darkmagic.sweeps.compose.plan import Plan, is_hydra_override
+from darkmagic.sweeps.compose.parse_overrides import is_hydra_override
+from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
+from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
-from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
@@ -51,15 +49,13 @@ from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.command.node import is_command
-from darkmagic.sweeps.trial.identity import identity, recipe_identity, resolve, retuning
+from darkmagic.sweeps.trial.identity import recipe_identity, resolve, retuning
 from darkmagic.sweeps.trial.paths import (
     experiment_folder,
     out_folder,
-    same_trial,
-    trial_folder_name,
 )
 
-__all__ = ["SweepOutcome", "compose_trial", "flatten", "run_sweep"]
+__all__ = ["SweepOutcome", "flatten", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ def _run_held(
 ) -> SweepOutcome:
     """Run the sweep, while no other process trains the experiment."""
     context = current_context()
-    states = _compose(loader, master, plan, context.progress)
+    states = compose_trials(loader, master, plan, context.progress)
     look = start_look(states)
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
@@ -146,56 +142,6 @@ def _run_held(
         parent=parent,
         looks=looks,
     )
-
-
-def _compose(
-    loader: ConfigLoader, master: DictConfig, plan: Plan, progress: Progress
-) -> list[TrialState]:
-    """Compose each trial once; its other seeds share that, and differ in one value.
-
-    What is damaged in a trial's folder is set aside before it is read.
-    """
-    with open_dict(master):
-        master.hydra.sweep.dir = str(experiment_folder(master))
-    composed: dict[str, DictConfig] = {}
-    return [
-        compose_trial(loader, master, trial, overrides, composed, progress)
-        for trial, overrides in zip(plan.trials, plan.overrides, strict=True)
-    ]
-
-
-def compose_trial(
-    loader: ConfigLoader,
-    master: DictConfig,
-    trial: Trial,
-    overrides: Sequence[str],
-    composed: dict[str, DictConfig],
-    progress: Progress,
-    busy: Collection[str] = (),
-) -> TrialState:
-    """Return the state of a trial, in the folder that `master` names; `composed` has the
-    configurations by name of a trial, and gets this one's. The folders of trials whose identity is
-    in `busy`, which are written to, are left as they are.
-    """
-    folder = experiment_folder(master)
-    # Hydra's own are in `master`, and its loader adds them to those of a job.
-    own = tuple(o for o in overrides if not is_hydra_override(o))
-    if trial.recipe_name not in composed:
-        composed[trial.recipe_name] = loader.load_sweep_config(master, list(own))
-    job = composed[trial.recipe_name]
-    job.seed = trial.seed
-    resolved = resolve(job)
-    check_resolved(resolved)
-    trial_identity = identity(resolved)
-    subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
-    mixes = trial.trick in (SCREEN, COMBINATION, TUNED)
-    if mixes or current_context().request.trials:  # the recipe may have another name elsewhere
-        subdir = same_trial(folder, trial.seed, trial_identity) or subdir
-    if trial_identity not in busy:
-        for message in mend_folder(folder / subdir, resolved, trial_identity):
-            progress.note(message)
-    own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")
-    return TrialState(trial, own, job, resolved, trial_identity, folder / subdir)
 
 
 def _sweep_tags(master: DictConfig, plan: Plan, request: Request) -> dict[str, str]:

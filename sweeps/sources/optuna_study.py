@@ -28,8 +28,9 @@ def read_optuna(storage: str, study: str | None, *, journal: bool = False) -> Ru
 
         opened: Any = storage
         if journal:
-            backend = optuna.storages.journal.JournalFileBackend(storage)
-            opened = optuna.storages.JournalStorage(backend)
+            from optuna.storages.journal import JournalFileBackend
+
+            opened = optuna.storages.JournalStorage(JournalFileBackend(storage))
         names = optuna.get_all_study_names(opened)
     if study is None and len(names) == 1:
         [study] = names

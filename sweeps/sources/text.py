@@ -97,8 +97,8 @@ def _from_csv(source: str, text: str) -> Parts:
         raise UserError(f"{source} has a head ({', '.join(columns[:8])}) and no runs")
     if not rows[0][1][0].strip() and [row[0] for row in cells] == [*map(str, range(len(cells)))]:
         columns, cells = columns[1:], [row[1:] for row in cells]  # a DataFrame's own numbers
-    columns, rows, settings = expand_dictionaries(columns, cells)
-    return columns, rows, tuple(places), settings
+    columns, expanded, settings = expand_dictionaries(columns, cells)
+    return columns, expanded, tuple(places), settings
 
 
 def _csv_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from darkmagic.checklist.compare.comparison import Comparison
-from darkmagic.checklist.designs.table import predict_best
+from darkmagic.checklist.designs.crossed.prediction import predict_best
 
 __all__ = ["predicted_best"]
 

@@ -36,8 +36,8 @@ class Curve:
     def place(self, epoch: int) -> float | None:
         """Return the rate after `epoch` as a share of its peak so far; None while it rises.
 
-        >>> Curve(4, {}, {1: 0.05, 2: 0.1, 3: 0.02}).place(3)
-        0.2
+        >>> Curve(4, {}, {1: 0.05, 2: 0.1, 3: 0.05}).place(3)
+        0.5
         """
         now, before = self.rates.get(epoch), self.rates.get(epoch - 1)
         if now is None or before is None or now > before:

@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.compare.rows import Rules
-from darkmagic.checklist.model import Checklist, Trick
-from darkmagic.checklist.plan import expand, plan_seeds
+from darkmagic.checklist.compare.claims import claims_at
 from darkmagic.checklist.planning.futility import hopeless
-from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.stats.effects import estimate_effects
+from darkmagic.checklist.stats.linear import Run
 
-MINE = Checklist("mine", tuple(Trick(f"t{n}", "s", ("off", "on")) for n in range(15)))
 SPREAD, EPOCHS, SEEDS = 0.2, 20, 3
 FAST, SLOW, NOISE = 8.0, 4.0, 1.5
 """How fast curves rise, and how much an epoch's accuracy jumps about, in points."""
@@ -44,41 +42,30 @@ def simulate(points: float | None, helpful: Sequence[float], repeats: int) -> di
     gains = [*helpful, *[0.0] * (10 - len(helpful)), *[-40.0] * 5]
     false = found = stopped = saved = 0
     for _ in range(repeats):
-        records = []
+        runs, hopeful = [], [True] * 16
         baselines = {s: curve(90 + SPREAD * rng.normal(), FAST, rng) for s in range(SEEDS)}
-        for trial in expand(MINE, plan_seeds(MINE, seeds=SEEDS)):
-            row = None if trial.trick is None else int(trial.trick[1:])
-            if row is None:
-                run, reason = baselines[trial.seed], ""
+        for seed, run in baselines.items():
+            runs.append(Run(0, seed, 100 * run[-1]["val_accuracy"]))
+        for row, seed in itertools.product(range(1, 16), range(SEEDS)):
+            speed = SLOW if row <= len(helpful) else FAST
+            run = curve(90 + gains[row - 1] + SPREAD * rng.normal(), speed, rng)
+            reason, epochs = stopped_at(run, list(baselines.values()), points)
+            saved += EPOCHS - epochs
+            if reason:  # the row is not judged, whatever its other seeds give
+                hopeful[row] = False
+                stopped += row <= len(helpful)
             else:
-                speed = SLOW if row < len(helpful) else FAST
-                run = curve(90 + gains[row] + SPREAD * rng.normal(), speed, rng)
-                reason, epochs = stopped_at(run, list(baselines.values()), points)
-                saved += EPOCHS - epochs
-                stopped += bool(reason) and row < len(helpful)
-            records.append(
-                TrialRecord(
-                    trial.trick,
-                    trial.option,
-                    "s",
-                    trial.seed,
-                    Status.STOPPED if reason else Status.FINISHED,
-                    reason,
-                    accuracy=None if reason else run[-1]["val_accuracy"],
-                )
-            )
-        comparison = compare(MINE, records, Rules(floor=0.0))
-        claims = [row.verdict.value for row in comparison.tricks]
-        found += sum(claims[row] == "better" for row in range(len(helpful)))
-        nothing = range(len(helpful), 10)
-        false += any(claims[row] in ("better", "worse") for row in nothing)
-    runs = repeats * 15 * SEEDS
+                runs.append(Run(row, seed, 100 * run[-1]["val_accuracy"]))
+        claims = claims_at(1, estimate_effects(runs), hopeful)
+        found += sum(claims[row].direction > 0 for row in range(1, len(helpful) + 1))
+        false += any(claims[row].direction for row in range(len(helpful) + 1, 11))
+    trained = repeats * 15 * SEEDS
     of_helpful = max(repeats * len(helpful), 1)
     return {
         "false": 100 * false / repeats,
         "found": 100 * found / of_helpful,
         "stopped": 100 * stopped / of_helpful / SEEDS,
-        "saved": 100 * saved / runs / EPOCHS,
+        "saved": 100 * saved / trained / EPOCHS,
     }
 
 

@@ -21,6 +21,7 @@ from darkmagic.checklist.metric import ACCURACY, Direction, Metric
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.cli.views.comparison import comparison_view
+from darkmagic.sweeps.track.rules import parse_rules
 from records import SMALL, STEADY, report_of, simulated, swept
 
 SCORE = Metric("score")
@@ -168,3 +169,10 @@ def test_metric_survives_json_and_directions_have_many_names() -> None:
     assert Direction.parse(" Minimize") is Direction.MIN
     with pytest.raises(UserError, match="no direction 'mix'; did you mean min or max"):
         Direction.parse("mix")
+
+
+def test_rules_with_a_metric_survive_the_store_of_a_sweep() -> None:
+    """A sweep's tag keeps the metric that it was judged by; older tags have accuracy's."""
+    rules = Rules(min_effect=0.01, metric=LOSS)
+    assert parse_rules(json.dumps(dataclasses.asdict(rules))) == rules
+    assert parse_rules('{"min_effect": 0.2}').metric == ACCURACY

@@ -81,7 +81,7 @@ def test_plain_loop_has_every_trick() -> None:
     assert rates == [pytest.approx(0.1 * expected.lr_factor(x / 10)) for x in range(1, 11)]
     assert decays == sorted(decays)
     moved = max(
-        float((a - b).abs().max()) for a, b in zip(loop.model.parameters(), before, strict=True)
+        (a - b).abs().max().item() for a, b in zip(loop.model.parameters(), before, strict=True)
     )
     assert 0 < moved < 1e-2  # clipped to next to nothing, decayed
     assert loop.evaluated is loop.average is loop.finish()

@@ -143,8 +143,8 @@ class _Reader:
             self.shape = tuple(image.shape)
         if tuple(image.shape) != self.shape:
             raise ValueError(
-                f"{where} is {size_text(image.shape)}, the first image {size_text(self.shape)}: have "
-                "the data set resize all to one size"
+                f"{where} is {size_text(image.shape)}, the first image {size_text(self.shape)}: "
+                "have the data set resize all to one size"
             )
         return image, item[1]
 

@@ -13,7 +13,7 @@ from darkmagic.trainers.data.stats import class_counts
 __all__ = ["refuse_unusable", "why_malformed", "why_unusable"]
 
 
-def why_malformed(data: Data) -> str:
+def why_malformed(data: Any) -> str:
     """Return in which way `data` is not what `Data` and `Split` say; empty where it is.
 
     Some of it would train all the same, on other pixels or other classes than were meant. Of

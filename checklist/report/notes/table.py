@@ -81,7 +81,7 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
         return
     yield _what_differs(comparison) if ours else _what_differs_elsewhere(comparison)
     if comparison.screen:
-        yield from screen_notes(comparison, comparison.screen)
+        yield from screen_notes(comparison, comparison.screen, ours=ours)
     if comparison.effects.spread is None:
         yield from _without_error_bars(comparison)
         return

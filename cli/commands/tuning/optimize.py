@@ -36,8 +36,8 @@ def optimize(
     """
     with cli_errors():
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.views.optimize import optimized_view, shares_view
         from darkmagic.cli.views.progress import make_progress
+        from darkmagic.cli.views.recipes.optimize import optimized_view, shares_view
         from darkmagic.sweeps import api
 
         every = all_overrides(overrides, name, out)

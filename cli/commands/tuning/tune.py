@@ -46,7 +46,7 @@ def tune(
         from darkmagic.checklist.errors import UserError
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.progress import make_progress
-        from darkmagic.cli.views.tuning import confirmed_view, study_view
+        from darkmagic.cli.views.recipes.tuning import confirmed_view, study_view
         from darkmagic.sweeps import api
 
         if seeds < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,12 @@ from torch import Tensor, nn
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.roles import mark_roles
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
+from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.step.average import update_average, use_average
 from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import Trick
 from darkmagic.tricks.batch import one_hot
 from darkmagic.tricks.editing import guess_example
-
-if TYPE_CHECKING:
-    from darkmagic.loops.recipe import Recipe
 
 __all__ = ["Loop"]
 
@@ -81,15 +79,17 @@ class Loop:
         self.total_steps, self.epoch_steps = total_steps, epoch_steps
         self.num_classes: int | None = None  # where targets are classes; else the logits say it
         self.steps = 0
-        self._hooks = Hooks(recipe.tricks, recipe.seed, recipe.optional)
+        self._tricks = recipe.tricks
+        self._hooks = Hooks(
+            recipe.tricks, recipe.seed
+        )  # no trick is optional in a network of yours
         self._due = {hook for hook in CALLS if self.having(hook)}
         self._lr_scale = edited.lr_scale
         images = guess_example(model) if example is None else example
         self.model = self._hooks.edit_model(model, images)
         mark_roles(self.model, images)
-        self.average = (
-            copy.deepcopy(self.model).eval() if self._hooks.averager is not None else None
-        )
+        averages = self._hooks.averager is not None
+        self.average = copy.deepcopy(self.model).eval() if averages else None
         self._optimizer: torch.optim.Optimizer | None = None
         if optimizer is not None:
             self.take_optimizer(optimizer)
@@ -99,7 +99,7 @@ class Loop:
 
     @property
     def edits(self) -> dict[str, str]:
-        """How many places of the network each trick edits, or why it was left out."""
+        """How many places of the network each trick edits."""
         return self._hooks.edits
 
     @property
@@ -118,8 +118,8 @@ class Loop:
 
     def having(self, hook: str) -> list[str]:
         """Return the names of the tricks that have `hook`."""
-        own = self._hooks.tricks
-        return [n for n, t in own.items() if getattr(type(t), hook) is not getattr(Trick, hook)]
+        base = getattr(Trick, hook)
+        return [n for n, t in self._tricks.items() if getattr(type(t), hook) is not base]
 
     def take_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Take your `optimizer`, made after the network was edited, in place of the recipe's.
@@ -206,13 +206,11 @@ class Loop:
 
     def after_update(self) -> None:
         """Move the average of the weights, and go on to the next step."""
-        moved = (
-            self._hooks.average(self.steps, self._total(), self.epoch_steps or self._total())
-            if self.average is not None
-            else None
-        )
-        if moved and self.average is not None:
-            update_average(self.average, self.model, moved)
+        if self.average is not None:
+            total = self._total()
+            moved = self._hooks.average(self.steps, total, self.epoch_steps or total)
+            if moved:
+                update_average(self.average, self.model, moved)
         self.steps += 1
         self._begin_epoch()
         if self._optimizer is not None:
@@ -259,7 +257,7 @@ class Loop:
 
     def _called(self, *hooks: str) -> None:
         self._begin_epoch()
-        self._due -= set(hooks)
+        self._due.difference_update(hooks)
 
     def _refuse_unplaced(self) -> None:
         for hook, call in CALLS.items():
@@ -267,7 +265,7 @@ class Loop:
                 raise ValueError(f"{self.having(hook)[0]} has no place in this loop: {call}")
 
 
-def _refuse(recipe: Recipe, edited: Any) -> None:
+def _refuse(recipe: Recipe, edited: Recipe) -> None:
     """Raise `ValueError` for a trick that acts where a loop of one's own does not ask it."""
     for name, trick in recipe.tricks.items():
         for hook in OF_OUR_DATA:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkmagic.checklist.compare.confirmation import Confirmation
-from darkmagic.checklist.designs.screen import Factors, usual_runs
+from darkmagic.checklist.designs.factors import Factors
+from darkmagic.checklist.designs.screen import usual_runs
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.planning.budget import parse_budget
 from darkmagic.checklist.report.content import Report

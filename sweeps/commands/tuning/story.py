@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from darkmagic.checklist.report.story import Section, story_html, story_markdown
+from darkmagic.checklist.report.writers.story import Section, story_html, story_markdown
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.commands.tuning.optimize import Optimized
 from darkmagic.sweeps.compose.parse_overrides import quote

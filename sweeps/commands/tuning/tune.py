@@ -14,6 +14,7 @@ from darkmagic.sweeps.commands.confirm import Confirmed, confirm_recipe
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.parse_overrides import field_of
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session
@@ -78,7 +79,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
             )
         planner = Planner(loader, checked.config, checked.plain, checked.tricks)
         limits, contents = survey(loader, planner)
-        pinned = {_field(override) for override in checked.tricks}
+        pinned = {field_of(override) for override in checked.tricks}
         space = make_space(
             planner.checklist,
             contents,
@@ -156,12 +157,6 @@ def confirm_study(
         first_seed=first_seed,
         test_set=test_set,
     )
-
-
-def _field(override: str) -> tuple[str, str]:
-    """Return the trick and the field of an override such as `tricks.mixup.alpha=1`."""
-    _, trick, name, *_ = override.partition("=")[0].split(".")
-    return trick, name
 
 
 def _split(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -161,6 +161,14 @@ def check_node(key: str, content: Any, note: str = "") -> None:
                 raise UserError(f"{key}.{name}={show(value)}{note}: {problem}")
         elif fields.closed and name not in fields.names:
             raise UserError(_unknown_field(key, target, str(name), fields) + note)
+    _check_whole(key, content, fields, given, note)
+    read_ranges(key, content, fields.declared, note)
+
+
+def _check_whole(
+    key: str, content: Mapping[Any, Any], fields: TargetFields, given: Mapping[Any, Any], note: str
+) -> None:
+    """Check that what is required is `given`, and what several fields must have together."""
     for name, declared in fields.declared.items():
         if declared.required and name not in content and not content.get("_partial_"):
             raise UserError(f"{key}.{name} is not set{note}; it takes {declared.range(name)}")
@@ -168,7 +176,6 @@ def check_node(key: str, content: Any, note: str = "") -> None:
     problem = broken_constraint(fields.constraints, {**defaults, **given})
     if problem is not None:
         raise UserError(f"{key}{note}: {problem}")
-    read_ranges(key, content, fields.declared, note)
 
 
 def _check_target(key: str, target: str, content: Mapping[Any, Any], note: str) -> None:

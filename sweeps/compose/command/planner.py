@@ -12,8 +12,8 @@ from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.plan import Baseline, with_baseline
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.values import resolve_part
-from darkmagic.sweeps.compose.parse_overrides import quote
-from darkmagic.sweeps.compose.plan import NO_CHECKLIST, Planner, without_groups
+from darkmagic.sweeps.compose.parse_overrides import quote, without_groups
+from darkmagic.sweeps.compose.plan import NO_CHECKLIST, Planner
 from darkmagic.sweeps.trial.command.node import TRAINER, is_command, mapped_options
 
 __all__ = ["CommandPlanner", "make_planner"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.sweeps.track.schema import LIMITS
 
 __all__ = ["limits_tags", "read_limits"]

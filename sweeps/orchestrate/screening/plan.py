@@ -9,13 +9,8 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from darkmagic.checklist.designs.screen import (
-    Choice,
-    Limits,
-    make_screen,
-    separating_runs,
-    usual_runs,
-)
+from darkmagic.checklist.designs.factors import Choice, Limits
+from darkmagic.checklist.designs.screen import make_screen, separating_runs, usual_runs
 from darkmagic.checklist.designs.table import Screened, is_screen
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE, SCREEN, Checklist, Trial

@@ -1,4 +1,5 @@
-"""Watches of a sweep under way: which trials are hopeless, and how much room the disk has.
+"""Watches of a sweep under way: what ended trials left, which are hopeless, how much room there is.
 
-Folders of trials enter; reasons to end one, and warnings, leave. `orchestrate` imports it.
+Folders of trials enter; results, reasons to end one, and warnings leave. `orchestrate` and `tune`
+import it.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from darkmagic.checklist.designs.screen import Choice, Limits
+from darkmagic.checklist.designs.factors import Choice, Limits
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.model import Checklist
 from darkmagic.sweeps.compose.checks.ranges import Range, read_ranges

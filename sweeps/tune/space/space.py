@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkmagic.checklist.designs.screen import Choice
+from darkmagic.checklist.designs.factors import Choice
 from darkmagic.sweeps.compose.checks.ranges import Range
 from darkmagic.sweeps.tune.space.recipe import TARGET, Level, TunedRecipe
 

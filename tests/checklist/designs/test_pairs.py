@@ -9,8 +9,9 @@ import pytest
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.designs.crossed.pairs import interaction_p, runs_to_separate, togethers
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.designs.fit import Mixed, fit_screen
-from darkmagic.checklist.designs.screen import Limits, make_screen, separating_runs
+from darkmagic.checklist.designs.screen import make_screen, separating_runs
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.advice import advise

@@ -11,7 +11,8 @@ import pytest
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.designs.coding import coded
 from darkmagic.checklist.designs.crossed.rates import with_rates
-from darkmagic.checklist.designs.screen import Factors, Limits, make_screen, screen_sizes
+from darkmagic.checklist.designs.factors import Factors, Limits
+from darkmagic.checklist.designs.screen import make_screen, screen_sizes
 from darkmagic.checklist.model import RATE_TRICK, Checklist, Trial, Trick
 from darkmagic.checklist.records import Status, TrialRecord
 from records import report_of

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from darkmagic.checklist.designs.arrays import columns_in, orthogonal_rows
 from darkmagic.checklist.designs.efficiency import d_efficiency, effect_variances, times_smaller
 from darkmagic.checklist.designs.exchange import allowed, exchange, log_determinant
-from darkmagic.checklist.designs.screen import Limits, make_screen, usual_runs
+from darkmagic.checklist.designs.factors import Limits
+from darkmagic.checklist.designs.screen import make_screen, usual_runs
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import SCREEN, Checklist, Trial, Trick
 from darkmagic.checklist.plan import expand, plan_seeds

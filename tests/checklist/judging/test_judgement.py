@@ -379,3 +379,22 @@ def test_report_gives_no_commands_of_ours() -> None:
     assert report.advice.steps == ()
     assert any("were made elsewhere" in note for note in report.notes)
     assert dataclasses.replace(report, overrides=()).advice.steps != ()
+
+
+def test_factors_with_as_many_effects_as_runs_are_not_tested() -> None:
+    """A saturated table has differences and no verdicts; the note names no option of ours."""
+    rows = [("a", "x", "p", 1.0), ("b", "y", "p", 2.0), ("b", "x", "q", 3.0), ("a", "y", "q", 4.0)]
+    judged = ask("f g h score", rows, baseline="f=a,g=x,h=p")
+    assert set(judged.verdicts.values()) == {"not tested"}
+    assert any("as many effects as runs" in note for note in judged.report.notes)
+    assert not any("runs=" in note for note in judged.report.notes)
+
+
+def test_one_trial_at_most_is_the_best_of_many() -> None:
+    """The probabilities that a trial is the best of its column add up to 1 at most."""
+    rng = random.Random(2)
+    rows = [(f"t{n}", 10 + 0.1 * rng.gauss(0, 1)) for n in range(60) for _ in range(3)]
+    outlooks = [row.outlook for row in ask("name acc", rows, baseline="t0").report.rows]
+    best = [outlook.best for outlook in outlooks if outlook]
+    assert len(best) == 59
+    assert 0.5 < sum(best) <= 1

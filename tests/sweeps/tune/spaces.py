@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.tune.objectives import read_objectives

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from darkmagic.sweeps.orchestrate.follower import judge_job
+from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.tune.pruner import Curve, Pruner
 from darkmagic.trainers.outputs.result_file import write_result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from darkmagic.checklist.designs.screen import Limits
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.tune.space.parameters import draw_from, parameters_of, recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
