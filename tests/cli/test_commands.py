@@ -19,7 +19,7 @@ FOUR = (
     "{name: mixup, section: regularisation, options: ['off', 'on']}]"
 )
 """Of the article's trials the baseline and three: that all are trained has tests of its own."""
-RECIPE = [*TINY, FOUR, "epochs=1", "seeds=2", "baseline_repeats=1"]
+RECIPE = [*TINY, FOUR, "epochs=2", "seeds=2", "baseline_repeats=1"]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import torch
 import yaml
 from hydra.utils import get_class, instantiate
 
+from darkmagic.sweeps.compose.config_files import REMARKS
 from darkmagic.sweeps.trial.identity import fields_of
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.prepare.survey import Effect, survey
@@ -46,7 +47,9 @@ def architecture_options() -> dict[str, Trick]:
         edits = get_class(target(trick, option)).edit_model is not Trick.edit_model
         if edits and trick not in OF_WEIGHTS:
             path = CONF / "trick" / trick / f"{option}.yaml"
-            built: Trick = instantiate(fields_of(yaml.safe_load(path.read_text())))
+            node = fields_of(yaml.safe_load(path.read_text()))
+            fields = {key: value for key, value in node.items() if key not in REMARKS}
+            built: Trick = instantiate(fields)
             if built.edit_stage is not EditStage.CHECK:
                 found[f"{trick}={option}"] = built
     return found
