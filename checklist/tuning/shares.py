@@ -46,8 +46,9 @@ def share_runs(runs: int, effects: int, usual: int, seeds: int) -> Shares:
     Shares(screen=24, tune=22, repeats=1, seeds=5)
     """
     repeats = min(max(runs // RUNS_A_REPEAT, 1), 4)
-    screen = min(usual, max(effects, round(SCREEN_SHARE * runs)))
-    tune = runs - screen - (CANDIDATES + 1) * repeats - 2 * seeds
+    left = runs - (CANDIDATES + 1) * repeats - 2 * seeds
+    screen = min(usual, max(effects, min(round(SCREEN_SHARE * runs), left - FEWEST_TUNED)))
+    tune = left - screen
     if tune < FEWEST_TUNED:
         fewest = min(seeds, FEWEST_SEEDS)
         least = Shares(effects, FEWEST_TUNED, 1, fewest)
