@@ -100,7 +100,7 @@ def advise(
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
         sentences.append(_undecided(comparison, undecided, decided))
         sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
-    if winners(comparison) and comparison.metric.is_accuracy:  # a command has no test set of ours
+    if winners(comparison) and not _of_a_command(overrides):
         steps.append(("To confirm on the test set", _command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
 
@@ -120,7 +120,7 @@ def _of_screen(
         sentences.append(predicted(best, comparison.metric))
         rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
         words = [o for o in plain if rated or not o.startswith("design=")]
-        if comparison.metric.is_accuracy:
+        if not _of_a_command(plain):
             steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
     suspect = screen.suspect
     if suspect is not None and suspect.p_value < SUSPICIOUS:
@@ -133,6 +133,11 @@ def _of_screen(
         command = _command("run", [*more, "design=screen", f"runs={runs}"])
         steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
+
+
+def _of_a_command(overrides: Sequence[str]) -> bool:
+    """Whether a command of the user's was trained, which has no test set of ours to confirm on."""
+    return any(override.startswith("trainer=") for override in overrides)
 
 
 def _choices(comparison: Comparison) -> Iterator[str]:

@@ -16,6 +16,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.trainers.errors import short_message
 
 __all__ = [
+    "REMARKS",
     "composition_errors",
     "config_message",
     "load_file",

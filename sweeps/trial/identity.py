@@ -26,8 +26,11 @@ __all__ = [
     "retuning",
 ]
 
-BESIDE_FIELDS = ("search",)
-"""Keys of an option's file that say how its trick may be tuned, and are no fields of the trick."""
+BESIDE_FIELDS = ("search", "retune")
+"""Keys of an option's file that say how its trick may be tuned, and are no fields of the trick.
+
+Our own loader leaves `retune` out already; Hydra's does not.
+"""
 IRRELEVANT = irrelevant_keys()
 """Nodes that set where, how often or beside what a trial runs, and cannot change its result."""
 
