@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from darkmagic.trainers.data.usable import why_malformed
 from darkmagic.trainers.errors import is_memory, own_error, short_message
 from darkmagic.trainers.preflight.amounts import check_updates, check_validation
 from darkmagic.trainers.preflight.budget import Budget, OutOfTime
@@ -97,9 +96,6 @@ def run_preflight(
         return
     except Exception as error:  # noqa: BLE001 (a user's data set may raise anything)
         yield _failed("data", Level.STOP, error, "no trial could train either")
-        return
-    if reason := why_malformed(data):
-        yield Finding("data", Level.STOP, reason, "mend what load() of the data set returns")
         return
     try:
         setup = Setup.prepare(recipe, data)

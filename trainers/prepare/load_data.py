@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.folds import hold_out_fold
+from darkmagic.trainers.data.usable import why_malformed
 from darkmagic.trainers.metrics.values import why_no_metric
 from darkmagic.trainers.recipe import Recipe
 
@@ -13,9 +14,12 @@ __all__ = ["load_data"]
 def load_data(recipe: Recipe) -> Data:
     """Return the splits of the recipe's data set; with folds, those of its seed's.
 
-    Raises as the data set does, and `ValueError` for a metric that says nothing of it.
+    Raises as the data set does, and `ValueError` for what is not of the form that `Data` says, or
+    for a metric that says nothing of it.
     """
     data = recipe.dataset.load(recipe.split_seed)
+    if malformed := why_malformed(data):
+        raise ValueError(malformed)
     reason = why_no_metric(recipe.metric, len(data.classes), multilabel=data.multilabel)
     if reason:
         raise ValueError(reason)

@@ -29,15 +29,15 @@ def test_child_of_our_command_does_not_import_the_command_line(
     assert sys.modules["__main__"] is main
 
 
-def test_child_of_a_script_has_what_the_script_defines(
+def test_child_of_a_script_does_not_run_the_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A `_target_` may name a class of the script that starts a sweep."""
+    """A script that trains without a guard would train in each child again."""
     script = tmp_path / "mine.py"
-    script.write_text("class Mine:\n    pass\n")
+    script.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
     main = ModuleType("__main__")
     main.__file__ = str(script)
     monkeypatch.setitem(sys.modules, "__main__", main)
-    job = fork_server.start(lambda: hasattr(sys.modules["__main__"], "Mine"), env={})
-    assert job.result() is True
-    assert job.exit_code() == 0
+    job = fork_server.start(lambda: 3, env={})
+    assert job.result() == 3
+    assert not (tmp_path / "ran").exists()
