@@ -62,7 +62,7 @@ def run_size(trials: int) -> dict[str, float]:
     from darkmagic.sweeps.compose.session import compose, hydra_session
     from darkmagic.sweeps.launch.progress import SilentProgress
     from darkmagic.sweeps.orchestrate import report as reporting
-    from darkmagic.sweeps.orchestrate import sweep
+    from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
     from darkmagic.sweeps.track import tracker as tracking
 
     tracking.open_client("sqlite://")  # imports MLflow
@@ -91,7 +91,7 @@ def run_size(trials: int) -> dict[str, float]:
             assert len(plan.trials) == trials
             with timed("composed"):
                 master = compose(loader, checked.plain)
-                states = sweep._compose(loader, master, plan, SilentProgress())
+                states = compose_trials(loader, master, plan, SilentProgress())
             assert len({state.identity for state in states}) == trials
         uri = f"sqlite:///{folder}/mlflow.db"
         with timed("tracked"):

@@ -19,7 +19,7 @@ from darkmagic.sweeps import api
 from darkmagic.sweeps.compose.overrides import check_overrides, read_overrides
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.launch.progress import SilentProgress
-from darkmagic.sweeps.orchestrate.sweep import _compose
+from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
 from typed_inputs import command_lines, config_files, outcome, write_files
 
 GENERATED = int(os.environ.get("DARKMAGIC_GENERATED", "0"))
@@ -263,5 +263,5 @@ def test_options_are_composed_to_the_last_trial(chosen: tuple[int, ...]) -> None
             "config", list(planned.checked.plain), run_mode=RunMode.MULTIRUN
         )
         one = type(planned.plan)(planned.plan.checklist, planned.plan.trials[-1:], (last,))
-        (state,) = _compose(hydra.config_loader, master, one, SilentProgress())
+        (state,) = compose_trials(hydra.config_loader, master, one, SilentProgress())
     assert state.resolved["seed"] == planned.plan.trials[-1].seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ RESNET = "darkmagic.trainers.models.resnet.SmallResNet"
              "+model.build.width=4"],
         ),
     ],
-    ids=repr,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", repr(value)),
 )  # fmt: skip
 def test_model_is_written_as_words(model: Any, words: list[str]) -> None:
     """Names, mappings, classes and partials of them are plain words of the command line."""
@@ -66,7 +67,7 @@ def test_model_is_written_as_words(model: Any, words: list[str]) -> None:
              "+dataset.source.val_fraction=0.25", "+dataset.source.test_fraction=0.2"],
         ),
     ],
-    ids=repr,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", repr(value)),
 )  # fmt: skip
 def test_data_are_written_as_words(data: Any, words: list[str]) -> None:
     """Names, folders and data sets whose fields are plain are words of the command line."""
@@ -116,7 +117,7 @@ IMAGES = torch.zeros(2, 1, 8, 8)
         ({"config_dirs": ["nowhere"]}, "no folder nowhere"),
         ({"seeds": "+x"}, r"cannot add '\+x' seeds"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: value[:40] if isinstance(value, str) else "-".join(value),
 )
 def test_bad_input_is_one_line_with_what_to_give(give: dict[str, Any], says: str) -> None:
     """Each is refused when the study is made, before anything is planned or trained."""
