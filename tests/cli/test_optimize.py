@@ -125,7 +125,7 @@ def test_way_that_is_stopped_is_gone_on_with(tmp_path: Path, moment: int) -> Non
         ([BUDGET, "--seeds", "1"], "--seeds 1: one run has no error bar; give 2 or more"),
         ([BUDGET, "seeds=3"], "seeds=3: optimize plans its own runs; leave it out"),
         ([BUDGET, "design=screen"], "design=screen: optimize plans its own runs"),
-        ([BUDGET, "epocs=1"], "did you mean epochs?"),
+        ([BUDGET, "epocs=1"], "no key 'epocs'; did you mean epochs"),
     ],
 )
 def test_words_that_cannot_be_used_are_one_line(

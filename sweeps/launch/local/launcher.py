@@ -60,11 +60,10 @@ def launch_local(
 
     context = current_context()
     observer, fail_fast = context.observer, context.fail_fast
-    directories = [_directory(each) for each in configs]
-    watch = StallWatch(directories, stall_seconds)
+    watch = StallWatch([_directory(each) for each in configs], stall_seconds)
 
     def to_end(index: int, began: float) -> str | None:
-        return watch.stalled(index, began) or context.hopeless(directories[index])
+        return watch.stalled(index, began) or context.hopeless(_directory(configs[index]))
 
     # What all jobs share is pickled once.
     shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
