@@ -11,6 +11,8 @@ from PIL import Image
 
 from commanding import run_command
 
+pytestmark = pytest.mark.weekly
+
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "data.md").read_text()
 BLOCKS = re.findall(r"```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [

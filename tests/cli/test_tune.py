@@ -141,6 +141,7 @@ def test_what_cannot_be_asked_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.weekly
 def test_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     """After SIGKILL in the middle of a trial the same command ends it, and trains none twice."""
     few = ["--only", "mixup", "--only", "weight_decay", "epochs=4", "runs=2", "--seeds", "0"]
