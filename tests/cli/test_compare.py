@@ -129,7 +129,7 @@ WRONG = {
     "--metric acc --change a=--x -- python trian.py": "did you mean train.py?",
     "--metric acc --change a=--x --timeout -1 -- python train.py": "a number of seconds over 0",
     "--metric acc --change a=--x --pattern acc -- python train.py": "it has no group",
-    "--metric acc --change a=--x -- python train.py --sed 1": "unrecognized arguments: --sed; did you mean --seed?",
+    "--metric acc --change a=--x -- python train.py --sed 1": "--sed; did you mean --seed?",
     "--metric acc --change a=--x --seeds 0 -- python train.py": "seeds",
     "--metric acc --change a=--x --set dataset=cifar10 -- python train.py": "darkmagic's own loop",
     "--metric acc --change a=--x --set epochs=5 -- python train.py": "no key 'epochs'",
