@@ -385,11 +385,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--runs", type=int, nargs="+", default=BUDGETS)
+    parser.add_argument("--without", nargs="*", default=(), choices=STRATEGIES)
     arguments = parser.parse_args()
     outcomes = []
     print("| runs | strategy | " + " | ".join(KINDS) + " | found | worse | too high by |")
     print("|---:|---|" + "---:|" * (len(KINDS) + 3))
-    for runs, name in itertools.product(BUDGETS, STRATEGIES):
+    strategies = [name for name in STRATEGIES if name not in arguments.without]
+    for runs, name in itertools.product(arguments.runs, strategies):
         worlds = max(arguments.repeats // SLOW.get(name, 1), 2)
         line = [evaluate(name, kind, runs, worlds) for kind in KINDS]
         outcomes += line
