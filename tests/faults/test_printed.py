@@ -165,5 +165,5 @@ def test_few_images_have_size_channels_and_classes_of_the_data_set(tmp_path: Pat
     noise = Few(TorchvisionSet("CIFAR100", root=str(tmp_path / "none"))).load(0)
     assert (noise.channels, noise.size, len(noise.classes)) == (3, (32, 32), 100)
     assert not (tmp_path / "none").exists()
-    with pytest.raises(AttributeError, match="load"):
+    with pytest.raises(ValueError, match=r"has no items; expected .* load\(\)"):
         Few(object()).load(0)  # type: ignore[arg-type]
