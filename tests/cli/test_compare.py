@@ -77,6 +77,7 @@ def test_command_of_the_page_gives_verdicts(project: Path) -> None:
     subprocess.run(shlex.split(str(rows["mixup=on"]["reproduce"])), cwd=project, check=True)
 
 
+@pytest.mark.weekly
 def test_what_is_trained_is_not_trained_again(project: Path) -> None:
     """The same command trains nothing; with changes more, those alone that the script takes."""
     again = run_command(*shlex.split(COMPARE)[1:], folder=project)
@@ -99,6 +100,7 @@ def test_curve_of_each_step_is_in_the_report(project: Path) -> None:
     assert "<svg" in (project / "runs" / "compare-train" / "curves.svg").read_text()
 
 
+@pytest.mark.weekly
 def test_file_of_the_page_is_a_checklist(project: Path) -> None:
     """The page's file gives a plan of its tricks; what it does not map is a row that says so."""
     arguments = ["-c", "conf", "trainer=mine"]
@@ -173,6 +175,7 @@ def test_command_for_our_own_loop_says_so(tmp_path: Path, command: str) -> None:
     assert "own loop" in " ".join(done.output.split())
 
 
+@pytest.mark.weekly
 def test_no_torch_is_needed(project: Path, tmp_path: Path) -> None:
     """Where torch cannot be imported, a comparison trains and reports all the same."""
     for name in ("torch", "torchvision"):

@@ -29,6 +29,7 @@ SMALL = [
 BUDGET, RUNS = "budget=15", 15
 
 
+@pytest.mark.weekly
 def test_stages_end_in_a_recipe_that_can_be_used(tmp_path: Path) -> None:
     """The answer, the story, the recipe's file and the command that trains it agree."""
     words = [*TINY, *SMALL, "-n", "mine", "--skip-preflight", "--seeds", "2"]
@@ -62,7 +63,8 @@ def _run_snippet(story: str, recipe: Path) -> None:
     data = Digits().load(split_seed=0)
     batches = [(data.train.images[:16], data.train.targets[:16])] * 2
     model = SmallResNet(depth=8, width=4)
-    names = {"model": model, "epochs": 1, "loader": batches, "scale": lambda images: images / 255}
+    names: dict[str, Any] = {"model": model, "epochs": 1, "loader": batches, "num_classes": 10}
+    names["scale"] = lambda images: images / 255
     before = copy.deepcopy(model.state_dict())
     exec(code.replace('"recipe.yaml"', repr(str(recipe))), names)
     after = names["model"].state_dict()

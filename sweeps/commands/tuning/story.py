@@ -25,6 +25,7 @@ import darkmagic as dm
 
 recipe = dm.Recipe.from_yaml("recipe.yaml")
 loop = recipe.attach(model, total_steps=epochs * len(loader), epoch_steps=len(loader))
+loop.num_classes = num_classes
 for epoch in range(epochs):
     for images, classes in loader:
         images = loop.augment(images)  # uint8 images, before they are scaled
