@@ -62,7 +62,7 @@ def _run_snippet(story: str, recipe: Path) -> None:
     code = re.search(r"```\n(import darkmagic.*?)```", story, re.DOTALL)[1]
     data = Digits().load(split_seed=0)
     batches = [(data.train.images[:16], data.train.targets[:16])] * 2
-    model = SmallResNet(depth=8, width=4)
+    model = SmallResNet(depth=8, width=4, in_channels=1)
     names: dict[str, Any] = {"model": model, "epochs": 1, "loader": batches, "num_classes": 10}
     names["scale"] = lambda images: images / 255
     before = copy.deepcopy(model.state_dict())
