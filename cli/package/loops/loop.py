@@ -21,10 +21,8 @@ from darkmagic.tricks.editing import guess_example
 
 __all__ = ["Loop"]
 
-OF_OUR_DATA = (
-    *("fit_scaling", "epoch_order", "image_repeats", "image_chances", "class_weights"),
-    *("crop_training", "crop_validation"),
-)
+OF_OUR_DATA: tuple[str, ...] = ("fit_scaling", "epoch_order", "image_repeats", "image_chances")
+OF_OUR_DATA += ("class_weights", "crop_training", "crop_validation")
 """Hooks that act where images are read and scaled, which a loop of one's own does itself."""
 CALLS = {
     "augment": "call images = loop.augment(images) on uint8 images, before they are scaled",
