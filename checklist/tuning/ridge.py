@@ -24,8 +24,6 @@ LENGTH = 0.5
 MAIN = np.geomspace(0.05, 20, 6)
 PAIRS = (0.0, *np.geomspace(0.02, 5, 5).tolist())
 """Variances of a main effect and of a pair, in variances of the noise, that are averaged over."""
-SPREAD_DF = 2.0
-"""Degrees of freedom that a `spread` known beforehand counts for."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +70,11 @@ class Ridge:
         return np.asarray(ahead * ndtr(z) + deviation * density)
 
 
-def fit_ridge(
-    rows: ArrayLike, values: ArrayLike, sizes: Sequence[int], *, spread: float | None = None
-) -> Ridge:
+def fit_ridge(rows: ArrayLike, values: ArrayLike, sizes: Sequence[int]) -> Ridge:
     """Return the model of runs: `rows` (runs, factors) brought `values` (runs,).
 
     `sizes` are the levels of each factor: a row has the index of a level there, or a number in
-    [0, 1] where the size is 0. `spread` is the standard deviation of repeated runs in the units of
-    `values`, if it is known from seeds.
+    [0, 1] where the size is 0.
 
     >>> rows = [[0, 0], [0, 1], [1, 0], [1, 1]] * 3
     >>> model = fit_ridge(rows, [90.0, 90.5, 91.0, 91.4] * 3, sizes=[2, 2])
@@ -92,7 +87,6 @@ def fit_ridge(
     left = found - centre
     main, pairs = _kernels(points, points, sizes)
     logs, variances, solved, inverses = [], [], [], []
-    prior_df, prior = (SPREAD_DF, spread**2) if spread else (0.0, 0.0)
     least = max(1e-12, 1e-8 * float(left @ left) / len(left))
     for of_main in MAIN:
         for of_pair in PAIRS:
@@ -101,9 +95,8 @@ def fit_ridge(
             covariance = np.eye(len(left)) + of_main * main + of_pair * pairs
             inverse = np.linalg.inv(covariance)
             own = inverse @ left
-            df = len(left) + prior_df
-            noise = max((float(left @ own) + prior_df * prior) / df, least)
-            logs.append(-0.5 * (np.linalg.slogdet(covariance)[1] + df * np.log(noise)))
+            noise = max(float(left @ own) / len(left), least)
+            logs.append(-0.5 * (np.linalg.slogdet(covariance)[1] + len(left) * np.log(noise)))
             variances.append((noise, noise * of_main, noise * of_pair))
             solved.append(own / noise)
             inverses.append(inverse / noise)

@@ -27,10 +27,11 @@ def shares_view(shares: Shares) -> RenderableType:
 
 def optimized_view(found: Optimized) -> RenderableType:
     """Return the answer, the runs that it rests on and the command that trains the recipe."""
-    from darkmagic.sweeps.commands.tuning.story import story_of, train_command
+    from darkmagic.sweeps.commands.tuning.story import answer_of, confirmed_of, train_command
 
-    answer, *_, confirmed, _ = story_of(found)
-    parts: list[RenderableType] = [Text(), Text(answer.sentences[0], "bold"), Text()]
+    confirmed = confirmed_of(found)
+    answer = Text(answer_of(found).sentences[0], "bold")
+    parts: list[RenderableType] = [Text(), answer, Text()]
     if confirmed.rows:
         table = plain_table()
         for head in confirmed.head:

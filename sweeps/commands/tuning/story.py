@@ -15,7 +15,7 @@ from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.trainers.outputs.durable import write_file
 
-__all__ = ["story_of", "train_command", "write_story"]
+__all__ = ["answer_of", "confirmed_of", "train_command", "write_story"]
 
 SHOWN = 5
 LEFT_OUT = ("checklist", "seeds", "baseline_repeats", "design", "runs", "retune")
@@ -41,7 +41,7 @@ def write_story(found: Optimized) -> list[Path]:
     recipe, markdown, page = (
         found.folder / name for name in ("recipe.yaml", "optimize.md", "optimize.html")
     )
-    sections = story_of(found)
+    sections = _story(found)
     title = f"{found.report.title.partition(':')[0]}: the best recipe of {_runs(found)} runs"
     files = {
         markdown: story_markdown(title, sections),
@@ -91,19 +91,20 @@ def _recipe(found: Optimized) -> dict[str, object]:
     return {**kept, "runtime": mask_nested(resolved["runtime"])}
 
 
-def story_of(found: Optimized) -> list[Section]:
+def _story(found: Optimized) -> list[Section]:
     """Return the sections of the story, the answer first."""
     return [
-        _answer(found),
+        answer_of(found),
         _screened(found),
         _tuned(found),
         _settled(found),
-        _confirmed(found),
+        confirmed_of(found),
         _taken(found),
     ]
 
 
-def _answer(found: Optimized) -> Section:
+def answer_of(found: Optimized) -> Section:
+    """Return what came of it in a sentence, and what was spent."""
     metric, shares = found.report.comparison.metric, found.planned.shares
     spent = (
         f"{shares.screen} runs of a screen, {shares.tune} of tuning, "
@@ -196,7 +197,8 @@ def _settled(found: Optimized) -> Section:
     )
 
 
-def _confirmed(found: Optimized) -> Section:
+def confirmed_of(found: Optimized) -> Section:
+    """Return the winner and the baseline on the test set."""
     metric = found.report.comparison.metric
     if found.confirmation is None or found.winner is None:
         return Section("4. Confirmation", ["There was nothing to confirm."])

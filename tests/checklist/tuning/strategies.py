@@ -24,8 +24,8 @@ from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.stats.effects import Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run
 from darkmagic.checklist.tuning.ridge import Ridge, fit_ridge, search_best
-from darkmagic.checklist.tuning.survivors import survivors
 from screens import ARTICLE, OPTIONS, SIZES, SPREAD, screen_of
+from survivors import survivors
 
 Array = NDArray[np.float64]
 Row = tuple[int, ...]

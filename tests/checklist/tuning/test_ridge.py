@@ -9,8 +9,8 @@ import pytest
 
 from darkmagic.checklist.designs.fit import Mixed, estimate_screen
 from darkmagic.checklist.tuning.ridge import fit_ridge, search_best
-from darkmagic.checklist.tuning.survivors import survivors
 from screens import ARTICLE, OPTIONS, SIZES, screen_of
+from survivors import survivors
 
 EVERY = np.array(list(itertools.product(*map(range, SIZES))), dtype=float)
 
@@ -98,7 +98,7 @@ def test_numbers_are_learnt_beside_choices() -> None:
     ],
 )
 def test_few_or_equal_runs_give_finite_predictions(rows: list, values: list, sizes: list) -> None:
-    mean, deviation = fit_ridge(rows, values, sizes, spread=0.2).predict([[0, 0], [0, 1]])
+    mean, deviation = fit_ridge(rows, values, sizes).predict([[0, 0], [0, 1]])
     assert np.isfinite(mean).all()
     assert np.isfinite(deviation).all()
 
