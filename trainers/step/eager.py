@@ -122,7 +122,7 @@ def training_step(
         network.zero_grad(set_to_none=True)
         with frozen_statistics(network) if calls else contextlib.nullcontext():
             calls += 1
-            loss = torch.zeros((), device=device)
+            losses: list[Tensor] = []
             for some, aims in parts:
                 with autocast(device, amp):
                     logits = network(some)
@@ -130,13 +130,13 @@ def training_step(
                 if len(parts) > 1:
                     part = part * (len(some) / len(images))
                 (part if scale is None else scale.scaled(part)).backward()  # type: ignore[no-untyped-call]
-                loss = part.detach() if len(parts) == 1 else loss + part.detach()
+                losses.append(part.detach())
         if scale is not None:
             scale.unscale(network.parameters())
         hooks.transform_gradients(network.parameters())
         if before_update is not None:
             before_update()
-        return loss
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     if scale is None or scale.decides_there:
         loss: Tensor = optimizer.step(closure)  # type: ignore[assignment, arg-type]
