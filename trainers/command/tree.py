@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ProcessTree", "descendants"]
+__all__ = ["ProcessTree", "descendants", "with_variable"]
 
 SUBREAPER, DEATH_SIGNAL = 36, 1
 """Of Linux's prctl: adopt grandchildren whose parent has ended, and end with one's own parent."""
@@ -94,6 +94,13 @@ class ProcessTree:
                 os.waitpid(pid, os.WNOHANG)  # one that this process adopted
         self.process.poll()
         return {pid for pid in found if not _has_ended(pid)}
+
+
+def with_variable(name: str, value: str) -> set[int]:
+    """Return the process ids of this user's programs that were started with a variable."""
+    wanted = f"{name}={value}".encode()
+    pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+    return {pid for pid in pids if wanted in _environment(pid)}
 
 
 def _environment(pid: int) -> list[bytes]:

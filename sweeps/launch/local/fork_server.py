@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -29,6 +30,7 @@ from typing import Any
 
 import cloudpickle
 
+from darkmagic.trainers.command.tree import with_variable
 from darkmagic.trainers.runtime.cores import THREADS
 
 __all__ = ["Job", "preloads_torch", "start", "warm_up"]
@@ -37,10 +39,10 @@ PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
 _main_lock = threading.Lock()
-
-
 SECONDS_TO_END = 5.0
 """That a child has for what it started, when its owner is gone."""
+MARK = "DARKMAGIC_JOB"
+"""A variable in the environment of all that one child starts."""
 
 
 class _Server:
@@ -51,9 +53,10 @@ class _Server:
 class Job:
     """A function that runs in a forked child. `connection` and `sentinel` can be waited for."""
 
-    def __init__(self, process: ForkServerProcess, connection: Connection) -> None:
+    def __init__(self, process: ForkServerProcess, connection: Connection, mark: str) -> None:
         self.process = process
         self.connection = connection
+        self._mark = mark
 
     @property
     def sentinel(self) -> int:
@@ -89,10 +92,18 @@ class Job:
         self.end_group()
 
     def end_group(self) -> None:
-        """Kill what the child started and left behind, if anything still runs."""
-        if self.process.pid is not None:
+        """Kill what the child started and left behind, if anything still runs.
+
+        Of a child that ended well that is its process group. One that was killed could not end
+        what has a group of its own, as a script and its children have.
+        """
+        if self.process.pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        for pid in with_variable(MARK, self._mark) if self.process.exitcode else ():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
 
 
 def _context() -> ForkServerContext:
@@ -128,13 +139,15 @@ def start(
     """
     payload = cloudpickle.dumps((function, args))
     ours, theirs = multiprocessing.Pipe()
+    mark = uuid.uuid4().hex
+    inherited = {**os.environ, **env, MARK: mark}
     process = _context().Process(
-        target=_child, args=(payload, theirs, {**os.environ, **env}, threads), daemon=False
+        target=_child, args=(payload, theirs, inherited, threads), daemon=False
     )
     with _nameless_main():
         process.start()
     theirs.close()
-    return Job(process, ours)
+    return Job(process, ours, mark)
 
 
 @contextlib.contextmanager

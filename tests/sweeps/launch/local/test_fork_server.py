@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -41,3 +45,34 @@ def test_child_of_a_script_does_not_run_the_script(
     job = fork_server.start(lambda: 3, env={})
     assert job.result() == 3
     assert not (tmp_path / "ran").exists()
+
+
+def test_killed_child_leaves_nothing_that_left_its_process_group(tmp_path: Path) -> None:
+    """A script's own children, in a session of their own and of no parent any more, end with it."""
+    file = tmp_path / "pid"
+    script = f"setsid sleep 600 & echo $! > {file}.new; mv {file}.new {file}; wait"
+
+    def start_and_wait() -> None:
+        subprocess.Popen(["bash", "-c", script], start_new_session=True)
+        time.sleep(60)
+
+    job = fork_server.start(start_and_wait, env={})
+    while not file.exists():
+        time.sleep(0.01)
+    pid = int(file.read_text())
+    assert job.process.pid is not None
+    os.kill(job.process.pid, signal.SIGKILL)
+    assert job.exit_code() == -signal.SIGKILL
+    os.kill(pid, 0)
+    job.end_group()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and "Z" not in _state(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
