@@ -16,6 +16,8 @@ from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.trial.command.node import TRAINER, is_command
+from darkmagic.sweeps.trial.command.script import changed_script
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import experiment_folder, same_trial, trial_folder_name
 
@@ -29,13 +31,20 @@ def compose_trials(
 
     What is damaged in a trial's folder is set aside before it is read.
     """
+    folder = experiment_folder(master)
     with open_dict(master):
-        master.hydra.sweep.dir = str(experiment_folder(master))
+        master.hydra.sweep.dir = str(folder)
     composed: dict[str, DictConfig] = {}
-    return [
+    states = [
         compose_trial(loader, master, trial, overrides, composed, progress)
         for trial, overrides in zip(plan.trials, plan.overrides, strict=True)
     ]
+    if is_command(master):
+        words = states[0].resolved[TRAINER]["command"]
+        message = changed_script(words, [state.result for state in states], folder.name)
+        if message:
+            progress.note(message)
+    return states
 
 
 def compose_trial(

@@ -83,6 +83,10 @@ def test_what_is_trained_is_not_trained_again(project: Path) -> None:
     again = run_command(*shlex.split(COMPARE)[1:], folder=project)
     assert again.returncode == 0, again.stderr
     assert "started" not in again.stderr
+    assert "has changed" not in again.stderr
+    (project / "train.py").write_text(SCRIPT + "# edited\n")
+    edited = run_command(*shlex.split(COMPARE)[1:], folder=project)
+    assert "train.py has changed since 9 finished runs were made" in " ".join(edited.stderr.split())
     added = "--change none=--lr=0.2 --change 'bad=--mixupp 1' --change 'odd=--opt lion' --change"
     more = COMPARE.replace("--change", added, 1)
     done = run_command(*shlex.split(more)[1:], folder=project)

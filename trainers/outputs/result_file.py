@@ -18,7 +18,7 @@ STATUSES = {
     *("finished", "diverged", "failed", "skipped", "not_applicable"),
     *("pruned", "stopped"),  # ended early by a study or a rule
 }
-TEXTS = ("reason", "metric", "edits", "device", "stepping", "torch")
+TEXTS = ("reason", "metric", "edits", "device", "stepping", "torch", "script")
 DIGEST = "digest"
 
 

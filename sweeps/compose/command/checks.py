@@ -44,7 +44,7 @@ def check_trainer(config: DictConfig) -> None:
     """Raise `UserError` for a `trainer` node, if `config` has one, that cannot be used."""
     if not is_command(config):
         return
-    for key, plain in {"retune": "none", "folds": None}.items():
+    for key, plain in {"retune": "none", "folds": None, "futility": None}.items():
         if config.get(key) != plain:
             raise UserError(
                 f"{key}={config[key]} is of darkmagic's own loop; leave it out, and compare what "

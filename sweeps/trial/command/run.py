@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from darkmagic.sweeps.trial.command.mlflow_source import read_mlflow, tracking_environment
+from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
 from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command, fill
@@ -33,6 +34,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     since = time.time() - 1.0  # of a file system whose clock is coarse
     environment = tracking_environment(directory)
     os.environ.update(environment)
+    script = script_digest(command.arguments)  # as it is now: it may be edited meanwhile
     more = resume_words(command, directory / OUTPUT, values)
     _end_when_told()
     try:
@@ -61,6 +63,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
         log.append({"type": "note", "message": message, "time": time.time()})
     return {
         **result,
+        SCRIPT: script,
         "wall_seconds": ended.seconds,
         "peak_memory_bytes": ended.peak_memory,
         "device": values["device"],
