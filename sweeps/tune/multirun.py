@@ -195,15 +195,10 @@ def _fail() -> Any:
 
 
 def _sampler(name: str, seed: int | None) -> BaseSampler:
-    import importlib.util
-
     from optuna import samplers
 
     if name not in SAMPLERS:
         raise UserError(f"sampler={name}: no such sampler; " + nearest(name, SAMPLERS))
-    for package, of in (("cmaes", "cma"), ("torch", "gp")):
-        if name == of and importlib.util.find_spec(package) is None:
-            raise UserError(f"sampler={name} needs the package {package}; or take tpe")
     made: BaseSampler = getattr(samplers, SAMPLERS[name])(seed=seed)
     return made
 

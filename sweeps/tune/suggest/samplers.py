@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -45,8 +44,6 @@ def read_sampler(name: str, objectives: int = 1) -> Sampler:
     sampler = Sampler(name)
     if sampler in ONE_OBJECTIVE and objectives > 1:
         raise UserError(f"sampler={name} has one objective; choose sampler=tpe or gp for several")
-    if sampler is Sampler.CMA and importlib.util.find_spec("cmaes") is None:
-        raise UserError("sampler=cma needs the package cmaes (pip install cmaes); or take tpe")
     return sampler
 
 

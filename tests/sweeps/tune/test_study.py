@@ -115,8 +115,6 @@ def test_file_that_is_no_study_is_one_line(tmp_path: Path) -> None:
 )
 def test_sampler_finds_more_than_chance(tmp_path: Path, sampler: Sampler) -> None:
     """What a sampler suggests last is better than what it drew at random first."""
-    if sampler is Sampler.CMA:
-        pytest.importorskip("cmaes")
     study = open_study(tmp_path, space_of(only=["mixup=on", "weight_decay"]), sampler)
     runs = 36 if sampler is Sampler.CMA else 22
     _run(study, runs)
