@@ -16,7 +16,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--seed", required=True)
 parser.add_argument("--out", type=Path, required=True)
 parser.add_argument("overrides", nargs="*")
-args = parser.parse_args()
+args = parser.parse_intermixed_args()
 torch.set_num_threads(1)
 with hydra_session() as hydra:
     config = compose(hydra.config_loader, [*args.overrides, f"seed={args.seed}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ RECIPE = ["dataset=tiny", "model.build.width=16", "epochs=1", "runtime.device=cp
 FILE = """
 defaults: [command, _self_]
 name: ours
-command: [python, "{args}", --seed, "{seed}", --out, "{directory}"]
+command: [PYTHON, "{args}", --seed, "{seed}", --out, "{directory}"]
 metric: accuracy
 check: []
 tricks:
@@ -48,7 +49,7 @@ def test_command_around_our_loop_gives_the_numbers_of_our_loop(
 ) -> None:
     """Each trial's accuracy is the same to the last digit, whichever way it was trained."""
     (tmp_path / "conf" / "trainer").mkdir(parents=True)
-    (tmp_path / "conf" / "trainer" / "ours.yaml").write_text(FILE)
+    (tmp_path / "conf" / "trainer" / "ours.yaml").write_text(FILE.replace("PYTHON", sys.executable))
     shared = [CHECKLIST[tricks], "checklist.name=c", f"seeds={seeds}", f"baseline_repeats={seeds}"]
     words = json.dumps([str(SCRIPT), *RECIPE]).replace('"', "'")
     launcher = ["hydra.launcher.threads=1", "hydra.launcher.devices=cpu"]
