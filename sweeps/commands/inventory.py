@@ -26,7 +26,7 @@ def checklists(config_dirs: Sequence[Path] = ()) -> list[Checklist]:
     """Return every checklist that has a file, ours and the user's.
 
     >>> [checklist.name for checklist in checklists()]
-    ['article', 'article_extended', 'classic', 'modern', 'transfer', 'transformer']
+    ['article', 'article_extended', 'classic', 'hysts', 'modern', 'transfer', 'transformer']
     """
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader

@@ -17,6 +17,13 @@ Source: Nair & Hinton 2010 (ICML) for ReLU; Maas et al. 2013 (ICML workshop) lea
 et al. 2015 (arXiv 1502.01852) PReLU; Clevert et al. 2016 (arXiv 1511.07289) ELU; Ramachandran
 et al. 2017 (arXiv 1710.05941) swish; Hendrycks & Gimpel 2016 (arXiv 1606.08415) GELU;
 Goodfellow et al. 2013 (arXiv 1302.4389) maxout.
+Published:
+- leaky_relu against relu: +0.19; SqueezeNet; CIFAR-10; 50 epochs, Adam, slope 0.3, mean of 23; Mish
+  README, significance level table
+- swish against relu: +0.66; SqueezeNet; CIFAR-10; 50 epochs, Adam, mean of 23; Mish README,
+  significance level table
+- gelu against relu: +0.71; SqueezeNet; CIFAR-10; 50 epochs, Adam, mean of 23; Mish README,
+  significance level table
 """
 
 from __future__ import annotations

@@ -23,6 +23,10 @@ Published:
   classification table
 - cosine against step decay: +0.13; ResNet-preact-56; CIFAR-10; 160 epochs, median of 5;
   hysts/pytorch_image_classification README, residual units table
+- cosine against step: +0.25; PreResNet-20; CIFAR-10; 250 epochs, step at 40, 60 and 80 % of them;
+  CIFAR-ZOO README, table of learning rate schedulers
+- cosine against step: +0.24; PreResNet-110; CIFAR-10; 250 epochs, step at 40, 60 and 80 % of them;
+  CIFAR-ZOO README, table of learning rate schedulers
 - cosine_power_cycles against cosine: none found.
 - gamma_decay against cosine_power_cycles: none found.
 """

@@ -23,6 +23,24 @@ Published:
   hysts/pytorch_image_classification README, label smoothing table
 - on against off: +0.00; ResNet-preact-20; MNIST; 100 epochs, alpha 1, median of 3;
   hysts/pytorch_image_classification README, MNIST table
+- on against off: +0.83; PreResNet-20; CIFAR-10; 250 epochs, step decay, alpha 0.4; CIFAR-ZOO
+  README, table of additional regularization
+- on against off: +0.70; PreResNet-110; CIFAR-10; 250 epochs, step decay, alpha 0.4; CIFAR-ZOO
+  README, table of additional regularization
+- mixup and cutout against neither: +0.78; PreResNet-20; CIFAR-10; 250 epochs, step decay, alpha
+  0.4; CIFAR-ZOO README, table of additional regularization
+- mixup and cutout against neither: +1.42; PreResNet-110; CIFAR-10; 250 epochs, step decay, alpha
+  0.4; CIFAR-ZOO README, table of additional regularization
+- on against off: +0.83; ResNet-18; CIFAR-10; 200 epochs, alpha 1, median of the last 10 epochs;
+  OpenMixup, CIFAR mixup benchmarks, CIFAR-10 table
+- on against off: +1.45; ResNet-18; CIFAR-10; 400 epochs, alpha 1, median of the last 10 epochs;
+  OpenMixup, CIFAR mixup benchmarks, CIFAR-10 table
+- on against off: +1.25; ResNet-18; CIFAR-10; 1200 epochs, alpha 1, median of the last 10 epochs;
+  OpenMixup, CIFAR mixup benchmarks, CIFAR-10 table
+- on against off: +0.71; ResNet-18, pretrained; CUB-200; 200 epochs of fine-tuning, alpha 0.2,
+  median of the last 10; OpenMixup, downstream mixup benchmarks, fine-grained table
+- on against off: -0.71; ResNet-18, pretrained; FGVC-Aircraft; 200 epochs of fine-tuning, alpha 0.2,
+  median of the last 10; OpenMixup, downstream mixup benchmarks, fine-grained table
 """
 
 from __future__ import annotations

@@ -13,6 +13,15 @@ Source: He et al. 2019, "Bag of Tricks" (arXiv 1812.01187), section 3.1; Goyal e
 Published:
 - no decay on norms and decay 2e-5 against decay 1e-4 on all: +0.53; ResNet-50; ImageNet; 600
   epochs, best of 3; torchvision 2021 recipe post, table of steps
+- off against on: +0.37; ResNet-preact-20; CIFAR-10; 200 epochs, batch 1024, rate 1.6, decay 5e-4 of
+  convolutions alone against all, median of 3; hysts/pytorch_image_classification README, no weight
+  decay on BN table
+- off against on: -0.11; ResNet-preact-20; CIFAR-10; 200 epochs, batch 1024, rate 1.6, decay 3e-4 of
+  convolutions alone against all, median of 3; hysts/pytorch_image_classification README, no weight
+  decay on BN table
+- off against on: -0.27; ResNet-preact-20; CIFAR-10; 200 epochs, batch 1024, rate 1.6, decay 1e-4 of
+  convolutions alone against all, median of 3; hysts/pytorch_image_classification README, no weight
+  decay on BN table
 """
 
 from __future__ import annotations

@@ -15,6 +15,12 @@ Published:
   strategy docs, section 4
 - 7e-5 against 1e-4: +0.39; ResNet-50, complicated augmentation; ImageNet; epochs not stated;
   PaddleClas, training strategy docs, section 4
+- 2e-4 against 1e-4: +0.57; ResNet-preact-20; CIFAR-10; 200 epochs, batch 1024, rate 1.6, decay on
+  all, median of 3; hysts/pytorch_image_classification README, no weight decay on BN table
+- 3e-4 against 1e-4: +0.45; ResNet-preact-20; CIFAR-10; 200 epochs, batch 1024, rate 1.6, decay on
+  all, median of 3; hysts/pytorch_image_classification README, no weight decay on BN table
+- 5e-4 against 1e-4: -0.19; ResNet-preact-20; CIFAR-10; 200 epochs, batch 1024, rate 1.6, decay on
+  all, median of 3; hysts/pytorch_image_classification README, no weight decay on BN table
 - higher or lower against generic: none found.
 """
 

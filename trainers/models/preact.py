@@ -1,14 +1,18 @@
-"""The pre-activation ResNet-20 that the replicated table was made with."""
+"""Pre-activation residual networks for small images (He et al. 2016, arXiv 1603.05027)."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
+
+from darkmagic.trainers.fields import check_arguments, whole
 
 __all__ = ["PreActResNet"]
 
 
 class _Block(nn.Module):
-    """Norm, activation, convolution, twice, beside a shortcut (He et al. 2016, 1603.05027).
+    """Norm, activation, convolution, twice, beside a shortcut.
 
     Where the width changes, the shortcut is projected from the first activation.
     """
@@ -26,14 +30,28 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.act1(self.norm1(x))
-        branch = self.conv2(self.act2(self.norm2(self.conv1(active))))
+        branch: Tensor = self.conv2(self.act2(self.norm2(self.conv1(active))))
         return branch + self.shortcut(active if self.shared else x)
 
 
 class PreActResNet(nn.Module):
-    """`depth` = 6n + 2 layers: three stages of n blocks, 16, 32 and 64 channels wide."""
+    """`depth` = 6n + 2 layers: a stem, three stages of n blocks, a norm, and a linear head.
 
-    def __init__(self, depth: int = 20, num_classes: int = 10, in_channels: int = 3) -> None:
+    The stages are 16, 32 and 64 channels wide. The first block of each takes its shortcut from
+    what its first norm and activation give, as in hysts' pytorch_image_classification, whose
+    tables `checklist=hysts` makes again. Raises `ValueError` for an argument out of its range.
+
+    >>> PreActResNet(depth=8)(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 10])
+    """
+
+    @check_arguments
+    def __init__(
+        self,
+        depth: Annotated[int, whole(at_least=8, step=6)] = 20,
+        num_classes: Annotated[int, whole(at_least=1)] = 10,
+        in_channels: Annotated[int, whole(at_least=1)] = 3,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, 1, 1, bias=False)]
         width = 16
@@ -50,4 +68,6 @@ class PreActResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.layers(images).mean((2, 3)))
+        """Return logits (B, num_classes) of `images` (B, in_channels, H, W)."""
+        logits: Tensor = self.head(self.layers(images).mean((2, 3)))
+        return logits
