@@ -191,9 +191,9 @@ def test_public_name_is_itself_when_its_namesake_came_first(package: str) -> Non
     assert _run(code) == "function"
 
 
-def test_names_in_readme_and_configuration_are_there() -> None:
-    """What README and our YAML name is imported the way Hydra does, as users' YAML names it."""
-    files = [REPO / "README.md", *(REPO / "sweeps" / "conf").rglob("*.yaml")]
+def test_names_in_pages_and_configuration_are_there() -> None:
+    """What the pages and our YAML name is imported the way Hydra does, as users' YAML names it."""
+    files = [*REPO.glob("docs/*.md"), *(REPO / "sweeps" / "conf").rglob("*.yaml")]
     named = {n for f in files for n in re.findall(r"darkmagic\.trainers\.[\w.]*\w", f.read_text())}
     for room in ("trick", "tricks", "data", "models"):
         assert any(name.startswith(f"darkmagic.trainers.{room}.") for name in named)

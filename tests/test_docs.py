@@ -25,7 +25,7 @@ def test_paths_that_a_page_names_exist(page: str) -> None:
 
 
 def test_figures_of_the_gpu_page_are_in_the_committed_outputs() -> None:
-    """Each number of the page's tables, and of the README's lines on a GPU, is in an output."""
+    """Each number of its tables, and of the lines on a GPU of docs/speed.md, is in an output."""
     outputs = "\n".join(path.read_text() for path in (REPO / "tests/gpu/results").glob("*.txt"))
     page = (REPO / "docs/gpu.md").read_text()
     cells = [
@@ -35,11 +35,11 @@ def test_figures_of_the_gpu_page_are_in_the_committed_outputs() -> None:
         for cell in line.split("|")
     ]
     figures = {cell for cell in cells if re.fullmatch(r"-?[\d,.]+", cell)}
-    readme = re.search(
-        r"On an NVIDIA H200 .*?docs/gpu", (REPO / "README.md").read_text(), re.DOTALL
+    lines = re.search(
+        r"On an NVIDIA H200 .*?gpu\.md", (REPO / "docs/speed.md").read_text(), re.DOTALL
     )
-    assert readme is not None
-    figures |= set(re.findall(r"[\d,]*\d\.\d+|\d+,\d{3}", readme[0] + page))
+    assert lines is not None
+    figures |= set(re.findall(r"[\d,]*\d\.\d+|\d+,\d{3}", lines[0] + page))
     assert len(figures) > 30
     derived = {
         "4.7",

@@ -1,4 +1,4 @@
-"""The README and CONTRIBUTING: every command runs, every figure is a committed one."""
+"""The README and the pages around it: every command runs, every figure is a committed one."""
 
 from __future__ import annotations
 
@@ -14,24 +14,43 @@ from commanding import run_command
 
 REPO = Path(__file__).parent.parent.parent
 README = (REPO / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    line.partition("#")[0].strip()
+PAGES = {
+    path: (REPO / path).read_text()
+    for path in (
+        *("README.md", "docs/first_sweep.md", "docs/reading.md", "docs/choosing.md"),
+        *("docs/own.md", "docs/preflight.md", "docs/digits.md", "docs/skills/darkmagic/SKILL.md"),
+    )
+}
+"""Pages whose commands run here, on the project of docs/own.md; others have tests of their own."""
+BLOCKS = [
+    block
+    for text in PAGES.values()
+    for block in re.findall(r"```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)```", text, re.DOTALL)
+]
+LINES = [
+    " ".join(line.partition("#")[0].split())
     for language, _, text in BLOCKS
     if language == "sh"
     for line in text.splitlines()
-    if "darkmagic " in line
+    if "darkmagic " in line and "mkdocs" not in line
 ]
+ELSEWHERE = (REPO / "docs" / "optimize.md").read_text()  # its commands run in test_optimize.py
+COMMANDS = [
+    command
+    for command in dict.fromkeys(line.rpartition("darkmagic ")[2] for line in LINES)
+    if not (command.startswith("optimize") and command in ELSEWHERE)
+]
+"""Each once, without what sets up."""
 TINY = ["dataset=tiny", "hydra.launcher.devices=cpu"]
 FEW = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 """Two trials show that a command runs; that all sixteen do has tests of its own."""
-LEFT_OUT = {"seeds", "dataset"}
+LEFT_OUT = {"seeds", "dataset", "budget", "design"}
 """What a dry run leaves out: a command with it would try what another one here tries."""
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the project that the README describes: its files, and a sweep to report on."""
+    """Make the project that docs/own.md describes: its files, and a sweep to report on."""
     folder = tmp_path_factory.mktemp("project")
     for _, title, text in BLOCKS:
         if title:
@@ -49,9 +68,9 @@ def _darkmagic(folder: Path, arguments: list[str]) -> subprocess.CompletedProces
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_of_the_readme_runs(project: Path, command: str) -> None:
-    """Every command of the README runs; `run` tries two steps or plans; `train` has tiny data."""
-    arguments = shlex.split(command.rpartition("darkmagic ")[2])
+def test_command_of_a_page_runs(project: Path, command: str) -> None:
+    """Every command of the pages runs; `run` tries two steps or plans; `train` has tiny data."""
+    arguments = shlex.split(command)
     if arguments[:2] == ["checklist", "run"]:
         if "only=undecided" in arguments:  # extends the project's own sweep
             arguments = [*arguments, "checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
@@ -59,7 +78,8 @@ def test_command_of_the_readme_runs(project: Path, command: str) -> None:
             arguments = ["checklist", "plan", *arguments[2:]]
         elif "--dry-run" not in arguments:
             arguments = [*arguments, "--dry-run"]
-        arguments += [] if "checklist=mine" in arguments else [FEW]
+        whole = {"checklist=mine", "design=screen"} & {*arguments}  # a screen has no room in FEW
+        arguments += [] if whole else [FEW]
     elif arguments[0] == "train":
         arguments += TINY
     elif arguments[0] == "ensemble":
@@ -72,16 +92,30 @@ def test_command_of_the_readme_runs(project: Path, command: str) -> None:
     ]
     done = _darkmagic(project, arguments)
     assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
+    if "--spread" in arguments:
+        _compare_with_the_page(done.stdout)
+
+
+def _compare_with_the_page(power: str) -> None:
+    """Hold the table of docs/choosing.md to what `power` says."""
+    table = PAGES["docs/choosing.md"].partition("| runs | one at a time |")[2].partition("\n\n")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
+    assert len(rows) >= 5
+    for runs, alone, screen in rows:
+        if found := re.search(r"[\d.]+|no verdicts", alone):
+            assert re.search(rf"\s{runs.strip()}\s+{re.escape(found[0])}", power), (runs, alone)
+        if screen.strip():
+            assert re.search(rf"runs={runs.strip()}\s+{screen.strip()}", power), (runs, screen)
 
 
 def test_readme_begins_with_setup_and_tests() -> None:
     """The README's first command sets up and runs the main job, and it has the tests' command."""
-    assert COMMANDS[0] == "pip install uv && uv run darkmagic checklist run"
+    assert LINES[0] == "pip install uv && uv run darkmagic checklist run"
     assert "uv run pytest" in README
 
 
-def test_own_trick_of_the_readme_is_a_row_that_can_be_reproduced(project: Path) -> None:
-    """The README's own trick is in the sweep's report, and the report's command trains it again."""
+def test_own_trick_of_the_page_is_a_row_that_can_be_reproduced(project: Path) -> None:
+    """The page's trick is in the sweep's report, and the report's command trains it again."""
     report = _darkmagic(project, ["report", "--format", "json"])
     rows = {row["trial"]: row for row in json.loads(report.stdout)["rows"]}
     assert rows["noise=on"]["val_accuracy_percent"] is not None
@@ -93,10 +127,11 @@ def test_own_trick_of_the_readme_is_a_row_that_can_be_reproduced(project: Path) 
     assert "noise=on" in again.stdout
 
 
-def test_table_of_the_readme_is_the_committed_report() -> None:
-    """Every figure in the README's table is in a committed result."""
+def test_table_of_the_page_on_digits_is_the_committed_report() -> None:
+    """Every figure in the table of docs/digits.md is in a committed result."""
     committed = (REPO / "docs" / "results" / "digits" / "report.md").read_text()
-    shown = README[README.index("| section | trial |") :].partition("\n\n")[0]
+    page = PAGES["docs/digits.md"]
+    shown = page[page.index("| section | trial |") :].partition("\n\n")[0]
     rows = [line for line in shown.splitlines() if "`" in line]
     assert len(rows) == 16
     assert all(row in committed for row in rows)
@@ -104,6 +139,6 @@ def test_table_of_the_readme_is_the_committed_report() -> None:
 
 def test_linked_files_exist() -> None:
     """Every picture and page that the README and docs link to exists."""
-    for page in (REPO / "README.md", *(REPO / "docs").glob("*.md")):
+    for page in (REPO / "README.md", *(REPO / "docs").rglob("*.md"), REPO / "docs" / "llms.txt"):
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -118,11 +118,16 @@ def test_planted_bug_is_reported_by_its_check(bug: str) -> None:
     assert words in f"{found.message}: {found.advice}"
 
 
-def test_readme_lists_every_planted_bug(repo: Path) -> None:
-    """README has a table row for every planted bug, with its check and its level."""
-    readme = (repo / "README.md").read_text()
+def test_page_of_checks_lists_every_planted_bug(repo: Path) -> None:
+    """docs/preflight.md has a table row for every planted bug, with its check and its level."""
+    page = (repo / "docs" / "preflight.md").read_text()
     for bug, (_, check, level, _) in BUGS.items():
-        assert f"| {bug} | `{check}` | {level} |" in readme
+        assert f"| {bug} | `{check}` | {level} |" in page
+
+
+def test_readme_says_how_many_bugs_are_planted(repo: Path) -> None:
+    """The number in the README is the number of rows."""
+    assert f"{len(BUGS)} planted bugs" in (repo / "README.md").read_text()
 
 
 def _finding(recipe: Recipe, check: str) -> Finding:

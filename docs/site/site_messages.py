@@ -1,0 +1,119 @@
+"""Error messages, read from the code that raises them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from site_links import REPO
+
+__all__ = ["MARKER", "Message", "fill_messages", "messages", "messages_of"]
+
+MARKER = re.compile(r"^<!-- messages: (.+?) -->$", re.MULTILINE)
+"""In a page: the files, as patterns, whose messages are listed in its place."""
+RAISED = {
+    "UserError",
+    "ValueError",
+    "NotApplicable",
+    "Conflict",
+    "TrialSkipped",
+    "DamagedFileError",
+    "MpsUnavailable",
+    "CalibrationError",
+}
+"""What a user reads: one line at the terminal, or the reason of a row."""
+ROOTS = ("checklist", "trainers", "sweeps", "cli")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the code of `path` says at `line`, with names in braces for what is filled in."""
+
+    path: str
+    line: int
+    kind: str
+    text: str
+
+
+@functools.cache
+def messages() -> list[Message]:
+    """Return every message that is raised, in the order of files and lines."""
+    return [
+        message
+        for root in ROOTS
+        for path in sorted((REPO / root).rglob("*.py"))
+        for message in _raised(path)
+    ]
+
+
+def messages_of(page: str) -> dict[str, list[Message]]:
+    """Return the messages of each marker of a page, each at the marker that names its file best.
+
+    The longest of the patterns that match a file's path is the best one; `*` matches any folders.
+    Messages whose file no pattern matches are under the empty marker.
+    """
+    markers = MARKER.findall(page)
+    found: dict[str, list[Message]] = {marker: [] for marker in markers}
+    for message in messages():
+        matches = [
+            (len(pattern), marker)
+            for marker in markers
+            for pattern in marker.split()
+            if fnmatch(message.path, pattern)
+        ]
+        found.setdefault(max(matches, default=(0, ""))[1], []).append(message)
+    return found
+
+
+def fill_messages(markdown: str) -> str:
+    """Put the messages of a page's markers in their places, folded."""
+    if not MARKER.search(markdown):
+        return markdown
+    found = messages_of(markdown)
+
+    def listed(match: re.Match[str]) -> str:
+        texts = dict.fromkeys(m.text.replace("`", "'") for m in found[match[1]])
+        rows = "\n".join(f"    - `{text}`" for text in texts)
+        return f'??? note "The {len(texts)} messages of this kind"\n\n{rows}'
+
+    return MARKER.sub(listed, markdown)
+
+
+def _raised(path: Path) -> Iterator[Message]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        call = node.exc if isinstance(node, ast.Raise) else None
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        if call.func.id in RAISED and call.args:
+            name = path.relative_to(REPO).as_posix()
+            yield Message(name, node.lineno, call.func.id, _text(call.args[0]))
+
+
+def _text(node: ast.expr) -> str:
+    """Return the words of an expression, with each value that is not a literal in braces."""
+    if isinstance(node, ast.Constant):
+        return " ".join(str(node.value).split(" "))
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_text, node.values))
+    if isinstance(node, ast.FormattedValue):
+        return "{" + _short(node.value) + "}"
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _text(node.left) + _text(node.right)
+    if isinstance(node, ast.IfExp):
+        return _text(node.body)
+    return "{" + _short(node) + "}"
+
+
+def _short(node: ast.expr) -> str:
+    """Return the last name of an expression: what stands there, and not how it is come by."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute):
+            return inner.attr
+        if isinstance(inner, ast.Name):
+            return inner.id
+    return "..."
