@@ -100,7 +100,16 @@ def test_each_trick_has_a_page_with_its_options_and_published_effects() -> None:
             assert f"| `{effect.option}` | `{effect.against}` | {effect.points:+.2f} |" in page
             assert effect.model in page
             assert effect.source.replace("|", "\\|") in page
-        assert f"[`{name}`]({name}.md)" in pages["tricks/index.md"]
+        assert f"[{name}]({name}.md)" in pages["tricks/index.md"]
+
+
+def test_each_name_of_a_trick_is_on_its_page_with_its_example() -> None:
+    """The public names of the tricks' package stand on the page of their trick."""
+    pages = trick_pages()
+    for name, module in read_stub(REPO / "trainers/tricks/__init__.pyi").items():
+        page = pages[f"tricks/{module.rpartition('.')[2]}.md"]
+        section = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        assert ">>>" in section, f"{module}.{name}"
 
 
 def test_each_public_name_has_its_docstring_and_example() -> None:
@@ -137,6 +146,7 @@ def test_each_public_name_has_its_docstring_and_example() -> None:
             {"judge.md"},
             "```sh\n[a](docs/judge.md)\n```",
         ),
+        ("```sh\na     # b\n```", "python.md", set(), "```sh\na  # b\n```"),
         ("```python lightning\nx\n```", "python.md", set(), "```python\nx\n```"),
     ],
 )

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from darkmagic.lazy import read_stub
 from site_links import REPO
 
-__all__ = ["api_pages", "documented"]
+__all__ = ["TRICKS", "api_pages", "documented", "public_names"]
 
-SKIPPED = {"darkmagic.trainers.tricks"}
-"""Its hundred names are the classes of the tricks' own pages."""
+TRICKS = "darkmagic.trainers.tricks"
+"""Its names stand on the tricks' own pages."""
 ROOT = REPO / "cli" / "package"
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -26,7 +27,7 @@ def api_pages() -> dict[str, str]:
     }
     pages = {}
     for package, path in stubs.items():
-        if package not in SKIPPED:
+        if package != TRICKS:
             pages[f"api/{package}.md"] = "\n".join(_page(package, path))
     head = [
         "# Public names",
@@ -35,6 +36,7 @@ def api_pages() -> dict[str, str]:
         "and its example is run by a test. [python.md](../python.md) shows how they go together.",
         "",
         *(f"- [`{path[4:-3]}`]({path[4:]})" for path in pages),
+        f"- `{TRICKS}`: on the page of each [trick](../tricks/index.md)",
         "",
     ]
     return {"api/index.md": "\n".join(head), **pages}
@@ -47,25 +49,33 @@ def _package(folder: Path) -> str:
 
 def _page(package: str, stub: Path) -> Iterator[str]:
     yield f"# {package}\n"
-    for line in stub.read_text().splitlines():
-        match = re.fullmatch(r"from (\S+) import (\w+) as \2", line)
-        if match and not match[2].startswith("_"):
-            yield from documented(match[1], match[2])
+    for module, name in public_names(stub):
+        yield from documented(module, name)
 
 
-def documented(module: str, name: str) -> Iterator[str]:
-    """Yield the lines about a public name: its signature, docstring, and public methods."""
+def public_names(stub: Path) -> Iterator[tuple[str, str]]:
+    """Yield the module and the name of each public name of a stub."""
+    for name, module in read_stub(stub).items():
+        if not name.startswith("_"):
+            yield module, name
+
+
+def documented(module: str, name: str, level: str = "##") -> Iterator[str]:
+    """Yield the lines about a public name: its signature, docstring, and public methods.
+
+    `level` is the heading's.
+    """
     found = _definition(module, name)
     if found is None:
-        yield f"## {name}\n\nA package of its own: `{module}.{name}`.\n"
+        yield f"{level} {name}\n\nA package of its own: `{module}.{name}`.\n"
         return
-    yield f"## {name}\n"
+    yield f"{level} {name}\n"
     yield f"```python\n{_signature(found)}\n```\n"
     yield _markdown(ast.get_docstring(found) or "")
     for method in found.body if isinstance(found, ast.ClassDef) else ():
         public = isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
         if public and (text := ast.get_docstring(method)):
-            yield f"\n### {name}.{method.name}\n"
+            yield f"\n{level}# {name}.{method.name}\n"
             yield f"```python\n{_signature(method)}\n```\n"
             yield _markdown(text)
     yield ""

@@ -46,4 +46,9 @@ def rewrite_links(markdown: str, page: str, there: AbstractSet[str]) -> str:
 
     markdown = re.sub(r"^(```python) \w+$", r"\1", markdown, flags=re.MULTILINE)  # tests read it
     parts = FENCED.split(markdown)
-    return "".join(p if p.lstrip().startswith("```") else LINK.sub(link, p) for p in parts)
+    return "".join(_code(p) if p.lstrip().startswith("```") else LINK.sub(link, p) for p in parts)
+
+
+def _code(block: str) -> str:
+    """Return a block of code whose comments stand near, as the site's columns are narrow."""
+    return re.sub(r" {3,}# ", "  # ", block) if block.lstrip().startswith("```sh") else block

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from darkmagic.checklist.report.published import Published, published_effects
 from darkmagic.sweeps.api import checklists, trick_cards
 from darkmagic.sweeps.compose.groups import TrickCard
+from site_api import TRICKS, documented, public_names
+from site_links import REPO
 
 __all__ = ["trick_page", "trick_pages"]
 
 PART = re.compile(r"^([A-Z][A-Za-z ]*):(?:[ ]|$)", re.MULTILINE)
 
 
+@functools.cache
 def trick_pages() -> dict[str, str]:
     """Return the text of each page by its path on the site, the list of all tricks first."""
     cards = trick_cards()
@@ -38,12 +42,16 @@ def trick_page(card: TrickCard, used: Sequence[str]) -> str:
     lines += [f"Compared by {known}." if used else "No checklist of ours compares it.", ""]
     lines += ["```sh", f"darkmagic tricks {card.name}", "```", ""]
     lines += ["## Published effects", "", *_published(card.card), ""]
+    lines += ["## In Python", "", f"`from {TRICKS} import ...`", ""]
+    for module, name in public_names(REPO / "trainers" / "tricks" / "__init__.pyi"):
+        if module == f"{TRICKS}.{card.name}":
+            lines += documented(module, name, "###")
     return "\n".join(lines)
 
 
 def _index(cards: Iterable[TrickCard], used: dict[str, list[str]]) -> str:
     rows = [
-        f"| [`{c.name}`]({c.name}.md) | {_cell(c.summary)} | {len(c.options)} "
+        f"| [{c.name}]({c.name}.md) | {_cell(c.summary.partition(': ')[2])} | {len(c.options)} "
         f"| {len(published_effects(c.card))} | {', '.join(used[c.name])} |"
         for c in cards
     ]
