@@ -137,6 +137,19 @@ def test_table_of_the_page_on_digits_is_the_committed_report() -> None:
     assert all(row in committed for row in rows)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/reading.md", "docs/digits.md"])
+def test_effects_that_a_page_quotes_are_the_committed_ones(page: str) -> None:
+    """Each signed effect, and each chance to help, in the prose of a page is in a result."""
+    folder = REPO / "docs" / "results"
+    committed = "".join(path.read_text() for path in sorted(folder.glob("digits*/report.md")))
+    prose = "\n".join(line for line in PAGES[page].splitlines() if line.count("|") < 8)
+    effects = set(re.findall(r"(?<![\w.-])[+-]\d+\.\d+", prose))
+    assert len(effects) >= 2
+    assert not {effect for effect in effects if effect not in committed}
+    for chance in re.findall(r"(\d+) % likely", prose):
+        assert f"{chance}% likely" in committed
+
+
 def test_linked_files_exist() -> None:
     """Every picture and page that the README and docs link to exists."""
     for page in (REPO / "README.md", *(REPO / "docs").rglob("*.md"), REPO / "docs" / "llms.txt"):
