@@ -31,7 +31,8 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         active = self.act1(self.norm1(x))
         branch: Tensor = self.conv2(self.act2(self.norm2(self.conv1(active))))
-        return branch + self.shortcut(active if self.shared else x)
+        out: Tensor = branch + self.shortcut(active if self.shared else x)
+        return out
 
 
 class PreActResNet(nn.Module):
