@@ -63,7 +63,7 @@ def _run(code: str) -> str:
 
 def test_version_is_that_of_the_distribution() -> None:
     """`darkmagic.__version__` and `darkmagic --version` are the installed distribution's."""
-    installed = importlib.metadata.version("darkmagic")
+    installed = importlib.metadata.version("darkmagic-checklist")
     assert darkmagic.__version__ == installed
     assert "__version__" in dir(darkmagic)
     assert _run("from darkmagic.cli.main import app; app(['--version'])") == installed

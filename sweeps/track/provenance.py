@@ -7,15 +7,18 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
+from darkmagic.distribution import DISTRIBUTION
+
 __all__ = ["GIT_COMMIT", "provenance"]
 
 GIT_COMMIT = "mlflow.source.git.commit"
-PACKAGES = ("darkmagic", "torch", "torchvision", "hydra-core", "mlflow", "numpy")
+PACKAGES = ("torch", "torchvision", "hydra-core", "mlflow", "numpy")
 
 
 def provenance() -> dict[str, str]:
     """Return tags: the versions of the packages, the machine, and the user's git commit."""
-    tags = {f"version.{name}": found for name in PACKAGES if (found := _version(name))}
+    versions = {"darkmagic": _version(DISTRIBUTION)} | {name: _version(name) for name in PACKAGES}
+    tags = {f"version.{name}": found for name, found in versions.items() if found}
     tags["version.python"] = platform.python_version()
     tags["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     if commit := _git("rev-parse", "HEAD"):

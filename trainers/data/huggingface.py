@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkmagic.distribution import install_extra
 from darkmagic.text import printable
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.image_files.decode import cover
@@ -77,7 +78,7 @@ class HuggingFace:
             import datasets  # noqa: PLC0415 (an extra, and slow)
         except ModuleNotFoundError:
             raise ValueError(
-                "a Hugging Face data set needs the package datasets: pip install datasets"
+                f"a Hugging Face data set needs the package datasets: {install_extra('data')}"
             ) from None
         if not path.is_dir():
             raise ValueError(f"no folder {printable(path)} (dataset.source.path)")

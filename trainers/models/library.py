@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from torch import nn
 
+from darkmagic.distribution import install_extra
 from darkmagic.trainers.fields import check_arguments, choice, text, whole
 from darkmagic.trainers.models.fit_stem import Stem, fit_stem
 
@@ -71,7 +72,7 @@ def timm_classifier(
         import timm  # noqa: PLC0415 (an optional dependency)
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"model {name!r} is timm's, which is not installed: pip install darkmagic[timm]"
+            f"model {name!r} is timm's, which is not installed: {install_extra('timm')}"
         ) from error
     if not timm.is_model(name):
         raise ValueError(f"timm has no model {name!r}; {_nearest(name, timm.list_models())}")

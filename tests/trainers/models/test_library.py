@@ -98,5 +98,5 @@ def test_timm_network_takes_grey_small_images() -> None:
 def test_error_without_timm_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without timm the error names the command that installs it."""
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ValueError, match=r"pip install darkmagic\[timm\]"):
+    with pytest.raises(ValueError, match=r"pip install 'darkmagic-checklist\[timm\]'"):
         timm_classifier("resnet18", 10, 3, SMALL)

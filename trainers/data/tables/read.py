@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkmagic.distribution import install_extra
 from darkmagic.text import printable
 
 __all__ = ["DELIMITERS", "EXTENSIONS", "Cell", "Rows", "read_rows"]
@@ -162,7 +163,9 @@ def _parquet(path: Path) -> Iterable[Any]:
     try:
         import pyarrow.parquet as pq  # noqa: PLC0415 (slow, and needed for Parquet alone)
     except ModuleNotFoundError:
-        raise ValueError(f"{printable(path)}: Parquet needs pyarrow: pip install pyarrow") from None
+        raise ValueError(
+            f"{printable(path)}: Parquet needs pyarrow: {install_extra('data')}"
+        ) from None
     try:
         found: list[Any] = pq.read_table(path).to_pylist()
     except (OSError, ValueError) as error:
