@@ -13,6 +13,7 @@ from darkmagic.sweeps.launch.progress import said_if_slow
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 from darkmagic.sweeps.track.cards import CARDS, read_cards
+from darkmagic.sweeps.track.kept.read import keep_answers
 from darkmagic.sweeps.track.schema import LOOKS, VERDICT
 from darkmagic.sweeps.track.snapshot import Snapshot, take_snapshot
 from darkmagic.sweeps.track.store import open_client
@@ -50,9 +51,17 @@ def _finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
     if report.comparison.look > outcome.looks:
         parent.set_tags({LOOKS: str(report.comparison.look)})
     _annotate(outcome, snapshot, report.comparison.rows)
-    if sent:
-        tracker.flush()
+    if sent and tracker.flush() and not parent.is_gone:
+        _keep(outcome)
     return report, paths
+
+
+def _keep(outcome: SweepOutcome) -> None:
+    """Leave beside the store what a report asks of it, for `darkmagic report` to start fast."""
+    try:
+        keep_answers(outcome.uri, outcome.experiment)
+    except Exception as error:  # noqa: BLE001 (whatever the store raises, MLflow is asked later)
+        outcome.tracker.problem = short_message(error)
 
 
 def _snapshot(outcome: SweepOutcome, *, sent: bool) -> Snapshot:

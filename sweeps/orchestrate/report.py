@@ -21,6 +21,7 @@ from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
+from darkmagic.sweeps.track.kept.read import read_snapshot
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
 from darkmagic.sweeps.track.schema import (
@@ -32,8 +33,7 @@ from darkmagic.sweeps.track.schema import (
     SWEEP_OVERRIDES,
     TRIAL_OVERRIDES,
 )
-from darkmagic.sweeps.track.snapshot import Snapshot, newest_sweep, take_snapshot
-from darkmagic.sweeps.track.store import open_client
+from darkmagic.sweeps.track.snapshot import Snapshot
 from darkmagic.sweeps.trial.command.node import AUTO_DECIMALS
 
 __all__ = ["load_report", "make_report", "ui_command"]
@@ -44,8 +44,8 @@ def load_report(
 ) -> Report:
     """Return the report of the newest sweep of `experiment`, of the newest of all if None.
 
-    Reads MLflow and nothing else; `curves`, for plots, take longest. Raises `UserError` if there
-    is no such sweep.
+    Reads MLflow, or what it answered before its store last changed, and nothing else; `curves`, for
+    plots, take longest. Raises `UserError` if there is no such sweep.
 
     >>> from darkmagic.checklist import UserError
     >>> try:
@@ -54,9 +54,7 @@ def load_report(
     ...     print(error)
     no experiment 'mine' at sqlite:///mlflow.db; choose from: Default
     """
-    client = open_client(uri)
-    parent = newest_sweep(client, uri, experiment)
-    return make_report(take_snapshot(client, parent, curves=curves), sort)
+    return make_report(read_snapshot(uri, experiment, curves=curves), sort)
 
 
 def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:

@@ -138,11 +138,11 @@ def _correct(client: Any, run: Any, folder: Path) -> Any:
 
 def _artifact(client: Any, run: Any, name: str, folder: Path) -> Path | None:
     """Return the path of an artifact: its own file, or a copy of it in `folder`."""
-    from mlflow.exceptions import MlflowException
-
     location = urlparse(run.info.artifact_uri)
     if location.scheme in ("", "file"):
         return Path(unquote(location.path)) / name
+    from mlflow.exceptions import MlflowException
+
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return Path(client.download_artifacts(run.info.run_id, name, str(folder)))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from typing import TYPE_CHECKING, Any
 
 from darkmagic.checklist.plan import Retune
 from darkmagic.sweeps.trial.command.node import TRAINER, effective, is_command, relevant_keys
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 __all__ = [
     "ADDED",
@@ -73,6 +74,8 @@ def fields_of(node: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    from omegaconf import OmegaConf  # a report, which has names from this room, needs none
+
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from omegaconf import DictConfig
 
 from darkmagic.checklist.secrets import mask_nested
 from darkmagic.sweeps.trial.command.node import is_command
@@ -17,6 +16,9 @@ from darkmagic.trainers.outputs.durable import write_file
 from darkmagic.trainers.outputs.event_log import parse_event
 from darkmagic.trainers.outputs.names import CONFIG, EVENTS
 from darkmagic.trainers.runtime.cache import expand
+
+if TYPE_CHECKING:  # a report, which has names from here, needs none
+    from omegaconf import DictConfig
 
 __all__ = [
     "FINAL",

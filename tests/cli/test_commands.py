@@ -89,6 +89,24 @@ def test_report_shows_the_table_of_the_run(
     assert _rows(watched.stdout) == _rows(shown.stdout)
 
 
+def test_report_after_a_run_imports_no_mlflow_and_says_what_mlflow_says(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """What a run leaves beside its store is enough for a report, which has MLflow's bytes."""
+    folder, _ = ran
+    kept = folder / "runs" / "mlflow.db.kept.json"
+    at_the_end = kept.read_bytes()
+    kept.unlink()
+    asked = start_command("report", folder=folder, PYTHONPROFILEIMPORTTIME="1")
+    assert "mlflow.tracking" in asked.stderr
+    assert kept.read_bytes() == at_the_end
+    shown = start_command("report", folder=folder, PYTHONPROFILEIMPORTTIME="1")
+    assert shown.stdout == asked.stdout
+    imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+    assert {"darkmagic.sweeps.track.kept.read", "numpy"} <= imported
+    assert not {"mlflow", "sqlalchemy", "hydra", "omegaconf", "torch"} & imported
+
+
 def test_report_writes_every_format_to_stdout(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
