@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -26,24 +27,68 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="darkmagic",
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain text reads well on any background, and imports nothing
     pretty_exceptions_enable=False,
     help="Which training tricks would help your model?",
     epilog="Example: darkmagic checklist run",
 )
-app.command(epilog="Example: darkmagic init")(init)
+
+
+def _add(function: Callable[..., None], example: str, summary: str) -> None:
+    """Add a command. Its `summary` in the list of commands is a line of 80 columns at most."""
+    app.command(epilog=f"Example: {example}", short_help=summary)(function)
+
+
+_add(init, "darkmagic init", "Look at a repository, and show the first command for it.")
 app.add_typer(checklist.app, name="checklist")
-app.command(
-    epilog='Example: darkmagic compare -m val_acc --change "mixup=--mixup 0.2" -- python train.py'
-)(compare)
-app.command(epilog="Example: darkmagic preflight dataset=cifar10 model=resnet18")(preflight)
-app.command(epilog="Example: darkmagic train -m trick/optimizer=adam,sgd_nesterov")(train)
-app.command(epilog="Example: darkmagic optimize dataset=cifar10 model=resnet18 budget=60")(optimize)
-app.command(epilog="Example: darkmagic tune dataset=cifar10 model=resnet18 runs=40")(tune)
-app.command(epilog="Example: darkmagic refine mixup dataset=cifar10 model=resnet18 seeds=3")(refine)
-app.command(epilog="Example: darkmagic report --format md")(report)
-app.command(epilog="Example: darkmagic judge runs.csv --metric val_acc --baseline base")(judge)
-app.command(epilog="Example: darkmagic ensemble -k 5")(ensemble)
-app.command(epilog="Example: darkmagic tricks mixup")(tricks)
+_add(
+    compare,
+    'darkmagic compare -m acc --change "wd=--wd 1e-4" -- python train.py',
+    "Train your own command with and without each change.",
+)
+_add(
+    preflight,
+    "darkmagic preflight dataset=cifar10 model=resnet18",
+    "Check data, model, learning rate and speed, in seconds.",
+)
+_add(train, "darkmagic train -m trick/optimizer=adam,sgd_nesterov", "Train one trial, or several.")
+_add(
+    optimize,
+    "darkmagic optimize dataset=cifar10 model=resnet18 budget=60",
+    "Find the best recipe that a budget buys.",
+)
+_add(
+    tune,
+    "darkmagic tune dataset=cifar10 model=resnet18 runs=40",
+    "Tune tricks' options and numbers with Optuna.",
+)
+_add(
+    refine,
+    "darkmagic refine mixup dataset=cifar10 model=resnet18 seeds=3",
+    "Try numbers around the best that a trick has so far.",
+)
+_add(report, "darkmagic report --format md", "Show the comparison of a sweep.")
+_add(
+    judge,
+    "darkmagic judge runs.csv --metric val_acc --baseline base",
+    "Say which of your own runs differ from the baseline.",
+)
+_add(ensemble, "darkmagic ensemble -k 5", "Average the predictions of trained runs.")
+_add(tricks, "darkmagic tricks mixup", "Show the tricks, or one trick's card.")
+
+
+@app.command(
+    "help",
+    epilog="Example: darkmagic help checklist run",
+    short_help="Show what a command does, and its options.",
+)
+def show_help(
+    command: Annotated[
+        list[str] | None, typer.Argument(help="The command.  [default: all of them]")
+    ] = None,
+) -> None:
+    """Show what a command does and its options, as its --help does."""
+    app([*(command or ()), "--help"], prog_name="darkmagic")
 
 
 def _version(wanted: bool) -> None:

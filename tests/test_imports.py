@@ -23,7 +23,7 @@ FOLDERS = {
     "hydra_plugins": "sweeps/hydra_plugins",
 }
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("darkmagic.cli.__main__",),
+    ("darkmagic.__main__", "darkmagic.cli.__main__"),
     ("darkmagic.cli.main",),
     ("darkmagic.cli.commands",),
     ("darkmagic.loops",),

@@ -36,7 +36,7 @@ class Report:
     for the sweep again; None of runs that were made elsewhere. `cards` are by trick. `reproduce`
     has the command that trains a row alone, by its name. `curves` has for each quantity, by row
     name, how it went; it is empty where no plots are wanted. `remarks` are notes on the sweep as
-    a whole, which come first.
+    a whole, which come first; an indented line of one is a command.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))

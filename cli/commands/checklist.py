@@ -26,7 +26,12 @@ Interactions = Annotated[
     typer.Option("--interactions", help="Add the runs to a screen that separate a suspected pair."),
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Compare training tricks with one baseline.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,  # as in main.py
+    help="Compare training tricks with one baseline.",
+    epilog="Example: darkmagic checklist run",
+)
 
 
 @app.command("list", epilog="Example: darkmagic checklist list")
@@ -177,6 +182,15 @@ def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> 
     return bool(failed) or nothing_to_compare
 
 
-app.command(epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2")(power)
-app.command(epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18")(confirm)
-app.command(epilog="Example: darkmagic checklist ablate dataset=cifar10 --path")(ablate)
+app.command(
+    epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2",
+    short_help="Show what each number of seeds can find.",
+)(power)
+app.command(
+    epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18",
+    short_help="Train the likely best recipe with fresh seeds, and test it.",
+)(confirm)
+app.command(
+    epilog="Example: darkmagic checklist ablate dataset=cifar10 --path",
+    short_help="Train the confirmed recipe without each of its parts.",
+)(ablate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -28,15 +28,21 @@ def plain_table(title: str | None = None, *, edge: bool = True) -> Table:
 
 
 def note(text: str) -> RenderableType:
-    """Return a dim, indented note on what is above it."""
-    return Padding(Text(text, style="dim"), INDENT)
-
-
-def next_steps(steps: Iterable[tuple[str, str]]) -> Iterator[RenderableType]:
-    """Yield each of `steps`, why and a command, under an empty line.
+    """Return a dim, indented note on what is above it. Lines of it that are indented are commands.
 
     A command is one line however narrow the terminal is, so that it can be pasted.
     """
+    lines = [
+        Text(f"  {line}", style="dim", no_wrap=True, overflow="ignore")
+        if line.startswith(" ")
+        else Padding(Text(line, style="dim"), INDENT)
+        for line in text.splitlines()
+    ]
+    return Group(*lines)
+
+
+def next_steps(steps: Iterable[tuple[str, str]]) -> Iterator[RenderableType]:
+    """Yield each of `steps`, why and a command, under an empty line."""
     for why, command in steps:
         yield from (Text(), Text(f"{why}:"), command_line(command))
 

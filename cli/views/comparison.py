@@ -155,7 +155,7 @@ def _bar(row: Row, reach: float) -> Text:
 
 
 def _style(row: Row) -> str:
-    return "yellow" if row.unstable else STYLES.get(row.verdict, "")
+    return "magenta" if row.unstable else STYLES.get(row.verdict, "")
 
 
 def _below(report: Report, *, marked: bool) -> list[RenderableType]:

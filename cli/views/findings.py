@@ -13,7 +13,7 @@ from darkmagic.sweeps.api import Finding, Level
 
 __all__ = ["findings_table", "sparkline", "summary"]
 
-STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.STOP: "bold red"}
+STYLES = {Level.OK: "green", Level.WARNING: "magenta", Level.STOP: "bold red"}
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 CURVE_WIDTH = 48
 MAX_OVER_FIRST = 1.3  # values above this times the first one are cut off

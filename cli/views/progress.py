@@ -28,11 +28,11 @@ LINE_SECONDS = 10.0
 MARKS = {
     Status.FINISHED: ("+", "green"),
     Status.DIVERGED: ("x", "red"),
-    Status.STOPPED: ("-", "yellow"),
+    Status.STOPPED: ("-", "magenta"),
     Status.FAILED: ("x", "red"),
-    Status.SKIPPED: ("-", "yellow"),
-    Status.NOT_APPLICABLE: ("-", "yellow"),
-    Status.PRUNED: ("-", "yellow"),
+    Status.SKIPPED: ("-", "magenta"),
+    Status.NOT_APPLICABLE: ("-", "magenta"),
+    Status.PRUNED: ("-", "magenta"),
 }
 
 

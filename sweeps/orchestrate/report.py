@@ -108,7 +108,7 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
     which = "it was" if len(others) == 1 else "the newest of them was"
     yield (
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
-        f"not show; {which} asked for with: {newest}"
+        f"not show; {which} asked for with:\n  {newest}"
     )
 
 
@@ -121,7 +121,7 @@ def _studies(snapshot: Snapshot) -> Iterator[str]:
     storage = newest.get(STORAGE_URL, "")
     yield (
         f"Experiment {snapshot.experiment} has a study of darkmagic tune, whose recipes this table "
-        f"does not show: optuna-dashboard {storage} shows its trials, and what it found: {asked}"
+        f"does not show. Its trials:\n  optuna-dashboard {storage}\nWhat it found:\n  {asked}"
     )
 
 
