@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from darkmagic.checklist.compare.rows import Row
 
-__all__ = ["reach_of"]
+__all__ = ["reach_of", "text_bar"]
 
 SHARE_IN_REACH = 0.8
 """The share of intervals that fit; longer ones are cut off, with an arrow."""
@@ -18,3 +18,27 @@ def reach_of(rows: Sequence[Row]) -> float:
     ends = sorted(max(abs(r.interval.low), abs(r.interval.high)) for r in rows if r.interval)
     usual = ends[int(SHARE_IN_REACH * (len(ends) - 1))] if ends else 0.0
     return 1.05 * (max([*differences, usual]) or 0.01)
+
+
+def text_bar(row: Row, reach: float, width: int) -> str:
+    """Return the interval of `row` drawn around zero in `width` characters, an odd number.
+
+    `o` is the difference and `|` zero; arrows say where the interval is cut off. Empty without one.
+    """
+    if row.interval is None or row.difference is None:
+        return ""
+    half = width // 2
+
+    def index(value: float) -> int:
+        return half + round(max(-1.0, min(1.0, value / reach)) * half)
+
+    cells = [" "] * width
+    for cell in range(index(row.interval.low), index(row.interval.high) + 1):
+        cells[cell] = "-"
+    if row.interval.low < -reach:
+        cells[0] = "<"
+    if row.interval.high > reach:
+        cells[-1] = ">"
+    cells[half] = "|"
+    cells[index(row.difference)] = "o"
+    return "".join(cells).rstrip()

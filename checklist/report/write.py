@@ -10,15 +10,17 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.report.content import Report
 from darkmagic.text import printable
 
-__all__ = ["FORMATS", "write_files", "write_report"]
+__all__ = ["ALL_FORMATS", "FORMATS", "write_files", "write_report"]
 
 FORMATS = ("md", "html", "tex", "csv", "json")
+ALL_FORMATS = (*FORMATS, "txt")
+"""With the picture in characters, which is only written where it is asked for."""
 KEPT = "\n\t\xa0"
 """White space of the templates; other characters that cannot be seen are escaped."""
 
 
 def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
-    """Return `report` in one of `FORMATS`. Raises `UserError` for another.
+    """Return `report` in one of `ALL_FORMATS`. Raises `UserError` for another.
 
     `drawn` are its plots, where they have been drawn before.
 
@@ -34,7 +36,7 @@ def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = No
     >>> write_report(report, "csv").splitlines()[0].split(",")[:3]
     ['trial', 'section', 'trick']
     """
-    from darkmagic.checklist.report.writers import data, html, latex, markdown
+    from darkmagic.checklist.report.writers import data, html, latex, markdown, text
 
     writers: dict[str, Callable[[Report], str]] = {
         "md": markdown.to_markdown,
@@ -42,6 +44,7 @@ def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = No
         "tex": latex.to_latex,
         "csv": data.to_csv,
         "json": data.to_json,
+        "txt": text.to_text,
     }
     if form not in writers:
         raise UserError(f"no report format {form!r}; " + nearest(form, writers))

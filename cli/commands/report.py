@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkmagic.cli.errors import cli_errors
+from darkmagic.cli.expected import Expected
 from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def report(
     ),
     form: Annotated[
         str | None,
-        typer.Option("--format", "-f", help="Write md, html, tex, csv or json to stdout instead."),
+        typer.Option("--format", "-f", help="Write md, html, tex, csv, json or txt instead."),
     ] = None,
     sort: Annotated[
         str, typer.Option("--sort", help="Rows of a section: best first, or checklist order.")
@@ -51,26 +52,39 @@ def report(
         float | None,
         typer.Option("--watch", help="Refresh every so many seconds while the sweep runs."),
     ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            help="no-worse, better, any-better, non-inferior or equivalent: exit code 3 if not so.",
+        ),
+    ] = None,
+    of: Annotated[
+        list[str] | None, typer.Option("--of", help="Expect it of this trial alone; repeatable.")
+    ] = None,
 ) -> None:
     """Show the comparison of a sweep that has run, or is running."""
     with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.report.content import Sort
-        from darkmagic.checklist.report.write import FORMATS, write_report
+        from darkmagic.checklist.report.write import ALL_FORMATS, write_report
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.comparison import comparison_view
         from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
 
         names = experiments or []
-        if form is not None and form not in FORMATS:
-            raise UserError(f"no report format {form!r}; " + nearest(form, FORMATS))
+        if form is not None and form not in ALL_FORMATS:
+            raise UserError(f"no report format {form!r}; " + nearest(form, ALL_FORMATS))
         if sort not in list(Sort):
             raise UserError(f"no order {sort!r} to sort by; " + nearest(sort, list(Sort)))
         if compare and len(names) != 2:
             raise UserError(f"--compare needs two experiments, and got {len(names)}")
         if watch is not None and watch <= 0:
             raise UserError(f"--watch={watch:g}: need a number of seconds over 0")
+        expected = Expected.read(expect, of)
+        if expected.claim is not None and (len(names) > 1 or watch is not None):
+            raise UserError("--expect is about one experiment that has run, without --watch")
         uri = default_uri(tracking_uri, out)
         store = Path(uri.removeprefix("sqlite:///"))
         if uri.startswith("sqlite:") and not store.exists():
@@ -85,11 +99,13 @@ def report(
                 _several(console, uri, names, compare=compare)
                 return
             loaded = load_report(uri, name, curves=form == "html", sort=Sort(sort))
+            objections = expected.objections(loaded)
             if form is not None:
                 typer.echo(write_report(loaded, form), nl=False)
-                return
-            console.print(loaded.title, style="bold")
-            console.print(comparison_view(loaded, console.width, every_run=every_run))
+            else:
+                console.print(loaded.title, style="bold")
+                console.print(comparison_view(loaded, console.width, every_run=every_run))
+            expected.conclude(objections)
 
 
 def _watch(

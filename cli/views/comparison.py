@@ -21,7 +21,7 @@ from darkmagic.checklist.report.formatting import (
     values,
 )
 from darkmagic.checklist.report.notes.table import endings
-from darkmagic.checklist.report.scale import reach_of
+from darkmagic.checklist.report.scale import reach_of, text_bar
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 __all__ = ["comparison_view"]
@@ -135,23 +135,7 @@ def _name(row: Row, *, mark: bool) -> Text:
 
 def _bar(row: Row, reach: float) -> Text:
     """Return the interval drawn around zero: `--o--|`, with arrows where it is cut off."""
-    if row.interval is None or row.difference is None:
-        return Text()
-    half = BAR_WIDTH // 2
-
-    def index(value: float) -> int:
-        return half + round(max(-1.0, min(1.0, value / reach)) * half)
-
-    cells = [" "] * BAR_WIDTH
-    for cell in range(index(row.interval.low), index(row.interval.high) + 1):
-        cells[cell] = "-"
-    if row.interval.low < -reach:
-        cells[0] = "<"
-    if row.interval.high > reach:
-        cells[-1] = ">"
-    cells[half] = "|"
-    cells[index(row.difference)] = "o"
-    return Text("".join(cells).rstrip(), _style(row))
+    return Text(text_bar(row, reach, BAR_WIDTH), _style(row))
 
 
 def _style(row: Row) -> str:

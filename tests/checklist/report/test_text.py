@@ -1,0 +1,64 @@
+"""The picture in characters: whatever the rows are, it is aligned and says what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.checklist.report.scale import reach_of, text_bar
+from darkmagic.checklist.report.write import write_report
+from records import HOSTILE, SMALL, hostile_report, report_of, simulated
+
+GAINS = [
+    {},
+    {"lr=cosine": 1.5, "mixup=on": -2.0},
+    {"lr=cosine": 30.0},
+    {"mixup=on": -0.01, "stem=relu": 0.01},
+]
+
+
+@pytest.mark.parametrize("gains", GAINS, ids=str)
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+def test_every_row_is_drawn_where_its_difference_is(gains: dict[str, float], seeds: int) -> None:
+    """Each row has its difference, interval and verdict, and its mark on the side of its sign."""
+    report = report_of(simulated(SMALL, seeds, gains))
+    lines = write_report(report, "txt").splitlines()
+    head = next(line for line in lines if line.strip().startswith("-") and " 0 " in line)
+    zero = head.index(" 0 ") + 1
+    for row in report.rows[1:]:
+        (line,) = (line for line in lines if line.startswith(f"{row.name} "))
+        assert row.verdict_text in line
+        assert report.comparison.metric.difference(row.difference) in line
+        if row.interval is None:
+            assert "o" not in line[len(row.name) : zero + 17]
+            continue
+        mark = line.index("o", len(row.name))
+        assert row.difference is not None
+        steps = round(row.difference / reach_of(report.rows) * 15)
+        assert mark - zero == steps
+        assert line[zero] in ("|", "o")
+    assert f"val % {report.rows[0].accuracy:.2f}" in lines[-1]
+
+
+def test_bar_is_cut_off_with_arrows() -> None:
+    """An interval that reaches further than the picture ends in arrows."""
+    row = report_of(simulated(SMALL, 3, {"lr=cosine": 1.0})).rows[1]
+    assert row.interval is not None
+    wide = text_bar(row, max(abs(row.interval.low), abs(row.interval.high)) * 2, 31)
+    assert "<" not in wide
+    assert ">" not in wide
+    narrow = text_bar(row, 1e-6, 31)
+    assert len(narrow) == 31
+    assert ">" in narrow or narrow.endswith("o")
+
+
+def test_hostile_and_long_names_do_not_break_the_picture() -> None:
+    """A long name has a line of its own, and no control character is left in any."""
+    long = Checklist("mine", (Trick("x" * 60, "s", ("off", "on")), SMALL.tricks[0]))
+    lines = write_report(report_of(simulated(long, 3), long), "txt").splitlines()
+    (index,) = (i for i, line in enumerate(lines) if line == f"{'x' * 60}=on")
+    assert "o" in lines[index + 1]
+    text = write_report(hostile_report(), "txt")
+    assert "failed" in text
+    assert HOSTILE not in text or HOSTILE.isprintable()
+    assert all(line.isprintable() for line in text.splitlines())
