@@ -78,6 +78,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.checklist.report.write",),
     ("darkmagic.checklist.report.writers",),
     ("darkmagic.checklist.report.plots",),
+    ("darkmagic.checklist.report.page",),
     ("darkmagic.checklist.report",),
     ("darkmagic.checklist.planning", "darkmagic.checklist.recipes"),
     ("darkmagic.checklist.compare",),

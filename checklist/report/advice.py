@@ -16,7 +16,7 @@ from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
 
-__all__ = ["Advice", "advise", "probable", "winners"]
+__all__ = ["Advice", "advise", "checklist_command", "of_a_command", "probable", "winners"]
 
 MAX_NAMES = 5
 MORE_RUNS = 1.5
@@ -80,7 +80,7 @@ def advise(
     sentences: list[str] = []
     steps: list[tuple[str, str]] = []
     if comparison.waiting and (not comparison.look or comparison.rules.race):
-        steps.append(("Go on with", _command("run", overrides)))
+        steps.append(("Go on with", checklist_command("run", overrides)))
     if not comparison.look:
         return Advice(tuple(sentences), tuple(steps))
     # A race chooses seeds itself, which the other commands are asked for.
@@ -94,14 +94,14 @@ def advise(
         return _of_screen(comparison, comparison.screen, sentences, overrides)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
-        steps.append(("To get error bars", _command("run", [*overrides, "seeds=3"])))
+        steps.append(("To get error bars", checklist_command("run", [*overrides, "seeds=3"])))
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
         sentences.append(_undecided(comparison, undecided, decided))
         sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
-    if winners(comparison) and not _of_a_command(overrides):
-        steps.append(("To confirm on the test set", _command("confirm", overrides)))
+    if winners(comparison) and not of_a_command(overrides):
+        steps.append(("To confirm on the test set", checklist_command("confirm", overrides)))
     return Advice(tuple(sentences), tuple(steps))
 
 
@@ -120,22 +120,24 @@ def _of_screen(
         sentences.append(predicted(best, comparison.metric))
         rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
         words = [o for o in plain if rated or not o.startswith("design=")]
-        if not _of_a_command(plain):
-            steps.append(("To confirm it", _command("confirm", [*words, *take(best)])))
+        if not of_a_command(plain):
+            steps.append(("To confirm it", checklist_command("confirm", [*words, *take(best)])))
     suspect = screen.suspect
     if suspect is not None and suspect.p_value < SUSPICIOUS:
         of_screen = [o for o in plain if not o.startswith("design=")]
         words = [*of_screen, "design=screen", "--interactions"]
-        steps.append((f"To tell {' and '.join(suspect.tricks)} apart", _command("run", words)))
+        steps.append(
+            (f"To tell {' and '.join(suspect.tricks)} apart", checklist_command("run", words))
+        )
     if undecided or comparison.having(Verdict.NOT_TESTED):
         runs = math.ceil(MORE_RUNS * len(screen.records))
         more = [o for o in plain if not o.startswith("design=")]
-        command = _command("run", [*more, "design=screen", f"runs={runs}"])
+        command = checklist_command("run", [*more, "design=screen", f"runs={runs}"])
         steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
 
 
-def _of_a_command(overrides: Sequence[str]) -> bool:
+def of_a_command(overrides: Sequence[str]) -> bool:
     """Whether a command of the user's was trained, which has no test set of ours to confirm on."""
     return any(override.startswith("trainer=") for override in overrides)
 
@@ -231,7 +233,10 @@ def _to_settle(
         )
     _, _, name, plan = min(found)
     steps.append(
-        ("To settle one", _command("run", [*overrides, f"seeds=+{plan.more}", f"only={name}"]))
+        (
+            "To settle one",
+            checklist_command("run", [*overrides, f"seeds=+{plan.more}", f"only={name}"]),
+        )
     )
     cost = f"{plan.runs} runs" + (
         f", about {duration(plan.runs * run_seconds)}" if run_seconds else ""
@@ -257,5 +262,10 @@ def _join(names: Sequence[str], count: int) -> str:
     return names[0] if count == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def _command(name: str, overrides: Sequence[str]) -> str:
+def checklist_command(name: str, overrides: Sequence[str]) -> str:
+    """Return the line that asks for a command of `darkmagic checklist`.
+
+    >>> checklist_command("run", ["dataset=digits", "seeds=+3"])
+    'darkmagic checklist run dataset=digits seeds=+3'
+    """
     return shlex.join(["darkmagic", "checklist", name, *overrides])

@@ -13,6 +13,7 @@ from darkmagic.checklist.report.advice import Advice, advise
 from darkmagic.checklist.report.curves import Curve
 from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.report.published import Published, published_effects
+from darkmagic.checklist.report.setup import Setup
 
 __all__ = ["Report", "Sort"]
 
@@ -36,7 +37,8 @@ class Report:
     for the sweep again; None of runs that were made elsewhere. `cards` are by trick. `reproduce`
     has the command that trains a row alone, by its name. `curves` has for each quantity, by row
     name, how it went; it is empty where no plots are wanted. `remarks` are notes on the sweep as
-    a whole, which come first; an indented line of one is a command.
+    a whole, which come first; an indented line of one is a command. `setup` is what the page says
+    of the runs beside their results.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -62,6 +64,7 @@ class Report:
     curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     sort: Sort = Sort.BEST
     remarks: tuple[str, ...] = ()
+    setup: Setup = field(default_factory=Setup)
 
     @cached_property
     def notes(self) -> list[str]:

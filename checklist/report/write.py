@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 from darkmagic.checklist.errors import UserError, nearest
@@ -19,10 +18,8 @@ KEPT = "\n\t\xa0"
 """White space of the templates; other characters that cannot be seen are escaped."""
 
 
-def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = None) -> str:
+def write_report(report: Report, form: str) -> str:
     """Return `report` in one of `ALL_FORMATS`. Raises `UserError` for another.
-
-    `drawn` are its plots, where they have been drawn before.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -40,7 +37,7 @@ def write_report(report: Report, form: str, drawn: Mapping[str, str] | None = No
 
     writers: dict[str, Callable[[Report], str]] = {
         "md": markdown.to_markdown,
-        "html": partial(html.to_html, drawn=drawn),
+        "html": html.to_html,
         "tex": latex.to_latex,
         "csv": data.to_csv,
         "json": data.to_json,
@@ -57,7 +54,7 @@ def write_files(report: Report, folder: Path) -> list[Path]:
     from darkmagic.checklist.report.plots.style import standalone
 
     drawn = draw_plots(report)
-    contents = {f"report.{form}": write_report(report, form, drawn) for form in FORMATS}
+    contents = {f"report.{form}": write_report(report, form) for form in FORMATS}
     contents |= {f"{name}.svg": standalone(svg) for name, svg in drawn.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():

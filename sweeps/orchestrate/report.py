@@ -20,6 +20,7 @@ from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.orchestrate.page.setup import make_setup
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.kept.read import read_snapshot
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
@@ -83,6 +84,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
         curves=_curves(snapshot),
         sort=sort,
         remarks=(*_other_sweeps(snapshot), *_studies(snapshot), *limits.sentences),
+        setup=make_setup(snapshot),
     )
 
 

@@ -28,7 +28,7 @@ from darkmagic.sweeps.track.schema import (
     read_record,
     run_key,
 )
-from darkmagic.sweeps.track.store import search_runs
+from darkmagic.sweeps.track.store import run_pages, search_runs
 from darkmagic.trainers.outputs.correct import read_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CORRECT
@@ -47,6 +47,8 @@ class Snapshot:
     `other_sweeps` are the tags of those of other recipes in the experiment, newest first, and
     `studies` those of what was tuned in it.
     `histories` has by run a value an epoch, of `lr`, `weight_decay` and `value`, which decides.
+    `params` are the settings of every run, and `pages` is what the address of its page in MLflow
+    begins with, empty where it has none that others could open.
     """
 
     experiment: str
@@ -57,6 +59,8 @@ class Snapshot:
     histories: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
     other_sweeps: tuple[Mapping[str, str], ...] = ()
     studies: tuple[Mapping[str, str], ...] = ()
+    params: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pages: str = ""
 
 
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
@@ -107,6 +111,8 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
             if run.data.tags.get(RECIPE) != parent.data.tags.get(RECIPE)
         ),
         studies=tuple(run.data.tags for run in studies),
+        params={run.info.run_id: run.data.params for run in runs},
+        pages=run_pages(str(client.tracking_uri), parent.info.experiment_id),
     )
 
 

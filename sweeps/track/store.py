@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.secrets import mask_secrets
@@ -15,13 +16,33 @@ from darkmagic.sweeps.track.gc_paused import pause_gc
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.runtime.cache import expand
 
-__all__ = ["default_uri", "open_client", "search_runs"]
+__all__ = ["default_uri", "open_client", "run_pages", "search_runs"]
+
+
+LOCAL_PAGES = "http://127.0.0.1:5000"
+"""Where `mlflow ui` serves a store that is no server, unless it is told another port."""
 
 
 def default_uri(configured: str | None, out: Path) -> str:
     """Return the tracking URI: the configured one, the environment's, or SQLite in `out`."""
     uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
     return uri or f"sqlite:///{expand(out).absolute()}/mlflow.db"
+
+
+def run_pages(uri: str, experiment_id: str) -> str:
+    """Return what the address of a run's page begins with: on its server, or where `mlflow ui` is.
+
+    >>> run_pages("http://me:secret@host:5000/", "3")
+    'http://host:5000/#/experiments/3/runs/'
+    >>> run_pages("sqlite:///runs/mlflow.db", "1")
+    'http://127.0.0.1:5000/#/experiments/1/runs/'
+    """
+    parts = urlsplit(uri)
+    server = LOCAL_PAGES
+    if parts.scheme in ("http", "https"):  # without the user, the password and the query
+        host = parts.netloc.rpartition("@")[2]
+        server = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+    return f"{server}/#/experiments/{experiment_id}/runs/"
 
 
 @pause_gc()  # MLflow is imported in here, and its store with the first client

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.curves import Curve, scaled, thinned
+from darkmagic.checklist.report.page.lines import curve_limits, spans_decades
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
     colour_of,
@@ -55,21 +55,14 @@ def curves_plot(report: Report) -> str | None:
     for ax in list(axes.flat)[len(rows) :]:
         ax.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.flat[0].set_ylim(*_limits([curves[row.name] for row in rows] + [curves[BASELINE]], metric))
+    axes.flat[0].set_ylim(
+        *curve_limits([curves[row.name] for row in rows] + [curves[BASELINE]], metric)
+    )
     figure.supxlabel("epoch", fontsize=8, color=COLOURS["faint"])
     figure.supylabel(
         ", ".join(filter(None, (metric.name, metric.unit))), fontsize=8, color=COLOURS["faint"]
     )
     return to_svg(figure, "curves")
-
-
-def _limits(curves: list[Curve], metric: Metric) -> tuple[float, float]:
-    """Leave the steep start out of the picture: what matters is where curves end."""
-    late = [c.mean[len(c.mean) // 3 :] for c in curves]
-    low, high = min(values.min() for values in late), max(values.max() for values in late)
-    margin = 0.05 * (high - low) or 0.5 * (1.0 if metric.unit == "%" else abs(high) or 1.0)
-    most = 100 + margin if metric.unit == "%" else high + margin
-    return low - margin, min(high + margin, most)
 
 
 def schedules_plot(report: Report) -> str | None:
@@ -110,9 +103,7 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
             linewidth=1.2,
             label=plain_name(row),
         )
-    every = [values.mean for values in [base, *others.values()]]
-    positive = np.concatenate([values[values > 0] for values in every])
-    if len(positive) and positive.max() / np.median(positive) > 8:
+    if spans_decades(np.concatenate([values.mean for values in [base, *others.values()]])):
         ax.set_yscale("log")
     legend = ax.legend(fontsize=7, frameon=False)
     for text in legend.get_texts():

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.plots.all import PLOTS, draw_plots
-from darkmagic.checklist.report.plots.style import themed
-from darkmagic.checklist.report.plots.training import MAX_PANELS
+from darkmagic.checklist.report.page.answer import answer_of
+from darkmagic.checklist.report.page.asked import asked, on_what
+from darkmagic.checklist.report.page.cards import read_card
+from darkmagic.checklist.report.page.costs import costs_of, spent
+from darkmagic.checklist.report.page.decisions import groups_of
+from darkmagic.checklist.report.page.forest import forest_of
+from darkmagic.checklist.report.page.lines import HUES, MAX_LINES, panels_of
+from darkmagic.checklist.report.page.recipe import adopted, changed_settings, recipe_yaml
+from darkmagic.checklist.report.page.words import how_decided
 from darkmagic.checklist.report.scale import reach_of
 
 __all__ = ["bars", "render", "to_html"]
 
 HEADS = (
     ("trial", "text", None),
-    ("section", "text", "section"),
     ("value", "number", None),
     ("difference", "number", None),
-    ("around zero", "", None),
     ("95 % interval", "number", None),
     ("adjusted p", "number", None),
     ("verdict", "text", None),
@@ -31,23 +34,14 @@ HEADS = (
     ("memory", "number", "memory"),
     ("params", "number", "parameters"),
     ("FLOPs", "number", "flops"),
-    ("published", "text", "published"),
 )
 """Head of a column, how it is sorted, and its name where it may be empty."""
 
 
-def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
-    """Return a self-contained page, for light and dark, for a phone and for paper.
-
-    `drawn` are the report's plots, where they have been drawn before.
-    """
-    svgs = draw_plots(report) if drawn is None else drawn
-    plots = {
-        plot.name: (plot.title, themed(svgs[plot.name], plot.label))
-        for plot in PLOTS
-        if plot.name in svgs
-    }
+def to_html(report: Report) -> str:
+    """Return a self-contained page, for light and dark, for a phone and for paper."""
     kept, metric = _kept(report), report.comparison.metric
+    adopt = adopted(report)
     return render(
         "report.html.j2",
         metric=metric,
@@ -60,10 +54,22 @@ def to_html(report: Report, drawn: Mapping[str, str] | None = None) -> str:
         beaten="accuracy" if metric.is_accuracy else metric.name,
         report=report,
         comparison=report.comparison,
-        plots=plots,
-        bars=bars(report.rows),
+        asked=asked(report),
+        facts=on_what(report),
+        answer=answer_of(report),
+        groups=groups_of(report),
+        forest=forest_of(report),
+        spent=spent(report),
+        costs=costs_of(report),
+        panels=panels_of(report),
+        hues=HUES,
+        max_lines=MAX_LINES,
         published={row.name: report.published(row) for row in report.rows},
-        most_panels=MAX_PANELS,
+        cards={trick: read_card(card) for trick, card in report.cards.items()},
+        words=how_decided(report),
+        adopt=adopt,
+        recipe=recipe_yaml(adopt) if adopt else "",
+        changed=changed_settings(report),
     )
 
 
@@ -89,7 +95,6 @@ def _kept(report: Report) -> list[str]:
     if report.overrides is not None:
         return every
     known = {name for row in report.rows for name, ratio in row.ratios.items() if ratio}
-    known |= {"section"} if any(row.section for row in report.rows) else set()
     return [column for column in every if column in known]
 
 

@@ -93,7 +93,7 @@ def test_no_format_lets_a_text_act() -> None:
     """No control character, no half of one, no script, link, formula or further cell is left."""
     report = _report()
     drawn = draw_plots(report)
-    written = {form: write_report(report, form, drawn) for form in FORMATS}
+    written = {form: write_report(report, form) for form in FORMATS}
     for form, content in written.items():
         assert not UNSEEN.search(content), form
         content.encode()

@@ -1,0 +1,141 @@
+"""The answer at the top of a report: one sentence, and three numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from darkmagic.checklist.compare.rows import JUDGED, Row
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.report.advice import probable, winners
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import (
+    count_of,
+    expected_gain,
+    interval,
+    probability,
+    ratio,
+)
+
+__all__ = ["Answer", "Figure", "answer_of", "join_names"]
+
+MAX_NAMES = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number, what it is a number of, and what else there is to know of it."""
+
+    number: str
+    label: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`sentence` is the answer; `figures` are three numbers, fewer where there are no more."""
+
+    sentence: str
+    figures: tuple[Figure, ...]
+
+
+def answer_of(report: Report) -> Answer:
+    """Return what a reader takes away in ten seconds.
+
+    >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
+    >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
+    >>> runs = {None: (0.90, 0.91, 0.90), "mixup": (0.93, 0.93, 0.92)}  # accuracy by trick and seed
+    >>> records = [
+    ...     TrialRecord(trick, trick and "on", "", seed, Status.FINISHED, accuracy=accuracy)
+    ...     for trick, accuracies in runs.items()
+    ...     for seed, accuracy in enumerate(accuracies)
+    ... ]
+    >>> answer = answer_of(Report("mine", compare(mine, records), facts={}))
+    >>> answer.sentence
+    'Adopt mixup=on: proved better here.'
+    >>> answer.figures[0].number, answer.figures[1].number
+    ('+2.33 points', '>99 %')
+    """
+    comparison = report.comparison
+    figures = tuple(_figures(report))
+    if report.advice.alarm:
+        return Answer(report.advice.alarm, figures)
+    if not comparison.look:
+        ended = sum(len(row.accuracies) for row in comparison.rows)
+        waiting = count_of(comparison.waiting, "run")
+        return Answer(f"Nothing is decided yet: {waiting} to go, {ended} done.", figures)
+    return Answer(" ".join(_sentence(report)), figures)
+
+
+def join_names(names: Sequence[str], most: int = MAX_NAMES) -> str:
+    """Return the first `most` names in a phrase, and how many more there are.
+
+    >>> join_names(["a", "b", "c", "d"]), join_names(["a", "b"])
+    ('a, b, c and 1 more', 'a and b')
+    """
+    if len(names) > most:
+        return ", ".join(names[:most]) + f" and {len(names) - most} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _sentence(report: Report) -> Iterator[str]:
+    comparison = report.comparison
+    best = [row.name for row in _best(report)]
+    maybe = [row.name for row in probable(comparison)]
+    if best:
+        yield f"Adopt {join_names(best)}: proved better here."
+        return
+    if not any(row.verdict in JUDGED for row in comparison.tricks):
+        yield "Nothing is decided: " + (
+            "single runs cannot tell a trick from luck."
+            if comparison.seeds == 1
+            else "no change could be tested."
+        )
+        return
+    tested = sum(row.verdict in JUDGED for row in comparison.tricks)
+    yield f"Nothing is proved better than the baseline, of {count_of(tested, 'change')} tested"
+    if maybe:
+        yield f"so far; {join_names(maybe)} probably {'helps' if len(maybe) == 1 else 'help'}."
+    else:
+        yield "so far: keep the recipe as it is."
+
+
+def _best(report: Report) -> list[Row]:
+    """Return the rows to adopt, the best option of each trick, the largest gain first."""
+    comparison = report.comparison
+    options = winners(comparison).items()
+    rows = [row for row in comparison.tricks if (row.trick, row.option) in options]
+    return sorted(rows, key=lambda row: -comparison.metric.gain(row.difference or 0.0))
+
+
+def _figures(report: Report) -> Iterator[Figure]:
+    comparison, metric = report.comparison, report.comparison.metric
+    found = _best(report) or probable(comparison)
+    if report.advice.alarm or not comparison.look:
+        found = []
+    if found:
+        row = found[0]
+        if row.verdict is Verdict.BETTER:
+            label = f"{row.name} gains" if metric.sign > 0 else f"{row.name} changes"
+            span = f"95 % interval {interval(row.interval, metric)}"
+            yield Figure(metric.amount(row.difference or 0.0, sign=True), label, span)
+        else:
+            amount = f"{expected_gain(row, metric)} {metric.points}".strip()
+            yield Figure(amount, f"to expect of {row.name}", "an estimate, not a proof")
+        if row.outlook is not None:
+            yield Figure(probability(row), f"sure that {row.name} helps", "")
+        if row.ratios["time"] is not None:
+            yield Figure(ratio(row.ratios["time"]), "the baseline's time a step", "what it costs")
+        return
+    if comparison.baseline.accuracy is not None:
+        value = f"{metric.value(comparison.baseline.accuracy)} {metric.unit}".strip()
+        yield Figure(value, f"baseline's {metric.name}", _spread(report))
+    if missed := [r.minimum_detectable for r in comparison.tricks if r.minimum_detectable]:
+        yield Figure(metric.amount(max(missed)), "could be there and not show", "an effect below")
+    ended = sum(len(row.accuracies) for row in comparison.rows)
+    yield Figure(f"{ended}", "runs with a result", f"of {count_of(len(comparison.rows), 'trial')}")
+
+
+def _spread(report: Report) -> str:
+    spread = report.comparison.effects.spread
+    return "" if spread is None else f"runs spread by {report.comparison.metric.amount(spread)}"

@@ -1,0 +1,157 @@
+"""Adopt, drop, undecided: each row with its effect, its chance, its cost and its one command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
+from darkmagic.checklist.report.advice import checklist_command, of_a_command, probable
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import duration, interval, probability, ratio
+
+__all__ = ["Decision", "Group", "groups_of"]
+
+COSTLY = 0.005
+"""A ratio that is further than this from 1 is a cost, or saves some."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A row with what is to be done about it. `why` says what `command` is for; both may be empty.
+
+    `note` is what limits it: that it only probably helps, or why it has no result.
+    """
+
+    row: Row
+    effect: str
+    interval: str
+    chance: str
+    cost: str
+    note: str
+    why: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one fate; `kind` is a word for the page's style."""
+
+    kind: str
+    title: str
+    caption: str
+    decisions: tuple[Decision, ...]
+
+
+Step = Callable[[Report, Row], tuple[str, str]]
+"""From a row to what its command is for, and the command."""
+
+
+def groups_of(report: Report) -> list[Group]:
+    """Return the groups that have rows, what to adopt first; in each the largest gain first."""
+    comparison = report.comparison
+    small = comparison.metric.given(comparison.rules.min_effect)
+    kinds: tuple[tuple[str, str, str, tuple[Verdict, ...], Step], ...] = (
+        ("better", "Adopt", "Proved better here.", (Verdict.BETTER,), _adopt),
+        ("worse", "Drop", "Proved worse: keep the baseline's choice.", (Verdict.WORSE,), _keep),
+        (
+            "same",
+            "Choose freely",
+            f"Would change less than {small}: decide by cost or taste.",
+            (Verdict.NO_PRACTICAL_DIFFERENCE,),
+            _adopt,
+        ),
+        (
+            "undecided",
+            "Undecided",
+            "Not proved either way. That is no proof of no effect.",
+            (Verdict.UNDECIDED, Verdict.NOT_TESTED, Verdict.NOT_YET),
+            _settle,
+        ),
+    )
+    named = {verdict for *_, verdicts, _ in kinds for verdict in verdicts}
+    others = tuple(verdict for verdict in Verdict if verdict not in named)
+    without = ("none", "No result", "Not trained to the end, or not applicable.", others, _nothing)
+    found = []
+    for kind, title, caption, verdicts, step in (*kinds, without):
+        decisions = tuple(_decisions(report, verdicts, step))
+        if decisions:
+            found.append(Group(kind, title, caption, decisions))
+    return found
+
+
+def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Iterator[Decision]:
+    metric, maybe = report.comparison.metric, probable(report.comparison)
+    rows = report.comparison.having(*verdicts)
+    gains = {row.name: metric.gain(row.difference or 0.0) for row in rows}
+    for row in sorted(rows, key=lambda row: (row not in maybe, -gains[row.name])):
+        why, command = ("", "") if report.overrides is None else step(report, row)
+        known = row.difference is not None
+        yield Decision(
+            row=row,
+            effect=metric.amount(row.difference or 0.0, sign=True) if known else "",
+            interval=interval(row.interval, metric),
+            chance=probability(row),
+            cost=_cost(row),
+            note=_note(row, is_probable=row in maybe),
+            why=why,
+            command=command,
+        )
+
+
+def _note(row: Row, *, is_probable: bool) -> str:
+    if is_probable:
+        return "probably helps"
+    if row.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.UNDECIDED):
+        return ", ".join(row.verdict_text.split(", ")[1:])  # unstable, rate not retuned
+    if row.reason and not row.verdict_text.endswith(row.reason):
+        return f"{row.verdict_text}: {row.reason}"
+    return row.verdict_text
+
+
+def _cost(row: Row) -> str:
+    names = {"time": "time a step", "memory": "memory", "parameters": "parameters"}
+    found = [(row.ratios[name], name) for name in names]
+    costs = [
+        f"{ratio(value)} {names[name]}"
+        for value, name in found
+        if value is not None and (name == "time" or abs(value.value - 1) > COSTLY)
+    ]
+    return ", ".join(costs)
+
+
+def _adopt(report: Report, row: Row) -> tuple[str, str]:
+    if of_a_command(report.overrides or ()):
+        return "Train it", report.reproduce.get(row.name, "")
+    return "Add to the command", f"trick/{row.trick}={row.option}"
+
+
+def _keep(report: Report, row: Row) -> tuple[str, str]:
+    kept = report.comparison.baseline_options.get(row.trick or "")
+    if of_a_command(report.overrides or ()) or kept is None:
+        return "", ""
+    return "Keep", f"trick/{row.trick}={kept}"
+
+
+def _settle(report: Report, row: Row) -> tuple[str, str]:
+    comparison, overrides = report.comparison, report.overrides or ()
+    if row.verdict is not Verdict.UNDECIDED or comparison.screen:
+        return "", ""
+    plan = settlement(row, comparison)
+    if plan is None:
+        return f"Even {MAX_MORE_SEEDS} more seeds would probably not settle it", ""
+    plain = [o for o in overrides if not o.startswith("budget=")]
+    cost = f"{plan.runs} runs"
+    if report.run_seconds:
+        cost += f", {duration(plan.runs * report.run_seconds)}"
+    return (
+        f"Settle it ({cost}; works with {plan.probability:.0%})",
+        checklist_command("run", [*plain, f"seeds=+{plan.more}", f"only={row.name}"]),
+    )
+
+
+def _nothing(report: Report, row: Row) -> tuple[str, str]:
+    del report, row
+    return "", ""

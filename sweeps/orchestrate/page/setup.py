@@ -1,0 +1,46 @@
+"""What a sweep's runs were made of, from what MLflow has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from darkmagic.checklist.model import BASELINE
+from darkmagic.checklist.records import ENDED, TrialRecord
+from darkmagic.checklist.report.setup import Setup
+from darkmagic.sweeps.track.snapshot import Snapshot
+from darkmagic.sweeps.track.store import LOCAL_PAGES
+
+__all__ = ["make_setup"]
+
+OPENS = "mlflow ui --backend-store-uri"
+
+
+def make_setup(snapshot: Snapshot) -> Setup:
+    """Return the setup of the sweep in `snapshot`."""
+    records = snapshot.records
+    settings: dict[str, Mapping[str, str]] = {}
+    links: dict[str, dict[int, str]] = {}
+    for record in records:
+        if record.run_id in snapshot.params:
+            settings.setdefault(record.name, snapshot.params[record.run_id])
+        if record.run_id and snapshot.pages:
+            links.setdefault(record.name, {})[record.seed] = snapshot.pages + record.run_id
+    seconds = [r.costs.wall_seconds for r in records if r.costs.wall_seconds is not None]
+    base = settings.get(BASELINE, {})
+    return Setup(
+        dataset=base.get("dataset.name", ""),
+        model=base.get("model.name", "") or base.get("trainer.name", ""),
+        classes=next((r.classes for r in records if r.classes is not None), None),
+        parameters=_parameters(records),
+        runs=sum(record.status in ENDED for record in records),
+        seconds=sum(seconds) if seconds else None,
+        settings=settings,
+        links=links,
+        opens=f"{OPENS} STORE" if snapshot.pages.startswith(LOCAL_PAGES) else "",
+    )
+
+
+def _parameters(records: tuple[TrialRecord, ...]) -> int | None:
+    """Return the size of the baseline's network."""
+    sizes = (r.costs.parameters for r in records if r.name == BASELINE)
+    return next((int(size) for size in sizes if size is not None), None)
