@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
@@ -86,7 +90,16 @@ def render(template: str, **values: Any) -> str:
     )
     for name in set(formatting.__all__) - {"duration"}:
         environment.filters[name] = getattr(formatting, name)
+    environment.filters["breakable"] = _breakable
     return environment.get_template(template).render(**values)
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that a narrow column may break behind its joints, and not within a word."""
+    from markupsafe import Markup, escape
+
+    joints = Markup("<wbr/>")
+    return joints.join(escape(part) for part in re.split(r"(?<=[=_])", name))
 
 
 def _kept(report: Report) -> list[str]:

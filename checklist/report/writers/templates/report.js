@@ -34,7 +34,7 @@ for (const body of table.tBodies) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "name";
-  button.textContent = name.textContent;
+  button.append(...name.childNodes);
   button.setAttribute("aria-expanded", "false");
   button.addEventListener("click", () => {
     const open = body.rows[1].classList.toggle("open");
