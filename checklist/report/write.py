@@ -9,17 +9,19 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.report.content import Report
 from darkmagic.text import printable
 
-__all__ = ["ALL_FORMATS", "FORMATS", "write_files", "write_report"]
+__all__ = ["ALL_FORMATS", "FORMATS", "PICTURES", "draw_picture", "write_files", "write_report"]
 
 FORMATS = ("md", "html", "tex", "csv", "json")
-ALL_FORMATS = (*FORMATS, "txt")
-"""With the picture in characters, which is only written where it is asked for."""
+PICTURES = ("svg", "png", "card")
+"""The main picture for slides and pull requests, and the preview of a link, a PNG file too."""
+ALL_FORMATS = (*FORMATS, "txt", *PICTURES)
+"""With the picture in characters; what is not in `FORMATS` is written where it is asked for."""
 KEPT = "\n\t\xa0"
 """White space of the templates; other characters that cannot be seen are escaped."""
 
 
 def write_report(report: Report, form: str) -> str:
-    """Return `report` in one of `ALL_FORMATS`. Raises `UserError` for another.
+    """Return `report` in one of `FORMATS`, or as txt. Raises `UserError` for another.
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord, compare
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))
@@ -46,6 +48,26 @@ def write_report(report: Report, form: str) -> str:
     if form not in writers:
         raise UserError(f"no report format {form!r}; " + nearest(form, writers))
     return printable(writers[form](report), keep=KEPT)
+
+
+def draw_picture(report: Report, form: str) -> bytes:
+    """Return the bytes of one of `PICTURES`. Raises `UserError` for another, or without effects."""
+    from darkmagic.checklist.report.plots.card import social_card
+    from darkmagic.checklist.report.plots.effects import forest_plot, forest_png
+    from darkmagic.checklist.report.plots.style import standalone
+
+    if form not in PICTURES:
+        raise UserError(f"no picture {form!r} of a report; " + nearest(form, PICTURES))
+    if form == "card":
+        return social_card(report)
+    if form == "png":
+        drawn = forest_png(report)
+    else:
+        svg = forest_plot(report)
+        drawn = None if svg is None else standalone(svg).encode()
+    if drawn is None:
+        raise UserError("no picture of effects: no trick has a difference from the baseline yet")
+    return drawn
 
 
 def write_files(report: Report, folder: Path) -> list[Path]:

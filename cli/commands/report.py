@@ -37,7 +37,11 @@ def report(
     ),
     form: Annotated[
         str | None,
-        typer.Option("--format", "-f", help="Write md, html, tex, csv, json or txt instead."),
+        typer.Option(
+            "--format",
+            "-f",
+            help="Write md, html, tex, csv, json, txt, svg, png or card to stdout instead.",
+        ),
     ] = None,
     sort: Annotated[
         str, typer.Option("--sort", help="Rows of a section: best first, or checklist order.")
@@ -67,9 +71,10 @@ def report(
     with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.report.content import Sort
-        from darkmagic.checklist.report.write import ALL_FORMATS, write_report
+        from darkmagic.checklist.report.write import ALL_FORMATS
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.comparison import comparison_view
+        from darkmagic.cli.views.written import print_report
         from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
 
@@ -101,7 +106,7 @@ def report(
             loaded = load_report(uri, name, curves=form == "html", sort=Sort(sort))
             objections = expected.objections(loaded)
             if form is not None:
-                typer.echo(write_report(loaded, form), nl=False)
+                print_report(loaded, form)
             else:
                 console.print(loaded.title, style="bold")
                 console.print(comparison_view(loaded, console.width, every_run=every_run))

@@ -2,33 +2,73 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.page.asked import asked
+from darkmagic.checklist.report.page.forest import sorted_rows
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
     colour_of,
     marker_of,
     new_figure,
     plain_name,
+    to_png,
     to_svg,
 )
 from darkmagic.checklist.report.scale import reach_of
 
-__all__ = ["cost_plot", "forest_plot"]
+__all__ = ["cost_plot", "draw_forest", "forest_plot", "forest_png"]
+
+
+MAX_TITLE = 80
+"""Characters of the question above the picture."""
 
 
 def forest_plot(report: Report) -> str | None:
-    """Return every difference with its interval around zero, in the report's order."""
-    rows = [row for row in report.rows if row.trick is not None and row.difference is not None]
+    """Return every difference with its interval around zero, the largest gain on top."""
+    figure = _forest(report)
+    return None if figure is None else to_svg(figure, "forest")
+
+
+def forest_png(report: Report) -> bytes | None:
+    """Return the same picture for slides, on white, as the bytes of a PNG file."""
+    figure = _forest(report)
+    return None if figure is None else to_png(figure)
+
+
+def _forest(report: Report) -> Figure | None:
+    rows = [row for row in sorted_rows(report) if row.difference is not None]
     if not rows:
         return None
-    figure, ax = new_figure(7.2, 0.6 + 0.24 * len(rows))
+    figure, ax = new_figure(7.2, 1.1 + 0.24 * len(rows))
+    title = plain_name(textwrap.shorten(asked(report), MAX_TITLE))
+    ax.set_title(title, fontsize=10, loc="left", color=COLOURS["ink"])
+    draw_forest(ax, report, rows)
+    metric = report.comparison.metric
+    better = "" if metric.sign > 0 else " (lower is better)"
+    label = f"difference from the baseline, {plain_name(metric.phrase)}{better}"
+    others = any(report.published(row) for row in rows)
+    ax.set_xlabel(label + ("; diamonds were published by others" if others else ""), fontsize=8)
+    return figure
+
+
+def draw_forest(ax: Axes, report: Report, rows: Sequence[Row]) -> None:
+    """Draw `rows`, which have differences, from the top down; hollow diamonds were published."""
     least = report.comparison.rules.min_effect
     reach = reach_of(rows)
     ax.set_xlim(-1.03 * reach, 1.03 * reach)
     ax.axvspan(-least, least, color=COLOURS["line"], alpha=0.5, linewidth=0)
     ax.axvline(0, color=COLOURS["faint"], linewidth=0.8)
     for index, row in enumerate(rows):
+        assert row.difference is not None
         colour = colour_of(row.verdict)
         if row.interval:
             ends = [max(row.interval.low, -reach), min(row.interval.high, reach)]
@@ -36,6 +76,15 @@ def forest_plot(report: Report) -> str | None:
             for end, marker in zip(ends, "<>", strict=True):
                 if abs(end) == reach:
                     ax.plot(end, index, marker, color=colour, markersize=5)
+        published = [max(-reach, min(effect.points, reach)) for effect in report.published(row)]
+        ax.plot(
+            published,
+            [index] * len(published),
+            "D",
+            markerfacecolor="none",
+            markeredgecolor=COLOURS["mark"],
+            markersize=4,
+        )
         ax.plot(
             row.difference,
             index,
@@ -48,10 +97,6 @@ def forest_plot(report: Report) -> str | None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     ax.spines["left"].set_visible(False)
-    metric = report.comparison.metric
-    better = "" if metric.sign > 0 else " (lower is better)"
-    ax.set_xlabel(f"difference from the baseline, {plain_name(metric.phrase)}{better}", fontsize=8)
-    return to_svg(figure, "forest")
 
 
 def cost_plot(report: Report) -> str | None:

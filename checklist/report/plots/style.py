@@ -22,6 +22,7 @@ __all__ = [
     "plain_name",
     "standalone",
     "themed",
+    "to_png",
     "to_svg",
 ]
 
@@ -33,6 +34,7 @@ COLOURS = {
     "accent": "#2c5aa1",
     "better": "#0a6e3d",
     "worse": "#b3261f",
+    "mark": "#8a4b00",
 }
 """Colours by their CSS variable; no plot uses one of them for anything else."""
 
@@ -89,6 +91,15 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = printable(out.getvalue(), keep="\n")
     svg = svg[svg.index("<svg") :]
     return re.sub(r"font: (\d+(?:\.\d+)?px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
+
+
+def to_png(figure: Figure, dpi: int = 200) -> bytes:
+    """Return `figure` on white as the bytes of a PNG file."""
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(out, format="png", dpi=dpi, facecolor="#ffffff")
+    return out.getvalue()
 
 
 def standalone(svg: str) -> str:

@@ -90,7 +90,11 @@ def judge(
     ] = Path("judged"),
     form: Annotated[
         str | None,
-        typer.Option("--format", "-f", help="Write md, html, tex, csv, json or txt instead."),
+        typer.Option(
+            "--format",
+            "-f",
+            help="Write md, html, tex, csv, json, txt, svg, png or card to stdout instead.",
+        ),
     ] = None,
     every_run: Annotated[
         bool, typer.Option("--runs", help="Show the result of every run.")
@@ -99,7 +103,8 @@ def judge(
     """Say which of your own runs differ from the baseline, and by how much."""
     with cli_errors():
         from darkmagic.checklist.errors import UserError, nearest
-        from darkmagic.checklist.report.write import ALL_FORMATS, write_report
+        from darkmagic.checklist.report.write import ALL_FORMATS
+        from darkmagic.cli.views.written import print_report
         from darkmagic.sweeps.sources.judge import judge as judge_runs
 
         if form is not None and form not in ALL_FORMATS:
@@ -125,7 +130,7 @@ def judge(
         )
         objections = expected.objections(found.report)
         if form is not None:
-            typer.echo(write_report(found.report, form), nl=False)
+            print_report(found.report, form)
         else:
             _show(found, out, every_run=every_run)
         expected.conclude(objections)

@@ -1,0 +1,67 @@
+"""A report as one picture for a link's preview: the answer, three numbers, the largest effects."""
+
+from __future__ import annotations
+
+import textwrap
+
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.page.answer import answer_of
+from darkmagic.checklist.report.page.asked import asked
+from darkmagic.checklist.report.page.forest import sorted_rows
+from darkmagic.checklist.report.plots.effects import draw_forest
+from darkmagic.checklist.report.plots.style import COLOURS, new_figure, plain_name, to_png
+
+__all__ = ["social_card"]
+
+WIDTH, HEIGHT, DPI = 12.0, 6.3, 100
+"""1200 by 630 pixels, which pages that show previews agree on."""
+MAX_ROWS = 12
+COLUMNS = 30
+"""Characters of a line of the answer."""
+MAX_LINES = 5
+
+
+def social_card(report: Report) -> bytes:
+    """Return the bytes of a PNG file of 1200 by 630 pixels."""
+    rows = [row for row in sorted_rows(report) if row.difference is not None]
+    largest = sorted(rows, key=lambda row: -abs(row.difference or 0.0))[:MAX_ROWS]
+    rows = [row for row in rows if row in largest]
+    figure, (left, right) = new_figure(WIDTH, HEIGHT, ncols=2, width_ratios=(1.15, 1.0))
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.set(w_pad=0.35, h_pad=0.3)  # type: ignore[call-arg]
+    left.set_axis_off()
+    answer = answer_of(report)
+    _write(left, 1.0, "darkmagic checklist", size=14, colour="faint")
+    lines = textwrap.wrap(answer.sentence, COLUMNS)
+    if len(lines) > MAX_LINES:
+        lines = [*lines[: MAX_LINES - 1], f"{lines[MAX_LINES - 1]} ..."]
+    _write(left, 0.91, "\n".join(lines), size=25, weight="bold")
+    for place, found in enumerate(answer.figures):
+        at = 0.43 - 0.155 * place
+        _write(left, at, found.number, size=22, weight="bold", colour="accent")
+        _write(left, at - 0.075, found.label, size=13)
+    if rows:
+        draw_forest(right, report, rows)
+        right.tick_params(labelsize=12)
+    else:
+        right.set_axis_off()
+    question = textwrap.shorten(asked(report), 90)
+    figure.supxlabel(plain_name(question), fontsize=14, color=COLOURS["faint"])
+    return to_png(figure, DPI)
+
+
+def _write(
+    ax: object, at: float, text: str, *, size: int, weight: str = "normal", colour: str = "ink"
+) -> None:
+    shown = "\n".join(plain_name(line) for line in text.split("\n"))
+    ax.text(  # type: ignore[attr-defined]
+        0.0,
+        at,
+        shown,
+        fontsize=size,
+        weight=weight,
+        color=COLOURS[colour],
+        verticalalignment="top",
+        linespacing=1.25,
+    )
