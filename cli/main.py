@@ -19,6 +19,7 @@ from darkmagic.cli.commands.tricks import tricks
 from darkmagic.cli.commands.tuning.optimize import optimize
 from darkmagic.cli.commands.tuning.refine import refine
 from darkmagic.cli.commands.tuning.tune import tune
+from darkmagic.cli.commands.ui import ui
 from darkmagic.cli.errors import Settings
 from darkmagic.cli.read_only import exit_fast
 
@@ -68,6 +69,7 @@ _add(
     "Try numbers around the best that a trick has so far.",
 )
 _add(report, "darkmagic report --format md", "Show the comparison of a sweep.")
+_add(ui, "darkmagic ui --open", "Show reports in a browser, live while a sweep runs.")
 _add(
     judge,
     "darkmagic judge runs.csv --metric val_acc --baseline base",

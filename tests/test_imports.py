@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.cli.commands",),
     ("darkmagic.loops",),
     ("darkmagic.study",),
+    ("darkmagic.cli.serve",),
     ("darkmagic.cli.views",),
     ("darkmagic.cli",),
     ("darkmagic.sweeps.api",),

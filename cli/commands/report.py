@@ -74,7 +74,7 @@ def report(
         from darkmagic.checklist.report.write import ALL_FORMATS
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.comparison import comparison_view
-        from darkmagic.cli.views.written import print_report
+        from darkmagic.cli.views.written import check_store, print_report
         from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
 
@@ -91,9 +91,7 @@ def report(
         if expected.claim is not None and (len(names) > 1 or watch is not None):
             raise UserError("--expect is about one experiment that has run, without --watch")
         uri = default_uri(tracking_uri, out)
-        store = Path(uri.removeprefix("sqlite:///"))
-        if uri.startswith("sqlite:") and not store.exists():
-            raise UserError(f"no tracking store at {store}; start a sweep: darkmagic checklist run")
+        check_store(uri)
         console = make_console()
         name = names[0] if names else None
         if watch is not None and len(names) < 2:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import PICTURES, draw_picture, write_report
 
-__all__ = ["print_report"]
+__all__ = ["check_store", "print_report"]
 
 BINARY = ("png", "card")
 
@@ -22,3 +23,10 @@ def print_report(report: Report, form: str) -> None:
         raise UserError(f"{form} is a picture, no text for a terminal: add > {form}.png")
     sys.stdout.buffer.write(draw_picture(report, form))
     sys.stdout.flush()
+
+
+def check_store(uri: str) -> None:
+    """Raise `UserError` if `uri` is a file of SQLite's that is not there."""
+    store = Path(uri.removeprefix("sqlite:///"))
+    if uri.startswith("sqlite:") and not store.exists():
+        raise UserError(f"no tracking store at {store}; start a sweep: darkmagic checklist run")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from browsing import check_page, open_page, start_chromium
 from darkmagic.checklist.report.write import write_report
 from records import SMALL, report_of, simulated
 
@@ -23,21 +22,8 @@ SHOTS = os.environ.get("DARKMAGIC_SHOTS")
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium."""
-    found = next(
-        (
-            p
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (p := shutil.which(name))
-        ),
-        None,
-    )
-    assert found is not None, "these tests need Chromium; .ci/run installs it"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
+    with start_chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +36,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _open(browser: Browser, file: Path, **options: Any) -> tuple[Page, list[str], list[str]]:
-    """Open the page and return it with the errors and requests that it made."""
-    page = browser.new_context(**options).new_page()
-    errors: list[str] = []
-    requests: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "console", lambda message: errors.append(message.text) if message.type == "error" else None
-    )
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(file.as_uri())
-    return page, errors, requests
+    return open_page(browser, file.as_uri(), **options)
 
 
 def _shot(page: Page, name: str) -> None:
@@ -83,14 +59,6 @@ VIEWS = {
 }
 
 
-def _check(page: Page, view: str) -> None:
-    """Check that axe-core finds nothing of any level, and that nothing is cut at the side."""
-    violations = Axe().run(page).response["violations"]
-    assert not violations, [(v["id"], v["nodes"][0]["html"]) for v in violations]
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= VIEWS[view]["viewport"]["width"]  # type: ignore[index]
-
-
 @pytest.mark.parametrize("view", VIEWS)
 def test_report_page_has_no_errors_requests_or_axe_findings(
     browser: Browser, file: Path, view: str
@@ -100,12 +68,12 @@ def test_report_page_has_no_errors_requests_or_axe_findings(
     assert not errors
     assert requests == [file.as_uri()]
     _shot(page, f"{view}-first")
-    _check(page, view)
+    check_page(page)
     for summary in page.query_selector_all("details:not(.further) > summary"):
         if summary.is_visible():
             summary.click()
     page.get_by_role("button", name="mixup=on", exact=True).click()
-    _check(page, view)
+    check_page(page)
     _shot(page, view)
     page.context.close()
 

@@ -18,6 +18,7 @@ from darkmagic.checklist.report.page.costs import costs_of, spent
 from darkmagic.checklist.report.page.decisions import groups_of
 from darkmagic.checklist.report.page.forest import forest_of
 from darkmagic.checklist.report.page.lines import HUES, MAX_LINES, panels_of
+from darkmagic.checklist.report.page.live import Live
 from darkmagic.checklist.report.page.recipe import adopted, changed_settings, recipe_yaml
 from darkmagic.checklist.report.page.words import how_decided
 from darkmagic.checklist.report.scale import reach_of
@@ -42,8 +43,11 @@ HEADS = (
 """Head of a column, how it is sorted, and its name where it may be empty."""
 
 
-def to_html(report: Report) -> str:
-    """Return a self-contained page, for light and dark, for a phone and for paper."""
+def to_html(report: Report, *, live: Live | None = None, state: str = "") -> str:
+    """Return a self-contained page, for light and dark, for a phone and for paper.
+
+    With `live` it follows its sweep, by what it is told at the address `state`.
+    """
     kept, metric = _kept(report), report.comparison.metric
     adopt = adopted(report)
     return render(
@@ -74,6 +78,8 @@ def to_html(report: Report) -> str:
         adopt=adopt,
         recipe=recipe_yaml(adopt) if adopt else "",
         changed=changed_settings(report),
+        live=live,
+        state=state,
     )
 
 

@@ -1,0 +1,51 @@
+"""`darkmagic ui`: the report's page in a browser, live while its sweep runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from darkmagic.cli.errors import cli_errors
+
+__all__ = ["ui"]
+
+
+def ui(
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--tracking-uri",
+            help="MLflow's.  [default: MLFLOW_TRACKING_URI, or SQLite in the out folder]",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of all experiments.")] = Path(
+        "runs"
+    ),
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Of this machine; 0 for any.")
+    ] = 8765,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Show every sweep in a browser, live while it runs; on this machine alone."""
+    with cli_errors():
+        import contextlib
+
+        from darkmagic.cli.console import make_console
+        from darkmagic.cli.serve.server import HOST, make_server
+        from darkmagic.cli.views.written import check_store
+        from darkmagic.sweeps.orchestrate.page.live import LiveStore
+        from darkmagic.sweeps.track.store import default_uri
+
+        uri = default_uri(tracking_uri, out)
+        check_store(uri)
+        with make_server(LiveStore(uri), port) as server:
+            address = f"http://{HOST}:{server.server_address[1]}/"
+            make_console().print(f"{address}  (Ctrl-C ends it)", soft_wrap=True, highlight=False)
+            if show:
+                import webbrowser
+
+                webbrowser.open(address)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever()

@@ -1,0 +1,106 @@
+"""Sweeps as they are at this moment, from MLflow: what a page that follows them asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.records import ENDED, Status
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.page.live import Live, Running
+from darkmagic.sweeps.orchestrate.report import load_report
+from darkmagic.sweeps.track.schema import EPOCHS_SENT, KIND, PARENT, STATUS
+from darkmagic.sweeps.track.snapshot import newest_sweep
+from darkmagic.sweeps.track.store import open_client, search_runs
+
+__all__ = ["Experiment", "LiveStore"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment with sweeps; `began` is when its newest was first started."""
+
+    name: str
+    began: str
+    live: Live
+
+
+class LiveStore:
+    """The store at `uri`, which several threads may ask. Reports are kept until a result is new."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._client = open_client(uri)
+        self._lock = threading.Lock()
+        self._reports: dict[str, tuple[str, Report]] = {}
+
+    def experiments(self) -> list[Experiment]:
+        """Return the experiments that have a sweep, the newest first."""
+        found = []
+        with self._lock:
+            for each in self._client.search_experiments():
+                sweeps = search_runs(self._client, each.experiment_id, {KIND: "sweep"})
+                if not sweeps:
+                    continue
+                newest = max(sweeps, key=lambda run: run.info.start_time)
+                began = datetime.fromtimestamp(newest.info.start_time / 1000, UTC)
+                text = f"{began:%Y-%m-%d %H:%M} UTC"
+                found.append((began, Experiment(each.name, text, self._state(newest))))
+        return [experiment for _, experiment in sorted(found, key=lambda f: f[0], reverse=True)]
+
+    def live(self, experiment: str) -> Live:
+        """Return how far its newest sweep is. Raises `UserError` where it has none."""
+        with self._lock:
+            return self._state(newest_sweep(self._client, self._uri, experiment))
+
+    def report(self, experiment: str) -> tuple[Report, Live]:
+        """Return its report and how far it is, of one moment."""
+        with self._lock:
+            live = self._state(newest_sweep(self._client, self._uri, experiment))
+            kept = self._reports.get(experiment)
+            if kept is None or kept[0] != live.stamp:
+                kept = (live.stamp, load_report(self._uri, experiment, curves=True))
+                self._reports[experiment] = kept
+            return kept[1], live
+
+    def _state(self, sweep: Any) -> Live:
+        tags = {KIND: "trial", PARENT: sweep.info.run_id}
+        runs = search_runs(self._client, sweep.info.experiment_id, tags)
+        statuses = {run.info.run_id: _status(run.data.tags) for run in runs}
+        known = sorted((run_id, status) for run_id, status in statuses.items() if status in ENDED)
+        running = [run for run in runs if statuses[run.info.run_id] is Status.RUNNING]
+        return Live(
+            done=len(known),
+            total=len(runs),
+            running=tuple(
+                Running(
+                    run.info.run_name or run.info.run_id,
+                    _epoch(run.data.tags),
+                    _number(run.data.params.get("epochs")),
+                )
+                for run in sorted(running, key=lambda run: run.info.run_name or "")
+            ),
+            stamp=hashlib.sha256(json.dumps([sweep.info.run_id, known]).encode()).hexdigest()[:16],
+        )
+
+
+def _status(tags: Mapping[str, str]) -> Status:
+    try:
+        return Status(tags.get(STATUS, Status.PENDING))
+    except ValueError as error:
+        raise UserError(f"a run has the status {tags[STATUS]!r}, which is none of ours") from error
+
+
+def _epoch(tags: Mapping[str, str]) -> int:
+    sent = json.loads(tags.get(EPOCHS_SENT, "{}"))
+    return int(sent.get("epoch", 0)) if isinstance(sent, dict) else 0
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0
