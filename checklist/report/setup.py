@@ -5,7 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Setup"]
+__all__ = ["Changed", "ClassShare", "Picture", "Setup"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as the `data:` address of a page, with its class."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """How many of the images of a class the baseline and a row have right, in percent."""
+
+    name: str
+    images: int
+    baseline: float
+    row: float
+
+    @property
+    def change(self) -> float:
+        """The row's share less the baseline's, in points."""
+        return self.row - self.baseline
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Images that a row has right and the baseline wrong (`gained`), the other way round (`lost`),
+    and the classes whose shares differ, the largest change first.
+    """
+
+    gained: tuple[Picture, ...]
+    lost: tuple[Picture, ...]
+    classes: tuple[ClassShare, ...]
 
 
 @dataclass(frozen=True)
@@ -13,7 +47,8 @@ class Setup:
     """Everything about the runs that no statistic needs; empty where it is not known.
 
     `settings` has by row the configuration of one of its runs, by dotted key. `links` has by row
-    the page of each run in MLflow, by seed, and `opens` how those pages are opened.
+    the page of each run in MLflow, by seed, and `opens` how those pages are opened. `strip` are a
+    few images of the data, and `changed` has by row those that changed sides.
 
     >>> Setup(dataset="digits", runs=18, seconds=168.0).model
     ''
@@ -29,3 +64,5 @@ class Setup:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     links: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     opens: str = ""
+    strip: tuple[Picture, ...] = ()
+    changed: Mapping[str, Changed] = field(default_factory=dict)

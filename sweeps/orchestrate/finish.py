@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import write_files
 from darkmagic.sweeps.launch.progress import said_if_slow
+from darkmagic.sweeps.orchestrate.page.images import add_images
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
-from darkmagic.sweeps.track.cards import CARDS, read_cards
+from darkmagic.sweeps.track.cards import CARDS, IMAGES, read_json
 from darkmagic.sweeps.track.kept.read import keep_answers
 from darkmagic.sweeps.track.schema import LOOKS, VERDICT
 from darkmagic.sweeps.track.snapshot import Snapshot, take_snapshot
@@ -35,19 +37,22 @@ def finish(
     folder cannot be written to there are no paths. `say` is told where MLflow takes long.
     """
     with said_if_slow(say, SLOW):
-        return _finish(outcome)
+        return _finish(outcome, say)
 
 
-def _finish(outcome: SweepOutcome) -> tuple[Report, list[Path]]:
+def _finish(outcome: SweepOutcome, say: Callable[[str], None]) -> tuple[Report, list[Path]]:
     sent = outcome.tracker.flush()
     snapshot = _snapshot(outcome, sent=sent)
-    report = make_report(snapshot)
+    images, file = add_images(
+        outcome.baseline, snapshot.records, snapshot.images, outcome.folder, say
+    )
+    report = make_report(replace(snapshot, images=images))
     try:
         paths = write_files(report, outcome.folder)
     except OSError:  # a full disk: the caller sees that there are none
         paths = []
     tracker, parent = outcome.tracker, outcome.parent
-    parent.files += paths
+    parent.files += [*paths, *([file] if file else [])]
     if report.comparison.look > outcome.looks:
         parent.set_tags({LOOKS: str(report.comparison.look)})
     _annotate(outcome, snapshot, report.comparison.rows)
@@ -77,7 +82,8 @@ def _snapshot(outcome: SweepOutcome, *, sent: bool) -> Snapshot:
         tags=outcome.tags,
         records=outcome.records,
         run_tags={},
-        cards=read_cards(outcome.folder / CARDS),
+        cards=read_json(outcome.folder / CARDS),
+        images=read_json(outcome.folder / IMAGES),
     )
 
 

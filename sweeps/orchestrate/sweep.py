@@ -71,6 +71,7 @@ class SweepOutcome:
     tracker: Tracker
     parent: TrackedRun
     looks: int  # interim looks at the verdicts before this sweep
+    baseline: Mapping[str, Any]  # the first trial's configuration
 
 
 def run_sweep(
@@ -141,6 +142,7 @@ def _run_held(
         tracker=tracker,
         parent=parent,
         looks=looks,
+        baseline=states[0].resolved,
     )
 
 

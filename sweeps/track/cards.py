@@ -1,19 +1,20 @@
-"""Cards of a sweep's tricks, stored beside its runs so that a report needs nothing else."""
+"""What is stored beside a sweep's runs so that a report needs nothing else: cards and images."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkmagic.checklist.model import Checklist
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["CARDS", "read_cards", "write_cards"]
+__all__ = ["CARDS", "IMAGES", "read_json", "write_cards"]
 
 CARDS = "cards.json"
+IMAGES = "images.json"
 
 
 def write_cards(loader: ConfigLoader, checklist: Checklist, folder: Path) -> Path:
@@ -32,12 +33,12 @@ def write_cards(loader: ConfigLoader, checklist: Checklist, folder: Path) -> Pat
     return path
 
 
-def read_cards(path: Path | None) -> dict[str, str]:
-    """Return the cards by trick; empty if there is no such file."""
+def read_json(path: Path | None) -> dict[str, Any]:
+    """Return what such a file holds, as the cards by trick; empty if there is none."""
     if path is None or not path.exists():
         return {}
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError):  # a report without its cards is better than none
+    except (OSError, ValueError):  # a report without it is better than none
         return {}
     return content if isinstance(content, dict) else {}

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
-from darkmagic.sweeps.track.cards import CARDS, read_cards
+from darkmagic.sweeps.track.cards import CARDS, IMAGES, read_json
 from darkmagic.sweeps.track.rules import metric_name, parse_rules
 from darkmagic.sweeps.track.schema import (
     EXPERIMENT,
@@ -48,7 +48,7 @@ class Snapshot:
     `studies` those of what was tuned in it.
     `histories` has by run a value an epoch, of `lr`, `weight_decay` and `value`, which decides.
     `params` are the settings of every run, and `pages` is what the address of its page in MLflow
-    begins with, empty where it has none that others could open.
+    begins with, empty where it has none that others could open. `images` are those of the data.
     """
 
     experiment: str
@@ -61,6 +61,7 @@ class Snapshot:
     studies: tuple[Mapping[str, str], ...] = ()
     params: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     pages: str = ""
+    images: Mapping[str, Any] = field(default_factory=dict)
 
 
 def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
@@ -90,7 +91,8 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
     sweeps = search_runs(client, parent.info.experiment_id, {KIND: "sweep"})
     studies = search_runs(client, parent.info.experiment_id, {KIND: "study"})
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
-        cards = read_cards(_artifact(client, parent, CARDS, Path(folder)))
+        cards = read_json(_artifact(client, parent, CARDS, Path(folder)))
+        images = read_json(_artifact(client, parent, IMAGES, Path(folder)))
         bits = pool.map(lambda run: _correct(client, run, Path(folder)), runs)
         records = [
             read_record(run.data.tags, run.data.metrics, run.info.run_id, of_run, metric=metric)
@@ -104,6 +106,7 @@ def take_snapshot(client: Any, parent: Any, *, curves: bool = False) -> Snapshot
         records=tuple(records),
         run_tags={run.info.run_id: run.data.tags for run in runs},
         cards=cards,
+        images=images,
         histories=histories,
         other_sweeps=tuple(
             run.data.tags

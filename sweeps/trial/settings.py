@@ -11,7 +11,7 @@ from typing import Any
 
 from darkmagic.checklist.plan import Baseline, Design, Retune
 from darkmagic.trainers.declare.kinds import Declared
-from darkmagic.trainers.fields import choice, declared_fields, number, text, whole
+from darkmagic.trainers.fields import choice, declared_fields, flag, number, text, whole
 from darkmagic.trainers.metrics.names import METRICS
 from darkmagic.trainers.recipe import Recipe
 
@@ -71,6 +71,7 @@ class Runtime:
     out: str = text("runs", changes_result=False)
     tracking_uri: str | None = text(None, changes_result=False)
     preflight_seconds: float = number(30, above=0, changes_result=False)
+    report_images: bool = flag(True, changes_result=False)
 
 
 @dataclass(frozen=True)

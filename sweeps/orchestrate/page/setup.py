@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.checklist.report.setup import Setup
+from darkmagic.sweeps.orchestrate.page.changed import changed_of, pictures
 from darkmagic.sweeps.track.snapshot import Snapshot
 from darkmagic.sweeps.track.store import LOCAL_PAGES
 
@@ -31,6 +32,9 @@ def make_setup(snapshot: Snapshot) -> Setup:
         dataset=base.get("dataset.name", ""),
         model=base.get("model.name", "") or base.get("trainer.name", ""),
         classes=next((r.classes for r in records if r.classes is not None), None),
+        train_images=snapshot.images.get("train"),
+        strip=tuple(pictures(snapshot.images.get("strip", ()))),
+        changed=changed_of(snapshot),
         parameters=_parameters(records),
         runs=sum(record.status in ENDED for record in records),
         seconds=sum(seconds) if seconds else None,

@@ -105,7 +105,12 @@ def test_mlflow_has_a_parent_run_and_a_nested_run_for_each_trial(swept: Swept) -
     client = MlflowClient(swept.uri)
     artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
     plots = {"effects.svg", "curves.svg", "schedules.svg", "cost.svg"}
-    assert artifacts == {"cards.json", *plots, *(f"report.{form}" for form in FORMATS)}
+    assert artifacts == {
+        "cards.json",
+        "images.json",
+        *plots,
+        *(f"report.{form}" for form in FORMATS),
+    }
     trial = runs["mixup=on seed 1"]
     assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert trial.data.tags["darkmagic.status"] == "finished"
