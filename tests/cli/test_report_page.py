@@ -9,14 +9,42 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from playwright.sync_api import Browser, Page
 
 from browsing import check_page, open_page, start_chromium
+from darkmagic.checklist.report.setup import Changed, ClassShare, Picture, Setup
 from darkmagic.checklist.report.write import write_report
 from records import SMALL, report_of, simulated
 
 SHOTS = os.environ.get("DARKMAGIC_SHOTS")
 """A folder to keep screenshots in, for a person to look at."""
+
+
+GAINS = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+k"
+    "cQAAAABJRU5ErkJggg=="
+)
+PICTURES = (Picture("cat", DOT), Picture("dog", DOT))
+SETUP = Setup(
+    dataset="pets",
+    model="resnet18",
+    classes=2,
+    train_images=8000,
+    parameters=11_000_000,
+    runs=15,
+    seconds=900.0,
+    settings={
+        "baseline": {"lr": "0.1", "seed": "0", "tricks.lr.cycles": "2"},
+        "lr=cosine": {"lr": "0.1", "seed": "1", "tricks.lr.final": "0.0"},
+        "mixup=on": {"lr": "0.1", "seed": "0", "tricks.lr.cycles": "2", "tricks.mixup.alpha": "1"},
+    },
+    links={"lr=cosine": {0: "http://127.0.0.1:5000/#/experiments/1/runs/a"}},
+    opens="mlflow ui --backend-store-uri STORE",
+    strip=PICTURES * 6,
+    changed={"mixup=on": Changed(PICTURES, PICTURES, (ClassShare("cat", 900, 90.0, 87.5),))},
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +57,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of a sweep that has better and worse tricks."""
-    gains = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(write_report(report_of(simulated(SMALL, 3, gains)), "html"))
+    path.write_text(write_report(report_of(simulated(SMALL, 3, GAINS), setup=SETUP), "html"))
+    assert path.stat().st_size < 1_000_000
     return path
 
 
@@ -55,7 +83,6 @@ VIEWS = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}},
     "tablet": {"color_scheme": "light", "viewport": {"width": 768, "height": 1024}},
     "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
-    "dark phone": {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
 }
 
 
@@ -66,7 +93,7 @@ def test_report_page_has_no_errors_requests_or_axe_findings(
     """In light and dark mode and from the width of a phone to a large screen, closed and opened."""
     page, errors, requests = _open(browser, file, **VIEWS[view])
     assert not errors
-    assert requests == [file.as_uri()]
+    assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
     _shot(page, f"{view}-first")
     check_page(page)
     for summary in page.query_selector_all("details:not(.further) > summary"):
@@ -127,4 +154,93 @@ def test_report_page_prints_on_six_pages_at_most(
     printed = paper.read_bytes()
     assert printed.startswith(b"%PDF")
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
+    page.context.close()
+
+
+def test_report_page_filters_and_compares_settings(browser: Browser, file: Path) -> None:
+    """Rows are found by a part of their name and by verdict, and two rows by what differs."""
+    page, errors, _ = _open(browser, file)
+    page.get_by_label("Find").fill("STEM")
+    visible = page.locator("#rows tbody:visible")
+    found = {row.get_attribute("data-row") for row in visible.all()}
+    assert found == {"stem=relu", "stem=swish"}
+    assert page.locator("#found").inner_text() == "2 of 5 rows"
+    page.get_by_label("Find").fill("")
+    page.get_by_label("Verdict").select_option("worse")
+    assert [row.get_attribute("data-row") for row in visible.all()] == ["mixup=on"]
+    page.get_by_text("Compare the settings of two rows").click()
+    page.get_by_label("One", exact=True).select_option("lr=cosine")
+    page.get_by_label("Other", exact=True).select_option("mixup=on")
+    lines = [" ".join(row.inner_text().split()) for row in page.locator("#differences tr").all()]
+    assert lines == [
+        "setting lr=cosine mixup=on",
+        "tricks.lr.cycles none 2",
+        "tricks.lr.final 0.0 none",
+        "tricks.mixup.alpha none 1",
+    ]
+    assert not errors
+    page.context.close()
+
+
+def test_report_page_switches_curves_and_tells_their_values(browser: Browser, file: Path) -> None:
+    """Rows are switched on and off, another quantity is chosen, and hovering names a value."""
+    page, errors, _ = _open(browser, file, viewport={"width": 1280, "height": 900})
+    page.get_by_text("Learning curves").click()
+    lines = page.locator('.panel[data-key="value"] .line:visible')
+    assert lines.count() == 5
+    page.get_by_role("checkbox", name="mixup=on").uncheck()
+    assert lines.count() == 4
+    page.get_by_role("button", name="baseline only").click()
+    assert lines.count() == 1
+    field = page.locator('.panel[data-key="value"] .field')
+    field.scroll_into_view_if_needed()
+    field.hover()
+    assert re.fullmatch(r"baseline: 8\d\.\d+ at epoch 1\d", page.locator("#hovered").inner_text())
+    page.get_by_label("Show").select_option("lr")
+    assert page.locator(".panel:visible").get_attribute("data-key") == "lr"
+    assert not errors
+    page.context.close()
+
+
+def test_recipe_of_the_page_is_downloaded_and_can_be_read(
+    browser: Browser, file: Path, tmp_path: Path
+) -> None:
+    """The file has every trick's option as a text, with the proved one or the chosen row's."""
+    page, errors, _ = _open(browser, file)
+    for row, changed in (("", {"lr": "cosine"}), ("stem=swish", {"stem": "swish"})):
+        page.get_by_label("Recipe of").select_option(row)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download recipe.yaml").click()
+        download.value.save_as(tmp_path / "recipe.yaml")
+        recipe = yaml.safe_load((tmp_path / "recipe.yaml").read_text())
+        assert recipe == {"tricks": {"lr": "cycles", "mixup": "off", "stem": "leaky", **changed}}
+    assert not errors
+    page.context.close()
+
+
+def test_report_page_has_everything_without_script(browser: Browser, file: Path) -> None:
+    """Rows open, curves are all drawn, and nothing is offered that would do nothing."""
+    page, _, _ = _open(browser, file, java_script_enabled=False)
+    assert page.locator(".needs-script:visible").count() == 0
+    page.get_by_text("More of lr=cosine").click()
+    assert page.get_by_text("darkmagic train trick=lr=cosine").is_visible()
+    page.get_by_text("Learning curves").click()
+    assert page.locator(".panel:visible").count() == 3
+    assert page.locator('.panel[data-key="value"] .line:visible').count() == 5
+    page.context.close()
+
+
+def test_report_page_is_used_by_keyboard_alone(browser: Browser, file: Path) -> None:
+    """Tab leads from the link to the answer to the first row of the table, which Enter opens."""
+    page, errors, _ = _open(browser, file)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the answer"
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "name":
+            break
+    assert page.evaluate("document.activeElement.textContent") == "baseline"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.ariaExpanded") == "true"
+    assert not errors
     page.context.close()

@@ -1,0 +1,115 @@
+"""Images in a report: which changed sides, how they are read, and what a file may not bring in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.sweeps.orchestrate.page.changed import changed_of, pictures
+from darkmagic.sweeps.orchestrate.page.images import _look, changed_sides
+from darkmagic.sweeps.track.snapshot import Snapshot
+
+SHAPES = "darkmagic.trainers.data.shapes.Shapes"
+SOURCES: dict[str, dict[str, Any]] = {
+    "grey": {"_target_": SHAPES, "count": 100},
+    "coloured": {"_target_": SHAPES, "count": 60, "size": 16, "channels": 3},
+    "large": {"_target_": SHAPES, "count": 40, "size": 96, "channels": 3},
+    "digits": {"_target_": "darkmagic.trainers.data.digits.Digits"},
+}
+
+
+def _record(trick: str | None, seed: int, right: list[int], images: int = 8) -> TrialRecord:
+    correct = np.isin(np.arange(images), right)
+    option = trick and "on"
+    return TrialRecord(trick, option, "", seed, Status.FINISHED, accuracy=0.5, correct=correct)
+
+
+RECORDS = [
+    _record(None, 0, [0, 1, 2, 3]),
+    _record(None, 1, [0, 1, 2, 4]),
+    _record("mixup", 0, [1, 2, 3, 6, 7]),
+    _record("mixup", 1, [1, 2, 4, 6, 7]),
+    _record("ema", 0, [0, 1, 2, 3]),
+    _record("ema", 1, [0, 1, 2, 4]),
+]
+"""Mixup gains images 6 and 7 and loses 0; ema is right and wrong as the baseline is."""
+
+
+def test_images_that_changed_sides_are_those_of_most_runs() -> None:
+    """A row that differs nowhere is left out, and so is one of another number of images."""
+    records = [*RECORDS, _record("other", 0, [1], images=9)]
+    assert changed_sides(records) == {"mixup=on": ([6, 7], [0])}
+    assert changed_sides([r for r in records if r.trick]) == {}
+    assert changed_sides([]) == {}
+    assert changed_sides([*records, _record(None, 2, [0], images=9)]) == {}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=[*SOURCES])
+def test_images_of_every_kind_become_small_texts_of_their_class(source: dict[str, Any]) -> None:
+    """Each class is in the strip while there is room, and the file can be read as JSON."""
+    found = _look({"dataset": {"source": source}, "split_seed": 0}, [0, 3])
+    assert isinstance(found, dict), found
+    assert json.loads(json.dumps(found)) == found
+    shown = list(pictures([*found["strip"], *found["images"].values()]))
+    assert len(shown) == len(found["strip"]) + 2 <= 14
+    assert len({name for name, _ in found["strip"]}) == min(12, len(found["classes"]))
+    labels = np.frombuffer(base64.b64decode(found["labels"]), "<u2")
+    assert [name for name, _ in found["images"].values()] == [
+        found["classes"][labels[index]] for index in (0, 3)
+    ]
+    assert all(len(picture.address) < 8_000 for picture in shown)
+
+
+def test_data_that_cannot_be_read_are_a_reason_in_words(tmp_path: Path) -> None:
+    """The sweep has its report, without images."""
+    source = {"_target_": "darkmagic.trainers.data.folder.Folder", "root": str(tmp_path / "no")}
+    found = _look({"dataset": {"source": source}, "split_seed": 0}, [0])
+    assert isinstance(found, str)
+    assert "no" in found
+
+
+def _snapshot(**images: Any) -> Snapshot:
+    dot = "data:image/png;base64,AAAA"
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 1], "<u2")
+    known = {
+        "classes": ["cat", "dog"],
+        "labels": base64.b64encode(labels.tobytes()).decode(),
+        "images": {"0": ["cat", dot], "6": ["dog", dot], "7": ["dog", dot]},
+    }
+    return Snapshot("mine", {}, tuple(RECORDS), {}, images={**known, **images})
+
+
+def test_classes_are_those_that_moved_most() -> None:
+    """In percent of the images of a class, over the runs of a row."""
+    changed = changed_of(_snapshot())["mixup=on"]
+    assert [picture.text for picture in (*changed.gained, *changed.lost)] == ["dog", "dog", "cat"]
+    dog, cat = changed.classes
+    assert (dog.name, dog.images, dog.baseline, dog.row) == ("dog", 5, 20.0, 60.0)
+    assert (cat.name, round(cat.change, 2)) == ("cat", -33.33)
+
+
+FOREIGN: dict[str, dict[str, Any]] = {
+    "an address of a server": {"images": {"6": ["dog", "http://evil/x.png"]}},
+    "a script": {"images": {"6": ["dog", "javascript:alert(1)"]}},
+    "another kind of file": {"images": {"6": ["dog", "data:image/svg+xml;base64,AAAA"]}},
+    "no pair": {"images": {"6": "dog", "7": None, "0": [1, 2, 3]}},
+}
+
+
+@pytest.mark.parametrize("images", FOREIGN.values(), ids=[*FOREIGN])
+def test_address_that_is_no_small_image_is_left_out(images: dict[str, Any]) -> None:
+    """Whoever can write to the store cannot have the page ask a server."""
+    changed = changed_of(_snapshot(**images))["mixup=on"]
+    assert changed.gained == changed.lost == ()
+
+
+@pytest.mark.parametrize("labels", ["", "?", "AAAA", base64.b64encode(b"\xff" * 16).decode()])
+def test_labels_of_other_images_say_nothing_of_classes(labels: str) -> None:
+    """Labels that are damaged, too few or of no class are as none."""
+    assert changed_of(_snapshot(labels=labels))["mixup=on"].classes == ()
