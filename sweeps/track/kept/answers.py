@@ -10,7 +10,8 @@ from typing import Any
 __all__ = ["Answers", "NotKept", "Recorder", "Replayer"]
 
 INFO = ("run_id", "experiment_id", "start_time", "artifact_uri")
-"""What is read of a run, beside its tags and its metrics."""
+DATA = ("tags", "metrics", "params")
+"""What is read of a run."""
 
 
 class NotKept(LookupError):  # noqa: N818 (a finding, and no error)
@@ -55,6 +56,7 @@ class Recorder:
 
     def __init__(self, client: Any) -> None:
         self.answers = Answers()
+        self.tracking_uri = str(client.tracking_uri)
         self._client = client
 
     def search_experiments(self) -> list[Any]:
@@ -72,8 +74,8 @@ class Recorder:
         )
         for run in page:
             info = {name: getattr(run.info, name) for name in INFO}
-            tags, metrics = dict(run.data.tags), dict(run.data.metrics)
-            self.answers.runs[run.info.run_id] = {**info, "tags": tags, "metrics": metrics}
+            data = {name: dict(getattr(run.data, name)) for name in DATA}
+            self.answers.runs[run.info.run_id] = {**info, **data}
         key = _search_key(experiments, clauses, page_token)
         self.answers.searches[key] = [run.info.run_id for run in page], page.token
         return page
@@ -91,9 +93,12 @@ class Recorder:
 
 
 class Replayer:
-    """A client that answers as MLflow did; it raises `NotKept` where it was not asked."""
+    """A client that answers as the MLflow of `uri` did; it raises `NotKept` where it was not
+    asked.
+    """
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, uri: str) -> None:
+        self.tracking_uri = uri
         self._answers = answers
 
     def search_experiments(self) -> list[Any]:
@@ -118,7 +123,7 @@ class Replayer:
     def _run(self, run_id: str) -> Any:
         kept = self._answers.runs[run_id]
         info = SimpleNamespace(**{name: kept[name] for name in INFO})
-        data = SimpleNamespace(tags=kept["tags"], metrics=kept["metrics"])
+        data = SimpleNamespace(**{name: kept[name] for name in DATA})
         return SimpleNamespace(info=info, data=data)
 
     def get_metric_history(self, run_id: str, name: str) -> list[Any]:

@@ -41,7 +41,7 @@ def read_snapshot(uri: str, experiment: str | None, *, curves: bool = False) -> 
     kept = None if path is None else _read(path, store_state(path))
     if kept is not None:
         with contextlib.suppress(NotKept):
-            return _ask(Replayer(kept), uri, experiment, curves=curves)
+            return _ask(Replayer(kept, uri), uri, experiment, curves=curves)
     return _ask_and_keep(uri, experiment, curves=curves)
 
 
