@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.commands import checklist
+from darkmagic.cli.commands.clusters.worker import worker
 from darkmagic.cli.commands.ensemble import ensemble
 from darkmagic.cli.commands.own.compare import compare
 from darkmagic.cli.commands.own.init import init
@@ -77,6 +78,7 @@ _add(
 )
 _add(ensemble, "darkmagic ensemble -k 5", "Average the predictions of trained runs.")
 _add(tricks, "darkmagic tricks mixup", "Show the tricks, or one trick's card.")
+_add(worker, "darkmagic worker --out /shared/runs", "Train trials that a sweep on another machine offers.")
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.commands.confirm import Confirmed, confirm_winners
 from darkmagic.sweeps.commands.dry_run import check_tracking, dry_run_overrides
 from darkmagic.sweeps.commands.ensemble import (
@@ -95,6 +96,7 @@ __all__ = [
     "preflight",
     "retune",
     "run_checklist",
+    "run_worker",
     "sweep",
     "train",
     "train_study",

@@ -41,7 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.orchestrate",),
     ("darkmagic.sweeps.sources",),
     ("darkmagic.sweeps.launch.local.launcher", "darkmagic.sweeps.track"),
-    ("darkmagic.sweeps.launch.local.sharing",),
+    ("darkmagic.sweeps.launch.jobs", "darkmagic.sweeps.launch.local.sharing"),
     ("darkmagic.sweeps.launch.local.pool", "darkmagic.sweeps.launch.local.stall"),
     ("darkmagic.sweeps.launch.devices",),
     ("darkmagic.sweeps.launch.local", "darkmagic.sweeps.launch.context"),

@@ -24,7 +24,11 @@ OFF = "off"
 RETUNED = ("lr", "decay")
 """What an option's file may name under `retune`: the learning rate and the weight decay."""
 
+LAUNCHER = "hydra/launcher"
+"""The one group of Hydra's own that is for users of ours."""
+
 __all__ = [
+    "LAUNCHER",
     "OFF",
     "TrickCard",
     "all_groups",
@@ -48,14 +52,14 @@ class TrickCard:
 
 
 def all_groups(loader: ConfigLoader, parent: str = "") -> list[str]:
-    """Return every group that has options, except Hydra's own, e.g. `trick/mixup`."""
+    """Return every group that has options, e.g. `trick/mixup`; of Hydra's own the launchers."""
     groups = []
     for name in subgroups(loader, parent):
         group = f"{parent}/{name}" if parent else name
         if group != "hydra":
             groups += [group] if group_options(loader, group) else []
             groups += all_groups(loader, group)
-    return groups
+    return groups if parent else [*groups, LAUNCHER]
 
 
 def trick_names(loader: ConfigLoader) -> list[str]:

@@ -45,6 +45,7 @@ class SweepContext:
     observer: Observer = field(default_factory=IgnoreJobs)
     hopeless: Callable[[Path], str | None] = lambda _: None
     fail_fast: bool = False  # the first trial that fails ends the sweep
+    detach: bool = False  # a launcher whose jobs run elsewhere starts them and does not wait
     instead: Run | None = None  # what our sweeper runs in place of its checklist
 
 

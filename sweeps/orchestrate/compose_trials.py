@@ -13,6 +13,7 @@ from darkmagic.sweeps.compose.checks.values import check_resolved
 from darkmagic.sweeps.compose.parse_overrides import is_hydra_override, quote
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.launch.context import current_context
+from darkmagic.sweeps.launch.jobs.claims import is_running
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
@@ -58,7 +59,7 @@ def compose_trial(
 ) -> TrialState:
     """Return the state of a trial, in the folder that `master` names; `composed` has the
     configurations by name of a trial, and gets this one's. The folders of trials whose identity is
-    in `busy`, which are written to, are left as they are.
+    in `busy`, which are written to, are left as they are; so are those that a worker elsewhere has.
     """
     folder = experiment_folder(master)
     # Hydra's own are in `master`, and its loader adds them to those of a job.
@@ -74,7 +75,7 @@ def compose_trial(
     mixes = trial.trick in (SCREEN, COMBINATION, TUNED)
     if mixes or current_context().request.trials:  # the recipe may have another name elsewhere
         subdir = same_trial(folder, trial.seed, trial_identity) or subdir
-    if trial_identity not in busy:
+    if trial_identity not in busy and not is_running(folder, subdir):
         for message in mend_folder(folder / subdir, resolved, trial_identity):
             progress.note(message)
     own = (*own, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweep.subdir={quote(subdir)}")

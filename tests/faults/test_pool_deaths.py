@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from darkmagic.sweeps.launch.devices import Lease, make_leases
-from darkmagic.sweeps.launch.local.launcher import _retry
+from darkmagic.sweeps.launch.jobs.run import retry_of
 from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
 from darkmagic.sweeps.launch.local.stall import FIRST_SECONDS, LEAST_SECONDS, StallWatch
 from darkmagic.sweeps.trial.retry import RETRY_REASON
@@ -32,7 +32,7 @@ def _die_once(folder: str, how: str) -> str:
 
 
 def _run(call: Call, **options: object) -> Ended:
-    settings = {"on_start": lambda _: None, "on_end": lambda *_: None, "retry": _retry, **options}
+    settings = {"on_start": lambda _: None, "on_end": lambda *_: None, "retry": retry_of, **options}
     (ended,) = run_calls([call], ONE, **settings)  # type: ignore[arg-type]
     return ended
 

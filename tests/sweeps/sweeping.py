@@ -58,9 +58,16 @@ class Swept:
         return f"sqlite:///{self.folder}/mlflow.db"
 
 
-def run(folder: Path, overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Swept:
-    """Run a sweep with everything of it under `folder`."""
-    every = [*TINY, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'", *overrides]
+def run(
+    folder: Path,
+    overrides: Sequence[str],
+    config_dirs: Sequence[Path] = (),
+    *,
+    launcher: bool = True,
+) -> Swept:
+    """Run a sweep with everything of it under `folder`; with our own launcher's settings or not."""
+    tiny = [word for word in TINY if launcher or not word.startswith("hydra.launcher.")]
+    every = [*tiny, f"runtime.out='{folder}'", f"runtime.cache='{folder}/cache'", *overrides]
     progress = Recorder()
     before = Path.cwd()
     os.chdir(folder)

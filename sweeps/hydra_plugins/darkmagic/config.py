@@ -1,5 +1,5 @@
 """The plugins' configuration: `hydra/sweeper=checklist` and `=darkmagic_optuna`, and
-`hydra/launcher=local`.
+`hydra/launcher=local`, `=worker`.
 """
 
 # No `from __future__ import annotations`: Hydra's scan runs this module before it is in
@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-__all__ = ["ChecklistSweeperConf", "LocalLauncherConf", "OptunaSweeperConf"]
+__all__ = ["ChecklistSweeperConf", "LocalLauncherConf", "OptunaSweeperConf", "WorkerLauncherConf"]
 
 
 @dataclass
@@ -58,6 +58,16 @@ class LocalLauncherConf:
     stall_seconds: Any = "auto"
 
 
+@dataclass
+class WorkerLauncherConf:
+    """Trials are taken by `darkmagic worker --out FOLDER`, on any machine that shares the folder.
+    `lease_seconds`: after which a trial whose worker gives no sign of life is another's to take.
+    """
+
+    _target_: str = "hydra_plugins.darkmagic.worker_launcher.WorkerLauncher"
+    lease_seconds: float = 60.0
+
+
 ConfigStore.instance().store(
     group="hydra/sweeper", name="checklist", node=ChecklistSweeperConf, provider="darkmagic"
 )
@@ -66,4 +76,7 @@ ConfigStore.instance().store(
 )
 ConfigStore.instance().store(
     group="hydra/launcher", name="local", node=LocalLauncherConf, provider="darkmagic"
+)
+ConfigStore.instance().store(
+    group="hydra/launcher", name="worker", node=WorkerLauncherConf, provider="darkmagic"
 )

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+
+from hydra_plugins.darkmagic._launching import OurLauncher
 
 __all__ = ["LocalLauncher"]
 
 
-class LocalLauncher(Launcher):
+class LocalLauncher(OurLauncher):
     """Runs jobs of any Hydra application on this machine's devices."""
 
     def __init__(
@@ -29,24 +28,6 @@ class LocalLauncher(Launcher):
         self._devices = devices
         self._trials_per_device = trials_per_device
         self._threads = threads
-        self._hydra_context: HydraContext
-        self._task_function: TaskFunction
-        self._config: DictConfig
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        from darkmagic.sweeps.compose.caching_loader import RememberingLoader
-        from darkmagic.sweeps.launch.local import fork_server
-        from darkmagic.sweeps.trial.command.node import is_command
-
-        # The sweeper has the same context, and composes with it from here on.
-        hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)
-        self._hydra_context = hydra_context
-        self._task_function = task_function
-        self._config = config
-        # It imports torch while the sweeper composes, unless trials are commands.
-        fork_server.warm_up(torch=not is_command(config))
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

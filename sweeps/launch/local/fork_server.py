@@ -30,10 +30,11 @@ from typing import Any
 
 import cloudpickle
 
+from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.trainers.command.tree import with_variable
 from darkmagic.trainers.runtime.cores import THREADS
 
-__all__ = ["Job", "preloads_torch", "start", "warm_up"]
+__all__ = ["Job", "pays_with_torch", "preloads_torch", "start", "warm_up"]
 
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
@@ -127,6 +128,16 @@ def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
 def preloads_torch() -> bool:
     """Whether children are forked from a process that has torch imported."""
     return _Server.preload == PRELOAD
+
+
+def pays_with_torch(config: Mapping[str, Any]) -> bool:
+    """Whether jobs of the application with `config` need torch, as far as can be known.
+
+    Those of our own do, unless they are commands, and so do those of one that has imported it.
+    """
+    if is_command(config):
+        return False
+    return "tricks" in config or "torch" in sys.modules
 
 
 def start(

@@ -13,7 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.devices import Lease, make_leases
-from darkmagic.sweeps.launch.local.launcher import _retry
+from darkmagic.sweeps.launch.jobs.run import retry_of
 from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
 from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.trial.retry import RETRY_REASON
@@ -79,7 +79,7 @@ def test_calls_are_asked_for_when_there_is_room_and_ended_when_not_needed() -> N
     assert starts == ["start 0", "end 0", "start 1", "end 1", "start 2", "end 2"]
     assert [result.error for result in results] == [None, "far behind", None]
     assert results[1].unneeded
-    assert _retry(results[1]) is None
+    assert retry_of(results[1]) is None
 
 
 def test_call_that_failed_beside_others_is_retried_alone(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_only_memory_and_gpu_faults_are_retry_reasons(
     """A trial is retried for want of memory or a GPU's fault, not for an error of its own."""
     job = JobReturn(status=JobStatus.COMPLETED)
     job.return_value = {"status": status, "reason": reason}
-    retry = _retry(Ended(job, None, 0))
+    retry = retry_of(Ended(job, None, 0))
     assert (retry and retry.reason) == blamed
 
 

@@ -1,0 +1,64 @@
+"""`darkmagic worker`: train what sweeps on a shared folder have to be trained."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from darkmagic.cli.errors import cli_errors, interruptible
+
+__all__ = ["worker"]
+
+
+def worker(
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="The folder of all experiments, which machines share."),
+    ] = Path("runs"),
+    devices: Annotated[
+        str, typer.Option("--devices", help="auto, cpu, or indices of GPUs: 0,1.")
+    ] = "auto",
+    trials_per_device: Annotated[
+        int | None,
+        typer.Option(
+            "--trials-per-device",
+            min=1,
+            help="Trials at once on a device.  [default: 1 a GPU, 1 a core of a CPU]",
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, help="Of each trial.  [default: its share of the cores]"),
+    ] = None,
+    idle: Annotated[
+        float | None,
+        typer.Option(
+            "--idle", min=0, help="End after so many seconds without a trial.  [default: never]"
+        ),
+    ] = None,
+) -> None:
+    """Train trials of sweeps that were started with hydra/launcher=worker.
+
+    Run it on each machine that has the folder. It takes a trial at a time for each device, and
+    gives back what it has when it is stopped; when its machine dies, another worker goes on from
+    the trial's last checkpoint. Nothing else connects the machines.
+    """
+    with cli_errors():
+        from darkmagic.cli.views.worker import WorkerLines
+        from darkmagic.sweeps import api
+
+        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+            lines = WorkerLines(out)
+            count = api.run_worker(
+                out,
+                lines,
+                devices=devices,
+                trials_per_device=trials_per_device,
+                threads=threads,
+                idle_seconds=idle,
+            )
+            lines.done(count)

@@ -1,0 +1,243 @@
+"""Jobs as files: who starts a sweep puts them into its folder, and workers take them from there.
+
+Everything is in `.jobs` beside the folders of the trials, and a job has a folder there:
+
+- `job.pkl`: its configuration, and the name of the file with what the jobs of a launch share. As
+  long as it is there, the job is open to workers; to take it away withdraws the job.
+- `claim.1`, `claim.2`, ...: who has taken it (`darkmagic.sweeps.launch.jobs.claims`).
+- `stop`: why the worker that has it is to end it.
+- `return.3.pkl`: what the job returned under claim 3; then `ended.json`, written last.
+
+Pickled files run code when they are read: who may write to the folder may do so on every worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cloudpickle
+from hydra.core.utils import JobReturn
+from omegaconf import DictConfig
+
+from darkmagic.sweeps.launch.jobs.run import failed_job, job_directory
+from darkmagic.trainers.outputs.durable import DamagedFileError, write_file
+from darkmagic.trainers.outputs.json_file import read_json, write_json
+
+__all__ = ["FOLDER", "JobFiles", "Outcome", "Queue", "find_queues", "job_name"]
+
+FOLDER = ".jobs"
+ORDER = "order.json"
+JOB, ENDED, STOP = "job.pkl", "ended.json", "stop"
+LONGEST_NAME = 200
+DEPTH = 2
+"""How far below a folder its queues are looked for: Hydra's own are in multirun/DATE/TIME."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended, as its worker says it."""
+
+    error: str | None
+    exit_code: int | None
+    claim: int
+    host: str
+
+
+@dataclass(frozen=True)
+class JobFiles:
+    """The files of one job, in the folder `path`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The name of the job's folder, which says which it is."""
+        return self.path.name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether workers may take it or go on with it."""
+        return (self.path / JOB).exists()
+
+    def read(self) -> tuple[bytes, DictConfig]:
+        """Return what its launch shares, pickled, and its configuration."""
+        content = self._content()
+        config: DictConfig = cloudpickle.loads(content["config"])
+        return (self.path.parent / content["shared"]).read_bytes(), config
+
+    def _content(self) -> dict[str, Any]:
+        """Return what `job.pkl` says; its configuration is left pickled, as it may need imports."""
+        content: dict[str, Any] = pickle.loads((self.path / JOB).read_bytes())  # noqa: S301
+        return content
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the job's output."""
+        return Path(self._content()["directory"])
+
+    def stop(self, reason: str) -> None:
+        """Ask the worker that has it to end it."""
+        with contextlib.suppress(FileNotFoundError):
+            _write(self.path / STOP, reason.encode())
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why it is to be ended; None if it is not."""
+        try:
+            return (self.path / STOP).read_text()
+        except FileNotFoundError:
+            return None
+
+    def withdraw(self) -> None:
+        """Close it: no worker takes it, and one that has it gives it back."""
+        (self.path / JOB).unlink(missing_ok=True)
+
+    def keep_return(self, claim: int, job: JobReturn) -> None:
+        """Write what the job returned, before it is said that it ended."""
+        _write(self.path / f"return.{claim}.pkl", cloudpickle.dumps(job))
+
+    def end(self, outcome: Outcome) -> None:
+        """Say that the job has ended."""
+        with contextlib.suppress(FileNotFoundError):  # withdrawn and removed meanwhile
+            write_json(self.path / ENDED, vars(outcome))
+
+    def outcome(self) -> Outcome | None:
+        """Return how the job ended; None if it has not."""
+        try:
+            content = read_json(self.path / ENDED)
+            return None if content is None else Outcome(**content)
+        except (DamagedFileError, TypeError) as error:
+            return Outcome(f"its end cannot be read ({error})", None, 0, "")
+
+    def result(self, outcome: Outcome, config: DictConfig) -> JobReturn:
+        """Return the `JobReturn` of a job that has ended, or one that says why there is none."""
+        if outcome.error is not None:
+            return failed_job(outcome.error, config)
+        try:
+            job = cloudpickle.loads((self.path / f"return.{outcome.claim}.pkl").read_bytes())
+        except Exception as error:  # noqa: BLE001 (what unpickles may raise anything)
+            return failed_job(f"what it returned cannot be read: {error}", config)
+        assert isinstance(job, JobReturn)
+        return job
+
+    def remove(self) -> None:
+        """Remove the files of a job that nobody runs: `job.pkl` first, so that nobody takes it."""
+        self.withdraw()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Queue:
+    """The jobs of one folder of a sweep, such as an experiment's."""
+
+    def __init__(self, sweep_folder: Path) -> None:
+        self.path = sweep_folder / FOLDER
+
+    def job(self, name: str) -> JobFiles:
+        """Return the files of the job of this name, there or not."""
+        return JobFiles(self.path / name)
+
+    def publish(
+        self,
+        shared: bytes,
+        configs: Sequence[DictConfig],
+        *,
+        lease_seconds: float,
+        torch: bool = True,
+    ) -> list[JobFiles]:
+        """Put jobs into the folder, in this order; return their files.
+
+        One that is there already and has not ended goes on: its worker keeps it. `torch` says
+        whether it pays that workers import it before they fork.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        shared_name = f"shared.{hashlib.sha256(shared).hexdigest()[:16]}.pkl"
+        if not (self.path / shared_name).exists():
+            _write(self.path / shared_name, shared)
+        jobs = [self.job(job_name(str(config.hydra.sweep.subdir))) for config in configs]
+        for job, config in zip(jobs, configs, strict=True):
+            if job.outcome() is not None:
+                job.remove()
+            job.path.mkdir(parents=True, exist_ok=True)
+            (job.path / STOP).unlink(missing_ok=True)
+            content = {
+                "shared": shared_name,
+                "directory": str(job_directory(config)),
+                "config": cloudpickle.dumps(config),
+            }
+            _write(job.path / JOB, pickle.dumps(content))
+        names = [job.name for job in jobs]
+        others = [name for name in self.names() if name not in names and self.job(name).is_open]
+        order = {"jobs": [*names, *others], "lease_seconds": lease_seconds, "torch": torch}
+        write_json(self.path / ORDER, order)
+        return jobs
+
+    def tidy(self) -> None:
+        """Remove what is left of a queue that has no jobs any more."""
+        if not any(path.is_dir() for path in self.path.glob("*")):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _order(self) -> dict[str, Any]:
+        try:
+            return read_json(self.path / ORDER) or {}
+        except DamagedFileError:
+            return {}
+
+    def names(self) -> list[str]:
+        """Return the names of the jobs that were published last, in their order."""
+        return [str(name) for name in self._order().get("jobs", [])]
+
+    @property
+    def lease_seconds(self) -> float:
+        """After how many seconds without a sign of its worker a job is another's to take."""
+        return float(self._order().get("lease_seconds", 60))
+
+    @property
+    def wants_torch(self) -> bool:
+        """Whether workers are to import torch before they fork."""
+        return bool(self._order().get("torch", True))
+
+    def open_jobs(self) -> Iterator[JobFiles]:
+        """Yield the jobs that have not ended and are not withdrawn, in their order."""
+        for name in self.names():
+            job = self.job(name)
+            if job.is_open and not (job.path / ENDED).exists():
+                yield job
+
+
+def find_queues(folder: Path) -> list[Queue]:
+    """Return the queues in `folder` and a little below it.
+
+    What is below a folder that has a queue is not looked at: those are its trials.
+    """
+    found, level = [], [folder]
+    for depth in range(DEPTH + 1):
+        below: list[Path] = []
+        for each in level:
+            if (each / FOLDER).is_dir():
+                found.append(Queue(each))
+            elif depth < DEPTH:
+                with contextlib.suppress(OSError), os.scandir(each) as entries:
+                    below += [Path(e.path) for e in entries if e.is_dir() and e.name[0] != "."]
+        level = sorted(below)
+    return found
+
+
+def job_name(subdir: str) -> str:
+    """Return a job's name, from the folder of its output: one that a file may have."""
+    name = quote(subdir, safe=" =,@+[]").replace("..", "%2E%2E")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:150]}-{hashlib.sha256(subdir.encode()).hexdigest()[:16]}"
+    return name
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_file(path, lambda file: file.write(content))

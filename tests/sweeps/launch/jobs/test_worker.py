@@ -1,0 +1,170 @@
+"""Workers of a folder: each job is run once, whoever dies, and the numbers are those of `local`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.jobs.queue import Queue
+from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, serve
+from machines import APP, read_trials, start_worker, until
+from sweeping import run
+
+FOUR = (
+    "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, sgd_momentum]},"
+    "{name: lr_regime, section: s, options: [cosine_power_cycles, cosine, gamma_decay]}]"
+)
+"""A checklist of four lines, with seeds=4 sixteen trials."""
+
+
+def test_jobs_of_a_foreign_application_survive_the_death_of_a_worker(tmp_path: Path) -> None:
+    """Of three workers one is killed in mid-job: every job ends, and is begun again by one alone.
+
+    The application is any that Hydra runs, and neither it nor a worker imports torch.
+    """
+    (tmp_path / "app.py").write_text(APP)
+    words = ["-m", "hydra/launcher=worker", "hydra.launcher.lease_seconds=20", "+x=range(6)"]
+    words += [f"hydra.sweep.dir={tmp_path}/multirun/a"]
+    app = subprocess.Popen(
+        [sys.executable, "app.py", *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        until((tmp_path / "multirun" / "a" / ".jobs" / "order.json").exists)
+        first = start_worker(tmp_path / "multirun", "--trials-per-device", "1")
+        until(lambda: list((tmp_path / "multirun" / "a").glob("*/began.*")))
+        first.kill()
+        first.communicate()
+        others = [
+            start_worker(tmp_path / "multirun", "--trials-per-device", "1", "--idle", "8")
+            for _ in range(2)
+        ]
+        output, _ = app.communicate(timeout=120)
+        for worker in others:
+            worker.communicate(timeout=120)
+    finally:
+        app.kill()
+    assert app.returncode == 0, output
+    folders = [tmp_path / "multirun" / "a" / str(i) for i in range(6)]
+    assert [(folder / "answer").read_text() for folder in folders] == [str(i * i) for i in range(6)]
+    began = [len(list(folder.glob("began.*"))) for folder in folders]
+    assert sorted(began) == [1, 1, 1, 1, 1, 2]
+    assert "torch: False" in (folders[5] / "modules").read_text()
+    assert not (tmp_path / "multirun" / "a" / ".jobs").exists()
+
+
+def _serve_in_thread(folder: Path, stop: threading.Event) -> threading.Thread:
+    """Be a worker of this process, whose fork server is there already."""
+
+    def work() -> None:
+        queue = Queue(folder)
+        serve(
+            lambda: ((job, queue.lease_seconds) for job in queue.open_jobs()),
+            make_leases("cpu", 2, 1),
+            log=IgnoreWork(),
+            go_on=lambda _: not stop.is_set(),
+        )
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_numbers_of_a_worker_are_those_of_the_local_launcher(tmp_path: Path) -> None:
+    """The same checklist gives the same trials and, bit for bit, the same epochs and results."""
+    words = ["epochs=2", FOUR, "runtime.experiment=e"]
+    folders = [tmp_path / name for name in ("local", "worker")]
+    for folder in folders:
+        folder.mkdir()
+    run(folders[0], [*words, "hydra.launcher.threads=1"])
+    stop = threading.Event()
+    worker = _serve_in_thread(folders[1] / "e", stop)
+    try:
+        swept = run(folders[1], [*words, "hydra/launcher=worker"], launcher=False)
+    finally:
+        stop.set()
+        worker.join()
+    ours, theirs = (read_trials(folder / "e") for folder in folders)
+    assert len(ours) == 4
+    for name, trial in ours.items():
+        assert trial == theirs[name]
+    assert [str(record.status) for record in swept.outcome.records] == ["finished"] * 4
+    assert any("darkmagic worker --out" in note for note in swept.progress.notes)
+    assert not (folders[1] / "e" / ".jobs").exists()
+
+
+def _holders(folder: Path, pids: set[int]) -> dict[int, str]:
+    """Return by worker a trial that it has, and that has trained an epoch."""
+    found = {}
+    for path in folder.glob(".jobs/*/claim.*"):
+        text = path.read_text()
+        pid = next((pid for pid in pids if f'"pid": {pid},' in text), None)
+        events = folder / path.parent.name / "events.jsonl"
+        done = (path.parent / "ended.json").exists()
+        if pid is not None and not done and events.exists() and '"epoch"' in events.read_text():
+            found[pid] = path.parent.name
+    return found
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(1200)
+def test_sixteen_trials_on_four_workers_of_which_one_is_killed(tmp_path: Path) -> None:
+    """Nothing is lost and nothing trained twice but what the dead worker had, which is resumed."""
+    words = ["epochs=30", FOUR, "seeds=4", "baseline_repeats=null", "runtime.experiment=e"]
+    words += ["runtime.checkpoint_seconds=0.01"]
+    folders = [tmp_path / name for name in ("local", "worker")]
+    for folder in folders:
+        folder.mkdir()
+    run(folders[0], [*words, "hydra.launcher.threads=1"])
+    options = ("--trials-per-device", "1", "--threads", "1")
+    workers = [start_worker(folders[1], *options) for _ in range(4)]
+    killed: list[str] = []
+
+    def kill_one() -> None:
+        pids = {worker.pid for worker in workers}
+        pid, name = next(iter(until(lambda: _holders(folders[1] / "e", pids), 600).items()))
+        os.kill(pid, signal.SIGKILL)
+        killed.append(name)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    try:
+        swept = run(folders[1], [*words, "hydra/launcher=worker"], launcher=False)
+    finally:
+        killer.join()
+        for worker in workers:
+            worker.terminate()
+        said = [worker.communicate(timeout=60)[0] for worker in workers]
+    ours, theirs = (read_trials(folder / "e") for folder in folders)
+    assert len(ours) == 16
+    assert {name: trial.pop("starts") for name, trial in theirs.items()} == {
+        name: 2 if name in killed else 1 for name in ours
+    }
+    assert {name: {**trial, "starts": 0} for name, trial in theirs.items()} == {
+        name: {**trial, "starts": 0} for name, trial in ours.items()
+    }, said
+    assert {str(record.status) for record in swept.outcome.records} == {"finished"}
+    (reason,) = {record.reason for record in swept.outcome.records} - {""}
+    assert "the worker that had it died" in reason
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "nowhere"], "no folder nowhere on this machine"),
+        (["--trials-per-device", "0"], "trials-per-device"),
+    ],
+)
+def test_bad_options_are_one_line(tmp_path: Path, words: list[str], message: str) -> None:
+    """A folder that is not there, and a number that cannot be, end the command with 2."""
+    from commanding import run_command
+
+    done = run_command("worker", *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
