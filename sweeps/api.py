@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from darkmagic.sweeps.commands.clusters.standing import (
+    TrialStanding,
+    cancel_sweep,
+    find_sweep,
+    standings,
+)
 from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.commands.confirm import Confirmed, confirm_winners
 from darkmagic.sweeps.commands.dry_run import check_tracking, dry_run_overrides
@@ -37,6 +43,8 @@ from darkmagic.sweeps.commands.tuning.tune import (
     train_study,
 )
 from darkmagic.sweeps.compose.command.words import compare_overrides, literal
+from darkmagic.sweeps.launch.check import check_detach
+from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
 from darkmagic.sweeps.starting.data import FoundData, find_data, look_at
@@ -56,6 +64,7 @@ __all__ = [
     "Finding",
     "FoundData",
     "KnownSweep",
+    "LeftRunning",
     "Level",
     "Member",
     "Optimized",
@@ -65,8 +74,11 @@ __all__ = [
     "Refinement",
     "Script",
     "StudyResult",
+    "TrialStanding",
     "ablate_recipe",
+    "cancel_sweep",
     "check",
+    "check_detach",
     "check_tracking",
     "checklists",
     "choose_members",
@@ -81,6 +93,7 @@ __all__ = [
     "find_data",
     "find_experiment",
     "find_scripts",
+    "find_sweep",
     "finish",
     "literal",
     "look_at",
@@ -97,6 +110,7 @@ __all__ = [
     "retune",
     "run_checklist",
     "run_worker",
+    "standings",
     "sweep",
     "train",
     "train_study",

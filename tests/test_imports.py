@@ -40,7 +40,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.tune.space", "darkmagic.sweeps.tune.objectives"),
     ("darkmagic.sweeps.orchestrate",),
     ("darkmagic.sweeps.sources",),
-    ("darkmagic.sweeps.launch.local.launcher", "darkmagic.sweeps.track"),
+    ("darkmagic.sweeps.launch.check",),
+    (
+        "darkmagic.sweeps.launch.local.launcher",
+        "darkmagic.sweeps.launch.slurm",
+        "darkmagic.sweeps.track",
+    ),
     ("darkmagic.sweeps.launch.jobs", "darkmagic.sweeps.launch.local.sharing"),
     ("darkmagic.sweeps.launch.local.pool", "darkmagic.sweeps.launch.local.stall"),
     ("darkmagic.sweeps.launch.devices",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkmagic.cli.commands.ablate import ablate
+from darkmagic.cli.commands.clusters.standing import cancel, left_running, status, watch
 from darkmagic.cli.commands.confirm import confirm
 from darkmagic.cli.commands.power import power
 from darkmagic.cli.commands.preflight import stop_before_training
@@ -111,6 +112,12 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="End the sweep with the first trial that fails.")
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach", help="Leave the trials to Slurm or to workers, and do not wait for them."
+        ),
+    ] = False,
     interactions: Interactions = False,
 ) -> None:
     """Train the baseline and one trial a trick, and compare them.
@@ -129,6 +136,8 @@ def run(
         study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
             planned = study.plan(will_train=True, interactions=interactions)
+            if detach:
+                api.check_detach(planned.config)
             if dry_run:
                 api.check_tracking(planned.config)
                 with api.dry_run_overrides(study.overrides, study.config_dirs) as words:
@@ -137,12 +146,21 @@ def run(
             else:
                 if not skip_preflight:
                     stop_before_training(planned, study.overrides)
-                failed = train_and_show(planned, dry_run=False, fail_fast=fail_fast)
+                try:
+                    failed = train_and_show(
+                        planned, dry_run=False, fail_fast=fail_fast, detach=detach
+                    )
+                except api.LeftRunning:
+                    runtime = planned.config.runtime
+                    left_running(str(runtime.experiment), str(runtime.out))
+                    return
         if failed:
             raise typer.Exit(1)
 
 
-def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> bool:
+def train_and_show(
+    planned: PlannedSweep, *, dry_run: bool, fail_fast: bool, detach: bool = False
+) -> bool:
     """Train, show the table and the next steps; return whether a trial failed, or all baselines."""
     from darkmagic.checklist.records import Status
     from darkmagic.cli.console import make_console
@@ -151,7 +169,12 @@ def train_and_show(planned: PlannedSweep, *, dry_run: bool, fail_fast: bool) -> 
     from darkmagic.study.study import train
     from darkmagic.sweeps import api
 
-    finished = train(planned, lambda: make_progress(make_console(stderr=True)), fail_fast=fail_fast)
+    finished = train(
+        planned,
+        lambda: make_progress(make_console(stderr=True)),
+        fail_fast=fail_fast,
+        detach=detach,
+    )
     outcome, report, paths = finished.outcome, finished.report, finished.files
     failed = [r for r in outcome.records if r.status in (Status.FAILED, Status.DIVERGED)]
     baselines = [record for record in outcome.records if record.trick is None]
@@ -194,3 +217,15 @@ app.command(
     epilog="Example: darkmagic checklist ablate dataset=cifar10 --path",
     short_help="Train the confirmed recipe without each of its parts.",
 )(ablate)
+app.command(
+    epilog="Example: darkmagic checklist status -n mine",
+    short_help="Show how a sweep stands, from its files.",
+)(status)
+app.command(
+    epilog="Example: darkmagic checklist watch -n mine",
+    short_help="Show how a sweep stands until it ends.",
+)(watch)
+app.command(
+    epilog="Example: darkmagic checklist cancel -n mine",
+    short_help="End the jobs of a sweep on a cluster.",
+)(cancel)

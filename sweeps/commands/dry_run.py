@@ -43,7 +43,10 @@ def dry_run_overrides(
         config = check_overrides(hydra.config_loader, plain).config
         refuse_command(config, "--dry-run", "darkmagic preflight tries its words")
         dataset = resolve_part(config, "dataset")
-    kept = [o for o in plain if not o.lstrip("+~").startswith(("dataset=", "dataset."))]
+    own: tuple[str, ...] = ("dataset=", "dataset.")
+    if config.hydra.runtime.choices["hydra/launcher"] != "local":  # two steps are trained here
+        own += ("hydra/launcher=", "hydra.launcher.")
+    kept = [o for o in plain if not o.lstrip("+~").startswith(own)]
     upstream = dataset.get("upstream")
     few = _few("dataset.source", dataset["source"], ("size", "channels"))
     if upstream is None:

@@ -21,7 +21,7 @@ from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request, metric_modules, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session, root_config
-from darkmagic.sweeps.launch.devices import check_devices
+from darkmagic.sweeps.launch.check import check_launcher
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
@@ -123,7 +123,7 @@ def plan_request(
         checked = check_overrides(loader, overrides)
         config = checked.config
         if will_train:
-            check_devices(config)
+            check_launcher(config)
         rules = read_rules(config)
         planner = make_planner(loader, config, checked.plain, checked.tricks)
         design = read_design(config, request)

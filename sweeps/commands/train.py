@@ -19,8 +19,8 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.request import metric_modules
 from darkmagic.sweeps.compose.session import CONFIG_NAME, hydra_session
+from darkmagic.sweeps.launch.check import check_launcher
 from darkmagic.sweeps.launch.context import SweepContext, use_context
-from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
@@ -57,7 +57,7 @@ def train(
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
         refuse_command(checked.config, "darkmagic train", "run the command itself")
-        check_devices(checked.config)
+        check_launcher(checked.config)
         chosen = [*checked.plain, *checked.tricks]
         check_options(hydra.config_loader, checked.config, checked.options, chosen)
         refuse_unused_fields(hydra.config_loader, checked.options, checked.tricks, every=True)
@@ -127,7 +127,7 @@ class _TrainObserver:
         """Send what is left and close the progress, also after an interruption."""
         with self._held:
             if self._follower is not None:
-                self._follower.__exit__()
+                self._follower.__exit__(None)
                 self._follower = None
 
 

@@ -17,6 +17,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
+from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
@@ -76,13 +77,15 @@ class Follower:
         self._sender.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         for state in self._running.values():
             state.status = Status.PENDING  # interrupted: it resumes from its checkpoint
         for state in self._states:
+            if error is LeftRunning:
+                break  # they go on
             if state.status is Status.PENDING and state.run is not None:
                 if state.run.state == RUNNING:  # as every new run is, begun or not
                     state.run.status = Status.RUNNING

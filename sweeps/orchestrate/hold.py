@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.jobs.holder import SILENT_SECONDS, Holder, read_holder
 
-__all__ = ["HELD", "SILENT_SECONDS", "check_free", "hold_experiment", "hold_trials"]
+__all__ = ["HELD", "SILENT_SECONDS", "check_free", "hold_experiment", "hold_trials", "is_held"]
 
 HELD = ".held.json"
 BEAT_SECONDS = 5.0
@@ -31,6 +31,12 @@ def check_free(folder: Path) -> None:
     found = read_holder(folder / HELD)
     if found is not None and found.is_alive(folder / HELD):
         raise _held(_name(folder), found)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process trains the experiment in `folder`."""
+    found = read_holder(folder / HELD)
+    return found is not None and found.is_alive(folder / HELD)
 
 
 @contextlib.contextmanager

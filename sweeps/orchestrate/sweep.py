@@ -23,6 +23,7 @@ from darkmagic.sweeps.compose.parse_overrides import is_hydra_override
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
+from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
@@ -126,6 +127,8 @@ def _run_held(
             watching = replace(watching, hopeless=FutilityWatch(states, master.futility).hopeless)
         with follower, use_context(watching):
             _launch(launcher, loader, states)
+    except LeftRunning:  # the follower has sent what there was; the run goes on
+        raise
     except BaseException:
         parent.next_status = "KILLED"
         if tracker.problem is None:

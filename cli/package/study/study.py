@@ -148,10 +148,13 @@ class Study:
         return study_html(self.report, self.plan, self.command)
 
 
-def train(planned: PlannedSweep, show: MakeProgress, *, fail_fast: bool = False) -> Finished:
+def train(
+    planned: PlannedSweep, show: MakeProgress, *, fail_fast: bool = False, detach: bool = False
+) -> Finished:
     """Train the rounds of `planned` without checks before, and write the report.
 
-    `show` is called once a round. Rates that are to be picked first are picked before them.
+    `show` is called once a round. Rates that are to be picked first are picked before them. With
+    `detach` raises `LeftRunning` when the trials are with their workers.
     """
     config = planned.config
     if planned.unpicked:
@@ -164,7 +167,7 @@ def train(planned: PlannedSweep, show: MakeProgress, *, fail_fast: bool = False)
                 progress.note(f"next round: {count_runs(following.plan.trials)}")
             elif config.baseline_repeats == "auto" and config.seeds > 1:
                 progress.note(count_runs(planned.plan.trials))
-            outcome = api.sweep(following, progress, fail_fast=fail_fast)
+            outcome = api.sweep(following, progress, fail_fast=fail_fast, detach=detach)
         following = api.next_round(following, outcome.records)
     with show() as progress:
         report, files = api.finish(outcome, progress.note)

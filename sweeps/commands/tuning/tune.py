@@ -18,8 +18,8 @@ from darkmagic.sweeps.compose.parse_overrides import field_of
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session
+from darkmagic.sweeps.launch.check import check_launcher
 from darkmagic.sweeps.launch.context import SweepContext, use_context
-from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.extend import find_sweep, sweep_key
@@ -71,7 +71,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
         loader = hydra.config_loader
         checked = check_overrides(loader, plain)
         fork_server.warm_up()  # it imports torch while this process goes on
-        check_devices(checked.config)
+        check_launcher(checked.config)
         if checked.config.seeds != 1:
             raise UserError(
                 f"seeds={checked.config.seeds}: tune trains each recipe once, and the winner with "

@@ -1,5 +1,5 @@
 """The plugins' configuration: `hydra/sweeper=checklist` and `=darkmagic_optuna`, and
-`hydra/launcher=local`, `=worker`.
+`hydra/launcher=local`, `=worker`, `=slurm`.
 """
 
 # No `from __future__ import annotations`: Hydra's scan runs this module before it is in
@@ -9,7 +9,13 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-__all__ = ["ChecklistSweeperConf", "LocalLauncherConf", "OptunaSweeperConf", "WorkerLauncherConf"]
+__all__ = [
+    "ChecklistSweeperConf",
+    "LocalLauncherConf",
+    "OptunaSweeperConf",
+    "SlurmLauncherConf",
+    "WorkerLauncherConf",
+]
 
 
 @dataclass
@@ -68,6 +74,41 @@ class WorkerLauncherConf:
     lease_seconds: float = 60.0
 
 
+@dataclass
+class SlurmLauncherConf:
+    """Trials are run by tasks of Slurm's job arrays, which share the sweep's folder and no more.
+
+    A task has `trials_per_job` trials, `trials_at_once` of them side by side, each with its own
+    `gpus_per_trial` and `cpus_per_trial`; `memory_gb` is the task's. After `timeout_min` minutes,
+    or when preempted, it is requeued and its trials go on from their checkpoints: `signal_delay_s`
+    before the end it leaves off, at most `max_timeouts` times. `max_parallel`: tasks at once.
+    `setup`: lines of the shell before. `parameters`: others of sbatch's, as {nice: 100}.
+    `threads`: of each trial, as many as its CPUs if null. `retries`, `stall_seconds`: as the local
+    launcher has them, and `lease_seconds` as the worker's.
+    """
+
+    _target_: str = "hydra_plugins.darkmagic.slurm_launcher.SlurmLauncher"
+    partition: str | None = None
+    gpus_per_trial: int = 0
+    cpus_per_trial: int = 2
+    memory_gb: float | None = None
+    timeout_min: int = 240
+    trials_per_job: int = 1
+    trials_at_once: int = 1
+    max_parallel: int = 256
+    max_timeouts: int = 20
+    signal_delay_s: int = 90
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    setup: list[str] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    threads: int | None = None
+    retries: int = 1
+    stall_seconds: Any = "auto"
+    lease_seconds: float = 60.0
+
+
 ConfigStore.instance().store(
     group="hydra/sweeper", name="checklist", node=ChecklistSweeperConf, provider="darkmagic"
 )
@@ -79,4 +120,7 @@ ConfigStore.instance().store(
 )
 ConfigStore.instance().store(
     group="hydra/launcher", name="worker", node=WorkerLauncherConf, provider="darkmagic"
+)
+ConfigStore.instance().store(
+    group="hydra/launcher", name="slurm", node=SlurmLauncherConf, provider="darkmagic"
 )

@@ -22,6 +22,7 @@ __all__ = ["Jobs", "LeftRunning", "Workers", "run_queued", "withdraw_jobs"]
 
 POLL_SECONDS = 0.5
 SECONDS_TO_GIVE_BACK = 20.0
+CANCELLED = "cancelled; the same command goes on with it"
 
 
 class LeftRunning(Exception):  # noqa: N818 (no error: what was asked for is done)
@@ -71,6 +72,8 @@ class Jobs:
                 outcome = job.outcome()
                 if outcome is None and index in given_up:
                     outcome = Outcome(given_up[index], None, 0, "")
+                if outcome is None and index in idle and not job.is_open:
+                    outcome = Outcome(CANCELLED, None, 0, "")
                 if outcome is None:
                     if index in held:
                         self._look_at(index, job, on_start, hopeless)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import threading
 import time
 import traceback
@@ -30,6 +31,7 @@ from darkmagic.sweeps.trial.retry import RETRY_REASON
 __all__ = ["IgnoreWork", "WorkLog", "run_job_files", "serve"]
 
 PAUSE_SECONDS = 1.0
+SECONDS_OF_OUR_OWN = 2.0
 
 
 class WorkLog(Protocol):
@@ -75,6 +77,8 @@ class _Work:
         return claim.lost() or claim.job.stop_reason or self.watch.stalled(index, began)
 
     def on_end(self, index: int, ended: Ended) -> None:
+        if ended.exit_code == -signal.SIGTERM and not ended.stalled:
+            time.sleep(SECONDS_OF_OUR_OWN)  # whoever ended the child may be ending this process too
         claim = self.running.pop(index)
         lost = claim.lost()
         if lost is None:

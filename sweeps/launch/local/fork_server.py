@@ -122,12 +122,29 @@ def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
     _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
     _Server.more = tuple(dict.fromkeys((*_Server.more, *modules)))
     _context()
-    forkserver.ensure_running()
+    with _without_slurms_signal():
+        forkserver.ensure_running()
 
 
 def preloads_torch() -> bool:
     """Whether children are forked from a process that has torch imported."""
     return _Server.preload == PRELOAD
+
+
+@contextlib.contextmanager
+def _without_slurms_signal() -> Iterator[None]:
+    """Have what is started here not die of the signal that Slurm sends before a time limit.
+
+    It goes to every process of a job, and only the one that we were called from knows what to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def pays_with_torch(config: Mapping[str, Any]) -> bool:

@@ -116,7 +116,7 @@ def _holders(folder: Path, pids: set[int]) -> dict[int, str]:
 @pytest.mark.timeout(1200)
 def test_sixteen_trials_on_four_workers_of_which_one_is_killed(tmp_path: Path) -> None:
     """Nothing is lost and nothing trained twice but what the dead worker had, which is resumed."""
-    words = ["epochs=30", FOUR, "seeds=4", "baseline_repeats=null", "runtime.experiment=e"]
+    words = ["epochs=30", FOUR, "seeds=4", "baseline_repeats=4", "runtime.experiment=e"]
     words += ["runtime.checkpoint_seconds=0.01"]
     folders = [tmp_path / name for name in ("local", "worker")]
     for folder in folders:

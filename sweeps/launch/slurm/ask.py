@@ -1,0 +1,97 @@
+"""Questions to Slurm: how the tasks of arrays stand, and to end some."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from darkmagic.checklist.errors import UserError
+
+__all__ = ["Standing", "cancel_tasks", "check_slurm", "task_standings"]
+
+COMMANDS = ("sbatch", "srun", "squeue", "scancel")
+SECONDS = 30
+ENDED = {
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+    *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT", "REVOKED"),
+}
+"""States that a task does not leave; a preempted one that is requeued is pending at once."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a task stands: Slurm's state, its reason for one that waits, and its node."""
+
+    state: str
+    reason: str = ""
+    node: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs or will."""
+        return self.state not in ENDED
+
+    def __str__(self) -> str:
+        if self.state == "PENDING":
+            return f"pending ({self.reason})"
+        return self.state.lower() + (f" on {self.node}" if self.node and self.is_live else "")
+
+
+def check_slurm() -> None:
+    """Raise `UserError` where jobs cannot be submitted from."""
+    missing = [name for name in COMMANDS if shutil.which(name) is None]
+    if missing:
+        raise UserError(
+            f"hydra/launcher=slurm: no {missing[0]} on this machine; run it where you can run "
+            "sbatch, such as a login node, or choose hydra/launcher=local or worker"
+        )
+    try:
+        import submitit  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "hydra/launcher=slurm needs submitit: pip install 'darkmagic[slurm]'"
+        ) from None
+
+
+def task_standings() -> dict[str, Standing] | None:
+    """Return how each task of this user stands that Slurm knows of, by name, such as `12_3`.
+
+    None if Slurm does not answer now.
+    """
+    command = ["squeue", "--array", "--noheader", "--states=all", f"--user={os.getuid()}"]
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            [*command, "--format=%i|%T|%r|%N"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    rows = [line.split("|") for line in done.stdout.splitlines()]
+    return {row[0]: Standing(row[1], row[2], row[3]) for row in rows if len(row) == 4}
+
+
+def cancel_tasks(tasks: Iterable[str]) -> None:
+    """End tasks, of which some may have ended. Raises `UserError` if Slurm does not take it."""
+    names = sorted(set(tasks))
+    if not names:
+        return
+    try:
+        subprocess.run(  # noqa: S603 (names that Slurm gave)
+            ["scancel", *names],  # noqa: S607 (as the user's PATH has it)
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except FileNotFoundError:
+        raise UserError(f"no scancel on this machine: jobs {', '.join(names)} go on") from None
+    except subprocess.SubprocessError as error:
+        text = str(getattr(error, "stderr", "") or error).strip()
+        if "Invalid job id" not in text:  # it has ended, long ago
+            raise UserError(f"scancel: {text}") from None

@@ -1,0 +1,199 @@
+"""Job arrays for the jobs of a queue: submitted by submitit, a task for one job or several."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.slurm.ask import Standing, cancel_tasks, task_standings
+from darkmagic.sweeps.launch.slurm.task import SlurmTask
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.json_file import read_json, write_json
+
+__all__ = ["SlurmRequest", "SlurmWorkers", "task_of"]
+
+SLURM = "slurm.json"
+"""In a job's folder: the task that is to run it, and its log."""
+LOGS = ".slurm"
+ASK_SECONDS = 5.0
+GONE_SECONDS = 15.0
+"""That a task may be gone before its job's end is seen in the folder, through a network's cache."""
+
+
+@dataclass(frozen=True)
+class SlurmRequest:
+    """What is asked of Slurm for each task."""
+
+    partition: str | None = None
+    gpus_per_trial: int = 0
+    cpus_per_trial: int = 2
+    memory_gb: float | None = None
+    timeout_min: int = 240
+    trials_per_job: int = 1
+    trials_at_once: int = 1
+    max_parallel: int = 256
+    max_timeouts: int = 20
+    signal_delay_s: int = 90
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    setup: Sequence[str] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    threads: int | None = None
+    retries: int = 1
+    stall_seconds: Any = "auto"
+
+    def check(self) -> None:
+        """Raise `UserError` for numbers that cannot be."""
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UserError(f"hydra.launcher.{name}={value}: need a whole number from {least}")
+        if self.trials_at_once > self.trials_per_job:
+            raise UserError(
+                f"hydra.launcher.trials_at_once={self.trials_at_once}: a job has "
+                f"{self.trials_per_job}; give trials_per_job too"
+            )
+        if self.signal_delay_s >= self.timeout_min * 60:
+            raise UserError(
+                f"hydra.launcher.signal_delay_s={self.signal_delay_s} leaves no time to train in "
+                f"{self.timeout_min} min"
+            )
+
+    def sbatch(self) -> dict[str, Any]:
+        """Return the parameters of submitit's."""
+        gpus = self.gpus_per_trial * self.trials_at_once
+        wanted = {
+            "partition": self.partition,
+            "gpus_per_node": gpus or None,
+            "cpus_per_task": self.cpus_per_trial * self.trials_at_once,
+            "mem": None if self.memory_gb is None else f"{int(self.memory_gb * 1024)}MB",
+            "time": self.timeout_min,
+            "array_parallelism": self.max_parallel,
+            "signal_delay_s": self.signal_delay_s,
+            "account": self.account,
+            "qos": self.qos,
+            "constraint": self.constraint,
+            "setup": list(self.setup) or None,
+            "additional_parameters": {"requeue": True, **self.parameters},
+            "job_name": "darkmagic",
+            "ntasks_per_node": 1,
+            "stderr_to_stdout": True,
+        }
+        return {key: value for key, value in wanted.items() if value is not None}
+
+
+_LEAST = {
+    "gpus_per_trial": 0,
+    "cpus_per_trial": 1,
+    "timeout_min": 1,
+    "trials_per_job": 1,
+    "trials_at_once": 1,
+    "max_parallel": 1,
+    "max_timeouts": 0,
+    "signal_delay_s": 1,
+    "retries": 0,
+}
+
+
+def task_of(job: JobFiles) -> tuple[str, str] | None:
+    """Return the task that is to run `job`, and the path of its log; None if there is none."""
+    try:
+        content = read_json(job.path / SLURM)
+    except DamagedFileError:
+        return None
+    return None if content is None else (str(content["task"]), str(content["log"]))
+
+
+class SlurmWorkers:
+    """The `Workers` of `hydra/launcher=slurm`."""
+
+    def __init__(self, queue: Queue, request: SlurmRequest) -> None:
+        self._queue = queue
+        self._request = request
+        self._asked = 0.0
+        self._standings: dict[str, Standing] | None = None
+        self._gone: dict[int, float] = {}
+
+    def begin(self, jobs: Sequence[JobFiles]) -> None:
+        """Submit an array for the jobs that no task of an earlier one is to run."""
+        standings = task_standings() or {}
+        new = []
+        for job in jobs:
+            task = task_of(job)
+            if task is None or not standings.get(task[0], Standing("COMPLETED")).is_live:
+                new.append(job)
+        size = self._request.trials_per_job
+        groups = [new[i : i + size] for i in range(0, len(new), size)]
+        if groups:
+            self._submit(groups)
+
+    def _submit(self, groups: Sequence[Sequence[JobFiles]]) -> None:
+        import submitit
+
+        request, folder = self._request, self._queue.path.parent
+        threads = request.threads or request.cpus_per_trial
+        tasks = [
+            SlurmTask(
+                folder,
+                [job.name for job in group],
+                gpus=request.gpus_per_trial > 0,
+                at_once=request.trials_at_once,
+                threads=threads,
+                retries=request.retries,
+                stall_seconds=request.stall_seconds,
+            )
+            for group in groups
+        ]
+        executor = submitit.SlurmExecutor(folder / LOGS, max_num_timeout=request.max_timeouts)
+        try:
+            executor.update_parameters(**request.sbatch())
+            submitted = executor.submit_array(tasks)
+        except (
+            submitit.core.utils.FailedJobError,
+            submitit.core.utils.FailedSubmissionError,
+            ValueError,
+        ) as error:
+            lines = [line for line in str(error).splitlines() if "error" in line.lower()]
+            raise UserError(f"Slurm did not take the jobs: {(lines or [str(error)])[-1]}") from None
+        for group, task in zip(groups, submitted, strict=True):
+            content = {"task": task.job_id, "log": str(task.paths.stdout)}
+            for job in group:
+                with contextlib.suppress(FileNotFoundError):  # it ended already, and was removed
+                    write_json(job.path / SLURM, content)
+
+    def given_up(self, jobs: Mapping[int, JobFiles]) -> Mapping[int, str]:
+        """Return the jobs whose task is gone, and what Slurm says of it."""
+        now = time.monotonic()
+        if now - self._asked < ASK_SECONDS:
+            return {}
+        self._asked = now
+        standings = task_standings()
+        if standings is None:
+            return {}
+        gone: dict[int, str] = {}
+        for index, job in jobs.items():
+            task = task_of(job)
+            standing = standings.get(task[0]) if task is not None else None
+            if standing is not None and standing.is_live:
+                continue
+            what = "is gone" if standing is None else f"is {str(standing).replace('_', ' ')}"
+            name, log = task or ("", "")
+            gone[index] = f"its Slurm job {name} {what}; its log: {log}"
+        self._gone = {index: self._gone.get(index, now) for index in gone}
+        return {i: why for i, why in gone.items() if now - self._gone[i] >= GONE_SECONDS}
+
+    def cancel(self, jobs: Sequence[JobFiles]) -> None:
+        """End the tasks that have no other jobs to run."""
+        names = {job.name for job in jobs}
+        tasks: dict[str, set[str]] = {}
+        for name in {*self._queue.names(), *names}:
+            task = task_of(self._queue.job(name))
+            if task is not None:
+                tasks.setdefault(task[0], set()).add(name)
+        cancel_tasks(task for task, theirs in tasks.items() if theirs <= names)
