@@ -24,6 +24,7 @@ from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.jobs.follow import LeftRunning
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
@@ -134,6 +135,7 @@ def _run_held(
         if tracker.problem is None:
             tracker.flush()
         raise
+    Queue(folder).tidy()  # of trials that ended while nobody followed them
     parent.next_status = "FINISHED"
     return SweepOutcome(
         experiment=tracker.experiment,

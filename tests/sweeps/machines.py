@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["APP", "Found", "read_trials", "start_worker", "until"]
+__all__ = ["APP", "FOUR", "Found", "read_trials", "start_worker", "until"]
 
 APP = """
 import os, sys, time
@@ -30,6 +30,12 @@ def main(config):
 main()
 """
 """A Hydra application of somebody else's."""
+
+FOUR = (
+    "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, sgd_momentum]},"
+    "{name: lr_regime, section: s, options: [cosine_power_cycles, cosine, gamma_decay]}]"
+)
+"""A checklist of four lines, with seeds=4 sixteen trials."""
 
 Found = TypeVar("Found")
 

@@ -181,8 +181,12 @@ class Queue:
         return jobs
 
     def tidy(self) -> None:
-        """Remove what is left of a queue that has no jobs any more."""
-        if not any(path.is_dir() for path in self.path.glob("*")):
+        """Remove the jobs that have ended, and the queue itself where there are no others."""
+        jobs = [JobFiles(path) for path in self.path.glob("*") if path.is_dir()]
+        for job in jobs:
+            if job.outcome() is not None:
+                job.remove()
+        if not any(job.path.exists() for job in jobs):
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _order(self) -> dict[str, Any]:

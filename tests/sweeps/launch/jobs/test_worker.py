@@ -14,14 +14,8 @@ import pytest
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, serve
-from machines import APP, read_trials, start_worker, until
+from machines import APP, FOUR, read_trials, start_worker, until
 from sweeping import run
-
-FOUR = (
-    "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, sgd_momentum]},"
-    "{name: lr_regime, section: s, options: [cosine_power_cycles, cosine, gamma_decay]}]"
-)
-"""A checklist of four lines, with seeds=4 sixteen trials."""
 
 
 def test_jobs_of_a_foreign_application_survive_the_death_of_a_worker(tmp_path: Path) -> None:
