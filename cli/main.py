@@ -78,7 +78,7 @@ _add(
 )
 _add(ensemble, "darkmagic ensemble -k 5", "Average the predictions of trained runs.")
 _add(tricks, "darkmagic tricks mixup", "Show the tricks, or one trick's card.")
-_add(worker, "darkmagic worker --out /shared/runs", "Train trials that a sweep on another machine offers.")
+_add(worker, "darkmagic worker --out /shared/runs", "Train trials that sweeps elsewhere offer.")
 
 
 @app.command(
