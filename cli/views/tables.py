@@ -84,7 +84,9 @@ def count_runs(trials: Sequence[Trial]) -> str:
     if len(set(counts.values())) > 1:
         parts.append(f"baseline x {_seeds(counts.pop(BASELINE, 0))}")
     by_seeds = Counter(counts.values())
-    parts += [f"{number} trials x {_seeds(seeds)}" for seeds, number in sorted(by_seeds.items())]
+    for seeds, number in sorted(by_seeds.items()):
+        noun = "trial" if number == 1 else "trials"
+        parts.append(f"{number} {noun} x {_seeds(seeds)}")
     more = BASELINE in {trial.name for trial in trials} and BASELINE not in counts
     why = " (more of the baseline, as every difference has it in)" if more else ""
     return f"{len(trials)} runs: " + ", ".join(parts) + why

@@ -40,13 +40,19 @@ def read_rules(config: DictConfig) -> Rules:
     if is_command(config):
         return Rules(min_effect=float(config.min_effect), metric=metric_of(config.trainer))
     floor = None if config.floor is None else float(config.floor)
+    metric = METRICS[str(config.metric)]
     return Rules(
-        min_effect=float(config.min_effect),
+        min_effect=_smallest(metric) if config.min_effect is None else float(config.min_effect),
         floor=floor,
         retune=Retune(config.retune),
-        metric=METRICS[str(config.metric)],
+        metric=metric,
         overlap=1 / (config.folds - 1) if config.folds else 0.0,
     )
+
+
+def _smallest(metric: Metric) -> float:
+    """Return what matters where nothing was said: a tenth of a point; of a loss, anything."""
+    return Rules().min_effect if metric.unit == "%" else 0.0
 
 
 def metric_name(rules: Rules) -> str:

@@ -54,7 +54,7 @@ class Sweep:
     retune_seeds: int = whole(1, at_least=1, changes_result=False)  # of each try
     metric: str = choice("accuracy", METRICS, changes_result=False)
     futility: float | None = number(None, above=0, changes_result=False)  # in points
-    min_effect: float = number(0.1, at_least=0, changes_result=False)  # in points
+    min_effect: float | None = number(None, at_least=0, changes_result=False)
     floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy
 
 

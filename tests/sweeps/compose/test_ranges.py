@@ -118,7 +118,7 @@ WORDS = {
     "lr=-0.1": "lr=-0.1: need lr > 0",
     "adam_lr=0": "adam_lr=0: need adam_lr > 0",
     "seed=-1": "seed=-1: need 0 or more",
-    "min_effect=nan": "min_effect=nan: need 0 or more, and finite",
+    "min_effect=nan": "min_effect=nan: need 0 or more, or null, and finite",
     "tricks.weight_decay.value=-1": "tricks.weight_decay.value=-1: need 0 or more",
     "tricks.shuffle.when=sometimes": "choose from every_epoch, once, never",
     "tricks.lr_regime.final=-1": "tricks.lr_regime.final=-1: need",
