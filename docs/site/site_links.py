@@ -15,6 +15,7 @@ COPIED = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "tests/benchmarks/results/README.md": "measured.md",
+    ".github/actions/checklist/README.md": "action.md",
 }
 """Pages that are kept elsewhere in the repository, and what they are called on the site."""
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
