@@ -6,10 +6,13 @@ the site is built, so that they cannot differ from the code.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -20,6 +23,14 @@ from site_tricks import trick_pages
 
 OPTIONAL = "clusters.md"
 """A page that is in the navigation where it exists."""
+MADE = """
+## Made from the code
+
+- [Tricks](tricks/index.md): every trick with its card, options and published effects
+- [Public names](api/index.md): signatures, docstrings and examples
+- [Changelog](changelog.md), [contributing](contributing.md)
+"""
+"""The end of `llms.txt` on the site: pages that the repository has not, or elsewhere."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -41,9 +52,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in error messages, and turn links as the repository has them into the site's."""
-    del config
     there = {file.src_uri for file in files}
-    return rewrite_links(fill_messages(markdown), page.file.src_uri, there)
+    text = rewrite_links(fill_messages(markdown), page.file.src_uri, there)
+    config.extra.setdefault("texts", {})[page.file.src_uri] = text
+    return text
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Put each page beside its HTML as Markdown, which is what `llms.txt` links to."""
+    site = Path(config.site_dir)
+    for path, text in config.extra.pop("texts").items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+    agents = (site / "llms.txt").read_text() + MADE
+    (site / "llms.txt").write_text(agents)
+    missing = [path for path in re.findall(r"\]\(([^)]+)\)", agents) if not (site / path).exists()]
+    if missing:
+        raise PluginError(f"llms.txt names what the site has not: {', '.join(missing)}")
 
 
 def _made(config: MkDocsConfig) -> dict[str, dict[str, str]]:
