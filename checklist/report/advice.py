@@ -14,6 +14,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
+from darkmagic.checklist.report.scale import hidden_effect
 from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
 
 __all__ = ["Advice", "advise", "checklist_command", "of_a_command", "probable", "winners"]
@@ -207,13 +208,12 @@ def _probably(comparison: Comparison, rows: Sequence[Row], *, others: bool) -> s
 
 
 def _undecided(comparison: Comparison, rows: Sequence[Row], decided: Sequence[Row]) -> str:
-    usual = [row for row in rows if not row.unstable] or rows
-    missed = [row.minimum_detectable for row in usual if row.minimum_detectable is not None]
     many = f"{len(rows)} trials are" if len(rows) > 1 else f"{rows[0].name} is"
     opening = f"{many} undecided" if decided else f"No difference is proved: {many} undecided"
-    if not missed:
+    hidden = hidden_effect(rows)
+    if hidden is None:
         return f"{opening}."
-    smallest = comparison.metric.amount(max(missed))
+    smallest = comparison.metric.amount(hidden)
     return f"{opening}; an effect below {smallest} could be there and not show."
 
 

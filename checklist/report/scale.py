@@ -1,4 +1,4 @@
-"""How far a picture of differences reaches, so that one wild interval does not flatten it."""
+"""How large effects are: how far a picture of them reaches, and what could be there unseen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from darkmagic.checklist.compare.rows import Row
 
-__all__ = ["reach_of", "text_bar"]
+__all__ = ["hidden_effect", "reach_of", "text_bar"]
 
 SHARE_IN_REACH = 0.8
 """The share of intervals that fit; longer ones are cut off, with an arrow."""
@@ -42,3 +42,13 @@ def text_bar(row: Row, reach: float, width: int) -> str:
     cells[half] = "|"
     cells[index(row.difference)] = "o"
     return "".join(cells).rstrip()
+
+
+def hidden_effect(rows: Sequence[Row]) -> float | None:
+    """Return the largest effect that `rows` could have and not show; None if that is not known.
+
+    Unstable rows, which could hide much more, count only where all are.
+    """
+    usual = [row for row in rows if not row.unstable] or rows
+    missed = [row.minimum_detectable for row in usual if row.minimum_detectable is not None]
+    return max(missed, default=None)

@@ -24,8 +24,10 @@ from darkmagic.checklist.compare.costs import COSTS
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.records import Costs, Status, TrialRecord
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.setup import Setup
 
 EPOCHS, RUN_SECONDS = 20, 9.3
+CURVES = ("Learning curves", "Schedules as they were run")
 
 
 def main() -> None:
@@ -37,11 +39,19 @@ def main() -> None:
     before = (folder / "report.html").read_text()
     write_result(_report(content), folder)
     after = (folder / "report.html").read_text()
-    drawn = dict(re.findall(r"(<h2>[^<]*</h2>)(.*?</section>)", before, re.DOTALL))
-    kept = [h for h in drawn if h not in after]
-    sections = "".join(f"<section>\n{h}{drawn[h]}\n\n" for h in kept)
-    after = after.replace("<section>\n<h2>Cards</h2>", sections + "<section>\n<h2>Cards</h2>")
+    kept = [part for name, part in _curves(before) if name not in dict(_curves(after))]
+    mark = '<section aria-labelledby="decided">'
+    after = after.replace(mark, "".join(f"{part}\n\n" for part in kept) + mark)
     (folder / "report.html").write_text(after)
+
+
+def _curves(page: str) -> list[tuple[str, str]]:
+    """Return the heading and the whole of each section of curves in a page."""
+    sections = re.findall(
+        r"<section[^>]*>\s*(?:<details[^>]*><summary>)?<h2.*?</section>", page, re.DOTALL
+    )
+    headed = [(re.findall(r"<h2[^>]*>(.*?)</h2>", part)[0], part) for part in sections]
+    return [(name, part) for name, part in headed if name in CURVES]
 
 
 def _report(content: dict[str, Any]) -> Report:
@@ -68,6 +78,7 @@ def _report(content: dict[str, Any]) -> Report:
         run_seconds=RUN_SECONDS,
         cards=cards,
         reproduce={row["trial"]: row["reproduce"] for row in rows},
+        setup=Setup(dataset="digits", model="resnet8", classes=10, runs=len(records)),
     )
 
 

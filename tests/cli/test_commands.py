@@ -34,7 +34,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
     "arguments",
     [[], ["checklist"], ["checklist", "list"], ["checklist", "plan"], ["checklist", "run"],
      ["checklist", "power"], ["checklist", "confirm"], ["checklist", "ablate"],
-     ["train"], ["preflight"], ["report"],
+     ["train"], ["preflight"], ["report"], ["ui"],
      ["ensemble"], ["tricks"]],
     ids=" ".join,
 )  # fmt: skip

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
+import commanding
 from browsing import check_page, open_page, start_chromium
 from commanding import TINY, command, run_command
 from darkmagic.sweeps.track.schema import EPOCHS_SENT, KIND, STATUS
@@ -105,6 +108,38 @@ def test_page_follows_a_sweep_that_goes_on(ran: Path, browser: Browser, address:
     assert all(request.startswith(address) for request in requests)
     _set_status(ran, "finished")
     page.context.close()
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+]
+BEGINNINGS = {
+    "html": b"<!DOCTYPE html>",
+    "svg": b"<?xml",
+    "png": b"\x89PNG",
+    "md": b"# ",
+    "txt": b"mine & <yours>/50%: what each trick does",
+}
+"""Of what a command of the page writes, by the ending of the file that it goes to."""
+
+
+def test_commands_of_the_page_write_what_they_say(ran: Path, tmp_path: Path) -> None:
+    """Each command of docs/report.md ends well; those of `ui` are tried by the other tests here."""
+    reports = [line for line in COMMANDS if line.startswith("darkmagic report")]
+    assert len(reports) == 6
+    for line in reports:
+        words, _, file = line.partition(" > ")
+        output = tmp_path / (file or "report.txt")
+        output.mkdir()
+        _, *arguments = shlex.split(words)
+        assert commanding._warm.run(arguments, ran, dict(os.environ), output) == 0
+        written = (output / "stdout").read_bytes()
+        assert written.startswith(BEGINNINGS[output.suffix[1:]])
+    options = [line.split()[2:] for line in COMMANDS if line.startswith("darkmagic ui")]
+    assert options == [[], ["--port", "0", "--open"]]
 
 
 REFUSED = {

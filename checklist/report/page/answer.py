@@ -16,6 +16,7 @@ from darkmagic.checklist.report.formatting import (
     probability,
     ratio,
 )
+from darkmagic.checklist.report.scale import hidden_effect
 
 __all__ = ["Answer", "Figure", "answer_of", "join_names"]
 
@@ -92,12 +93,12 @@ def _sentence(report: Report) -> Iterator[str]:
             else "no change could be tested."
         )
         return
-    tested = sum(row.verdict in JUDGED for row in comparison.tricks)
-    yield f"Nothing is proved better than the baseline, of {count_of(tested, 'change')} tested"
+    tested = count_of(sum(row.verdict in JUDGED for row in comparison.tricks), "change")
     if maybe:
-        yield f"so far; {join_names(maybe)} probably {'helps' if len(maybe) == 1 else 'help'}."
+        help_ = "helps" if len(maybe) == 1 else "help"
+        yield f"Of {tested} none is proved better yet; {join_names(maybe)} probably {help_}."
     else:
-        yield "so far: keep the recipe as it is."
+        yield f"Of {tested} none is proved better: keep the recipe as it is."
 
 
 def _best(report: Report) -> list[Row]:
@@ -121,17 +122,20 @@ def _figures(report: Report) -> Iterator[Figure]:
             yield Figure(metric.amount(row.difference or 0.0, sign=True), label, span)
         else:
             amount = f"{expected_gain(row, metric)} {metric.points}".strip()
-            yield Figure(amount, f"to expect of {row.name}", "an estimate, not a proof")
+            yield Figure(amount, f"to expect of {row.name}", "not proved")
         if row.outlook is not None:
-            yield Figure(probability(row), f"sure that {row.name} helps", "")
+            yield Figure(probability(row), f"chance that {row.name} helps", "an estimate")
         if row.ratios["time"] is not None:
             yield Figure(ratio(row.ratios["time"]), "the baseline's time a step", "what it costs")
         return
     if comparison.baseline.accuracy is not None:
         value = f"{metric.value(comparison.baseline.accuracy)} {metric.unit}".strip()
         yield Figure(value, f"baseline's {metric.name}", _spread(report))
-    if missed := [r.minimum_detectable for r in comparison.tricks if r.minimum_detectable]:
-        yield Figure(metric.amount(max(missed)), "could be there and not show", "an effect below")
+    hidden = hidden_effect(comparison.having(Verdict.UNDECIDED))
+    if hidden is not None:
+        yield Figure(
+            metric.amount(hidden), "or less could be there and not show", "more seeds help"
+        )
     ended = sum(len(row.accuracies) for row in comparison.rows)
     yield Figure(f"{ended}", "runs with a result", f"of {count_of(len(comparison.rows), 'trial')}")
 

@@ -67,7 +67,7 @@ def forest_of(report: Report) -> Forest:
     lines = tuple(_line(report, row, axis) for row in rows)
     if all(line.dot is None for line in lines):
         lines = ()
-    ticks = tuple(axis.ticks(signed=True))
+    ticks = tuple(axis.ticks(7, signed=True))
     return Forest(lines, ticks, axis.at(0.0), (axis.at(-least), axis.at(least)))
 
 

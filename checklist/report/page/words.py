@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.scale import hidden_effect
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 
 __all__ = ["how_decided"]
@@ -73,11 +75,11 @@ def _judged(report: Report) -> Iterator[str]:
 
 def _limits(report: Report) -> Iterator[str]:
     comparison, metric = report.comparison, report.comparison.metric
-    missed = [r.minimum_detectable for r in comparison.tricks if r.minimum_detectable is not None]
-    if missed:
+    hidden = hidden_effect(comparison.having(Verdict.UNDECIDED))
+    if hidden is not None:
         yield (
             "Undecided is no proof of no effect: something as large as "
-            f"{metric.amount(max(missed))} could be there and not show. More seeds narrow it."
+            f"{metric.amount(hidden)} could be there and not show. More seeds narrow it."
         )
     if any(row.outlook for row in comparison.tricks):
         yield (
