@@ -169,8 +169,8 @@ def test_report_page_filters_and_compares_settings(browser: Browser, file: Path)
     page.get_by_label("Verdict").select_option("worse")
     assert [row.get_attribute("data-row") for row in visible.all()] == ["mixup=on"]
     page.get_by_text("Compare the settings of two rows").click()
-    page.get_by_label("One", exact=True).select_option("lr=cosine")
-    page.get_by_label("Other", exact=True).select_option("mixup=on")
+    page.get_by_role("combobox", name="One", exact=True).select_option("lr=cosine")
+    page.get_by_role("combobox", name="Other", exact=True).select_option("mixup=on")
     lines = [" ".join(row.inner_text().split()) for row in page.locator("#differences tr").all()]
     assert lines == [
         "setting lr=cosine mixup=on",
