@@ -118,7 +118,7 @@ def adjust(
     return [float(p) for p in adjusted]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=4096)  # a large table asks for some at each number of more seeds
 def critical_level(
     level: float, count: int, loading: float = 0.5**0.5, df: float = float("inf")
 ) -> float:
