@@ -33,6 +33,7 @@ COVERED = {
     "tests/cli/test_optimize.py": ["docs/optimize.md"],
     "tests/cli/test_recipes_page.py": ["docs/recipes.md"],
     "tests/cli/test_tune.py": ["docs/tune.md"],
+    "tests/cli/test_ui.py": ["docs/report.md"],
     "tests/cli/test_tutorials.py": [
         f"docs/tutorials/{n}.md" for n in ("lightning", "plain", "timm")
     ],

@@ -7,7 +7,7 @@ import textwrap
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.answer import answer_of
 from darkmagic.checklist.report.page.asked import asked
-from darkmagic.checklist.report.page.forest import sorted_rows
+from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 from darkmagic.checklist.report.plots.effects import draw_forest
 from darkmagic.checklist.report.plots.style import COLOURS, new_figure, plain_name, to_png
 

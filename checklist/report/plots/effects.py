@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.asked import asked
-from darkmagic.checklist.report.page.forest import sorted_rows
+from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
     colour_of,

@@ -10,7 +10,7 @@ import numpy as np
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.curves import Curve, scaled, thinned
-from darkmagic.checklist.report.page.lines import curve_limits, spans_decades
+from darkmagic.checklist.report.page.pictures.lines import curve_limits, spans_decades
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
     colour_of,

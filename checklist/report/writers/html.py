@@ -14,11 +14,11 @@ from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.answer import answer_of
 from darkmagic.checklist.report.page.asked import asked, on_what
 from darkmagic.checklist.report.page.cards import read_card
-from darkmagic.checklist.report.page.costs import costs_of, spent
 from darkmagic.checklist.report.page.decisions import groups_of
-from darkmagic.checklist.report.page.forest import forest_of
-from darkmagic.checklist.report.page.lines import HUES, MAX_LINES, panels_of
 from darkmagic.checklist.report.page.live import Live
+from darkmagic.checklist.report.page.pictures.costs import costs_of, spent
+from darkmagic.checklist.report.page.pictures.forest import forest_of
+from darkmagic.checklist.report.page.pictures.lines import HUES, MAX_LINES, panels_of
 from darkmagic.checklist.report.page.recipe import adopted, changed_settings, recipe_yaml
 from darkmagic.checklist.report.page.words import how_decided
 from darkmagic.checklist.report.scale import reach_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import count_of, duration
-from darkmagic.checklist.report.page.axis import Axis, Tick
-from darkmagic.checklist.report.page.forest import sorted_rows
+from darkmagic.checklist.report.page.pictures.axis import Axis, Tick
+from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 
 __all__ = ["Costs", "Point", "costs_of", "spent"]
 

@@ -12,8 +12,8 @@ from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.curves import Curve, scaled, thinned
-from darkmagic.checklist.report.page.axis import Axis, Tick
-from darkmagic.checklist.report.page.forest import sorted_rows
+from darkmagic.checklist.report.page.pictures.axis import Axis, Tick
+from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 
 __all__ = ["HUES", "MAX_LINES", "Panel", "Series", "curve_limits", "panels_of", "spans_decades"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import published
-from darkmagic.checklist.report.page.axis import Axis, Tick
+from darkmagic.checklist.report.page.pictures.axis import Axis, Tick
 from darkmagic.checklist.report.scale import reach_of
 
 __all__ = ["Forest", "Line", "Mark", "forest_of", "sorted_rows"]
