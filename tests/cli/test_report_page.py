@@ -196,8 +196,24 @@ def test_report_page_switches_curves_and_tells_their_values(browser: Browser, fi
     field.scroll_into_view_if_needed()
     field.hover()
     assert re.fullmatch(r"baseline: 8\d\.\d+ at epoch 1\d", page.locator("#hovered").inner_text())
-    page.get_by_label("Show").select_option("lr")
+    page.locator("#quantity").select_option("lr")
     assert page.locator(".panel:visible").get_attribute("data-key") == "lr"
+    assert not errors
+    page.context.close()
+
+
+def test_forest_shows_gains_to_expect_and_differences_again(browser: Browser, file: Path) -> None:
+    """What is expected is closer to zero than what was measured, and nothing is lost by looking."""
+    page, errors, _ = _open(browser, file)
+    row = page.locator('#forest tr[data-row="lr=cosine"]')
+    dot = page.locator('[id="effect-lr=cosine"]')
+    before = (row.inner_text(), dot.get_attribute("style"))
+    page.get_by_label("Show").first.select_option("expected")
+    expected = float((dot.get_attribute("style") or "").partition(": ")[2].rstrip("%;"))
+    measured = float((before[1] or "").partition(": ")[2].rstrip("%;"))
+    assert 50 < expected < measured
+    page.get_by_label("Show").first.select_option("")
+    assert (row.inner_text(), dot.get_attribute("style")) == (before[0], f"{before[1]};")
     assert not errors
     page.context.close()
 

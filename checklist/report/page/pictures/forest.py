@@ -28,7 +28,8 @@ class Mark:
 class Line:
     """A row's marks in percent of the width. `cut_low` and `cut_high` say that an interval goes on.
 
-    Without a difference all are None, and only `marks` may be there.
+    Without a difference all are None, and only `marks` may be there. `expected` is where the gain
+    to expect is, between its lower and upper end; empty without an outlook.
     """
 
     row: Row
@@ -38,6 +39,7 @@ class Line:
     cut_low: bool
     cut_high: bool
     marks: tuple[Mark, ...]
+    expected: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def _line(report: Report, row: Row, axis: Axis) -> Line:
         return Line(row, None, None, None, cut_low=False, cut_high=False, marks=marks)
     low = row.interval.low if row.interval else row.difference
     high = row.interval.high if row.interval else row.difference
+    outlook, gain = row.outlook, report.comparison.metric.gain
+    expected = sorted(map(gain, (outlook.low, outlook.gain, outlook.high))) if outlook else []
     return Line(
         row,
         axis.at(row.difference),
@@ -88,4 +92,5 @@ def _line(report: Report, row: Row, axis: Axis) -> Line:
         cut_low=low < axis.low - BEYOND,
         cut_high=high > axis.high + BEYOND,
         marks=marks,
+        expected=tuple(map(axis.at, expected)),
     )

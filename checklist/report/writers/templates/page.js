@@ -15,6 +15,28 @@ for (const code of document.querySelectorAll(".step code, code.long")) {
   code.after(button);
 }
 
+const effect = document.getElementById("shown-effect");
+for (const row of document.querySelectorAll("#forest tbody tr")) {
+  const interval = row.querySelector(".interval"), dot = row.querySelector(".dot");
+  if (!interval) continue;
+  const measured = [interval.style.left, interval.style.right, dot.style.left, row.cells[2].textContent];
+  const title = interval.title;
+  effect.addEventListener("change", () => {
+    const [low, middle, high] = (row.dataset.expected ?? "").split(" ").map(Number);
+    const known = effect.value && row.dataset.expected;
+    const [left, right, at, text] = known
+      ? [`${low}%`, `${100 - high}%`, `${middle}%`, row.dataset.text] : measured;
+    interval.style.left = left;
+    interval.style.right = right;
+    dot.style.left = at;
+    dot.title = text;
+    row.cells[2].textContent = effect.value && !known ? "" : text;
+    interval.title = known ? "with a probability of 95 %" : title;
+    for (const mark of [interval, dot]) mark.style.visibility = effect.value && !known ? "hidden" : "";
+    interval.classList.toggle("whole", Boolean(known));
+  });
+}
+
 const panels = [...document.querySelectorAll(".panel")];
 const boxes = [...document.querySelectorAll(".legend input")];
 function drawLines() {
