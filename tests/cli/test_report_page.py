@@ -203,17 +203,34 @@ def test_report_page_switches_curves_and_tells_their_values(browser: Browser, fi
 
 
 def test_forest_shows_gains_to_expect_and_differences_again(browser: Browser, file: Path) -> None:
-    """What is expected is closer to zero than what was measured, and nothing is lost by looking."""
+    """The figures and marks of every row are those of its outlook, and then the measured again."""
     page, errors, _ = _open(browser, file)
-    row = page.locator('#forest tr[data-row="lr=cosine"]')
-    dot = page.locator('[id="effect-lr=cosine"]')
-    before = (row.inner_text(), dot.get_attribute("style"))
+    report = report_of(simulated(SMALL, 3, GAINS))
+    rows = {row.name: row for row in report.comparison.tricks}
+    shown = page.locator("#forest tbody tr")
+
+    def figures() -> dict[str, tuple[str, str]]:
+        return {
+            row.get_attribute("data-row") or "": (
+                row.locator("td.number").first.inner_text(),
+                row.locator(".dot").get_attribute("style") or "",
+            )
+            for row in shown.all()
+        }
+
+    measured = figures()
+    assert measured.keys() == rows.keys()
     page.get_by_label("Show").first.select_option("expected")
-    expected = float((dot.get_attribute("style") or "").partition(": ")[2].rstrip("%;"))
-    measured = float((before[1] or "").partition(": ")[2].rstrip("%;"))
-    assert 50 < expected < measured
+    expected = figures()
+    for name, row in rows.items():
+        assert row.outlook is not None
+        assert row.difference is not None
+        assert expected[name][0] == f"{row.outlook.gain:+.2f}"
+        assert measured[name][0] == f"{row.difference:+.2f}"
+    assert all(expected[name][1] != at for name, (_, at) in measured.items())
     page.get_by_label("Show").first.select_option("")
-    assert (row.inner_text(), dot.get_attribute("style")) == (before[0], f"{before[1]};")
+    assert [text for text, _ in figures().values()] == [text for text, _ in measured.values()]
+    assert [at.rstrip(";") for _, at in figures().values()] == [at for _, at in measured.values()]
     assert not errors
     page.context.close()
 
