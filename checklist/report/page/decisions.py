@@ -67,9 +67,10 @@ def groups_of(report: Report) -> list[Group]:
             "undecided",
             "Undecided",
             "Not proved either way. That is no proof of no effect.",
-            (Verdict.UNDECIDED, Verdict.NOT_TESTED, Verdict.NOT_YET),
+            (Verdict.UNDECIDED, Verdict.NOT_TESTED),
             _settle,
         ),
+        ("waiting", "Not yet", "Runs of this look have not ended.", (Verdict.NOT_YET,), _nothing),
     )
     named = {verdict for *_, verdicts, _ in kinds for verdict in verdicts}
     others = tuple(verdict for verdict in Verdict if verdict not in named)
@@ -104,11 +105,14 @@ def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Ite
 def _note(row: Row, *, is_probable: bool) -> str:
     if is_probable:
         return "probably helps"
+    if row.verdict is Verdict.NOT_YET:
+        return ""
     if row.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.UNDECIDED):
         return ", ".join(row.verdict_text.split(", ")[1:])  # unstable, rate not retuned
-    if row.reason and not row.verdict_text.endswith(row.reason):
-        return f"{row.verdict_text}: {row.reason}"
-    return row.verdict_text
+    text, kind = row.verdict_text, row.reason.partition(":")[0]
+    if not row.reason or text.endswith(row.reason):
+        return text
+    return f"{text.removesuffix(f': {kind}')}: {row.reason}"  # which begins with its kind
 
 
 def _cost(row: Row) -> str:
