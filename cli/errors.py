@@ -13,7 +13,10 @@ import typer
 
 __all__ = ["Settings", "cli_errors", "interruptible"]
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Windows has no SIGHUP."""
 SURROUNDINGS = (
     errno.ENOSPC,
     errno.EDQUOT,

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from readme_renderer import markdown
+from typer.testing import CliRunner
 
+from darkmagic.cli.main import app
 from darkmagic.distribution import DISTRIBUTION, install_extra
+from darkmagic.sweeps import api
 
 REPO = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
@@ -86,3 +97,133 @@ def test_extras_that_messages_name_exist() -> None:
     }
     assert {"timm", "data"} <= named <= set(PROJECT["optional-dependencies"])
     assert install_extra("timm") == "pip install 'darkmagic-checklist[timm]'"
+
+
+def test_metadata_says_what_is_tested() -> None:
+    """Authors, Python versions and typing are told; the version is written in pyproject.toml."""
+    assert PROJECT["authors"] == [{"name": "The darkmagic developers"}]
+    classifiers = PROJECT["classifiers"]
+    assert "Typing :: Typed" in classifiers
+    minors = [c.rpartition(".")[2] for c in classifiers if c.startswith("Programming Language :: ")]
+    tested = yaml.safe_load((REPO / ".github/workflows/weekly.yml").read_text())
+    (versions,) = (
+        job["strategy"]["matrix"]["python"]
+        for job in tested["jobs"].values()
+        if any(".ci/package" in step.get("run", "") for step in job["steps"])
+    )
+    assert [f"3.{minor}" for minor in minors if minor.isdigit()] == versions
+    assert PROJECT["requires-python"] == f">={versions[0]}"
+    for part in ("checklist", "trainers", "sweeps", "cli/package", "cli"):
+        assert (REPO / part / "py.typed").exists()
+
+
+def test_page_of_the_distribution_renders_anywhere() -> None:
+    """A package index can show the page: it renders, and links to nothing beside it."""
+    text = (REPO / PROJECT["readme"]).read_text()
+    warnings = io.StringIO()
+    rendered = markdown.render(text, stream=warnings)
+    assert rendered is not None, warnings.getvalue()
+    assert warnings.getvalue() == ""
+    assert f"pip install {DISTRIBUTION}" in re.sub(r"<[^>]*>", "", rendered)
+    for target in re.findall(r"(?:href|src)=\"([^\"]*)\"", rendered):
+        assert target.startswith(("https://", "#")), target
+    assert not re.search(r"\]\((?!https://)", text)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        line.partition("#")[0].strip()
+        for line in (REPO / PROJECT["readme"]).read_text().splitlines()
+        if line.startswith("darkmagic ") and "compare" not in line
+    ],
+)
+def test_commands_of_the_page_are_commands(command: str) -> None:
+    """Each command that the page shows is one, and its overrides are valid."""
+    words = shlex.split(command)[1:]
+    assert CliRunner().invoke(app, [*words[:1], "--help"]).exit_code == 0
+    if words[:2] == ["checklist", "run"]:
+        assert api.plan(words[2:]).plan.trials
+
+
+def test_lines_of_python_of_the_page_run() -> None:
+    """The example in Python plans a study: all but its training is run."""
+    (code,) = re.findall(r"```python\n(.*?)```", (REPO / PROJECT["readme"]).read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    planned = code.partition("study.run()")[0]
+    exec(planned, names)
+    assert len(names["study"].plan().trials) > 3
+    for method in re.findall(r"study\.(\w+)\(", code):
+        assert callable(getattr(names["study"], method))
+
+
+def _repository(folder: Path, **changes: tuple[str, str]) -> Path:
+    for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md"):
+        text = (REPO / name).read_text()
+        before, after = changes.get(name.partition(".")[0], ("", ""))
+        assert before in text
+        (folder / name).write_text(text.replace(before, after, 1) if before else text)
+    return folder
+
+
+VERSION = PROJECT["version"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes", "said"),
+    [
+        (f"v{VERSION}", {}, []),
+        (VERSION, {}, ["tag v"]),
+        ("v9.9.9", {}, ["tag v"]),
+        (f"v{VERSION}", {"CITATION": (f"version: {VERSION}", "version: 8.0")}, ["CITATION.cff"]),
+        (f"v{VERSION}", {"CHANGELOG": (f"## {VERSION}", "## Later")}, ["CHANGELOG.md"]),
+        ("v7.0", {"pyproject": (VERSION, "7.0")}, ["CITATION.cff", "CHANGELOG.md"]),
+    ],
+)
+def test_release_needs_its_version_everywhere(
+    tag: str, changes: dict[str, tuple[str, str]], said: list[str], tmp_path: Path
+) -> None:
+    """A tag is released only if metadata, citation and changelog have its version."""
+    dated = {"CHANGELOG": ("## Unreleased", f"## {VERSION}")}
+    folder = _repository(tmp_path, **dated)
+    for name, (before, after) in changes.items():
+        (path,) = folder.glob(f"{name}.*")
+        path.write_text(path.read_text().replace(before, after, 1))
+    script = folder / ".ci" / "check_release.py"
+    script.parent.mkdir()
+    shutil.copy(REPO / ".ci" / "check_release.py", script)
+    done = subprocess.run(
+        [sys.executable, script, tag], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == bool(said)
+    assert len(done.stderr.splitlines()) == len(said)
+    assert all(text in done.stderr for text in said)
+
+
+MAPPED = {"cli/package": "darkmagic", "sweeps/hydra_plugins": "hydra_plugins"}
+"""Folders whose packages have names of their own."""
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(1800)
+def test_sdist_and_wheel_run_from_an_unrelated_folder(tmp_path: Path) -> None:
+    """Both install into empty environments, train there, and hold every file of every room."""
+    script = REPO / ".ci" / "package"
+    done = subprocess.run(
+        ["bash", script, tmp_path / "dist"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("dry run: 2 of 2 trials work") == 2
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    listed = subprocess.run(
+        ["git", "ls-files", "checklist", "trainers", "sweeps", "cli"],
+        cwd=REPO, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    for name in listed:
+        inside = f"darkmagic/{name}"
+        for folder, package in MAPPED.items():
+            if name.startswith(f"{folder}/"):
+                inside = f"{package}{name.removeprefix(folder)}"
+        assert inside in held, name
+    assert not [name for name in held if name.startswith(("tests/", "docs/", "build/"))]

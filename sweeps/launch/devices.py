@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.trainers.runtime.cores import usable_cores
 
 __all__ = ["AUTO", "CPU", "Lease", "check_devices", "make_leases", "resolve_devices"]
 
@@ -49,7 +51,7 @@ def make_leases(
     for their environment.
     """
     names = resolve_devices(devices)
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     if trials_per_device in (None, AUTO):
         each = cores if names == [CPU] else 1
     elif isinstance(trials_per_device, int) and trials_per_device >= 1:
@@ -70,6 +72,11 @@ def check_devices(config: DictConfig) -> None:
     """
     device, launcher = str(config.runtime.device), config.hydra.launcher
     kind, _, index = device.partition(":")
+    if kind == "mps" and sys.platform != "darwin":
+        raise UserError(
+            f"runtime.device={device}: that is the GPU of Apple's machines; choose "
+            "runtime.device=auto"
+        )
     if "devices" not in launcher or (kind != "cuda" and launcher.devices in (AUTO, CPU)):
         return
     if kind == "cuda" and int(index or 0) > 0:

@@ -97,8 +97,7 @@ def test_report_after_a_run_imports_no_mlflow_and_says_what_mlflow_says(
     kept = folder / "runs" / "mlflow.db.kept.json"
     at_the_end = kept.read_bytes()
     kept.unlink()
-    asked = start_command("report", folder=folder, PYTHONPROFILEIMPORTTIME="1")
-    assert "mlflow.tracking" in asked.stderr
+    asked = run_command("report", folder=folder)
     assert kept.read_bytes() == at_the_end
     shown = start_command("report", folder=folder, PYTHONPROFILEIMPORTTIME="1")
     assert shown.stdout == asked.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
 import selectors
 import signal
 import time
@@ -18,6 +17,7 @@ from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.command.tree import ProcessTree
+from darkmagic.trainers.runtime.peak import peak_bytes_of_children
 
 __all__ = ["OUTPUT", "SECONDS", "Ended", "Watcher", "run_command"]
 
@@ -102,7 +102,7 @@ def run_command(
             output.bytes,
             output.left_out,
             left,
-            1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+            peak_bytes_of_children(),
         )
     return ended, lines
 

@@ -24,7 +24,7 @@ TERM_SECONDS = 3.0
 _prctl: Callable[..., int] | None
 try:
     _prctl = ctypes.CDLL(None, use_errno=True).prctl
-except (OSError, AttributeError):  # another system than Linux
+except (OSError, AttributeError, TypeError):  # another system than Linux
     _prctl = None
 
 

@@ -32,9 +32,13 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ValueError(f"device={name!r}: choose from auto, cpu, cuda, cuda:0, ...") from None
+        raise ValueError(f"device={name!r}: choose from auto, cpu, cuda, cuda:0, mps") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={name!r}: torch sees no GPU here; use device=auto or device=cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(
+            f"device={name!r}: torch sees no GPU of Apple's here; use device=auto or device=cpu"
+        )
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import resource
 from pathlib import Path
 
 import torch
+
+from darkmagic.trainers.runtime.peak import peak_bytes_of_process
 
 __all__ = [
     "free_memory_bytes",
@@ -61,7 +62,7 @@ def _peak_bytes_of_process() -> int:
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return peak_bytes_of_process()
     return _bytes_of("VmHWM", status)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import subprocess
 import time
 import uuid
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ __all__ = ["SILENT_SECONDS", "Holder", "read_holder", "seconds_since"]
 
 SILENT_SECONDS = 60.0
 """A holder of another machine that is silent for so long is taken for dead."""
+PS_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,28 @@ def _machine() -> str:
 
 def _born(pid: int) -> str:
     """Return when a process began, in ticks since the start of the machine; empty without it."""
+    if not Path("/proc/self/stat").exists():
+        return _started(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
     after = stat.rpartition(")")[2].split()
     return "" if after[0] == "Z" else after[19]
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, as `ps` says it: for macOS, which has no `/proc`."""
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            ["ps", "-o", "lstart=", "-o", "stat=", "-p", str(pid)],  # noqa: S607 (in every PATH)
+            capture_output=True,
+            text=True,
+            timeout=PS_SECONDS,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    started, _, state = done.stdout.strip().rpartition(" ")
+    return "" if state.startswith("Z") else started.strip()

@@ -23,16 +23,19 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.trainers.command.tree import with_variable
 from darkmagic.trainers.runtime.cores import THREADS
+
+if TYPE_CHECKING:  # Windows has none, and reads reports all the same
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 __all__ = ["Job", "pays_with_torch", "preloads_torch", "start", "warm_up"]
 
@@ -108,6 +111,11 @@ class Job:
 
 
 def _context() -> ForkServerContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        raise UserError(
+            "training forks a process for each trial, which this system cannot: on Windows, run "
+            "darkmagic in WSL 2 (wsl --install); report and judge work here"
+        )
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_Server.preload, *_Server.more])
     return context

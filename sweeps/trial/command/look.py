@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from darkmagic.sweeps.trial.command.node import TRAINER
 from darkmagic.trainers.command.dry_run import DryRun, dry_run, missing_program
 from darkmagic.trainers.command.spec import Command
+from darkmagic.trainers.runtime.cores import usable_cores
 
 __all__ = ["find_refused", "refusal_of"]
 
@@ -41,7 +41,7 @@ def find_refused(trials: Sequence[Mapping[str, Any]], note: Callable[[str], None
         return findings
     left = [index for index, found in enumerate(findings) if found is None and index]
     left = [index for index in left if trials[index][TRAINER]["changes"] != baseline["changes"]]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         for index, found in zip(left, pool.map(refusal_of, [trials[i] for i in left]), strict=True):
             if found.problem:
                 findings[index] = ("failed", f"Refused: {found.problem}")
