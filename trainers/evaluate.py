@@ -12,6 +12,7 @@ from darkmagic.trainers.metrics.names import OURS
 from darkmagic.trainers.metrics.plain import is_right, plain_loss
 from darkmagic.trainers.metrics.values import metric_value
 from darkmagic.trainers.runtime.device import autocast
+from darkmagic.trainers.runtime.processes import processes
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -55,9 +56,13 @@ def evaluate(
     network.eval()
     loss = torch.zeros((), device=device)
     correct, kept = [], []
+    them = processes()
     for images, truth in batches:
+        own = them.own(len(images)) if len(images) >= them.count > 1 else slice(None)
         with autocast(device, amp):
-            logits = network(images)
+            logits = network(images[own])
+        if own.stop is not None:
+            logits = them.gather(logits, len(images))
         loss += plain_loss(logits.float(), truth, reduction="sum")
         correct.append(is_right(logits, truth))
         if metric not in OURS:

@@ -24,13 +24,14 @@ from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.notes import notes_of
 from darkmagic.trainers.outputs.correct import write_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
-from darkmagic.trainers.outputs.event_log import EventLog
+from darkmagic.trainers.outputs.event_log import EventLog, open_log
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
 from darkmagic.trainers.prepare.training_state import TrainingState
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.device import synchronize
 from darkmagic.trainers.runtime.memory import used_memory_bytes
+from darkmagic.trainers.runtime.processes import processes
 from darkmagic.trainers.runtime.randomness import derive_seed
 from darkmagic.trainers.step.average import use_average
 from darkmagic.trainers.step.eager import Step
@@ -75,7 +76,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
     total_steps = sum(plan)
 
-    log = EventLog(directory)
+    them = processes()
+    log = open_log(directory, writes=them.is_first)
     step_taken = log.beat if on_step is None else on_step
     _log_reading(log, trial)
     if not _resume(state, directory, log):  # the network may hold a part of what was damaged
@@ -96,7 +98,8 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
             hooks.schedule(state.optimizer, step / total_steps)
             step_once, stepping = choose(trial, epoch, total_steps - step, log)
         epoch_started = time.perf_counter()
-        torch.manual_seed(derive_seed(recipe.seed, "network", epoch))  # dropout and the like
+        # Dropout and the like: each process has other images to drop from.
+        torch.manual_seed(derive_seed(recipe.seed, "network", epoch) + them.rank)
         loss_sum = torch.zeros((), device=device)
         moved: float | None = None
         for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
@@ -146,7 +149,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         evaluation = evaluate(
             state.evaluated, pipeline.validation(), device, recipe.amp, recipe.metric
         )
-    write_correct(directory, evaluation.correct.cpu().numpy())
+    _write_correct(directory, evaluation)
     test = None
     if recipe.test_set:
         test = evaluate(state.evaluated, pipeline.test(), device, recipe.amp, recipe.metric)
@@ -181,17 +184,31 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
 
 def _resume(state: TrainingState, directory: Path, log: EventLog) -> bool:
-    """Go on from the checkpoint, if there is one; set it aside and return False if damaged."""
+    """Go on from the checkpoint, if there is one; set it aside and return False if damaged.
+
+    Of several processes the first one finds out, before the others read it.
+    """
+    them, good = processes(), True
     try:
-        state.resume(directory)
+        if them.is_first:
+            state.resume(directory)
     except DamagedFileError as damage:
         aside = set_aside(damage.path).name
         log.append({"type": "note", "message": f"{damage}: set aside as {aside}; it starts over"})
+        good = False
+    if not them.agree(good):
         return False
+    if not them.is_first:
+        state.resume(directory)
     for event in state.history:
         if event["epoch"] not in log.epochs:  # checkpointed, killed before it was logged
             log.append(event)
     return True
+
+
+def _write_correct(directory: Path, evaluation: Evaluation) -> None:
+    if processes().is_first:
+        write_correct(directory, evaluation.correct.cpu().numpy())
 
 
 def _guessing_loss(hooks: Hooks, classes: int) -> float:

@@ -7,14 +7,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.trainers.runtime.cores import usable_cores
+from darkmagic.trainers.runtime.cores import PROCESSES, usable_cores
 
-__all__ = ["AUTO", "CPU", "Lease", "check_devices", "make_leases", "resolve_devices"]
+__all__ = ["AUTO", "CPU", "Lease", "check_devices", "check_share", "make_leases", "resolve_devices"]
 
 CPU = "cpu"
 AUTO = "auto"
@@ -39,6 +40,7 @@ def make_leases(
     trials_per_device: int | str | None,
     threads: int | None = None,
     extra: Mapping[str, str] | None = None,
+    gpus_per_trial: int = 1,
 ) -> list[Lease]:
     """Return as many leases as trials may run at once.
 
@@ -48,10 +50,13 @@ def make_leases(
     is 1 here: under "auto" `lease_devices` measures how many pay. `threads` of each trial are
     its share of the cores if None. Torch splits sums by threads, so on a CPU the same results
     bit for bit need the same `threads`; how many trials run at once does not matter. `extra` is
-    for their environment.
+    for their environment. A trial with several GPUs has as many processes, and all of each GPU;
+    on a CPU it has as many processes, each with `threads`.
     """
-    names = resolve_devices(devices)
-    cores = usable_cores()
+    check_share(trials_per_device, gpus_per_trial)
+    names = _join(resolve_devices(devices), gpus_per_trial)
+    extra = {**(extra or {}), **({PROCESSES: str(gpus_per_trial)} if gpus_per_trial > 1 else {})}
+    cores = max(1, usable_cores() // gpus_per_trial)
     if trials_per_device in (None, AUTO):
         each = cores if names == [CPU] else 1
     elif isinstance(trials_per_device, int) and trials_per_device >= 1:
@@ -61,7 +66,29 @@ def make_leases(
     if threads is not None and threads < 1:
         raise UserError(f"threads={threads}: need 1 or more")
     share = threads or max(1, cores // (each * len(names)))
-    return [Lease(name, share, extra or {}) for _ in range(each) for name in names]
+    return [Lease(name, share, extra) for _ in range(each) for name in names]
+
+
+def check_share(trials_per_device: Any, gpus_per_trial: int) -> None:
+    """Raise `UserError` where trials are to share a GPU, and each to have several."""
+    if isinstance(gpus_per_trial, bool) or gpus_per_trial < 1:
+        raise UserError(f"gpus_per_trial={gpus_per_trial}: need 1 or more")
+    packed = isinstance(trials_per_device, int) and trials_per_device > 1
+    if packed and gpus_per_trial > 1:
+        raise UserError(
+            f"gpus_per_trial={gpus_per_trial} gives a trial several GPUs, and trials_per_device="
+            f"{trials_per_device} puts several trials on one: leave one of them out"
+        )
+
+
+def _join(names: list[str], gpus_per_trial: int) -> list[str]:
+    """Return the GPUs of one trial after another, as CUDA_VISIBLE_DEVICES has them."""
+    if names == [CPU]:
+        return names
+    if len(names) < gpus_per_trial:
+        raise UserError(f"gpus_per_trial={gpus_per_trial}, but trials have {len(names)} GPUs here")
+    whole = len(names) // gpus_per_trial * gpus_per_trial
+    return [",".join(names[i : i + gpus_per_trial]) for i in range(0, whole, gpus_per_trial)]
 
 
 def check_devices(config: DictConfig) -> None:
@@ -85,6 +112,7 @@ def check_devices(config: DictConfig) -> None:
             f"which with hydra.launcher.devices=[{index}]"
         )
     names = resolve_devices(launcher.devices)
+    _join(names, int(launcher.get("gpus_per_trial", 1)))
     if kind == "cuda" and names == [CPU]:
         raise UserError(
             f"runtime.device={device}: trials are given the CPU here; choose runtime.device=auto"

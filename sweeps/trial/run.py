@@ -28,6 +28,8 @@ from darkmagic.trainers.outputs.result import Result
 from darkmagic.trainers.outputs.result_file import read_sound_result, write_result
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.cache import cache_folder
+from darkmagic.trainers.runtime.cores import processes_wanted
+from darkmagic.trainers.runtime.elastic import run_in_processes
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
 
@@ -35,7 +37,35 @@ __all__ = ["make_recipe", "train_recipe", "upstream_config"]
 
 
 def train_recipe(resolved: dict[str, Any], directory: Path) -> Result:
-    """Train the recipe that `resolved` configures; an error is a result too."""
+    """Train the recipe that `resolved` configures; an error is a result too.
+
+    Where the launcher gave it several GPUs, a process of each trains it.
+    """
+    count = processes_wanted()
+    if count == 1:
+        return _train_here(resolved, directory)
+    try:
+        if resolved["tricks"].get("pretrain", {}).get("weights") == "upstream":
+            make_recipe(resolved, directory)  # one process trains the weights that all begin with
+        found = run_in_processes(count, _train_share, resolved, directory)
+        assert isinstance(found, Result)
+    except TrialSkipped as finding:
+        return Result("skipped", str(finding))
+    except Exception as error:  # noqa: BLE001 (a trial's failure is a row of the table)
+        traceback.print_exc()
+        return Result("failed", own_error(error))
+    return found
+
+
+def _train_share(resolved: dict[str, Any], directory: Path) -> Result:
+    """Train as one of several processes: one that fails ends all of them."""
+    result = _train_here(resolved, directory)
+    if result.status == "failed":
+        raise RuntimeError(result.reason)
+    return result
+
+
+def _train_here(resolved: dict[str, Any], directory: Path) -> Result:
     try:
         recipe = make_recipe(resolved, directory)
         if WITHOUT_GRAPHS in os.environ:

@@ -76,11 +76,12 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Launcher:
-    """The local launcher's (`hydra.launcher`), where that is the one that is chosen."""
+    """The launchers' (`hydra.launcher`), where the one that is chosen has them."""
 
     trials_per_device: int | str | None = whole(
         None, at_least=1, words=("auto",), changes_result=False
     )
+    gpus_per_trial: int = whole(1, at_least=0, changes_result=False)
     threads: int | None = whole(None, at_least=1, changes_result=False)
     retries: int = whole(1, at_least=0, changes_result=False)
     stall_seconds: int | str | None = whole(

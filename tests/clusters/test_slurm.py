@@ -60,9 +60,6 @@ def test_jobs_of_a_foreign_application_run_on_both_nodes(
     (tmp_path / "app.py").write_text(APP)
     words = ["-m", "hydra/launcher=slurm", "+x=range(6)", *BRIEF, f"hydra.sweep.dir={tmp_path}/m"]
     words += ["hydra.launcher.trials_per_job=2", "hydra.launcher.gpus_per_trial=1"]
-    words += [
-        "hydra.launcher.setup=['echo GPUS=$CUDA_VISIBLE_DEVICES NODE=$SLURMD_NODENAME > /dev/stderr']"
-    ]
     app = _start(cluster, tmp_path, *words, program=("app.py",))
     output, _ = app.communicate(timeout=200)
     assert app.returncode == 0, output

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from darkmagic.sweeps.orchestrate import hold
+from darkmagic.sweeps.launch.jobs import holder
 from darkmagic.trainers.runtime.cores import usable_cores
 from darkmagic.trainers.runtime.memory import total_memory_bytes
 from darkmagic.trainers.runtime.peak import peak_bytes_of_children, peak_bytes_of_process
@@ -109,7 +109,7 @@ def test_cores_are_counted_on_every_system(monkeypatch: pytest.MonkeyPatch) -> N
 def test_start_of_a_process_is_known_without_proc() -> None:
     """`ps` tells a process from another that has its number, as `/proc` does where it is."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        assert hold._started(child.pid) == hold._started(child.pid) != ""
+        assert holder._started(child.pid) == holder._started(child.pid) != ""
         child.communicate(b"\n")
-    assert hold._started(child.pid) == ""
-    assert hold._started(os.getpid())
+    assert holder._started(child.pid) == ""
+    assert holder._started(os.getpid())

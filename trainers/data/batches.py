@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.runtime.processes import processes
 
 __all__ = ["Batches"]
 
@@ -79,10 +80,16 @@ class Batches:
             order = order.repeat_interleave(repeats)[: self._count]
         chunks = torch.split(order, self._batch_size)[: len(self)]
         if self._images is None:
-            self._order.batches = [chunk.tolist() for chunk in chunks]
-            for images, chunk in zip(_named(self._loader), chunks, strict=True):
+            them = processes()  # each of which reads a share of the files
+            shared = [len(chunk) >= them.count for chunk in chunks]
+            own = [c[them.own(len(c))] if s else c for c, s in zip(chunks, shared, strict=True)]
+            self._order.batches = [chunk.tolist() for chunk in own]
+            read = zip(_named(self._loader), chunks, shared, strict=True)
+            for images, chunk, is_shared in read:
                 places = chunk.to(self._device, non_blocking=True)
                 on_device = images.to(self._device, non_blocking=True)
+                if is_shared:
+                    on_device = them.gather(on_device, len(chunk))
                 yield on_device, self._targets[places], [len(chunk)]
             return
         sizes, order = [len(chunk) for chunk in chunks], order.to(self._device)

@@ -15,7 +15,14 @@ from darkmagic.trainers.outputs.durable import set_aside, wait_for_room, write_f
 from darkmagic.trainers.outputs.json_file import finite
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["EventLog", "last_of_each_epoch", "parse_event", "repair_events"]
+__all__ = [
+    "EventLog",
+    "NoEventLog",
+    "last_of_each_epoch",
+    "open_log",
+    "parse_event",
+    "repair_events",
+]
 
 EPOCHS = ("epoch", "upstream")
 TORN = b'{"'  # how a line begins that was being written
@@ -61,6 +68,23 @@ class EventLog:
             if file.write(line) != len(line):  # a disk that is full takes a part of it
                 file.truncate(size)
                 raise OSError(errno.ENOSPC, "no room for an event")
+
+
+class NoEventLog(EventLog):
+    """The log of a process that leaves it to another one of its trial."""
+
+    def __init__(self) -> None:
+        self.epochs = set()
+
+    def beat(self) -> None: ...
+
+    def append(self, event: Mapping[str, Any]) -> None:
+        """Leave `event` out."""
+
+
+def open_log(directory: Path, *, writes: bool) -> EventLog:
+    """Return the log of the trial in `directory`, for the process that writes it or another one."""
+    return EventLog(directory) if writes else NoEventLog()
 
 
 def parse_event(line: bytes) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoi
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CHECKPOINT
 from darkmagic.trainers.prepare.trial import Trial
+from darkmagic.trainers.runtime.processes import processes
 
 __all__ = ["TrainingState"]
 
@@ -50,7 +51,7 @@ class TrainingState:
 
     def save(self, directory: Path) -> None:
         """Save a checkpoint, unless the last one has all epochs."""
-        if self._saved[0] == len(self.history):
+        if self._saved[0] == len(self.history) or not processes().is_first:
             return
         save_checkpoint(
             directory,

@@ -42,6 +42,7 @@ class EagerStep:
     schedule: TensorSchedule | None = None
     scale: LossScale | None = None
     pieces: int = 1
+    share: float = 1.0  # of the loss, where other processes have other rows of the batch
 
     def rewind(self) -> Rewind:
         """Return what puts back all that steps change."""
@@ -87,6 +88,7 @@ class EagerStep:
             before_update=before_update,
             scale=self.scale,
             pieces=self.pieces,
+            share=self.share,
         )
 
 
@@ -102,6 +104,7 @@ def training_step(
     before_update: Callable[[], None] | None = None,
     scale: LossScale | None = None,
     pieces: int = 1,
+    share: float = 1.0,
 ) -> Tensor:
     """Update `network` by one batch; return the loss (0-d, detached) at the weights before.
 
@@ -111,7 +114,7 @@ def training_step(
     `before_update` is called when the gradients are there. With a `scale` gradients are those of
     the scaled loss, and a step where they overflow is left out. The batch goes through the network
     in so many `pieces`, whose gradients add up to the batch's: less memory, and the same step, but
-    that batch normalisation sees a piece at a time.
+    that batch normalisation sees a piece at a time. The loss is multiplied by `share`.
     """
     size = -(-len(images) // pieces)
     parts = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
@@ -127,8 +130,9 @@ def training_step(
                 with autocast(device, amp):
                     logits = network(some)
                 part = hooks.training_loss(network, logits.float(), aims)
-                if len(parts) > 1:
-                    part = part * (len(some) / len(images))
+                weight = share * len(some) / len(images)
+                if weight != 1:
+                    part = part * weight
                 (part if scale is None else scale.scaled(part)).backward()  # type: ignore[no-untyped-call]
                 losses.append(part.detach())
         if scale is not None:

@@ -11,9 +11,11 @@ from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.runtime.cache import cache_folder
 from darkmagic.trainers.runtime.memory import reset_peak_memory
+from darkmagic.trainers.runtime.processes import processes
 from darkmagic.trainers.step.compile import compile_if_faster
 from darkmagic.trainers.step.cuda_graph import GraphedStep
 from darkmagic.trainers.step.eager import EagerStep, Step
+from darkmagic.trainers.step.shared.step import SharedStep
 from darkmagic.trainers.step.tensor_schedule import NotCapturable, TensorSchedule, prepare_optimizer
 
 __all__ = ["Capture", "Choice", "choose", "choose_step", "describe", "make_eager"]
@@ -75,7 +77,9 @@ def choose(trial: Trial, epoch: int, steps: int, log: EventLog | None = None) ->
     Why a graph was taken or not is an event of `log`. Raises `CaptureFailed`.
     """
     eager, problem = make_eager(trial)
-    recipe = trial.recipe
+    recipe, them = trial.recipe, processes()
+    if them.count > 1:
+        return SharedStep.of(eager, them), f"eager, in {them.count} processes"
     if problem == NO_GPU and not recipe.compile:
         return eager, "eager"
     trial.network.train()

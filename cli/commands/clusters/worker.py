@@ -30,6 +30,9 @@ def worker(
             help="Trials at once on a device.  [default: 1 a GPU, 1 a core of a CPU]",
         ),
     ] = None,
+    gpus_per_trial: Annotated[
+        int, typer.Option("--gpus-per-trial", min=1, help="Of trials larger than one GPU.")
+    ] = 1,
     threads: Annotated[
         int | None,
         typer.Option("--threads", min=1, help="Of each trial.  [default: its share of the cores]"),
@@ -58,6 +61,7 @@ def worker(
                 lines,
                 devices=devices,
                 trials_per_device=trials_per_device,
+                gpus_per_trial=gpus_per_trial,
                 threads=threads,
                 idle_seconds=idle,
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.devices import check_share, make_leases
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue, find_queues
 from darkmagic.sweeps.launch.jobs.serve import WorkLog, serve
 from darkmagic.sweeps.launch.local import fork_server
@@ -23,20 +23,22 @@ def run_worker(
     *,
     devices: str = "auto",
     trials_per_device: int | None = None,
+    gpus_per_trial: int = 1,
     threads: int | None = None,
     idle_seconds: float | None = None,
 ) -> int:
     """Train trials of the sweeps in `folder` as they come; return how many were trained here.
 
-    Ends after `idle_seconds` without one, or never. `devices`, `trials_per_device` and `threads`
-    are what `hydra/launcher=local` takes them for. Raises `UserError` for a folder that is not
-    there, and for devices that are not.
+    Ends after `idle_seconds` without one, or never. `devices`, `trials_per_device`,
+    `gpus_per_trial` and `threads` are what `hydra/launcher=local` takes them for. Raises
+    `UserError` for a folder that is not there, and for devices that are not.
     """
     if not folder.is_dir():
         raise UserError(
             f"no folder {folder} on this machine: --out is the folder of all experiments, which "
             "all machines share (runs, where the sweep was started)"
         )
+    check_share(trials_per_device, gpus_per_trial)
     jobs = _Jobs(folder)
     began = time.monotonic()
 
@@ -51,7 +53,8 @@ def run_worker(
     names: str | list[str] = devices
     if devices not in ("auto", "cpu"):
         names = [each.strip() for each in devices.strip("[]").split(",")]
-    return serve(jobs, make_leases(names, trials_per_device, threads), log=log, go_on=go_on)
+    leases = make_leases(names, trials_per_device, threads, gpus_per_trial=gpus_per_trial)
+    return serve(jobs, leases, log=log, go_on=go_on)
 
 
 class _Jobs:

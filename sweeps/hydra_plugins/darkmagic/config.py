@@ -51,6 +51,7 @@ class OptunaSweeperConf:
 class LocalLauncherConf:
     """`devices`: auto, cpu, or a list of GPU indices. `trials_per_device`: a number; null for one
     a GPU and one a core of a CPU; or auto, the same on a CPU, which measures how many pay on a GPU.
+    `gpus_per_trial`: of one that is larger than a GPU, which a process of each trains together.
     `threads`: of each trial, its share of the cores if null. `retries`: how often a trial whose
     process died is trained again, from its checkpoint. `stall_seconds`: without progress, after
     which a trial is ended; auto goes by its own pace, null waits for ever.
@@ -59,6 +60,7 @@ class LocalLauncherConf:
     _target_: str = "hydra_plugins.darkmagic.local_launcher.LocalLauncher"
     devices: Any = "auto"
     trials_per_device: Any = "auto"
+    gpus_per_trial: int = 1
     threads: int | None = None
     retries: int = 1
     stall_seconds: Any = "auto"

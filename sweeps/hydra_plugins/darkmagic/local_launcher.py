@@ -22,7 +22,9 @@ class LocalLauncher(OurLauncher):
         threads: int | None = None,
         retries: int = 1,
         stall_seconds: Any = "auto",
+        gpus_per_trial: int = 1,
     ) -> None:
+        self._gpus_per_trial = gpus_per_trial
         self._retries = retries
         self._stall_seconds = stall_seconds
         self._devices = devices
@@ -55,4 +57,5 @@ class LocalLauncher(OurLauncher):
             retries=self._retries,
             stall_seconds=self._stall_seconds,
             feed=feed,
+            gpus_per_trial=self._gpus_per_trial,
         )

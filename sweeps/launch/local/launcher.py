@@ -42,6 +42,7 @@ def launch_local(
     retries: int = 1,
     stall_seconds: float | str | None = AUTO,
     feed: Feed | None = None,
+    gpus_per_trial: int = 1,
 ) -> list[JobReturn]:
     """Run a job for each of `job_overrides`; return how each ended, in their order.
 
@@ -77,7 +78,12 @@ def launch_local(
 
     expected = configs if feed is None else [*configs, *[config] * feed.expected]
     with lease_devices(
-        devices, trials_per_device, expected, observer.note, threads=threads
+        devices,
+        trials_per_device,
+        expected,
+        observer.note,
+        threads=threads,
+        gpus_per_trial=gpus_per_trial,
     ) as leases:
         observer.launching([(job_directory(job_config), job_config) for job_config in configs])
         results = run_calls(

@@ -142,7 +142,7 @@ class SlurmWorkers:
             SlurmTask(
                 folder,
                 [job.name for job in group],
-                gpus=request.gpus_per_trial > 0,
+                gpus_per_trial=request.gpus_per_trial,
                 at_once=request.trials_at_once,
                 threads=threads,
                 retries=request.retries,

@@ -40,7 +40,7 @@ class SlurmTask:
 
     folder: Path
     names: Sequence[str]
-    gpus: bool
+    gpus_per_trial: int
     at_once: int
     threads: int
     retries: int
@@ -50,8 +50,8 @@ class SlurmTask:
         """Run the jobs; return how many were begun here."""
         queue = Queue(self.folder)
         fork_server.warm_up(torch=queue.wants_torch)
-        if self.gpus:
-            leases = make_leases("auto", 1, self.threads)
+        if self.gpus_per_trial:
+            leases = make_leases("auto", 1, self.threads, gpus_per_trial=self.gpus_per_trial)
         else:
             leases = make_leases("cpu", self.at_once, self.threads)
         # scancel and preemption send it to all processes at once: what runs is given back.

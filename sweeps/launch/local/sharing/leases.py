@@ -33,18 +33,23 @@ def lease_devices(
     note: Callable[[str], None],
     *,
     threads: int | None = None,
+    gpus_per_trial: int = 1,
 ) -> Iterator[list[Lease]]:
     """Yield leases for the jobs `configs`; `note` receives a line on what was chosen for a GPU.
 
     `threads` of each job are its share of the cores if None.
 
     On GPUs with `trials_per_device=auto` the first job is calibrated on the first of them, or
-    what was found for such trials in this experiment on such a GPU is used again.
+    what was found for such trials in this experiment on such a GPU is used again. Trials of
+    several GPUs share none.
     """
     if configs and OmegaConf.select(configs[0], "runtime.device") == CPU:
         devices = CPU  # a GPU that trials leave alone is not measured for them
     names = resolve_devices(devices)
     automatic = trials_per_device == AUTO and names != [CPU] and len(configs) > len(names)
+    if gpus_per_trial > 1:
+        yield make_leases(devices, trials_per_device, threads, gpus_per_trial=gpus_per_trial)
+        return
     if not automatic or not all(key in configs[0] for key in WORKLOAD):
         yield make_leases(devices, trials_per_device, threads)
         return
