@@ -42,6 +42,7 @@ IMPORTS = (
     "typer.rich_utils",
 )
 TRAINS = {
+    "compare",
     "design=screen",
     "run",
     "train",
@@ -127,6 +128,8 @@ def _run(job: dict[str, Any]) -> int:
     sys.argv = ["darkmagic", *job["arguments"]]
     if TRAINS & set(job["arguments"]):
         _use_fork_server_of_parent()
+    else:
+        forkserver._forkserver._forkserver_pid = None  # the parent's, which this process lacks
     try:
         main()
     except SystemExit as end:
