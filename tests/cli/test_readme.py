@@ -150,6 +150,23 @@ def test_effects_that_a_page_quotes_are_the_committed_ones(page: str) -> None:
         assert f"{chance}% likely" in committed
 
 
+def test_printed_table_of_the_readme_is_the_committed_screen() -> None:
+    """Each row of the table as it was printed has its figures and verdict in the report."""
+    committed = (REPO / "docs" / "results" / "digits_screen" / "report.md").read_text()
+    rows = {
+        cells[2].strip(" `"): cells
+        for line in committed.splitlines()
+        if len(cells := line.split("|")) > 10 and "`" in cells[2]
+    }
+    printed = re.findall(
+        r"^(\w+=\S+) +([\d.]+) +([+-][\d.]+) +[-o|]+(?: [-o|]+)? +(.+)$", README, re.MULTILINE
+    )
+    assert len(printed) == len(rows) - 1 == 15
+    for name, value, difference, verdict in printed:
+        cells = [cell.strip() for cell in rows[name]]
+        assert {value, difference, verdict.strip()} <= set(cells), name
+
+
 def test_linked_files_exist() -> None:
     """Every picture and page that the README and docs link to exists."""
     for page in (REPO / "README.md", *(REPO / "docs").rglob("*.md"), REPO / "docs" / "llms.txt"):
