@@ -114,6 +114,12 @@ def test_readme_begins_with_setup_and_tests() -> None:
     assert "uv run pytest" in README
 
 
+def test_readme_is_two_screens() -> None:
+    """Without what is folded it is short; tables of results stand on pages of their own."""
+    open_lines = re.sub(r"<details.*?</details>", "", README, flags=re.DOTALL).splitlines()
+    assert len(open_lines) <= 80
+
+
 def test_own_trick_of_the_page_is_a_row_that_can_be_reproduced(project: Path) -> None:
     """The page's trick is in the sweep's report, and the report's command trains it again."""
     report = _darkmagic(project, ["report", "--format", "json"])
