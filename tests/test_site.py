@@ -25,6 +25,7 @@ COVERED = {
     "tests/cli/test_readme.py": [
         *("README.md", "docs/first_sweep.md", "docs/reading.md", "docs/choosing.md", "docs/own.md"),
         *("docs/preflight.md", "docs/digits.md", "docs/skills/darkmagic/SKILL.md"),
+        "docs/package.md",
     ],
     "tests/cli/test_replication.py": ["docs/replication.md"],
     "tests/cli/test_compare.py": ["docs/commands.md"],
@@ -169,7 +170,8 @@ def _navigation() -> set[str]:
 
 def test_navigation_and_the_agents_list_have_every_page() -> None:
     """Each page of docs/ is in the navigation of the site, and in llms.txt."""
-    pages = {page.removeprefix("docs/") for page in PAGES} - {"skills/darkmagic/SKILL.md"}
+    apart = {"skills/darkmagic/SKILL.md", "package.md"}  # for agents, and for the package index
+    pages = {page.removeprefix("docs/") for page in PAGES} - apart
     copied = set(COPIED.values())
     assert pages - copied == _navigation() - copied - {"clusters.md"} | pages & {"clusters.md"}
     listed = set(re.findall(r"\]\(([\w/]+\.md)\)", (DOCS / "llms.txt").read_text()))

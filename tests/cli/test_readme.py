@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commanding import run_command
+from commanding import run_command, start_command
 
 REPO = Path(__file__).parent.parent.parent
 README = (REPO / "README.md").read_text()
@@ -19,6 +19,7 @@ PAGES = {
     for path in (
         *("README.md", "docs/first_sweep.md", "docs/reading.md", "docs/choosing.md"),
         *("docs/own.md", "docs/preflight.md", "docs/digits.md", "docs/skills/darkmagic/SKILL.md"),
+        "docs/package.md",
     )
 }
 """Pages whose commands run here, on the project of docs/own.md; others have tests of their own."""
@@ -57,6 +58,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+    (folder / "train.py").write_text("import sys\nprint(f'METRIC acc=0.9{len(sys.argv)}')\n")
     arguments = ["checklist=mine", "--config-dir", "conf", *TINY, "floor=0"]
     done = _darkmagic(folder, ["checklist", "run", "--skip-preflight", *arguments])
     assert done.returncode == 0, done.stderr
@@ -64,7 +66,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _darkmagic(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return run_command(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
+    # The warm process's fork server has torch, and that of `compare` has none.
+    run = start_command if arguments[0] == "compare" else run_command
+    return run(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
