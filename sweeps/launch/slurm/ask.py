@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.distribution import install_extra
 
 __all__ = ["Standing", "cancel_tasks", "check_slurm", "task_standings"]
 
@@ -51,9 +52,7 @@ def check_slurm() -> None:
     try:
         import submitit  # noqa: F401
     except ImportError:
-        raise UserError(
-            "hydra/launcher=slurm needs submitit: pip install 'darkmagic[slurm]'"
-        ) from None
+        raise UserError(f"hydra/launcher=slurm needs submitit: {install_extra('slurm')}") from None
 
 
 def task_standings() -> dict[str, Standing] | None:
