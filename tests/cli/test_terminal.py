@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import re
 import shlex
 import subprocess
@@ -89,9 +88,8 @@ def test_help_about_no_command_names_the_nearest(words: list[str], near: str) ->
 def test_package_is_a_program(tmp_path: Path) -> None:
     """`python -m darkmagic` is the command line."""
     words = [sys.executable, "-m", "darkmagic", "help", "report"]
-    env = {**os.environ, "COLUMNS": "80"}
-    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
-    assert done.stdout == _run("report", "--help").stdout
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == _run("report", "--help").stdout.split()  # in whichever width
 
 
 def _shown(report: Report, width: int, **environment: str) -> str:
