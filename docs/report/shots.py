@@ -16,6 +16,7 @@ VIEWS = {
     "phone": (360, 740, "dark"),
     "wide": (1920, 1080, "dark"),
     "images": (768, 640, "light"),
+    "print": (695, 983, "light"),  # A4 within its margins
 }
 COLOURS = 64
 """Of a picture's palette, which keeps it small."""
@@ -34,6 +35,7 @@ def main() -> None:
                 color_scheme="dark" if scheme == "dark" else "light",
             )
             page.goto(address)
+            page.emulate_media(media="print" if name == "print" else "screen")
             _save(page, name)
         browser.close()
 
