@@ -10,7 +10,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["check_page", "open_page", "start_chromium"]
+__all__ = ["check_page", "check_width", "open_page", "start_chromium"]
 
 OPTIONS = {"rules": {"target-size": {"enabled": True}}}
 """Of axe-core: also what a finger needs, which it leaves out by itself."""
@@ -48,6 +48,11 @@ def check_page(page: Page) -> None:
     """Check that axe-core finds nothing of any level, and that nothing is cut at the side."""
     violations = Axe().run(page, options=OPTIONS).response["violations"]
     assert not violations, [(v["id"], v["nodes"][0]["html"]) for v in violations]
+    check_width(page)
+
+
+def check_width(page: Page) -> None:
+    """Check that nothing is cut at the side."""
     assert page.viewport_size is not None
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= page.viewport_size["width"]

@@ -16,7 +16,6 @@ from records import SMALL, hostile_report, report_of, simulated
 REPORTS = {
     "decided": lambda: report_of(simulated(SMALL, 3, {"lr=cosine": 1.5, "mixup=on": -2.0})),
     "one seed": lambda: report_of(simulated(SMALL, 1)),
-    "undecided": lambda: report_of(simulated(SMALL, 2)),
     "hostile": hostile_report,
 }
 
