@@ -28,6 +28,8 @@ from darkmagic.checklist.report.scale import reach_of
 __all__ = ["cost_plot", "draw_forest", "forest_plot", "forest_png"]
 
 
+NAMES_APART = 0.055
+"""Of the height of a plot: two names in it keep so far from each other."""
 MAX_TITLE = 80
 """Characters of the question above the picture."""
 
@@ -110,6 +112,7 @@ def cost_plot(report: Report) -> str | None:
     for row in rows:
         _cost_point(ax, row)
     ax.margins(0.12, 0.12)
+    _name_points(ax, [row for row in rows if row.on_pareto_front or row.trick is None])
     ax.set_xlabel("time a step, ratio to the baseline", fontsize=8)
     metric = report.comparison.metric
     ax.set_ylabel(f"difference, {plain_name(metric.points or metric.name)}", fontsize=8)
@@ -133,10 +136,19 @@ def _cost_point(ax: object, row: Row) -> None:
         markersize=6 if row.on_pareto_front else 4,
         alpha=1.0 if row.on_pareto_front else 0.55,
     )
-    if row.on_pareto_front or row.trick is None:
-        ax.annotate(  # type: ignore[attr-defined]
+
+
+def _name_points(ax: Axes, rows: Sequence[Row]) -> None:
+    """Write the names of `rows` beside their points, none over another."""
+    low, high = ax.get_ylim()
+    above = high
+    for row in sorted(rows, key=lambda row: -(row.difference or 0.0)):
+        time, gain = row.ratios["time"], row.difference or 0.0
+        assert time is not None
+        above = min(gain, above - NAMES_APART * (high - low))
+        ax.annotate(
             plain_name(row.name),
-            (time.value, gain),
+            (time.value, above),
             xytext=(6, 4),
             textcoords="offset points",
             fontsize=8,

@@ -71,7 +71,9 @@ def schedules_plot(report: Report) -> str | None:
     shown = [(name, title) for name, title in parts if report.curves.get(name, {}).get(BASELINE)]
     if not shown:
         return None
-    figure, axes = new_figure(9.6, 2.8, ncols=len(shown), squeeze=False)
+    most = max(len(report.curves[name]) for name, _ in shown)
+    height = 2.8 + 0.09 * min(most, MAX_PANELS)
+    figure, axes = new_figure(9.6, height, ncols=len(shown), squeeze=False)
     for ax, (name, title) in zip(axes.flat, shown, strict=True):
         _schedule(ax, report, name)
         ax.set_title(title, fontsize=9, loc="left", color=COLOURS["ink"])
@@ -105,7 +107,10 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
         )
     if spans_decades(np.concatenate([values.mean for values in [base, *others.values()]])):
         ax.set_yscale("log")
-    legend = ax.legend(fontsize=7, frameon=False)
+    # Below the lines, over which it would lie within the axes.
+    legend = ax.legend(
+        fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.2), ncols=2
+    )
     for text in legend.get_texts():
         text.set_color(COLOURS["ink"])
 
