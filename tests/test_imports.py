@@ -43,6 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.launch.check",),
     (
         "darkmagic.sweeps.launch.local.launcher",
+        "darkmagic.sweeps.launch.ray",
         "darkmagic.sweeps.launch.slurm",
         "darkmagic.sweeps.track",
     ),

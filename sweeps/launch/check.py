@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.slurm.ask import check_slurm
 
-__all__ = ["DETACHABLE", "check_detach", "check_launcher"]
+__all__ = ["DETACHABLE", "check_detach", "check_launcher", "check_ray"]
 
 DETACHABLE = ("slurm", "worker")
 """Launchers whose trials are run by others than who starts the sweep."""
@@ -18,7 +20,15 @@ def check_launcher(config: DictConfig) -> None:
     """Raise `UserError` where jobs of `config` cannot be started from this machine."""
     if _chosen(config) == "slurm":
         check_slurm()
+    if _chosen(config) == "ray":
+        check_ray()
     check_devices(config)
+
+
+def check_ray() -> None:
+    """Raise `UserError` where Ray is not installed. It is not imported: that takes seconds."""
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("hydra/launcher=ray needs Ray: pip install 'darkmagic[ray]'")
 
 
 def check_detach(config: DictConfig) -> None:

@@ -71,8 +71,8 @@ def make_leases(
 
 def check_share(trials_per_device: Any, gpus_per_trial: int) -> None:
     """Raise `UserError` where trials are to share a GPU, and each to have several."""
-    if isinstance(gpus_per_trial, bool) or gpus_per_trial < 1:
-        raise UserError(f"gpus_per_trial={gpus_per_trial}: need 1 or more")
+    if type(gpus_per_trial) is not int or gpus_per_trial < 1:
+        raise UserError(f"gpus_per_trial={gpus_per_trial}: need a whole number, 1 or more")
     packed = isinstance(trials_per_device, int) and trials_per_device > 1
     if packed and gpus_per_trial > 1:
         raise UserError(

@@ -81,7 +81,7 @@ class Launcher:
     trials_per_device: int | str | None = whole(
         None, at_least=1, words=("auto",), changes_result=False
     )
-    gpus_per_trial: int = whole(1, at_least=0, changes_result=False)
+    gpus_per_trial: float = number(1, at_least=0, changes_result=False)  # Ray gives a part of one
     threads: int | None = whole(None, at_least=1, changes_result=False)
     retries: int = whole(1, at_least=0, changes_result=False)
     stall_seconds: int | str | None = whole(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -22,6 +23,8 @@ from pathlib import Path
 __all__ = ["NODES", "SlurmCluster", "missing_tools", "slurm_cluster"]
 
 NODES = ("n1", "n2")
+MARK = "SLURM_TEST_DAEMON"
+"""In the environment of a daemon, and of what a node's daemon starts of itself."""
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "srun")
 CONF = """
 ClusterName=test
@@ -87,7 +90,11 @@ class SlurmCluster:
         """Start a daemon of the cluster."""
         with (self.folder / f"{name}.out").open("ab") as out:
             self.processes[name] = subprocess.Popen(
-                command, env=self.env, stdout=out, stderr=out, start_new_session=True
+                command,
+                env={**self.env, MARK: name},
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
 
     def start_node(self, name: str) -> None:
@@ -96,10 +103,12 @@ class SlurmCluster:
 
     def kill_node(self, name: str) -> None:
         """Take a node down, with all that runs on it, as a power cut does."""
-        self.processes.pop(name).kill()
-        for pid in _of_node(name):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
+        daemon = self.processes.pop(name)
+        for end in (signal.SIGSTOP, signal.SIGKILL):  # none is to tell of the death of another
+            for pid in _of_node(name):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, end)
+        daemon.wait()
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command of Slurm's; return what it prints."""
@@ -152,12 +161,13 @@ class SlurmCluster:
 
 def _of_node(name: str) -> list[int]:
     """Return the processes that run on a node: those whose environment says so."""
+    marks = {f"SLURMD_NODENAME={name}".encode(), f"{MARK}={name}".encode()}
     found = []
     for path in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if path.name.isdecimal():
                 environment = (path / "environ").read_bytes().split(b"\0")
-                if f"SLURMD_NODENAME={name}".encode() in environment:
+                if marks & set(environment):
                     found.append(int(path.name))
     return found
 

@@ -161,7 +161,7 @@ def test_sixteen_trials_survive_what_befalls_a_cluster(
     said = _run(cluster, folders[1], "checklist", "status", "-n", "e")
     (line,) = [line for line in said.splitlines() if held in line]
     assert "waiting" in line
-    assert "pending (JobHeldUser" in line
+    assert "pending (JobHeld" in line
     cluster.run("scancel", held)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1, output

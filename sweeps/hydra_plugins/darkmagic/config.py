@@ -1,5 +1,5 @@
 """The plugins' configuration: `hydra/sweeper=checklist` and `=darkmagic_optuna`, and
-`hydra/launcher=local`, `=worker`, `=slurm`.
+`hydra/launcher=local`, `=worker`, `=slurm`, `=ray`.
 """
 
 # No `from __future__ import annotations`: Hydra's scan runs this module before it is in
@@ -13,6 +13,7 @@ __all__ = [
     "ChecklistSweeperConf",
     "LocalLauncherConf",
     "OptunaSweeperConf",
+    "RayLauncherConf",
     "SlurmLauncherConf",
     "WorkerLauncherConf",
 ]
@@ -111,6 +112,26 @@ class SlurmLauncherConf:
     lease_seconds: float = 60.0
 
 
+@dataclass
+class RayLauncherConf:
+    """Trials are run by tasks of the Ray cluster at `address`, such as auto; null starts one here.
+
+    `gpus_per_trial`: 0.5 for two trials a GPU, 2 for one on two. `resources`: of your nodes, as
+    {a100: 1}. `threads`: of each trial, as many as its CPUs if null. `retries`, `stall_seconds`: as
+    the local launcher has them, and `lease_seconds` as the worker's.
+    """
+
+    _target_: str = "hydra_plugins.darkmagic.ray_launcher.RayLauncher"
+    address: str | None = None
+    gpus_per_trial: float = 0
+    cpus_per_trial: float = 1
+    resources: dict[str, float] = field(default_factory=dict)
+    threads: int | None = None
+    retries: int = 1
+    stall_seconds: Any = "auto"
+    lease_seconds: float = 60.0
+
+
 ConfigStore.instance().store(
     group="hydra/sweeper", name="checklist", node=ChecklistSweeperConf, provider="darkmagic"
 )
@@ -125,4 +146,7 @@ ConfigStore.instance().store(
 )
 ConfigStore.instance().store(
     group="hydra/launcher", name="slurm", node=SlurmLauncherConf, provider="darkmagic"
+)
+ConfigStore.instance().store(
+    group="hydra/launcher", name="ray", node=RayLauncherConf, provider="darkmagic"
 )

@@ -41,6 +41,9 @@ class Workers(Protocol):
     def cancel(self, jobs: Sequence[JobFiles]) -> None:
         """End what was begun for `jobs`."""
 
+    def close(self) -> None:
+        """Leave them, when all jobs have ended or others are to follow them."""
+
 
 class Jobs:
     """The jobs of one launch, in their order: followed to their ends."""
@@ -178,8 +181,11 @@ def run_queued(
                 fail_fast=context.fail_fast,
             )
             queue.tidy()
+            workers.close()
             return returns
     except BaseException:
         jobs.withdraw(workers)
+        workers.close()
         raise
+    workers.close()
     raise LeftRunning

@@ -188,6 +188,8 @@ class SlurmWorkers:
         self._gone = {index: self._gone.get(index, now) for index in gone}
         return {i: why for i, why in gone.items() if now - self._gone[i] >= GONE_SECONDS}
 
+    def close(self) -> None: ...
+
     def cancel(self, jobs: Sequence[JobFiles]) -> None:
         """End the tasks that have no other jobs to run."""
         names = {job.name for job in jobs}
