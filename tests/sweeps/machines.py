@@ -69,7 +69,8 @@ def read_trials(folder: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(folder.glob("*/result.json")):
         result = json.loads(path.read_text())
-        lines = (path.parent / "events.jsonl").read_text().splitlines()
+        log = path.parent / "events.jsonl"  # which a trial that never began has not
+        lines = log.read_text().splitlines() if log.exists() else []
         events = [json.loads(line) for line in lines]
         found[path.parent.name] = {
             "result": _untimed(result) | {"reason": ""},
