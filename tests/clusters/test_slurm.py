@@ -182,21 +182,42 @@ def test_sixteen_trials_survive_what_befalls_a_cluster(
     assert not (folder / ".jobs").exists()
 
 
+LONG = """
+import os, time
+from pathlib import Path
+import hydra
+from hydra.core.hydra_config import HydraConfig
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(config):
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / f"began.{os.getpid()}.{time.time()}").touch()
+    done = folder / "done"
+    while (count := int(done.read_text()) if done.exists() else 0) < 50:
+        time.sleep(1)
+        done.with_suffix(".part").write_text(str(count + 1))
+        done.with_suffix(".part").rename(done)
+    return count
+
+main()
+"""
+"""An application whose jobs take 50 s, and go on where they were ended."""
+
+
 @pytest.mark.weekly
-def test_trial_that_outlasts_its_time_limit_goes_on_from_its_checkpoint(
+def test_job_that_outlasts_its_time_limit_is_requeued_and_goes_on(
     cluster: SlurmCluster, tmp_path: Path
 ) -> None:
-    """Before the limit the task is requeued, as often as it takes, and nothing is trained twice."""
-    words = [*SWEEP[:3], "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"]
-    words += ["runtime.checkpoint_seconds=0.01", "--skip-preflight", "-n", "e", "epochs=700"]
-    words += ["hydra/launcher=slurm", "hydra.launcher.cpus_per_trial=1", "--detach"]
+    """Half a minute before its limit a task of a minute is requeued; the next start ends it."""
+    (tmp_path / "app.py").write_text(LONG)
+    words = ["-m", "hydra/launcher=slurm", "+x=1,2", f"hydra.sweep.dir={tmp_path}/m"]
     words += ["hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=30"]
-    _run(cluster, tmp_path, "checklist", "run", *words)
-    said = _run(cluster, tmp_path, "checklist", "watch", "--every", "2")
-    assert "2 finished" in said
-    for trial in read_trials(tmp_path / "runs" / "e").values():
-        assert trial["starts"] >= 2
-        assert [event["epoch"] for event in trial["epochs"]] == list(range(1, 701))
+    app = _start(cluster, tmp_path, *words, program=("app.py",))
+    output, _ = app.communicate(timeout=600)
+    assert app.returncode == 0, output
+    for folder in (tmp_path / "m" / "0", tmp_path / "m" / "1"):
+        assert (folder / "done").read_text() == "50"
+        assert len(list(folder.glob("began.*"))) == 2
 
 
 @pytest.mark.weekly

@@ -27,7 +27,7 @@ def worker(
         typer.Option(
             "--trials-per-device",
             min=1,
-            help="Trials at once on a device.  [default: 1 a GPU, 1 a core of a CPU]",
+            help="Trials at once on a device; by default 1 a GPU, 1 a core of a CPU.",
         ),
     ] = None,
     gpus_per_trial: Annotated[
@@ -35,20 +35,20 @@ def worker(
     ] = 1,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="Of each trial.  [default: its share of the cores]"),
+        typer.Option("--threads", min=1, help="Of each trial; by default its share of the cores."),
     ] = None,
     idle: Annotated[
         float | None,
         typer.Option(
-            "--idle", min=0, help="End after so many seconds without a trial.  [default: never]"
+            "--idle", min=0, help="End after so many seconds without a trial; by default never."
         ),
     ] = None,
 ) -> None:
     """Train trials of sweeps that were started with hydra/launcher=worker.
 
-    Run it on each machine that has the folder. It takes a trial at a time for each device, and
-    gives back what it has when it is stopped; when its machine dies, another worker goes on from
-    the trial's last checkpoint. Nothing else connects the machines.
+    Run it on each machine that has the folder: nothing else connects them.
+
+    When it is stopped or its machine dies, another goes on from a trial's last checkpoint.
     """
     with cli_errors():
         from darkmagic.cli.views.worker import WorkerLines

@@ -76,6 +76,9 @@ def _check_new_key(override: Override, base: DictConfig) -> None:
     if not (override.is_add() or override.is_force_add()) or (
         closed and not key.startswith("hydra.launcher.")
     ):
+        if key.startswith("hydra.launcher."):
+            have = [f"hydra.launcher.{name}" for name in base.hydra.launcher if name != "_target_"]
+            raise UserError(f"no key {key!r}; " + nearest(key, have))
         raise UserError(f"no key {key!r}; " + nearest_keys(key, base))
     if is_field(key):
         return  # its class says which there are

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from darkmagic.sweeps.launch.devices import make_leases
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
-from darkmagic.sweeps.launch.jobs.serve import serve
-from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.jobs.named import serve_named
+from darkmagic.sweeps.launch.jobs.queue import Queue
 
-__all__ = ["PrintWork", "SlurmTask"]
-
-
-class PrintWork:
-    """A `WorkLog` whose lines go to the log of the task."""
-
-    def began(self, job: JobFiles) -> None:
-        """Print that a job began."""
-        print(f"began {job.name}", flush=True)  # noqa: T201 (Slurm keeps what a task prints)
-
-    def ended(self, job: JobFiles, what: str) -> None:
-        """Print how a job ended."""
-        print(f"ended {job.name}: {what}", flush=True)  # noqa: T201
+__all__ = ["SlurmTask"]
 
 
 @dataclass
@@ -48,29 +34,16 @@ class SlurmTask:
 
     def __call__(self) -> int:
         """Run the jobs; return how many were begun here."""
-        queue = Queue(self.folder)
-        fork_server.warm_up(torch=queue.wants_torch)
-        if self.gpus_per_trial:
-            leases = make_leases("auto", 1, self.threads, gpus_per_trial=self.gpus_per_trial)
-        else:
-            leases = make_leases("cpu", self.at_once, self.threads)
         # scancel and preemption send it to all processes at once: what runs is given back.
         signal.signal(signal.SIGTERM, _exit)
-
-        def open_jobs() -> Iterator[tuple[JobFiles, float]]:
-            lease_seconds = queue.lease_seconds
-            for name in self.names:
-                job = queue.job(name)
-                if job.is_open and job.outcome() is None:
-                    yield job, lease_seconds
-
-        return serve(
-            open_jobs,
-            leases,
-            log=PrintWork(),
+        return serve_named(
+            Queue(self.folder),
+            self.names,
+            gpus_per_trial=self.gpus_per_trial,
+            at_once=self.at_once,
+            threads=self.threads,
             retries=self.retries,
             stall_seconds=self.stall_seconds,
-            go_on=lambda _: next(open_jobs(), None) is not None,
         )
 
     def checkpoint(self) -> Any:
