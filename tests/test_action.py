@@ -24,7 +24,13 @@ SMALL = (
 SCHEMAS = {
     "vendor.github-actions": sorted((REPO / ".github" / "actions").rglob("action.yml")),
     "vendor.github-workflows": sorted((REPO / ".github" / "workflows").glob("*.yml")),
-    "vendor.dependabot": sorted((REPO / ".github").glob("dependabot.yml")),
+    "vendor.dependabot": [REPO / ".github" / "dependabot.yml"],
+    "vendor.github-issue-config": [REPO / ".github" / "ISSUE_TEMPLATE" / "config.yml"],
+    "vendor.github-issue-forms": [
+        REPO / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml" for name in ("bug", "trick")
+    ],
+    "vendor.citation-file-format": [REPO / "CITATION.cff"],
+    "custom.github-workflows-require-timeout": sorted((REPO / ".github/workflows").glob("*.yml")),
 }
 
 
