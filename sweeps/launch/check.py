@@ -7,6 +7,7 @@ import importlib.util
 from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.distribution import install_extra
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.slurm.ask import check_slurm
 
@@ -28,7 +29,7 @@ def check_launcher(config: DictConfig) -> None:
 def check_ray() -> None:
     """Raise `UserError` where Ray is not installed. It is not imported: that takes seconds."""
     if importlib.util.find_spec("ray") is None:
-        raise UserError("hydra/launcher=ray needs Ray: pip install 'darkmagic[ray]'")
+        raise UserError(f"hydra/launcher=ray needs Ray: {install_extra('ray')}")
 
 
 def check_detach(config: DictConfig) -> None:

@@ -166,10 +166,12 @@ def test_foreign_application_needs_what_the_page_installs(tmp_path: Path) -> Non
     installs = [line for line in PAGE.splitlines() if line.startswith("pip install ")]
     assert installs == [
         "pip install hydra-core cloudpickle filelock numpy",
-        "pip install --no-deps darkmagic",
+        "pip install --no-deps darkmagic-checklist",
     ]
     for line in installs:
-        words = [str(source) if word == "darkmagic" else word for word in line.split()[1:]]
+        words = [
+            str(source) if word == "darkmagic-checklist" else word for word in line.split()[1:]
+        ]
         subprocess.run([python, "-m", "pip", "-q", *words], check=True, timeout=400)
     (tmp_path / "app.py").write_text(APP.replace("config.x", "config.lr"))
     (command,) = [line for line in PAGE.splitlines() if line.startswith("python app.py -m")]
