@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from darkmagic.cli.errors import cli_errors
+from darkmagic.cli.errors import Settings, cli_errors
 
 __all__ = ["ui"]
 
@@ -49,3 +49,4 @@ def ui(
                 webbrowser.open(address)
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever()
+        Settings.read_only = True  # there is nothing to tidy up: Ctrl-C ends it at once

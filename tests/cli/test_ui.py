@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,24 +51,18 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(ran: Path) -> Iterator[str]:
     """Start the command in a process of its own; yield the address that it prints."""
-    process = subprocess.Popen(
-        command("ui", "--port", "0"),
-        cwd=ran,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    line = process.stdout.readline()
-    found = re.match(r"http://127\.0\.0\.1:\d+/", line)
-    assert found, line + process.stderr.read()
-    yield found[0]
-    process.send_signal(2)
-    assert process.wait(20) == 0
-    assert process.stderr.read() == ""
-    process.stdout.close()
-    process.stderr.close()
+    pipe = subprocess.PIPE
+    words = command("ui", "--port", "0")
+    with subprocess.Popen(words, cwd=ran, text=True, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = process.stdout.readline()
+        found = re.match(r"http://127\.0\.0\.1:\d+/", line)
+        assert found, line + process.stderr.read()
+        yield found[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
 
 
 def _uri(folder: Path) -> str:
@@ -121,7 +116,7 @@ BEGINNINGS = {
     "svg": b"<?xml",
     "png": b"\x89PNG",
     "md": b"# ",
-    "txt": b"mine & <yours>/50%: what each trick does",
+    "txt": b"article-tiny-resnet8: what each trick does",
 }
 """Of what a command of the page writes, by the ending of the file that it goes to."""
 
