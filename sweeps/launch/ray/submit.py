@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
 
 __all__ = ["RayRequest", "RayWorkers"]
 
+CONNECT_SECONDS = 10.0
 GONE_SECONDS = 10.0
 """That a task may be over before its job's end is seen in the folder, through a network's cache."""
 
@@ -115,6 +117,7 @@ def _connect(address: str | None) -> Any:
     import ray
 
     try:
+        _reach(address)
         ray.init(
             address=address,
             include_dashboard=None if address else False,
@@ -122,10 +125,17 @@ def _connect(address: str | None) -> Any:
             configure_logging=False,
             ignore_reinit_error=True,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         last = str(error).strip().splitlines()[0]
         raise UserError(f"hydra.launcher.address={address}: Ray does not answer: {last}") from None
     return ray
+
+
+def _reach(address: str | None) -> None:
+    """Raise `OSError` where nothing listens at `address`: Ray would wait for it for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
 def _run(folder: str, name: str, gpus: int, threads: int, retries: int, stall_seconds: Any) -> int:
