@@ -35,6 +35,7 @@ def detached(tmp_path: Path) -> Path:
     return tmp_path / "e"
 
 
+@pytest.mark.weekly
 def test_trials_wait_run_and_are_cancelled(detached: Path) -> None:
     """A detached trial waits for a worker, runs when one has it, and is nobody's when cancelled."""
     folder = api.find_sweep(detached.parent, None)
@@ -130,9 +131,8 @@ def test_sweep_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 
 def test_detach_needs_a_launcher_that_stays(tmp_path: Path) -> None:
-    """With the local launcher nobody would train on: `--detach` is refused, and nothing is made."""
-    words = ["checklist", "run", "--detach", "dataset=tiny", "runtime.device=cpu"]
-    done = run_command(*words, folder=tmp_path)
-    assert done.returncode == 2
-    assert "hydra/launcher=slurm or hydra/launcher=worker" in done.stderr
+    """With the local launcher nobody would train on: it is refused, and nothing is made."""
+    planned = api.plan([*TINY, f"runtime.out='{tmp_path}/runs'"], ())
+    with pytest.raises(UserError, match="hydra/launcher=slurm or hydra/launcher=worker"):
+        api.sweep(planned, Recorder(), detach=True)
     assert not (tmp_path / "runs").exists()

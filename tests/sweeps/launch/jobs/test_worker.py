@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, serve
 from machines import APP, FOUR, read_trials, start_worker, until
 from sweeping import run
+
+TWO = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 
 
 def test_jobs_of_a_foreign_application_survive_the_death_of_a_worker(tmp_path: Path) -> None:
@@ -72,7 +76,7 @@ def _serve_in_thread(folder: Path, stop: threading.Event) -> threading.Thread:
 
 def test_numbers_of_a_worker_are_those_of_the_local_launcher(tmp_path: Path) -> None:
     """The same checklist gives the same trials and, bit for bit, the same epochs and results."""
-    words = ["epochs=2", FOUR, "runtime.experiment=e"]
+    words = ["epochs=2", TWO, "runtime.experiment=e"]
     folders = [tmp_path / name for name in ("local", "worker")]
     for folder in folders:
         folder.mkdir()
@@ -85,10 +89,10 @@ def test_numbers_of_a_worker_are_those_of_the_local_launcher(tmp_path: Path) -> 
         stop.set()
         worker.join()
     ours, theirs = (read_trials(folder / "e") for folder in folders)
-    assert len(ours) == 4
+    assert len(ours) == 2
     for name, trial in ours.items():
         assert trial == theirs[name]
-    assert [str(record.status) for record in swept.outcome.records] == ["finished"] * 4
+    assert [str(record.status) for record in swept.outcome.records] == ["finished"] * 2
     assert any("darkmagic worker --out" in note for note in swept.progress.notes)
     assert not (folders[1] / "e" / ".jobs").exists()
 
@@ -149,16 +153,15 @@ def test_sixteen_trials_on_four_workers_of_which_one_is_killed(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("options", "message"),
     [
-        (["--out", "nowhere"], "no folder nowhere on this machine"),
-        (["--trials-per-device", "0"], "trials-per-device"),
+        ({}, "no folder .*nowhere on this machine: --out is the folder of all experiments"),
+        ({"gpus_per_trial": 2, "trials_per_device": 2}, "leave one of them out"),
+        ({"gpus_per_trial": 0}, "need a whole number, 1 or more"),
     ],
 )
-def test_bad_options_are_one_line(tmp_path: Path, words: list[str], message: str) -> None:
-    """A folder that is not there, and a number that cannot be, end the command with 2."""
-    from commanding import run_command
-
-    done = run_command("worker", *words, folder=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_bad_options_are_one_line(tmp_path: Path, options: dict[str, int], message: str) -> None:
+    """A folder that is not there, and numbers that cannot be, are refused before any trial."""
+    folder = tmp_path if options else tmp_path / "nowhere"
+    with pytest.raises(UserError, match=message):
+        run_worker(folder, IgnoreWork(), idle_seconds=0, **options)
