@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.devices import lease_here
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.estimate import estimate_seconds
@@ -25,7 +25,7 @@ def estimate(planned: PlannedSweep) -> list[float]:
             if trial.seed == first
         ]
     launcher = planned.config.hydra.launcher
-    lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
+    lease = lease_here(launcher)
     job = fork_server.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
     seconds: list[float] = job.result()
     job.stop()

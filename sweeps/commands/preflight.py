@@ -12,7 +12,7 @@ from darkmagic.checklist.model import Trial
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.devices import lease_here
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.hold import check_free
 from darkmagic.sweeps.trial.command.look import refusal_of
@@ -71,7 +71,7 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     pretrains = any(trial.choices.get("pretrain", "none") != "none" for trial in plan.trials)
     weights = str(baseline.model.pretrained) if pretrains else ""
     launcher = baseline.hydra.launcher
-    lease = make_leases(launcher.devices, launcher.trials_per_device, launcher.threads)[0]
+    lease = lease_here(launcher)
     job = fork_server.start(
         _check, resolve(baseline), weights, env=lease.env, threads=lease.threads
     )

@@ -15,7 +15,16 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.trainers.runtime.cores import PROCESSES, usable_cores
 
-__all__ = ["AUTO", "CPU", "Lease", "check_devices", "check_share", "make_leases", "resolve_devices"]
+__all__ = [
+    "AUTO",
+    "CPU",
+    "Lease",
+    "check_devices",
+    "check_share",
+    "lease_here",
+    "make_leases",
+    "resolve_devices",
+]
 
 CPU = "cpu"
 AUTO = "auto"
@@ -67,6 +76,15 @@ def make_leases(
         raise UserError(f"threads={threads}: need 1 or more")
     share = threads or max(1, cores // (each * len(names)))
     return [Lease(name, share, extra) for _ in range(each) for name in names]
+
+
+def lease_here(launcher: DictConfig) -> Lease:
+    """Return a lease of this machine for what is measured before trials are trained.
+
+    Where another launcher than ours trains them, it is of any device that there is.
+    """
+    devices, each = launcher.get("devices", AUTO), launcher.get("trials_per_device")
+    return make_leases(devices, each, launcher.get("threads"))[0]
 
 
 def check_share(trials_per_device: Any, gpus_per_trial: int) -> None:
