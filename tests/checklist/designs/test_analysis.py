@@ -239,7 +239,7 @@ def test_report_of_a_screen_says_that_it_averages(form: str) -> None:
     records = screened(screen_of(24), TRUE, seed=3)
     assert is_screen(records)
     report = Report("mine", compare(ARTICLE, records), facts={}, overrides=("dataset=digits",))
-    text = write_report(report, form, {})
+    text = write_report(report, form)
     if form not in ("csv", "tex"):
         assert "average over the other options" in " ".join(text.split())
         assert "This is a prediction, no result" in " ".join(text.split())
