@@ -25,7 +25,7 @@ COVERED = {
     "tests/cli/test_readme.py": [
         *("README.md", "docs/first_sweep.md", "docs/reading.md", "docs/choosing.md", "docs/own.md"),
         *("docs/preflight.md", "docs/digits.md", "docs/skills/darkmagic/SKILL.md"),
-        "docs/package.md",
+        "cli/package/README.md",
     ],
     "tests/cli/test_replication.py": ["docs/replication.md"],
     "tests/cli/test_compare.py": ["docs/commands.md"],
@@ -35,17 +35,17 @@ COVERED = {
     "tests/cli/test_recipes_page.py": ["docs/recipes.md"],
     "tests/cli/test_tune.py": ["docs/tune.md"],
     "tests/cli/test_ui.py": ["docs/report.md"],
+    "tests/clusters/test_clusters_page.py": ["docs/clusters.md"],
     "tests/cli/test_tutorials.py": [
         f"docs/tutorials/{n}.md" for n in ("lightning", "plain", "timm")
     ],
 }
 """Which test runs the commands of which pages."""
-WRITTEN_ELSEWHERE = {"docs/clusters.md"}  # a page that comes with its own test
 
 
 def test_every_page_with_commands_has_a_test_that_runs_them() -> None:
     """A page with a line `darkmagic ...` in a shell's block is read by a test of its commands."""
-    for page in {*PAGES, "README.md"} - WRITTEN_ELSEWHERE:
+    for page in (*PAGES, "README.md", "cli/package/README.md"):
         blocks = re.findall(r"```sh\n(.*?)```", (REPO / page).read_text(), re.DOTALL)
         if any(re.search(r"^(?:.* )?darkmagic ", block, re.MULTILINE) for block in blocks):
             tests = [test for test, pages in COVERED.items() if page in pages]
@@ -170,12 +170,11 @@ def _navigation() -> set[str]:
 
 def test_navigation_and_the_agents_list_have_every_page() -> None:
     """Each page of docs/ is in the navigation of the site, and in llms.txt."""
-    apart = {"skills/darkmagic/SKILL.md", "package.md"}  # for agents, and for the package index
-    pages = {page.removeprefix("docs/") for page in PAGES} - apart
+    pages = {page.removeprefix("docs/") for page in PAGES} - {"skills/darkmagic/SKILL.md"}
     copied = set(COPIED.values())
-    assert pages - copied == _navigation() - copied - {"clusters.md"} | pages & {"clusters.md"}
+    assert pages - copied == _navigation() - copied
     listed = set(re.findall(r"\]\(([\w/]+\.md)\)", (DOCS / "llms.txt").read_text()))
-    assert listed - {"skills/darkmagic/SKILL.md"} == pages - {"clusters.md"}
+    assert listed - {"skills/darkmagic/SKILL.md"} == pages
 
 
 def test_skill_has_the_head_that_agents_read() -> None:

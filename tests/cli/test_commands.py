@@ -123,6 +123,7 @@ def test_report_writes_every_format_to_stdout(
         assert (files / f"report.{form}").read_text() == text
 
 
+@pytest.mark.weekly
 def test_ensemble_averages_seeds_or_trials_and_refuses_too_few(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

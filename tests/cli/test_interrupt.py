@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from commanding import FIVE, TINY, command, run_command
 
 
@@ -66,6 +68,7 @@ def test_interrupted_run_ends_its_children_and_continues(tmp_path: Path) -> None
     assert re.search(rf"{len(done)} trials? needs? no training", again.stderr)
 
 
+@pytest.mark.weekly
 def test_children_of_a_killed_run_end(tmp_path: Path) -> None:
     """The children of a run that is killed end by themselves, those of its preflight too."""
     arguments = ["checklist", "run", *TINY, "epochs=200", "dataset.source.count=600"]

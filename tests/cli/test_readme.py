@@ -19,7 +19,7 @@ PAGES = {
     for path in (
         *("README.md", "docs/first_sweep.md", "docs/reading.md", "docs/choosing.md"),
         *("docs/own.md", "docs/preflight.md", "docs/digits.md", "docs/skills/darkmagic/SKILL.md"),
-        "docs/package.md",
+        "cli/package/README.md",
     )
 }
 """Pages whose commands run here, on the project of docs/own.md; others have tests of their own."""

@@ -41,9 +41,8 @@ def _values(folder: Path, experiment: str) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("tricks", "seeds"), [(1, 1), pytest.param(2, 2, marks=pytest.mark.weekly)]
-)
+@pytest.mark.weekly
+@pytest.mark.parametrize(("tricks", "seeds"), [(1, 1), (2, 2)])
 def test_command_around_our_loop_gives_the_numbers_of_our_loop(
     tmp_path: Path, tricks: int, seeds: int
 ) -> None:

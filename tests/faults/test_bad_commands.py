@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--seeds",
         "1",
         "--timeout",
-        "25",
+        "12",
         "--parallel",
         "4",
         "--check",

@@ -49,7 +49,7 @@ def test_planted_trick_is_contract_tested_with_no_other_edit(tmp_path: Path, rep
     for package in ("checklist", "trainers", "sweeps"):
         leave = shutil.ignore_patterns("__pycache__")
         shutil.copytree(repo / package, source / package, ignore=leave)
-    for path in (repo / "cli" / "package").glob("*.py"):  # which is installed as `darkmagic`
+    for path in (repo / "cli" / "package").glob("*.py*"):  # which is installed as `darkmagic`
         shutil.copy(path, source)
     _plant(source, "negative", NEGATIVE)
     _plant(source, "cardless", CARDLESS)

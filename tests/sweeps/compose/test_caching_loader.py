@@ -36,7 +36,14 @@ def _without_remarks(config: DictConfig) -> DictConfig:
     return config
 
 
-@pytest.mark.parametrize("checklist", ["article_extended", "classic", "modern", "transfer"])
+@pytest.mark.parametrize(
+    "checklist",
+    [
+        "modern",
+        "transfer",
+        *(pytest.param(n, marks=pytest.mark.weekly) for n in ("article_extended", "classic")),
+    ],
+)
 def test_trials_are_composed_as_hydra_composes_them(checklist: str) -> None:
     """Every trial equals what Hydra composes, also after an earlier one has been changed."""
     with hydra_session() as hydra:

@@ -88,6 +88,7 @@ def test_sweep_without_retuning_is_another_one(laddered: Swept) -> None:
     assert rows["mixup=on"].untuned == ()
 
 
+@pytest.mark.weekly
 def test_optuna_tries_rates_and_decays_as_often_for_each(tmp_path: Path) -> None:
     """Each row has as many tries, the first at its own rates, and a second call asks for none."""
     words = [*WORDS, "retune=optuna", "retune_tries=2"]

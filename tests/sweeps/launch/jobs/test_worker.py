@@ -22,6 +22,7 @@ from sweeping import run
 TWO = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 
 
+@pytest.mark.weekly
 def test_jobs_of_a_foreign_application_survive_the_death_of_a_worker(tmp_path: Path) -> None:
     """Of three workers one is killed in mid-job: every job ends, and is begun again by one alone.
 

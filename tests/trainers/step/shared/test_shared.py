@@ -191,7 +191,7 @@ def test_packing_and_several_gpus_exclude_each_other() -> None:
     """A trial has several GPUs, or a GPU several trials."""
     with pytest.raises(UserError, match="leave one of them out"):
         check_share(2, 2)
-    with pytest.raises(UserError, match="need 1 or more"):
+    with pytest.raises(UserError, match="need a whole number, 1 or more"):
         check_share(None, 0)
     for packed in (None, "auto", 1):
         check_share(packed, 4)
