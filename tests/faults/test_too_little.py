@@ -256,6 +256,7 @@ def test_runs_without_a_result_are_no_proof_that_nothing_was_learnt() -> None:
     assert nothing_learnt(failed) is None
 
 
+@pytest.mark.weekly
 def test_sweep_on_noise_says_what_was_read_and_that_nothing_was_learnt(tmp_path: Path) -> None:
     """The command shows folders and classes before training and the alarm before the table."""
     counts = {"Training/cat": 30, "Training/dog": 30, "valid/cat": 10, "valid/dog": 10}

@@ -148,6 +148,7 @@ def test_baseline_repeats_give_single_runs_an_interval(tmp_path: Path) -> None:
     assert row.interval is not None
 
 
+@pytest.mark.weekly
 def test_race_spends_its_budget_by_rounds_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """After the first round is cut off, the command trains the rest; then it trains nothing."""
     overrides = [*TINY, TWO_TRICKS, "epochs=1", "floor=0", "budget=10", f"runtime.out='{tmp_path}'"]

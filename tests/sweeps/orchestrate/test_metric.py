@@ -27,6 +27,7 @@ def _results(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+@pytest.mark.weekly
 def test_another_metric_judges_anew_and_trains_nothing(tmp_path: Path) -> None:
     """Loss is there already; balanced accuracy is evaluated from the last checkpoint."""
     run(tmp_path, TWO)

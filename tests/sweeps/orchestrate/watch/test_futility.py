@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.orchestrate.report import load_report
@@ -24,6 +26,7 @@ class Blind(Trick):
 '''
 
 
+@pytest.mark.weekly
 def test_trial_far_below_the_baseline_is_stopped_and_its_row_is_honest(
     tmp_path: Path,
 ) -> None:

@@ -206,6 +206,7 @@ def _weights(folder: Path, per_device: int) -> dict[str, dict[str, torch.Tensor]
     return found
 
 
+@pytest.mark.weekly
 def test_packed_trials_train_as_they_do_with_fewer_neighbours(tmp_path: Path) -> None:
     """Bit for bit on a CPU, at the same number of threads."""
     cores = len(make_leases("cpu", None))
