@@ -46,7 +46,7 @@ def mask_nested(value: Any) -> Any:
     """Return a copy of plain data with the secrets masked in every text of it.
 
     >>> mask_nested({"runtime": {"uri": "http://me:secret@host"}, "epochs": 2})
-    {'runtime': {'uri': 'http://me:***@host'}, 'epochs': 2}
+    {'runtime': {'uri': 'http://***@host'}, 'epochs': 2}
     """
     if isinstance(value, str):
         return mask_secrets(value)

@@ -39,7 +39,7 @@ def rounding_variance(step: float) -> float:
 def precision(values: Iterable[float]) -> float:
     """Return the difference of `values` that is a rounding error of double precision.
 
-    >>> precision([90.0, 100.0]), precision([2e-6])
-    (1e-09, 2e-17)
+    >>> precision([1.0, 2.0]), precision([])
+    (2e-11, 1e-11)
     """
     return PRECISION * (max(map(abs, values), default=0.0) or 1.0)

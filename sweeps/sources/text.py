@@ -38,7 +38,7 @@ def read_text(source: str, content: bytes) -> RunTable:
 
     Raises `UserError` where there is none.
 
-    >>> read_text("runs.csv", b"name;acc\\nbase;0,9\\n").columns
+    >>> read_text("runs.csv", b"name;acc\nbase;0,9\n").columns
     ('name', 'acc')
     """
     text, notes = _decode(source, content)
