@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from darkmagic.cli.commands import checklist
 from darkmagic.cli.commands.clusters.worker import worker
@@ -26,8 +27,17 @@ from darkmagic.cli.read_only import exit_fast
 
 __all__ = ["app", "main"]
 
+
+class _MainFirst(TyperGroup):
+    """Lists `checklist` first: groups would come last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=lambda name: name != "checklist")
+
+
 app = typer.Typer(
     name="darkmagic",
+    cls=_MainFirst,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain text reads well on any background, and imports nothing
     pretty_exceptions_enable=False,

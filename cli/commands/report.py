@@ -25,6 +25,10 @@ def report(
         list[str] | None,
         typer.Argument(help="An experiment; several for a table over all.  [default: the newest]"),
     ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--name", "-n", help="An experiment, as other commands name it."),
+    ] = None,
     tracking_uri: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +82,7 @@ def report(
         from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
 
-        names = experiments or []
+        names = [*(experiments or ()), *(named or ())]
         if form is not None and form not in ALL_FORMATS:
             raise UserError(f"no report format {form!r}; " + nearest(form, ALL_FORMATS))
         if sort not in list(Sort):

@@ -171,6 +171,7 @@ def test_second_run_of_an_experiment_trains_nothing(
         (["report"], "darkmagic checklist run"),
         (["report", "--sort", "bst"], "did you mean best"),
         (["report", "one", "--compare"], "needs two experiments"),
+        (["report", "-n", "one", "--compare"], "needs two experiments, and got 1"),
         (["report", "--watch", "0"], "need a number of seconds over 0"),
         (["checklist", "power", "--spread", "0"], "need a number of points over 0"),
         (["checklist", "confirm"], "there is no sweep of this recipe"),
