@@ -71,7 +71,14 @@ def _darkmagic(folder: Path, arguments: list[str]) -> subprocess.CompletedProces
     return run(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+WEEKLY = ("compare ", "checklist run --dry-run", "checklist run baseline=vanilla", "train -m")
+"""How commands begin that take ten seconds or more, and that other tests run on other settings."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(c, marks=[pytest.mark.weekly] * c.startswith(WEEKLY)) for c in COMMANDS],
+)
 def test_command_of_a_page_runs(project: Path, command: str) -> None:
     """Every command of the pages runs; `run` tries two steps or plans; `train` has tiny data."""
     arguments = shlex.split(command)
