@@ -15,6 +15,7 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -158,11 +159,20 @@ def _without_slurms_signal() -> Iterator[None]:
 def pays_with_torch(config: Mapping[str, Any]) -> bool:
     """Whether jobs of the application with `config` need torch, as far as can be known.
 
-    Those of our own do, unless they are commands, and so do those of one that has imported it.
+    Those of our own do, unless they are commands, and so do those of one that has imported it, or
+    whose script will, as one does that imports it in its jobs.
     """
     if is_command(config):
         return False
-    return "tricks" in config or "torch" in sys.modules
+    return "tricks" in config or "torch" in sys.modules or _script_imports_torch()
+
+
+def _script_imports_torch() -> bool:
+    try:
+        text = Path(str(getattr(sys.modules["__main__"], "__file__", ""))).read_text()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return re.search(r"^\s*(import|from)\s+torch", text, re.MULTILINE) is not None
 
 
 def start(

@@ -47,6 +47,30 @@ def test_child_of_a_script_does_not_run_the_script(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "pays"),
+    [
+        ("import torch\n", True),
+        ("def main():\n    import torch.nn as nn\n", True),
+        ("from torch import nn\n", True),
+        ("import numpy  # import torch\n", False),
+        ("print('import torch')\n", False),
+        (None, False),
+    ],
+)
+def test_torch_is_imported_before_the_fork_for_a_script_that_names_it(
+    text: str | None, pays: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only its jobs import it, each of which would take the seconds anew."""
+    main = ModuleType("__main__")
+    main.__file__ = str(tmp_path / "app.py")
+    if text is not None:
+        (tmp_path / "app.py").write_text(text)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert fork_server.pays_with_torch({}) is pays
+
+
 def test_killed_child_leaves_nothing_that_left_its_process_group(tmp_path: Path) -> None:
     """A script's own children, in a session of their own and of no parent any more, end with it."""
     file = tmp_path / "pid"
