@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +23,7 @@ from darkmagic.cli.commands.tuning.refine import refine
 from darkmagic.cli.commands.tuning.tune import tune
 from darkmagic.cli.commands.ui import ui
 from darkmagic.cli.errors import Settings
+from darkmagic.cli.options import add_command
 from darkmagic.cli.read_only import exit_fast
 
 __all__ = ["app", "main"]
@@ -46,9 +47,7 @@ app = typer.Typer(
 )
 
 
-def _add(function: Callable[..., None], example: str, summary: str) -> None:
-    """Add a command. Its `summary` in the list of commands is a line of 80 columns at most."""
-    app.command(epilog=f"Example: {example}", short_help=summary)(function)
+_add = partial(add_command, app)
 
 
 _add(init, "darkmagic init", "Look at a repository, and show the first command for it.")

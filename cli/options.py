@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["ConfigDirs", "Name", "Out", "Overrides", "all_overrides"]
+__all__ = [
+    "ConfigDirs",
+    "Expect",
+    "ExpectOf",
+    "Name",
+    "Out",
+    "Overrides",
+    "ReadFrom",
+    "TrackingUri",
+    "add_command",
+    "all_overrides",
+]
 
 Overrides = Annotated[
     list[str] | None,
@@ -31,6 +43,31 @@ Name = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="The folder of all experiments.  [default: runs]")
 ]
+ReadFrom = Annotated[Path, typer.Option("--out", "-o", help="The folder of all experiments.")]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="MLflow's.  [default: MLFLOW_TRACKING_URI, or SQLite in the out folder]",
+    ),
+]
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        help="no-worse, better, any-better, non-inferior or equivalent: exit code 3 if not so.",
+    ),
+]
+ExpectOf = Annotated[
+    list[str] | None, typer.Option("--of", help="Expect it of this trial alone; repeatable.")
+]
+
+
+def add_command(
+    app: typer.Typer, function: Callable[..., None], example: str, summary: str
+) -> None:
+    """Add a command. Its `summary` in the list of commands is a line of 80 columns at most."""
+    app.command(epilog=f"Example: {example}", short_help=summary)(function)
 
 
 def all_overrides(overrides: list[str] | None, name: str | None, out: Path | None) -> list[str]:

@@ -14,7 +14,7 @@ from darkmagic.cli.commands.confirm import confirm
 from darkmagic.cli.commands.power import power
 from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
-from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, add_command, all_overrides
 from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
@@ -205,27 +205,30 @@ def train_and_show(
     return bool(failed) or nothing_to_compare
 
 
-app.command(
-    epilog="Example: darkmagic checklist power dataset=cifar10 --spread 0.2",
-    short_help="Show what each number of seeds can find.",
-)(power)
-app.command(
-    epilog="Example: darkmagic checklist confirm dataset=cifar10 model=resnet18",
-    short_help="Train the likely best recipe with fresh seeds, and test it.",
-)(confirm)
-app.command(
-    epilog="Example: darkmagic checklist ablate dataset=cifar10 --path",
-    short_help="Train the confirmed recipe without each of its parts.",
-)(ablate)
-app.command(
-    epilog="Example: darkmagic checklist status -n mine",
-    short_help="Show how a sweep stands, from its files.",
-)(status)
-app.command(
-    epilog="Example: darkmagic checklist watch -n mine",
-    short_help="Show how a sweep stands until it ends.",
-)(watch)
-app.command(
-    epilog="Example: darkmagic checklist cancel -n mine",
-    short_help="End the jobs of a sweep on a cluster.",
-)(cancel)
+add_command(
+    app,
+    power,
+    "darkmagic checklist power dataset=cifar10 --spread 0.2",
+    "Show what each number of seeds can find.",
+)
+add_command(
+    app,
+    confirm,
+    "darkmagic checklist confirm dataset=cifar10 model=resnet18",
+    "Train the likely best recipe with fresh seeds, and test it.",
+)
+add_command(
+    app,
+    ablate,
+    "darkmagic checklist ablate dataset=cifar10 --path",
+    "Train the confirmed recipe without each of its parts.",
+)
+add_command(
+    app, status, "darkmagic checklist status -n mine", "Show how a sweep stands, from its files."
+)
+add_command(
+    app, watch, "darkmagic checklist watch -n mine", "Show how a sweep stands until it ends."
+)
+add_command(
+    app, cancel, "darkmagic checklist cancel -n mine", "End the jobs of a sweep on a cluster."
+)

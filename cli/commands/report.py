@@ -10,6 +10,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.expected import Expected
+from darkmagic.cli.options import Expect, ExpectOf, ReadFrom, TrackingUri
 from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
@@ -29,16 +30,8 @@ def report(
         list[str] | None,
         typer.Option("--name", "-n", help="An experiment, as other commands name it."),
     ] = None,
-    tracking_uri: Annotated[
-        str | None,
-        typer.Option(
-            "--tracking-uri",
-            help="MLflow's.  [default: MLFLOW_TRACKING_URI, or SQLite in the out folder]",
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of all experiments.")] = Path(
-        "runs"
-    ),
+    tracking_uri: TrackingUri = None,
+    out: ReadFrom = Path("runs"),
     form: Annotated[
         str | None,
         typer.Option(
@@ -60,16 +53,8 @@ def report(
         float | None,
         typer.Option("--watch", help="Refresh every so many seconds while the sweep runs."),
     ] = None,
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            "--expect",
-            help="no-worse, better, any-better, non-inferior or equivalent: exit code 3 if not so.",
-        ),
-    ] = None,
-    of: Annotated[
-        list[str] | None, typer.Option("--of", help="Expect it of this trial alone; repeatable.")
-    ] = None,
+    expect: Expect = None,
+    of: ExpectOf = None,
 ) -> None:
     """Show the comparison of a sweep that has run, or is running."""
     with cli_errors():

@@ -8,21 +8,14 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.errors import Settings, cli_errors
+from darkmagic.cli.options import ReadFrom, TrackingUri
 
 __all__ = ["ui"]
 
 
 def ui(
-    tracking_uri: Annotated[
-        str | None,
-        typer.Option(
-            "--tracking-uri",
-            help="MLflow's.  [default: MLFLOW_TRACKING_URI, or SQLite in the out folder]",
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of all experiments.")] = Path(
-        "runs"
-    ),
+    tracking_uri: TrackingUri = None,
+    out: ReadFrom = Path("runs"),
     port: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, help="Of this machine; 0 for any.")
     ] = 8765,

@@ -9,6 +9,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.expected import Expected
+from darkmagic.cli.options import Expect, ExpectOf
 
 if TYPE_CHECKING:
     from darkmagic.checklist.judging.judgement import Judgement
@@ -57,16 +58,8 @@ def judge(
     min_effect: Annotated[
         float, typer.Option("--min-effect", help="The smallest difference that matters.")
     ] = 0.0,
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            "--expect",
-            help="no-worse, better, any-better, non-inferior or equivalent: exit code 3 if not so.",
-        ),
-    ] = None,
-    of: Annotated[
-        list[str] | None, typer.Option("--of", help="Expect it of this trial alone; repeatable.")
-    ] = None,
+    expect: Expect = None,
+    of: ExpectOf = None,
     status: Annotated[
         str | None, typer.Option("--status", help="The column of how runs ended; none for none.")
     ] = None,

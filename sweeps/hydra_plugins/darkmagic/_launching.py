@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-__all__ = ["OurLauncher"]
+if TYPE_CHECKING:
+    from darkmagic.sweeps.launch.jobs.follow import Workers
+    from darkmagic.sweeps.launch.jobs.queue import Queue
+
+__all__ = ["OurLauncher", "QueuedLauncher"]
 
 
 class OurLauncher(Launcher):
@@ -33,3 +41,44 @@ class OurLauncher(Launcher):
         if self.forks_here:
             # It imports torch, if at all, while the sweeper composes.
             fork_server.warm_up(torch=fork_server.pays_with_torch(config))
+
+
+class QueuedLauncher(OurLauncher):
+    """A launcher whose jobs are files in the sweep's folder, which processes elsewhere run.
+
+    `request` is what the kind of launcher asks of them, by its keys in the configuration.
+    """
+
+    forks_here = False
+
+    def __init__(self, lease_seconds: float = 60.0, **request: Any) -> None:
+        self._lease_seconds = lease_seconds
+        self._request = request
+
+    def check(self) -> None:
+        """Raise `UserError` where what is to run the jobs is not there."""
+
+    def workers(self) -> Callable[[Queue], Workers]:
+        """Return what makes the `Workers` of a queue; raise `UserError` for a wrong request."""
+        raise NotImplementedError
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.check()
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        from darkmagic.sweeps.launch.jobs.follow import run_queued
+
+        return run_queued(
+            self._hydra_context,
+            self._task_function,
+            self._config,
+            job_overrides,
+            initial_job_idx,
+            make_workers=self.workers(),
+            lease_seconds=self._lease_seconds,
+        )

@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobReturn
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra_plugins.darkmagic._launching import QueuedLauncher
 
-from hydra_plugins.darkmagic._launching import OurLauncher
+if TYPE_CHECKING:
+    from darkmagic.sweeps.launch.jobs.follow import Workers
+    from darkmagic.sweeps.launch.jobs.queue import Queue
 
 __all__ = ["SlurmLauncher"]
 
 
-class SlurmLauncher(OurLauncher):
+class SlurmLauncher(QueuedLauncher):
     """Runs jobs of any Hydra application on Slurm's nodes, which share the sweep's folder."""
 
-    forks_here = False
-
-    def __init__(self, lease_seconds: float = 60.0, **request: Any) -> None:
-        self._lease_seconds = lease_seconds
-        self._request = request
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
+    def check(self) -> None:
         from darkmagic.sweeps.launch.slurm.ask import check_slurm
 
         check_slurm()
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> Sequence[JobReturn]:
-        from darkmagic.sweeps.launch.jobs.follow import run_queued
+    def workers(self) -> Callable[[Queue], Workers]:
         from darkmagic.sweeps.launch.slurm.submit import SlurmRequest, SlurmWorkers
 
         request = SlurmRequest(**self._request)
         request.check()
-        return run_queued(
-            self._hydra_context,
-            self._task_function,
-            self._config,
-            job_overrides,
-            initial_job_idx,
-            make_workers=lambda queue: SlurmWorkers(queue, request),
-            lease_seconds=self._lease_seconds,
-        )
+        return lambda queue: SlurmWorkers(queue, request)

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobReturn
+from hydra_plugins.darkmagic._launching import QueuedLauncher
 
-from hydra_plugins.darkmagic._launching import OurLauncher
+if TYPE_CHECKING:
+    from darkmagic.sweeps.launch.jobs.follow import Workers
+    from darkmagic.sweeps.launch.jobs.queue import Queue
 
 __all__ = ["WorkerLauncher"]
 
 
-class WorkerLauncher(OurLauncher):
+class WorkerLauncher(QueuedLauncher):
     """Puts jobs of any Hydra application into files, and waits until workers have run them."""
 
-    forks_here = False
-
-    def __init__(self, lease_seconds: float = 60.0) -> None:
-        self._lease_seconds = lease_seconds
-
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> Sequence[JobReturn]:
-        from darkmagic.sweeps.launch.jobs.follow import run_queued
+    def workers(self) -> Callable[[Queue], Workers]:
         from darkmagic.sweeps.launch.jobs.volunteers import Volunteers
 
-        return run_queued(
-            self._hydra_context,
-            self._task_function,
-            self._config,
-            job_overrides,
-            initial_job_idx,
-            make_workers=Volunteers,
-            lease_seconds=self._lease_seconds,
-        )
+        return Volunteers
