@@ -64,17 +64,18 @@ def measure(what: str, words: list[str], repeats: int, goal: float | None) -> Ro
 def measure_packed(what: str, words: list[str], cache: Path) -> Row:
     """Return the row of one sweep on a GPU, whose trials shared it as `packing.json` says."""
     with swept(words, cache, shown=True) as (trials, wall):
-        steps = 0.0
+        steps, trained = 0.0, 0
         for trial in trials:
             result = json.loads((trial / "result.json").read_text())
-            assert result["status"] == "finished", f"{trial.name}: {result['reason']}"
-            steps += result["train_seconds"]
+            assert result["status"] in {"finished", "skipped"}, f"{trial.name}: {result['reason']}"
+            trained += result["status"] == "finished"
+            steps += result["train_seconds"] or 0.0
         packing = trials[0].parent / "packing.json"
         found = json.loads(packing.read_text())["packing"] if packing.exists() else {"trials": 1}
-    lanes = min(found["trials"], len(trials))
+    lanes = min(found["trials"], trained)
     share = Measured((wall / (steps / lanes),))
     note = (
-        f"{wall:.1f} s for {steps:.1f} s of steps, {lanes} trials at once, {len(trials)} trials; "
+        f"{wall:.1f} s for {steps:.1f} s of steps, {lanes} trials at once, {trained} trials trained; "
         "1 turn"
     )
     return limited(what, "wall / steps", share, at_most=GOAL, note=note)

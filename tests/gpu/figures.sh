@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The GPU's rows of tests/benchmarks/results (from the root):
-#     bash tests/gpu/figures.sh steps   one trial, its steps and batches, in about 5 minutes
-#     bash tests/gpu/figures.sh sweeps  whole checklists, in about 6
-#     bash tests/gpu/figures.sh packed  trials at once beside one by one and unpacked, in about 5
-#     bash tests/gpu/figures.sh try     the smallest sizes, all at once, in a minute: does each run?
+# The GPU's rows of tests/benchmarks/results (from the root), one after another as named:
+#     bash tests/gpu/figures.sh NAME...
+#     one_trial 2 minutes, autoaugment, cuda_graphs, optimizers, loader half a minute each,
+#     whole_checklist 3, replication 3, packing_gpu 4, resnet18 half a minute
+#     try: the smallest sizes, all at once, in a minute and a half: does each run?
 # CIFAR names an archive of CIFAR-10 as image files, train/CLASS/* and test/CLASS/*; without it two
 # rows are left out. Results come to $OUT/results.tar, and their pages to $OUT/NAME.txt.
 set -uo pipefail
 . tests/gpu/env.sh || exit
 cifar=${CIFAR:-.gpu-data/cifar10-jpeg.tar.gz}
-data=$site/cifar
+data=$site/cifar images=$site/images
+mkdir -p "$images"
 if [ -e "$cifar" ] && [ ! -d "$data" ]; then
     mkdir -p "$data.part" && tar xzf "$cifar" -C "$data.part" && mv "$data.part" "$data"
 fi
@@ -25,8 +26,30 @@ kit() { # SECONDS NAME SCRIPT OPTIONS...
     TAIL=0 step "$limit" "$name" "$PYTHON" "tests/gpu/$script" "$@"
     [ "${SHOW:-1}" = 0 ] || cat "$OUT/$name.txt"
 }
-case "${1:-}" in
-try)
+row() { # NAME: one benchmark
+    case "$1" in
+    one_trial)
+        figure 130 one_trial --peers "plain loop" Lightning --workers 8 --images 12800 --seeds 2 --epochs 4 --repeats 3
+        ;;
+    autoaugment) figure 30 autoaugment ;;
+    cuda_graphs) figure 35 cuda_graphs --seconds 0.4 --without-compiling ;;
+    optimizers) kit 40 optimizers steps.py --workloads 0 --optimizers --seconds 0.3 ;;
+    loader) figure 45 loader --images 12800 ;;
+    whole_checklist)
+        figure 190 whole_checklist --data "$data" --cache "$images" --epochs "${EPOCHS:-12}"
+        ;;
+    replication) figure 200 replication --data "$data" --cache "$images" --epochs "${EPOCHS:-30}" ;;
+    packing_gpu)
+        figure 260 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 10 --serial-trials 4 --without joblib "Ray Tune"
+        ;;
+    resnet18) kit 40 resnet18 packing.py --workload 1 --counts 1 4 8 --seconds 1 ;;
+    *)
+        echo "figures.sh: no row $1: see its first lines" >&2
+        return 2
+        ;;
+    esac
+}
+try() { # the smallest size of each, all at once
     export SHOW=0
     figure 100 cuda_graphs --quick --repeats 1 --seconds 0.2 --without-compiling &
     figure 100 autoaugment --quick --repeats 1 &
@@ -36,29 +59,10 @@ try)
     figure 100 replication --quick --repeats 1 &
     figure 100 whole_checklist --quick &
     wait
-    ;;
-steps)
-    figure 130 one_trial --peers "plain loop" Lightning --workers 8 --images 12800 --seeds 2 --epochs 4 --repeats 3
-    figure 30 autoaugment
-    figure 35 cuda_graphs --seconds 0.4 --without-compiling
-    kit 40 optimizers steps.py --workloads 0 --optimizers --seconds 0.3
-    figure 45 loader --images 12800
-    ;;
-sweeps)
-    if [ -d "$data" ]; then
-        mkdir -p "$site/images"
-        figure 170 whole_checklist --data "$data" --cache "$site/images" --epochs 8
-        figure 200 replication --data "$data" --cache "$site/images" --epochs "${EPOCHS:-30}"
-    fi
-    ;;
-packed)
-    figure 300 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 10 --serial-trials 4 --without joblib "Ray Tune"
-    kit 40 resnet18 packing.py --workload 1 --counts 1 4 8 --seconds 1
-    ;;
-*)
-    echo "say what: steps, sweeps, packed or try" >&2
-    exit 2
-    ;;
-esac
-tar cf "$OUT/results.tar" -C tests/benchmarks/results gpu
+}
+[ $# -gt 0 ] || { echo "figures.sh: name a row, or try: see its first lines" >&2; exit 2; }
+for name in "$@"; do
+    if [ "$name" = try ]; then try; else row "$name" || exit; fi
+    tar cf "$OUT/results.tar" -C tests/benchmarks/results gpu
+done
 echo "figures.sh took $SECONDS s"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,24 @@ def test_linked_folders_are_those_of_the_package() -> None:
     linked = re.search(r"for part in ([\w ]+); do", (KIT / "env.sh").read_text())
     assert linked is not None
     assert sorted(linked[1].split()) == sorted(mapped)
+
+
+def test_environment_has_all_of_the_package(tmp_path: Path) -> None:
+    """What `env.sh` links is the whole package: each of its modules imports from there."""
+    package = REPO / "cli" / "package"
+    modules = {path.parent for path in package.rglob("*.py") if path.parent != package}
+    names = sorted(".".join(("darkmagic", *path.relative_to(package).parts)) for path in modules)
+    code = "import importlib, sys, darkmagic; [importlib.import_module(n) for n in sys.argv[1:]]"
+    code += f"; assert all(p.startswith({str(tmp_path)!r}) for p in darkmagic.__path__)"
+    bare = 'cd "$1" && . tests/gpu/env.sh && shift && exec "$PYTHON" -c "$@"'
+    env = {
+        **os.environ,
+        "DARKMAGIC_SITE": str(tmp_path),
+        "OUT": str(tmp_path),
+        "PYTHON": sys.executable,
+    }
+    root = tmp_path / "root"  # without .whl/, which is for machines that have no index
+    root.mkdir()
+    for part in ("checklist", "trainers", "sweeps", "cli", "tests"):
+        (root / part).symlink_to(REPO / part)
+    subprocess.run(["bash", "-c", bare, "bash", str(root), code, *names], env=env, check=True)
