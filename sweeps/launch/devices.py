@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,12 +36,17 @@ class Lease:
 
     device: str  # "cpu", or what CUDA_VISIBLE_DEVICES is to be
     threads: int
-    extra: Mapping[str, str] = field(default_factory=dict)  # of the environment, such as MPS's
+    extra: Mapping[str, str] = field(default_factory=dict)  # of the environment
+    among: Callable[[int], Mapping[str, str]] | None = None  # more of it, for trials at once: MPS's
 
     @property
     def env(self) -> Mapping[str, str]:
         """The environment of a process that sees this device only."""
         return {**self.extra, "CUDA_VISIBLE_DEVICES": "" if self.device == CPU else self.device}
+
+    def env_among(self, trials: int) -> Mapping[str, str]:
+        """Return `env` where `trials`, this one counted, will share the device at most."""
+        return self.env if self.among is None else {**self.among(trials), **self.env}
 
 
 def make_leases(
@@ -50,6 +55,7 @@ def make_leases(
     threads: int | None = None,
     extra: Mapping[str, str] | None = None,
     gpus_per_trial: int = 1,
+    among: Callable[[int], Mapping[str, str]] | None = None,
 ) -> list[Lease]:
     """Return as many leases as trials may run at once.
 
@@ -59,8 +65,9 @@ def make_leases(
     is 1 here: under "auto" `lease_devices` measures how many pay. `threads` of each trial are
     its share of the cores if None. Torch splits sums by threads, so on a CPU the same results
     bit for bit need the same `threads`; how many trials run at once does not matter. `extra` is
-    for their environment. A trial with several GPUs has as many processes, and all of each GPU;
-    on a CPU it has as many processes, each with `threads`.
+    for their environment, and `among` of how many share a device at the time. A trial with
+    several GPUs has as many processes, and all of each GPU; on a CPU it has as many processes,
+    each with `threads`.
     """
     check_share(trials_per_device, gpus_per_trial)
     names = _join(resolve_devices(devices), gpus_per_trial)
@@ -75,7 +82,7 @@ def make_leases(
     if threads is not None and threads < 1:
         raise UserError(f"threads={threads}: need 1 or more")
     share = threads or max(1, cores // (each * len(names)))
-    return [Lease(name, share, extra) for _ in range(each) for name in names]
+    return [Lease(name, share, extra, among) for _ in range(each) for name in names]
 
 
 def lease_here(launcher: DictConfig) -> Lease:

@@ -19,6 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from darkmagic.sweeps.launch.devices import Lease, make_leases
@@ -170,10 +171,11 @@ def _ours(
     trials: int,
     results: dict[str, list[dict[str, Any]]],
 ) -> Callable[[], float]:
-    shared = packing.way == MPS and not isinstance(mps, str)
-    extra = client_env(mps, packing.trials) if shared else {}
+    among = None
+    if packing.way == MPS and not isinstance(mps, str):
+        among = partial(client_env, mps)
     threads = max(1, lease.threads // packing.trials)
-    leases = [Lease(lease.device, threads, extra)] * packing.trials
+    leases = [Lease(lease.device, threads, among=among)] * packing.trials
 
     def run() -> float:
         calls = [Call(train_trial, (work, seed)) for seed in range(trials)]

@@ -75,7 +75,7 @@ def measure_packed(what: str, words: list[str], cache: Path) -> Row:
     lanes = min(found["trials"], trained)
     share = Measured((wall / (steps / lanes),))
     note = (
-        f"{wall:.1f} s for {steps:.1f} s of steps, {lanes} trials at once, {trained} trials trained; "
+        f"{wall:.1f} s for {steps:.1f} s of steps, {lanes} trials at once, {trained} trained; "
         "1 turn"
     )
     return limited(what, "wall / steps", share, at_most=GOAL, note=note)

@@ -38,9 +38,9 @@ row() { # NAME: one benchmark
     whole_checklist)
         figure 190 whole_checklist --data "$data" --cache "$images" --epochs "${EPOCHS:-12}"
         ;;
-    replication) figure 200 replication --data "$data" --cache "$images" --epochs "${EPOCHS:-30}" ;;
+    replication) figure 200 replication --data "$data" --cache "$images" --epochs "${EPOCHS:-24}" ;;
     packing_gpu)
-        figure 260 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 10 --serial-trials 4 --without joblib "Ray Tune"
+        figure 260 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 6 --serial-trials 4 --without joblib "Ray Tune"
         ;;
     resnet18) kit 40 resnet18 packing.py --workload 1 --counts 1 4 8 --seconds 1 ;;
     *)

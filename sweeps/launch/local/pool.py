@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
+import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -126,6 +128,7 @@ class _Pool:
         self._free = deque(leases)
         self._slots = Counter(lease.device for lease in leases)
         self._running: dict[int, _Running] = {}
+        self._seconds: list[float] = []  # that each call took that has ended
         self.ended: dict[int, Ended] = {}
 
     @property
@@ -154,9 +157,24 @@ class _Pool:
 
     def _start(self, index: int, leases: tuple[Lease, ...]) -> None:
         lease, call = leases[0], self._calls[index]
-        env = {**lease.env, **self._env.get(index, {})}
+        env = {**lease.env_among(self._sharing(leases)), **self._env.get(index, {})}
         job = fork_server.start(call.function, *call.args, env=env, threads=lease.threads)
         self._running[index] = _Running(job, leases, time.time())
+
+    def _sharing(self, leases: tuple[Lease, ...]) -> int:
+        """Return how many calls will share the device for most of the time of one that starts.
+
+        They are those that wait, and those that have run for less than half the usual time.
+        """
+        if len(leases) > 1:
+            return 1  # it has the device to itself
+        usual = statistics.median(self._seconds) if self._seconds else math.inf
+        young = sum(
+            time.time() - each.began < usual / 2
+            for each in self._running.values()
+            if each.leases[0].device == leases[0].device
+        )
+        return min(self._slots[leases[0].device], young + len(self._waiting) + 1)
 
     def _whole_device(self) -> tuple[Lease, ...]:
         """Return all leases of a device that nothing runs on; empty if every device is in use."""
@@ -187,6 +205,7 @@ class _Pool:
             else:
                 continue
             del self._running[index]
+            self._seconds.append(time.time() - each.began)
             self._free.extend(each.leases)
             yield index, end, each
 

@@ -20,6 +20,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     choose,
     how_many_fit,
     is_worth,
+    numbers_to_try,
     pays,
 )
 from darkmagic.sweeps.launch.local.sharing.mps import client_env
@@ -54,9 +55,10 @@ def calibrate(
 ) -> Packing:
     """Return how to pack `trials` like `resolved` on the device of `lease`.
 
-    Doubles the trials at once while that pays and they fit: under MPS where `mps` is its clients'
-    environment, and else, where it is a message that says why it cannot be had, in plain processes,
-    which take turns on a GPU (4 brought 1.03 times one on an H200, where MPS brought 1.8).
+    Doubles the trials at once while that pays and they fit, up to all of them: under MPS where
+    `mps` is its clients' environment, and else, where it is a message that says why it cannot be
+    had, in plain processes, which take turns on a GPU (4 brought 1.03 times one on an H200, where
+    MPS brought 1.8).
     Leaves no results. `recipe` makes a trial of `resolved`, in place of what a sweep makes of it.
     Raises `CalibrationError` if one trial alone cannot be measured.
     """
@@ -68,8 +70,8 @@ def calibrate(
     stopped = mps if isinstance(mps, str) else ""
     limit = min(most, trials, how_many_fit(first.free, first.memory))
     way, server = (PLAIN, None) if isinstance(mps, str) else (MPS, mps)
-    before, count = alone, 2
-    while count <= limit:
+    before = alone
+    for count in numbers_to_try(limit):
         env = {} if server is None else client_env(server, count)
         share = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
         try:
@@ -81,8 +83,8 @@ def calibrate(
         measured.append(after)
         if not pays(before, after):
             break
-        before, count = after, count * 2
-    return choose(measured, stopped)
+        before = after
+    return choose(measured, stopped, trials)
 
 
 def measure_together(

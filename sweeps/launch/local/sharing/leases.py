@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from darkmagic.sweeps.launch.devices import AUTO, CPU, Lease, make_leases, resolve_devices
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, calibrate
-from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
+from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing, choose
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, client_env, mps_server
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
@@ -60,12 +61,12 @@ def lease_devices(
         except MpsUnavailable as finding:
             mps = str(finding)
         packing = _packing(configs, devices, len(names), mps, note)
-        extra: Mapping[str, str] = {}
+        among = None
         if packing.way != MPS or isinstance(mps, str):
             daemon.close()
         else:
-            extra = client_env(mps, packing.trials)
-        yield make_leases(devices, packing.trials, threads, extra)
+            among = partial(client_env, mps)
+        yield make_leases(devices, packing.trials, threads, among=among)
 
 
 def _packing(
@@ -78,12 +79,13 @@ def _packing(
     resolved = resolve(configs[0])
     folder = Path(str(configs[0].hydra.sweep.dir))
     lease = make_leases(devices, 1)[0]
+    trials = -(-len(configs) // count)
     device: str = fork_server.start(_device_name, env=lease.env).result()
     found = find_packing(folder, device, resolved, note)
     if found is not None and (found.way != MPS or not isinstance(mps, str)):
+        found = choose(found.measured, found.stopped, trials)  # it was of another number, perhaps
         note(f"{found}, as measured before on {device}")
         return found
-    trials = -(-len(configs) // count)
     note(f"measuring how many trials at once pay on {device}")
     try:
         packing = calibrate(resolved, lease, trials=trials, mps=mps)

@@ -114,6 +114,47 @@ def test_call_alone_on_its_device_is_not_retried(tmp_path: Path) -> None:
     assert [result.value for result in results] == [None, None]
 
 
+def _among(trials: int) -> dict[str, str]:
+    return {"SHARED_BY": str(trials)}
+
+
+def _shared_by(seconds: float) -> int:
+    time.sleep(seconds)
+    return int(os.environ["SHARED_BY"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shares"),
+    [
+        ([0.0], [1]),
+        ([0.0, 0.0], [2, 2]),
+        ([0.6, 0.9, 0.0], [2, 2, 1]),  # the last starts when its neighbour is about to end
+        ([0.8, 0.8, 2.0, 0.0], [2, 2, 2, 2]),  # its neighbour has just begun
+    ],
+)
+def test_the_last_calls_share_with_fewer(seconds: list[float], shares: list[int]) -> None:
+    """A call's environment is that of as many as share its device for most of its time."""
+    leases = make_leases("cpu", 2, among=_among)
+    work = [Call(_shared_by, (each,)) for each in seconds]
+    results = run_calls(work, leases, on_start=lambda _: None, on_end=lambda *_: None)
+    assert [result.value for result in results] == shares
+
+
+def test_a_call_made_again_alone_shares_with_none() -> None:
+    """It has the whole device, though it had a part before."""
+    leases = make_leases("cpu", 2, among=_among)
+    work = [Call(_shared_by, (0.0,))] * 2
+    again = Retry("out of memory", blames_neighbours=True)
+    results = run_calls(
+        work,
+        leases,
+        on_start=lambda _: None,
+        on_end=lambda *_: None,
+        retry=lambda end: again if end.value == 2 else None,
+    )
+    assert [result.value for result in results] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "blamed"),
     [

@@ -26,6 +26,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     choose,
     how_many_fit,
     is_worth,
+    numbers_to_try,
     pays,
 )
 from darkmagic.sweeps.launch.local.sharing.leases import (
@@ -72,6 +73,26 @@ def test_the_fastest_is_chosen(
     packing = choose([Measured(*rate) for rate in rates])
     assert (packing.way, packing.trials) == (way, trials)
     assert str(packing).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("trials", "at_once"),
+    [(0, 8), (1, 1), (8, 8), (9, 9), (16, 8), (17, 9), (18, 9), (24, 8), (4, 4), (5, 8)],
+)
+def test_the_last_trials_count(trials: int, at_once: int) -> None:
+    """Those of the last round have the device to fewer, and the sweep waits for them."""
+    rates = [(PLAIN, 1, 414), (MPS, 2, 600), (MPS, 4, 710), (MPS, 8, 982), (MPS, 9, 985)]
+    packing = choose([Measured(*rate) for rate in rates], trials=trials)
+    assert packing.trials == at_once
+
+
+@pytest.mark.parametrize(
+    ("limit", "numbers"),
+    [(1, []), (2, [2]), (3, [2, 3]), (4, [2, 4]), (9, [2, 4, 8, 9]), (16, [2, 4, 8, 16])],
+)
+def test_numbers_are_doubled_up_to_all(limit: int, numbers: list[int]) -> None:
+    """And end with as many as there are, or as fit."""
+    assert numbers_to_try(limit) == numbers
 
 
 @pytest.mark.parametrize(
