@@ -51,7 +51,7 @@ def test_figures_of_the_gpu_page_are_in_the_committed_outputs() -> None:
         *("0.42", "0.66", "0.7", "1.1", "102,000"),
         *("1.4", "6.6", "8.5", "32.1", "76.1", "6,800", "25,978", "53,000"),
         *("0.03", "0.36", "2,048", "12,800", "20,000", "45,000"),
-    }  # ratios, differences and sums of those, what is rounded, a goal, published, numbers of images
+    }  # derived from those, or rounded; a goal, published effects, numbers of images
     assert not {
         f for f in figures - derived if not re.search(rf"(?<![\d.,]){re.escape(f)}\b", outputs)
     }
