@@ -71,7 +71,10 @@ def _darkmagic(folder: Path, arguments: list[str]) -> subprocess.CompletedProces
     return run(*arguments, folder=folder, DARKMAGIC_CACHE=str(folder / "cache"))
 
 
-WEEKLY = ("compare ", "checklist run --dry-run", "checklist run baseline=vanilla", "train -m")
+WEEKLY = (
+    *("compare ", "checklist confirm", "checklist run --dry-run"),
+    *("checklist run baseline=vanilla", "train -m"),
+)
 """How commands begin that take ten seconds or more, and that other tests run on other settings."""
 
 

@@ -57,7 +57,7 @@ def loader() -> ConfigLoader:
 
 
 @pytest.mark.timeout(0 if GENERATED else 300)
-@_generated(500)
+@_generated(300)
 @given(command_lines(), st.integers(0, 49))
 def test_generated_command_line_is_planned_or_refused_in_one_line(
     loader: ConfigLoader, arguments: list[str], number: int
