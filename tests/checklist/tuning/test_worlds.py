@@ -1,0 +1,74 @@
+"""The world that was measured: what is read from a table of runs is what made it."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strategies import STRATEGIES
+from worlds import MEASURED, Bench, read_measured
+
+OPTIONS = {"warm": ("no", "yes", "long"), "mix": ("off", "on"), "size": ("8", "16")}
+ALONE = {"yes": 1.0, "long": -2.0, "on": 0.5, "16": 0.0}
+TOGETHER = {frozenset({"long", "on"}): 3.0}
+LUCK = 0.2
+
+
+def _write(path: Path, seeds: int) -> None:
+    rng = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*OPTIONS, "seed", "accuracy"])
+        for row in itertools.product(*OPTIONS.values()):
+            for seed in range(seeds):
+                points = 90 + _true(row) + LUCK * rng.normal()
+                writer.writerow([*row, seed, points / 100])
+
+
+def _true(row: tuple[str, ...]) -> float:
+    pairs = (frozenset(pair) for pair in itertools.combinations(row, 2))
+    return sum(ALONE.get(o, 0.0) for o in row) + sum(TOGETHER.get(pair, 0.0) for pair in pairs)
+
+
+def test_truth_is_read_from_runs(tmp_path: Path) -> None:
+    """With pairs that do not add up; the luck is as wide as that of the runs."""
+    _write(tmp_path / "runs.csv", seeds=40)
+    world = read_measured(tmp_path / "runs.csv")
+    assert world.space.sizes == (3, 2, 2)
+    for row in itertools.product(*OPTIONS.values()):
+        place = world.space.row_of(dict(zip(OPTIONS, row, strict=True)))
+        assert world.truth[place] == pytest.approx(_true(row), abs=0.2)
+    assert world.gains["warm", "long"] == pytest.approx(-2, abs=0.2)
+    assert world.luck is not None
+    assert world.luck.std() == pytest.approx(LUCK, rel=0.1)
+
+
+def test_a_recipe_without_a_run_is_refused(tmp_path: Path) -> None:
+    """Nothing is known of what was never trained."""
+    _write(tmp_path / "runs.csv", seeds=1)
+    lines = (tmp_path / "runs.csv").read_text().splitlines()
+    (tmp_path / "runs.csv").write_text("\n".join(lines[:-1]))
+    with pytest.raises(AssertionError, match="without a run"):
+        read_measured(tmp_path / "runs.csv")
+
+
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "GP"])
+def test_strategy_spends_no_more_than_its_runs_in_the_measured_world(name: str) -> None:
+    """And ends with one of its recipes."""
+    world = read_measured()
+    bench = Bench(world, np.random.default_rng(0))
+    found = STRATEGIES[name](bench, 32)
+    assert 0 < len(bench.rows) <= 32
+    assert np.isfinite(world.truth[found.row])
+
+
+def test_committed_runs_are_every_combination() -> None:
+    """Twice each."""
+    with MEASURED.open() as file:
+        lines = list(csv.reader(file))[1:]
+    assert len(lines) == 384
+    assert len({tuple(line[:-2]) for line in lines}) == 192
