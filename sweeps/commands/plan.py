@@ -26,6 +26,7 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.extend import further_seeds, known_records, race_seeds, sweep_key
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
 from darkmagic.sweeps.track.rules import read_rules
+from darkmagic.sweeps.track.sinks.choose import check_track
 from darkmagic.sweeps.trial.identity import retuning
 
 __all__ = ["PlannedSweep", "check", "next_round", "plan", "plan_request"]
@@ -124,6 +125,7 @@ def plan_request(
         config = checked.config
         if will_train:
             check_launcher(config)
+            check_track(config)
         rules = read_rules(config)
         planner = make_planner(loader, config, checked.plain, checked.tricks)
         design = read_design(config, request)

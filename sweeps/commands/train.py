@@ -26,9 +26,10 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_trials
 from darkmagic.sweeps.orchestrate.mend import mend_folder
-from darkmagic.sweeps.orchestrate.sweep import flatten
-from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.orchestrate.trial_state import TrialState, flatten
+from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.track.provenance import provenance
+from darkmagic.sweeps.track.sinks.choose import check_track, open_sink
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.command.node import refuse_command
@@ -58,6 +59,7 @@ def train(
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)
         refuse_command(checked.config, "darkmagic train", "run the command itself")
         check_launcher(checked.config)
+        check_track(checked.config)
         chosen = [*checked.plain, *checked.tricks]
         check_options(hydra.config_loader, checked.config, checked.options, chosen)
         refuse_unused_fields(hydra.config_loader, checked.options, checked.tricks, every=True)
@@ -106,7 +108,10 @@ class _TrainObserver:
             state.run = tracker.open_trial(
                 known, None, state.run_name, {**state.tags, **tags}, params
             )
-        self._follower = Follower(self.states, tracker, self._progress, tell_data=True)
+        mirror = Mirror(open_sink(config, experiment_folder(config)))
+        self._follower = Follower(
+            self.states, tracker, self._progress, tell_data=True, mirror=mirror
+        )
         self._follower.__enter__()
         self._follower.launching(jobs)
 

@@ -21,6 +21,7 @@ from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
+from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracked_run import RUNNING
@@ -54,6 +55,7 @@ class Follower:
         progress: Progress,
         *,
         tell_data: bool = False,
+        mirror: Mirror | None = None,
     ) -> None:
         self._by_directory = {state.directory: state for state in states}
         self._states = list(states)
@@ -64,6 +66,7 @@ class Follower:
         self._reports: queue.Queue[tuple[int, JobReturn | None, int | None]] = queue.Queue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower")
+        self._mirror = mirror or Mirror()
         self._tell_data = tell_data  # what was read as what, where no check says so before
         self._told: set[str] = set()
         self._sender = threading.Thread(target=self._send, name="sender")
@@ -94,11 +97,14 @@ class Follower:
         with said_if_slow(self._progress.note, slow):
             self._sender.join()
             sent = self._tracker.flush()
+            mirrored = self._mirror.close()
         if not sent:
             self._progress.note(
                 f"MLflow did not take everything ({self._tracker.problem}); the same command "
                 "sends what is missing"
             )
+        if mirrored:
+            self._progress.note(mirrored)
         self._note_deleted()
         self._progress.closed()
 
@@ -193,6 +199,7 @@ class Follower:
             elif is_away and self._tracker.problem is None:
                 is_away = False
                 self._progress.note("MLflow is back")
+            self._mirror.flush()
             self._stop.wait(POLL_SECONDS)
 
     def _note_deleted(self) -> None:
@@ -225,6 +232,7 @@ class Follower:
                 continue
             phase = "upstream" if event["type"] == "upstream" else "train"
             epochs.append({**event, "type": "epoch", "phase": phase})
+            self._mirror.add_epoch(state, event)
             kind, epoch, run = event["type"], event["epoch"], state.run
             if run is None:
                 continue
@@ -240,6 +248,7 @@ class Follower:
             self._progress.note(message)
 
     def _send_end(self, state: TrialState) -> None:
+        self._mirror.end(state, MLFLOW_STATUS[state.status])
         run = state.run
         if run is None or run.status == state.status:
             return

@@ -33,8 +33,9 @@ from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.look_ahead import look_findings, start_look
 from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
 from darkmagic.sweeps.orchestrate.screening.plan import make_plan
-from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
+from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config, flatten
 from darkmagic.sweeps.orchestrate.watch.futility import FutilityWatch
+from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
@@ -47,6 +48,7 @@ from darkmagic.sweeps.track.schema import (
     SWEEP_OVERRIDES,
     run_key,
 )
+from darkmagic.sweeps.track.sinks.choose import open_sink
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
@@ -57,7 +59,7 @@ from darkmagic.sweeps.trial.paths import (
     out_folder,
 )
 
-__all__ = ["SweepOutcome", "flatten", "run_sweep"]
+__all__ = ["SweepOutcome", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _run_held(
         parent.files.append(write_cards(loader, plan.checklist, folder))
     _set_untrained(states, look_findings(look, context.progress))
     _open_runs(tracker, parent, states, context.progress, look=looks + 1)
-    follower = Follower(states, tracker, context.progress)
+    mirror = Mirror(open_sink(master, folder))
+    follower = Follower(states, tracker, context.progress, mirror=mirror)
     try:
         watching = replace(context, observer=follower)
         if master.futility is not None:
@@ -233,11 +236,3 @@ def _set_untrained(
             finding = ("inert", "its configuration is the baseline's")
         if finding is not None and state.status is Status.PENDING:
             state.status, state.reason = Status(finding[0]), finding[1]
-
-
-def flatten(node: Any, prefix: str = "") -> dict[str, str]:
-    """Return a resolved configuration as MLflow's params, by dotted key."""
-    if isinstance(node, dict) and node:
-        parts = [flatten(child, f"{prefix}{key}.") for key, child in node.items()]
-        return {key: value for part in parts for key, value in part.items()}
-    return {prefix.rstrip("."): str(node)[:6000]}

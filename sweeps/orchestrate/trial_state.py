@@ -38,7 +38,7 @@ from darkmagic.trainers.outputs.event_log import last_of_each_epoch
 from darkmagic.trainers.outputs.names import CORRECT
 from darkmagic.trainers.outputs.result_file import read_result
 
-__all__ = ["TrialState", "derive_job_config"]
+__all__ = ["TrialState", "derive_job_config", "flatten"]
 
 LEFT_OUT, OPTIONAL = "does not apply", "runtime.optional_tricks="
 """What a result says of a trick that was left out, and the override that allows it."""
@@ -166,3 +166,11 @@ def derive_job_config(state: TrialState) -> DictConfig:
         derived.hydra.sweep.dir = str(state.directory.parent)
         derived.hydra.sweep.subdir = state.directory.name
     return derived
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, str]:
+    """Return a resolved configuration as MLflow's params, by dotted key."""
+    if isinstance(node, dict) and node:
+        parts = [flatten(child, f"{prefix}{key}.") for key, child in node.items()]
+        return {key: value for part in parts for key, value in part.items()}
+    return {prefix.rstrip("."): str(node)[:6000]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from darkmagic.checklist.plan import Baseline, Design, Retune
@@ -20,6 +21,7 @@ __all__ = [
     "Rates",
     "Runtime",
     "Sweep",
+    "Track",
     "irrelevant_keys",
     "recipe_numbers",
     "settings",
@@ -28,6 +30,14 @@ __all__ = [
 
 MAX_NAME = 100
 """Characters of an experiment's name, which is a folder's."""
+
+
+class Track(StrEnum):
+    """Where trials are written to: MLflow alone, or MLflow and one more."""
+
+    MLFLOW = "mlflow"
+    TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Sweep:
     futility: float | None = number(None, above=0, changes_result=False)  # in points
     min_effect: float | None = number(None, at_least=0, changes_result=False)
     floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy
+    track: str = choice("mlflow", tuple(Track), changes_result=False)
 
 
 @dataclass(frozen=True)

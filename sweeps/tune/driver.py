@@ -19,8 +19,7 @@ from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trial
 from darkmagic.sweeps.orchestrate.follower import Follower
-from darkmagic.sweeps.orchestrate.sweep import flatten
-from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config
+from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config, flatten
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.track.schema import run_key
 from darkmagic.sweeps.track.tracked_run import TrackedRun

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkmagic.checklist.records import Status
-from darkmagic.sweeps.orchestrate.sweep import flatten
+from darkmagic.sweeps.orchestrate.trial_state import flatten
 from darkmagic.sweeps.track.schema import (
     KIND,
     OPTION,

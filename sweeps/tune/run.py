@@ -21,8 +21,10 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.progress import Progress, said_if_slow
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
+from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
+from darkmagic.sweeps.track.sinks.choose import open_sink
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
@@ -130,7 +132,7 @@ def _run_held(
     if left:
         noun = "trial was" if len(left) == 1 else "trials were"
         progress.note(f"{len(left)} {noun} under way when a process ended, and go on")
-    follower = Follower([], tracker, progress)
+    follower = Follower([], tracker, progress, mirror=Mirror(open_sink(master, folder)))
     driver = Driver(
         loader,
         master,

@@ -25,6 +25,7 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.extend import find_sweep, sweep_key
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.screening.plan import survey
+from darkmagic.sweeps.track.sinks.choose import check_track
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import open_client
 from darkmagic.sweeps.trial.task import run_trial
@@ -72,6 +73,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
         checked = check_overrides(loader, plain)
         fork_server.warm_up()  # it imports torch while this process goes on
         check_launcher(checked.config)
+        check_track(checked.config)
         if checked.config.seeds != 1:
             raise UserError(
                 f"seeds={checked.config.seeds}: tune trains each recipe once, and the winner with "

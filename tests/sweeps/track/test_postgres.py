@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,79 +21,18 @@ from darkmagic.sweeps.track.database import prepare_database
 from darkmagic.sweeps.track.schema import CHECKLIST, KIND, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.track.tracker import Tracker
+from servers import SECRET, Postgres, running_postgres
 from sweeping import TINY, Recorder
-
-SECRET = "s3cretw0rd"
-"""A password, which the server trusts everyone without, and which nothing may show."""
-
-
-def _program(name: str) -> str | None:
-    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(installed[-1]) if installed else shutil.which(name)
-
-
-class Server:
-    """A PostgreSQL server that the test starts, as user postgres if the test runs as root."""
-
-    def __init__(self, folder: Path, initdb: str, ctl: str) -> None:
-        self._folder, self._ctl = folder, ctl
-        self._user = "postgres" if os.getuid() == 0 else None
-        if self._user is not None:
-            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.uri = f"postgresql+psycopg://postgres:{SECRET}@127.0.0.1:{self._port}/postgres"
-        self._call(initdb, "-D", f"{folder}/data", "-U", "postgres", "-A", "trust")
-        self.start()
-
-    def _call(self, *overrides: str) -> None:
-        subprocess.run(
-            overrides,
-            check=True,
-            user=self._user,
-            cwd=self._folder,
-            stdout=subprocess.DEVNULL,
-            timeout=60,
-        )
-
-    def start(self) -> None:
-        """Start the server on its data folder."""
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1"
-        options += f" -c unix_socket_directories={self._folder}"
-        overrides = ["-D", f"{self._folder}/data", "-o", options, "-l", f"{self._folder}/log"]
-        self._call(self._ctl, *overrides, "-w", "start")
-        self.serves = True
-
-    def ask_for_passwords(self) -> None:
-        """Trust nobody from here on."""
-        rules = Path(self._folder, "data", "pg_hba.conf")
-        rules.write_text("host all all 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
-        self._call(self._ctl, "-D", f"{self._folder}/data", "reload")
-
-    def stop(self) -> None:
-        """Stop the server at once, which drops every connection."""
-        self.serves = False
-        self._call(self._ctl, "-D", f"{self._folder}/data", "-m", "immediate", "stop")
 
 
 @pytest.fixture
-def postgres() -> Iterator[Server]:
+def postgres() -> Iterator[Postgres]:
     """Return a server with an empty database."""
-    initdb, ctl = _program("initdb"), _program("pg_ctl")
-    if initdb is None or ctl is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="darkmagic-pg-"))
-    server = Server(folder, initdb, ctl)
-    try:
+    with running_postgres() as server:
         yield server
-    finally:
-        if server.serves:
-            server.stop()
-        shutil.rmtree(folder)
 
 
-def test_sweep_is_tracked_in_postgres_and_read_back(postgres: Server) -> None:
+def test_sweep_is_tracked_in_postgres_and_read_back(postgres: Postgres) -> None:
     """The tracker writes parent, trials and metrics, and the report is read from the database."""
     checklist = Checklist("c", (Trick("mixup", "regularisation", ("off", "on")),))
     tracker = Tracker(postgres.uri, "pg", None)
@@ -125,7 +58,7 @@ def _connect_until_refused(uri: str) -> None:
         time.sleep(0.1)
 
 
-def test_wrong_password_is_one_line_at_once(postgres: Server) -> None:
+def test_wrong_password_is_one_line_at_once(postgres: Postgres) -> None:
     """MLflow would try for more than a minute; neither it nor we say the password."""
     postgres.ask_for_passwords()
     began = time.monotonic()
@@ -150,7 +83,7 @@ tricks:
 class Stopper(Recorder):
     """Stops the store when the first trial has ended."""
 
-    server: Server | None = None
+    server: Postgres | None = None
 
     def status(self, index: int, status: Status, reason: str) -> None:
         super().status(index, status, reason)
@@ -160,7 +93,7 @@ class Stopper(Recorder):
 
 
 def test_trials_finish_if_the_store_stops_during_the_sweep(
-    postgres: Server,
+    postgres: Postgres,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

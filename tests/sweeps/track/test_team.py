@@ -1,0 +1,199 @@
+"""A team's MLflow: the server of `docker/compose.yaml` on a real PostgreSQL and S3's protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from commanding import command
+from darkmagic.sweeps.track.schema import KIND, PARENT, STATUS, run_key
+from machines import start_worker, until
+from servers import SECRET, MLflowServer, running_postgres, running_s3
+
+REPO = Path(__file__).parents[3]
+COMPOSE = REPO / "docker/compose.yaml"
+USERS = {"ann": f"ann's {SECRET}", "bob": f"bob's {SECRET}"}
+
+
+def test_compose_file_follows_its_schema() -> None:
+    """The file is what compose reads, as far as its published schema says."""
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    checked = subprocess.run(
+        [str(Path(sys.executable).parent / "check-jsonschema"), *schema, str(COMPOSE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_compose_has_no_password_and_is_bound_to_this_machine() -> None:
+    """Each password is a variable that has to be set, and ports are the loopback's alone."""
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    secret = ("PASSWORD", "SECRET")
+    values = [
+        value
+        for service in services.values()
+        for name, value in service["environment"].items()
+        if any(word in name for word in secret)
+    ]
+    assert len(values) == 6
+    assert all(value.startswith("${") and ":?" in value for value in values)
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 1
+    assert ports[0].startswith("127.0.0.1:")
+    built = (REPO / "docker/mlflow/Dockerfile").read_text()
+    assert all("healthcheck" in s or "HEALTHCHECK" in built for s in services.values())
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MLflowServer]:
+    """Return the team's server, which runs."""
+    for package in ("boto3", "moto", "flask_wtf"):
+        pytest.importorskip(package)
+    with running_postgres() as postgres, running_s3(tmp_path) as s3:
+        team = MLflowServer(postgres, s3, tmp_path)
+        team.start()
+        try:
+            yield team
+        finally:
+            team.kill()
+
+
+def _as(user: str, password: str) -> dict[str, str]:
+    return {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+
+
+def _start(folder: Path, user: str, server: MLflowServer, *words: str) -> subprocess.Popen[str]:
+    tiny = ["dataset=tiny", "model.build.width=16", "epochs=2", "max_steps=2", "runtime.device=cpu"]
+    return subprocess.Popen(
+        command("checklist", "run", *tiny, "seeds=3", "baseline_repeats=3", "-n", user, *words),
+        cwd=folder,
+        env={**os.environ, **_as(user, USERS[user]), "MLFLOW_TRACKING_URI": server.uri},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(900)
+def test_two_sweeps_on_a_server_that_is_killed_lose_nothing(
+    server: MLflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run, metric and artifact of 2 x 16 x 3 trials is in the server once, as in the files.
+
+    One orchestrator trains by itself, the other's trials are trained by two workers, who have no
+    password; each is a user of the server, which is killed and comes back.
+    """
+    for name, value in _as("admin", server.admin_password).items():
+        monkeypatch.setenv(name, value)
+    for user, password in USERS.items():
+        server.add_user(user, password)
+    folders = {user: tmp_path / user for user in USERS}
+    for folder in folders.values():
+        folder.mkdir()
+    experiments = {user: folder / "runs" / user for user, folder in folders.items()}
+    local = ["hydra.launcher.devices=cpu", "hydra.launcher.trials_per_device=1"]
+    sweeps = {
+        "ann": _start(folders["ann"], "ann", server, *local),
+        "bob": _start(folders["bob"], "bob", server, "hydra/launcher=worker"),
+    }
+    workers = [start_worker(folders["bob"] / "runs") for _ in range(2)]
+    try:
+        for folder in experiments.values():
+            _wait_for_results(folder, 6)
+        server.kill()
+        for folder in experiments.values():  # training goes on meanwhile
+            _wait_for_results(folder, len(_results(folder)) + 3)
+        server.start()
+        printed = {user: sweep.communicate(timeout=600)[0] for user, sweep in sweeps.items()}
+    finally:
+        for process in (*sweeps.values(), *workers):
+            process.kill()
+            process.wait()
+    for user, folder in experiments.items():
+        assert sweeps[user].returncode == 0, printed[user]
+        assert "MLflow is away" in printed[user], printed[user]
+        assert "MLflow is back" in printed[user], printed[user]
+        _check_everything_is_there_once(server.uri, user, folder)
+    said = "".join(printed.values()) + "".join(worker.stdout.read() for worker in workers)
+    files = [path for folder in folders.values() for path in folder.rglob("*") if path.is_file()]
+    assert SECRET not in said
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def _results(experiment: Path) -> list[Path]:
+    return list(experiment.glob("*/result.json"))
+
+
+def _wait_for_results(experiment: Path, count: int) -> None:
+    until(lambda: len(_results(experiment)) >= count, 300)
+
+
+def _check_everything_is_there_once(uri: str, experiment: str, folder: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    runs = list(client.search_runs([found.experiment_id], max_results=1000))
+    (parent,) = [run for run in runs if run.data.tags[KIND] == "sweep"]
+    trials = [run for run in runs if run.data.tags[KIND] == "trial"]
+    assert len(trials) == len(runs) - 1 == 16 * 3
+    assert max(Counter(run_key(run.data.tags) for run in trials).values()) == 1
+    assert {run.data.tags[PARENT] for run in trials} == {parent.info.run_id}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert found.artifact_location.startswith("mlflow-artifacts:/")  # through the server
+    finished = [run for run in trials if run.data.tags[STATUS] == "finished"]
+    assert len(finished) > 40
+    directories = {path.parent.name.rpartition("-")[2]: path.parent for path in _results(folder)}
+    for run in finished:
+        directory = directories[run.data.tags["darkmagic.identity"][:8]]
+        events = [json.loads(line) for line in (directory / "events.jsonl").open()]
+        for metric in ("train_loss", "val_accuracy"):
+            sent = client.get_metric_history(run.info.run_id, metric)
+            expected = [(e["epoch"], e[metric]) for e in events if e["type"] == "epoch"]
+            assert sorted((m.step, m.value) for m in sent) == pytest.approx(sorted(expected))
+        _check_artifacts(client, run, [directory / "val_correct.npy"])
+    _check_artifacts(client, parent, [folder / f"report.{kind}" for kind in ("html", "md")])
+
+
+def _check_artifacts(client: Any, run: Any, files: list[Path]) -> None:
+    """Each of `files` is an artifact of `run`, the same to the last byte."""
+    for file in files:
+        fetched = Path(client.download_artifacts(run.info.run_id, file.name))
+        assert fetched.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_sweep_without_a_password_is_one_line(
+    server: MLflowServer, tmp_path: Path, password: str
+) -> None:
+    """A server that knows nobody of that name ends the command before anything is trained."""
+    began = time.monotonic()
+    words = ["dataset=tiny", "--skip-preflight", "-n", "stranger"]
+    env = {**os.environ, "MLFLOW_TRACKING_URI": server.uri, **_as("ann", password)}
+    done = subprocess.run(
+        command("checklist", "run", *words),
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"MLflow's store at {server.uri} does not answer" in done.stderr.replace("\n", " ")
+    assert not list(tmp_path.rglob("result.json"))
+    assert time.monotonic() - began < 60
