@@ -36,6 +36,7 @@ COVERED = {
     "tests/cli/test_tune.py": ["docs/tune.md"],
     "tests/cli/test_ui.py": ["docs/report.md"],
     "tests/clusters/test_clusters_page.py": ["docs/clusters.md"],
+    "tests/sweeps/track/test_team_page.py": ["docs/team.md"],
     "tests/cli/test_tutorials.py": [
         f"docs/tutorials/{n}.md" for n in ("lightning", "plain", "timm")
     ],

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from darkmagic.sweeps.track.schema import EPOCHS_SENT
 from darkmagic.sweeps.track.sinks.sink import Sink
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 
@@ -45,7 +46,8 @@ class WandbSink(Sink):
             shutil.rmtree(former)
         with run.lock:
             metrics, run.metrics = run.metrics, []
-            params, tags = dict(run.params), dict(run.tags)
+            params = dict(run.params)
+            tags = {key: value for key, value in run.tags.items() if key != EPOCHS_SENT}
             run.params, run.tags = {}, {}
         written = self._init(identity, run.name, {**params, **tags})
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,18 @@ from sweeping import run
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(300)]
 pytest.importorskip("wandb")
 
+HEADER, BLOCK, CHUNK = 7, 32768, struct.Struct("<IHB")
+FULL, LAST = 1, 4
 WORDS = ["epochs=2", "max_steps=4", "only=mixup"]
 
 
 def _read(folder: Path) -> dict[str, Any]:
     """Return what `wandb sync` would send of an offline run."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
     (file,) = folder.glob("*.wandb")
-    store = DataStore()
-    store.open_for_scan(str(file))
     found: dict[str, Any] = {"history": [], "summary": {}, "config": {}}
-    while (data := store.scan_data()) is not None:
+    for data in _records(file.read_bytes()):
         record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         kind = record.WhichOneof("record_type")
@@ -49,6 +50,22 @@ def _read(folder: Path) -> dict[str, Any]:
         elif kind == "exit":
             found["exit"] = record.exit.exit_code
     return found
+
+
+def _records(content: bytes) -> Iterator[bytes]:
+    """Yield the records of a log as LevelDB has it, which wandb's own process alone reads now."""
+    at, record = HEADER, b""
+    while at + CHUNK.size <= len(content):
+        if BLOCK - at % BLOCK < CHUNK.size:  # the rest of a block is padding
+            at += BLOCK - at % BLOCK
+            continue
+        _, length, kind = CHUNK.unpack_from(content, at)
+        at += CHUNK.size
+        record += content[at : at + length]
+        at += length
+        if kind in (FULL, LAST):
+            yield record
+            record = b""
 
 
 def test_sweep_is_in_wandb_as_in_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
