@@ -76,8 +76,9 @@ def _as(user: str, password: str) -> dict[str, str]:
 
 def _start(folder: Path, user: str, server: MLflowServer, *words: str) -> subprocess.Popen[str]:
     tiny = ["dataset=tiny", "model.build.width=16", "epochs=2", "max_steps=2", "runtime.device=cpu"]
+    tiny += ["seeds=3", "baseline_repeats=3", "--skip-preflight"]
     return subprocess.Popen(
-        command("checklist", "run", *tiny, "seeds=3", "baseline_repeats=3", "-n", user, *words),
+        command("checklist", "run", *tiny, "-n", user, *words),
         cwd=folder,
         env={**os.environ, **_as(user, USERS[user]), "MLFLOW_TRACKING_URI": server.uri},
         stdout=subprocess.PIPE,
@@ -102,7 +103,7 @@ def test_two_sweeps_on_a_server_that_is_killed_lose_nothing(
         server.add_user(user, password)
     folders = {user: tmp_path / user for user in USERS}
     for folder in folders.values():
-        folder.mkdir()
+        (folder / "runs").mkdir(parents=True)
     experiments = {user: folder / "runs" / user for user, folder in folders.items()}
     local = ["hydra.launcher.devices=cpu", "hydra.launcher.trials_per_device=1"]
     sweeps = {
@@ -111,11 +112,12 @@ def test_two_sweeps_on_a_server_that_is_killed_lose_nothing(
     }
     workers = [start_worker(folders["bob"] / "runs") for _ in range(2)]
     try:
+        processes = [*sweeps.values(), *workers]
         for folder in experiments.values():
-            _wait_for_results(folder, 6)
+            _wait_for_results(folder, 6, processes)
         server.kill()
         for folder in experiments.values():  # training goes on meanwhile
-            _wait_for_results(folder, len(_results(folder)) + 3)
+            _wait_for_results(folder, len(_results(folder)) + 3, processes)
         server.start()
         printed = {user: sweep.communicate(timeout=600)[0] for user, sweep in sweeps.items()}
     finally:
@@ -137,8 +139,13 @@ def _results(experiment: Path) -> list[Path]:
     return list(experiment.glob("*/result.json"))
 
 
-def _wait_for_results(experiment: Path, count: int) -> None:
-    until(lambda: len(_results(experiment)) >= count, 300)
+def _wait_for_results(experiment: Path, count: int, processes: list[subprocess.Popen[str]]) -> None:
+    def there() -> bool:
+        for process in processes:
+            assert process.poll() is None, process.stdout.read()
+        return len(_results(experiment)) >= count
+
+    until(there, 300)
 
 
 def _check_everything_is_there_once(uri: str, experiment: str, folder: Path) -> None:
