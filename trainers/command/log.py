@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-__all__ = ["OutputLog", "printable_line"]
+__all__ = ["ANSI", "OutputLog", "error_of_traceback", "printable_line"]
 
 HEAD_BYTES, TAIL_BYTES = 8 << 20, 1 << 20
 """That are kept of the beginning and of the end of an output: what is between is left out."""
 LINE_BYTES = 1 << 16
 """Of a line that is read; what is longer is cut."""
 SHOWN = 200
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What moves the cursor and colours a line, as progress bars do."""
+ERROR = re.compile(
+    rb"^Traceback \(most recent call last\):\r?\n(?:[ \t].*\n)+(\S.*)$((?:\n.*)*)", re.MULTILINE
+)
+"""What Python prints of an exception that nothing caught, its last line, and what follows."""
+MAX_AFTER = 30
+"""Lines after it that trackers and launchers print at the end of a process."""
 
 
 class OutputLog:
@@ -95,5 +104,23 @@ def printable_line(line: bytes) -> str:
     >>> printable_line(b"  loss 0.3 ")
     'loss 0.3'
     """
-    text = " ".join(line.decode(errors="replace").split())
+    text = " ".join(ANSI.sub("", line.decode(errors="replace")).split())
     return text if len(text) <= SHOWN else text[: SHOWN - 4] + " ..."
+
+
+def error_of_traceback(log: Path) -> str:
+    r"""Return the last line of the traceback at the end of an output; empty if there is none.
+
+    >>> text = "Traceback (most recent call last):\n  File 'x'\nValueError: bad\nwandb: bye\n"
+    >>> _ = Path("log.txt").write_text(text)
+    >>> error_of_traceback(Path("log.txt"))
+    'ValueError: bad'
+    """
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LINE_BYTES))
+        text = file.read()
+    start = text.rfind(b"Traceback (most recent call last):")
+    found = ERROR.match(text[start:]) if start >= 0 else None
+    if found is None or found[2].count(b"\n") > MAX_AFTER:
+        return ""
+    return printable_line(found[1])

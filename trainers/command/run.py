@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import math
 import selectors
 import signal
@@ -11,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkmagic.trainers.command.log import OutputLog, printable_line
+from darkmagic.trainers.command.log import OutputLog, error_of_traceback
 from darkmagic.trainers.command.sources.files import read_files
-from darkmagic.trainers.command.sources.lines import Lines
+from darkmagic.trainers.command.sources.lines import OF_OUTPUT, Lines
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.command.tree import ProcessTree
@@ -53,6 +55,7 @@ class Ended:
     left_out: int  # bytes of output that are in no file
     left_behind: int  # processes that it left, which were ended
     peak_memory: int  # bytes of its largest process
+    error: str = ""  # the last line of the traceback at the end of its output
 
     @property
     def failure(self) -> str:
@@ -65,7 +68,7 @@ class Ended:
         if self.code is not None and self.code < 0:
             hint = " (out of memory?)" if -self.code == signal.SIGKILL else ""
             return f"{_signal_name(-self.code)}: a signal ended it{hint}{said}"
-        return f"ExitCode {self.code}: {self.last or 'it printed nothing'}"
+        return f"ExitCode {self.code}: {self.error or self.last or 'it printed nothing'}"
 
 
 def run_command(
@@ -104,7 +107,9 @@ def run_command(
             left,
             peak_bytes_of_children(),
         )
-    return ended, lines
+    if not ended.failure:
+        return ended, lines
+    return dataclasses.replace(ended, error=error_of_traceback(log)), lines
 
 
 def _follow(
@@ -205,13 +210,18 @@ def _missing(metric: str, ended: Ended, looked: Sequence[Found]) -> str:
     start = f"NoMetric: {metric} never came"
     if names:
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-        return f"{start}; it gave {shown}"
+        folded = {name.casefold(): name for name in names}
+        close = difflib.get_close_matches(metric.casefold(), folded, n=1, cutoff=0.7)
+        hint = f"; did you mean {folded[close[0]]}?" if close else ""
+        return f"{start}; it gave {shown}{hint}"
+    tracked = [found.where for found in looked if not found.where.endswith(OF_OUTPUT)]
+    if tracked:
+        return f"{start}: no number in {', '.join(tracked[:3])}"
+    how = f"print 'METRIC {metric}=0.9', or give --pattern, --file or --mlflow"
     if not ended.bytes:
-        return f"{start}: it exited with 0 after {ended.seconds:.1f} s and printed nothing"
-    return (
-        f"{start}: no METRIC or JSON line and no file has a number; print 'METRIC {metric}=0.9' "
-        f"or give a pattern (its last line: {printable_line(ended.last.encode())})"
-    )
+        seconds = f"{ended.seconds:.1f} s"
+        return f"{start}: it exited with 0 after {seconds} and printed nothing; {how}"
+    return f"{start}: no number in its output or {{directory}}; {how} (its last line: {ended.last})"
 
 
 def _signal_name(number: int) -> str:

@@ -44,6 +44,10 @@ def compare(
         list[str] | None,
         typer.Option("--file", help="A file of the metric, within {directory}; repeatable."),
     ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option("--mlflow", help="Its own MLflow store: sqlite:///mine.db"),
+    ] = None,
     python: Annotated[
         str | None, typer.Option("--python", help="The interpreter.  [default: PATH's python]")
     ] = None,
@@ -94,6 +98,7 @@ def compare(
             "unit": unit,
             "pattern": pattern,
             "files": file,
+            "mlflow": mlflow,
             "python": python,
             "timeout": timeout,
             "resume": shlex.split(resume) if resume else None,

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from darkmagic.sweeps.trial.command.mlflow_source import read_mlflow, tracking_environment
 from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
+from darkmagic.sweeps.trial.command.trackers import read_mlflow, tracking_environment
 from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command, fill

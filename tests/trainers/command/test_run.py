@@ -160,6 +160,36 @@ def test_script_that_knows_no_help_is_not_judged_by_it() -> None:
         assert (found.problem, found.understood) == ("", False), name
 
 
+TRACE = "raise ValueError('the images\\nare gone')"
+ENDS = {
+    "traceback": (TRACE, "ExitCode 1: ValueError: the images"),
+    "more after it": (
+        f"import atexit; atexit.register(print, '\x1b[1mwandb\x1b[0m: bye'); {TRACE}",
+        "ExitCode 1: ValueError: the images",
+    ),
+    "one long before": (
+        (
+            "import traceback\ntry:\n    1 / 0\nexcept ArithmeticError:\n    traceback.print_exc()\n"
+            "print('go on\\n' * 50)\nraise SystemExit('no images in x')"
+        ),
+        "ExitCode 1: no images in x",
+    ),
+    "another case": ("print('METRIC Acc=0.5')", "it gave Acc; did you mean Acc?"),
+    "another name": ("print('METRIC loss=0.5')", "NoMetric: acc never came; it gave loss"),
+    "nothing": ("", "printed nothing; print 'METRIC acc=0.9', or give --pattern, --file"),
+    "colours": ("print('\x1b[31mdone\x1b[0m')", "(its last line: done)"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_reason_is_what_a_person_would_look_for(tmp_path: Path, name: str) -> None:
+    """The reason of a failure is the exception, not what was printed after it, or the near name."""
+    code, reason = ENDS[name]
+    _, _, result = _run(_python(code), tmp_path)
+    assert result["status"] == "failed"
+    assert reason in str(result["reason"])
+
+
 def test_missing_program_and_script_are_named(tmp_path: Path) -> None:
     """What is not there is said before anything runs, with the nearest that is."""
     (tmp_path / "train.py").touch()

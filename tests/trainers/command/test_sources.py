@@ -30,6 +30,11 @@ PRINTED = {
     "{'acc': 0.5, 'epoch': 1.0}": [(1, 0.5)],
     "\x1b[A \r  50%|x\n\x1b[A   {'eval': 1, 'acc': '0.5', 'epoch': '2'}": [(2, 0.5)],
     "epoch 1: acc 0.5\nepoch 2: acc 0.25": [(1, 0.5), (2, 0.25)],
+    "METRIC acc=0.5\nMETRIC acc=0.5": [(1, 0.5), (2, 0.5)],
+    "METRIC acc=0.5 step=inf\nMETRIC acc=0.6 step=nan": [(1, 0.5), (2, 0.6)],
+    "METRIC acc=1e400": [(1, math.inf)],
+    "METRIC ACC=0.5\nMETRIC Acc=0.5": [],
+    "METRIC=acc=0.5": [],
     "METRIC other=1": [],
     "METRIC acc=high": [],
     "{not json": [],
@@ -48,6 +53,14 @@ def test_printed_metric_is_read(printed: str) -> None:
         lines.read(line)
     found = next((f for f in lines.found if f.values.get("acc")), None)
     assert ([] if found is None else found.series("acc")) == PRINTED[printed]
+
+
+def test_step_that_is_no_number_is_counted() -> None:
+    """A pattern whose step is infinite or not a number keeps its value."""
+    lines = Lines("acc", r"epoch (?P<step>\S+): acc (?P<value>[\d.]+)")
+    for line in (b"epoch inf: acc 0.5", b"epoch nan: acc 0.6", b"epoch 1e400: acc 0.7"):
+        assert lines.read(line)
+    assert lines.found[-1].series("acc") == [(1, 0.5), (2, 0.6), (3, 0.7)]
 
 
 def test_nan_is_a_value() -> None:
@@ -109,6 +122,14 @@ def test_file_of_an_offline_wandb_run_is_read() -> None:
     found = read_wandb_file(RECORDED / "run-recorded.wandb")
     assert found.series("val_acc") == [(step, (5 + step) / 10) for step in range(5)]
     assert found.series("train.loss")[-1] == (4, 0.4)
+
+
+def test_summary_of_an_offline_wandb_run_is_read() -> None:
+    """What a script put into the run's summary alone has its last value, and nothing of W&B's."""
+    found = read_wandb_file(RECORDED / "run-summary.wandb")
+    assert found.series("val_acc") == [(1, 0.75)]
+    assert found.series("loss") == [(0, 1.0), (1, 1.0), (2, 1.0)]
+    assert set(found.values) == {"val_acc", "loss"}
 
 
 @pytest.mark.parametrize("name", ["events.out.tfevents.1", "run-recorded.wandb"])

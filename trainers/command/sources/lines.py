@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
-from darkmagic.trainers.command.sources.values import Found, add_row, number, parse_object
+from darkmagic.trainers.command.log import ANSI
+from darkmagic.trainers.command.sources.values import (
+    Found,
+    add_row,
+    number,
+    parse_object,
+    whole_step,
+)
 
-__all__ = ["Lines", "pattern_problem"]
+__all__ = ["OF_OUTPUT", "Lines", "pattern_problem"]
 
 PAIR = re.compile(r"([^\s=,;:]+)\s*=\s*([^\s,;]+)")
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-"""What moves the cursor and colours a line, as progress bars do."""
 MARK = b"METRIC"
+OF_OUTPUT = "its output"
+"""How the name of each of these sources ends."""
 
 
 class Lines:
@@ -30,9 +37,9 @@ class Lines:
     def __init__(self, metric: str, pattern: str | None = None) -> None:
         self.metric = metric
         self._pattern = re.compile(pattern) if pattern else None
-        self._marked = Found("METRIC lines of its output")
-        self._objects = Found("JSON lines of its output")
-        self._matched = Found("the pattern in its output")
+        self._marked = Found(f"METRIC lines of {OF_OUTPUT}")
+        self._objects = Found(f"JSON lines of {OF_OUTPUT}")
+        self._matched = Found(f"the pattern in {OF_OUTPUT}")
 
     @property
     def found(self) -> list[Found]:
@@ -62,9 +69,8 @@ class Lines:
         for match in pattern.finditer(text):
             groups = match.groupdict()
             value = number(groups.get("value", match[1] if match.re.groups else None))
-            step = number(groups.get("step"))
             if value is not None:
-                self._matched.add(self.metric, value, None if step is None else int(step))
+                self._matched.add(self.metric, value, whole_step(groups.get("step")))
 
 
 def pattern_problem(pattern: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["STEPS", "Found", "add_row", "number", "parse_object"]
+__all__ = ["STEPS", "Found", "add_row", "number", "parse_object", "whole_step"]
 
 STEPS = ("epoch", "step", "global_step", "_step", "iteration", "iter", "trainer/global_step")
 """Names of what counts a row, the first that it has."""
@@ -54,8 +54,7 @@ class Found:
 
 def add_row(found: Found, row: Mapping[str, Any], names: Iterable[str] | None = None) -> None:
     """Add the numbers of `row`, of `names` alone if given, at the step that the row says."""
-    step = next((number(row[name]) for name in STEPS if name in row), None)
-    at = int(step) if step is not None and math.isfinite(step) else None
+    at = next((whole_step(row[name]) for name in STEPS if name in row), None)
     for name, raw in row.items():
         value = number(raw)
         if value is not None and name not in STEPS and (names is None or name in names):
@@ -74,6 +73,16 @@ def number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def whole_step(value: Any) -> int | None:
+    """Return `value` as a step; None where it is none, as `nan` and `inf` are.
+
+    >>> whole_step("3"), whole_step(2.0), whole_step("inf")
+    (3, 2, None)
+    """
+    step = number(value)
+    return int(step) if step is not None and math.isfinite(step) else None
 
 
 def parse_object(text: str) -> dict[str, Any] | None:

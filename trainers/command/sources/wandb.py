@@ -14,21 +14,31 @@ __all__ = ["read_wandb_file"]
 HEADER, BLOCK = 7, 32768
 """Bytes of W&B's own header, and of a block of LevelDB's log format, which follows it."""
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
-HISTORY = 2  # of a Record
-ITEM = 1  # of a HistoryRecord
-KEY, NESTED, VALUE = 1, 2, 16  # of a HistoryItem
+HISTORY, SUMMARY = 2, 3  # of a Record
+ITEM = 1  # of a HistoryRecord, and of a SummaryRecord
+STEP = "_step"
+KEY, NESTED, VALUE = 1, 2, 16  # of an item of either
 
 
 def read_wandb_file(path: Path) -> Found:
-    """Return the history of a `run-ID.wandb` file by name, as far as it is whole."""
+    """Return the history of a `run-ID.wandb` file by name, as far as it is whole.
+
+    What was written to the run's summary alone, without a step, has its last value.
+    """
     found = Found(f"W&B's {path.name}")
+    summary: dict[str, object] = {}
     for record in _records(path.read_bytes()):
         try:
             for place, history in fields(record):
                 if place == HISTORY and isinstance(history, bytes):
                     add_row(found, dict(_row(history)))
+                elif place == SUMMARY and isinstance(history, bytes):
+                    summary |= _row(history)
         except ValueError:  # a record of another kind
             continue
+    add_row(found, {k: v for k, v in summary.items() if k not in found.values and k != STEP})
+    for name in [name for name in found.values if name.startswith("_")]:  # W&B's own
+        del found.values[name]
     return found
 
 

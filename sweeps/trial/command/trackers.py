@@ -1,0 +1,72 @@
+"""Where a script's own MLflow and W&B runs are kept, and the metrics of those in MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.trainers.command.run import OUTPUT
+from darkmagic.trainers.command.sources.values import Found
+
+__all__ = ["read_mlflow", "tracking_environment"]
+
+URI, CONTEXT = "MLFLOW_TRACKING_URI", "MLFLOW_RUN_CONTEXT"
+WANDB_DIR = "WANDB_DIR"
+TRIAL = "darkmagic.trial"
+"""The tag that MLflow adds to every run that a trial's script makes, by `MLFLOW_RUN_CONTEXT`."""
+STORE = "mlflow.db"
+SQLITE = "sqlite:///"
+
+
+def tracking_environment(directory: Path) -> dict[str, str]:
+    """Return the environment in which a script's own run can be told from others.
+
+    A user's own MLflow store stays theirs, as its runs can be marked; a script of a user without
+    one has it in the trial's folder. W&B's files, which have no such mark, are always there.
+    """
+    own = directory / OUTPUT
+    found = {CONTEXT: json.dumps({TRIAL: str(directory)}), WANDB_DIR: str(own)}
+    if URI not in os.environ:
+        found[URI] = f"{SQLITE}{own}/{STORE}"
+    return found
+
+
+def read_mlflow(uri: str | None, directory: Path, since: float) -> Iterator[Found]:
+    """Yield the metrics of the runs that the script of the trial in `directory` made.
+
+    Of the store `uri`, which the user named, it is said too what is wrong there.
+    """
+    chosen = uri or os.environ.get(URI, "")
+    if not chosen:
+        return
+    if chosen.startswith(SQLITE) and not Path(chosen.removeprefix(SQLITE)).exists():
+        if uri:
+            yield Found(f"its MLflow store {mask_secrets(uri)}, which is not there")
+        return
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    found, runs = Found("its MLflow run"), 0
+    try:
+        client = MlflowClient(chosen)
+        ids = [each.experiment_id for each in client.search_experiments()]
+        mark = '"' if "'" in str(directory) else "'"
+        own = f"tags.`{TRIAL}` = {mark}{directory}{mark}"
+        query = f"attributes.start_time >= {int(1000 * since)} and {own}"
+        for run in client.search_runs(ids, query, max_results=100):
+            runs += 1
+            for name in run.data.metrics:
+                for metric in client.get_metric_history(run.info.run_id, name):
+                    found.add(name, metric.value, metric.step)
+    except (MlflowException, OSError) as error:
+        reason = mask_secrets(" ".join(str(error).split()))[:200]
+        print(f"its MLflow store cannot be read: {reason}", flush=True)  # noqa: T201 (the log)
+        yield Found(f"its MLflow store, which cannot be read: {reason}")
+        return
+    if runs:
+        yield found
+    elif uri:
+        yield Found(f"its MLflow store {mask_secrets(uri)}, which has no run of this trial")
