@@ -8,14 +8,16 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from darkmagic.sweeps.trial.command.resume import Earlier, join, read_earlier, resume_words
 from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
 from darkmagic.sweeps.trial.command.trackers import read_mlflow, tracking_environment
 from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
 from darkmagic.trainers.command.sources.values import Found
-from darkmagic.trainers.command.spec import Command, fill
+from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.outputs.names import LOG
 from darkmagic.trainers.runtime.cores import threads_of_this_trial
@@ -35,7 +37,12 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     environment = tracking_environment(directory)
     os.environ.update(environment)
     script = script_digest(command.arguments)  # as it is now: it may be edited meanwhile
-    more = resume_words(command, directory / OUTPUT, values)
+    more, decided = resume_words(command, directory / OUTPUT, values)
+    earlier = read_earlier(directory, command.metric, since) if more else Earlier(since)
+    if decided:
+        log.append({"type": "note", "message": decided, "time": time.time()})
+    if not more:  # steps that an earlier attempt had count as new ones
+        log.epochs.clear()
     _end_when_told()
     try:
         ended, lines = run_command(
@@ -43,7 +50,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
             directory / OUTPUT,
             values,
             directory / LOG,
-            _Reporter(command.metric, log),
+            _Reporter(command.metric, log, earlier),
             more,
         )
     except OSError as error:  # the program is gone, or may not be run
@@ -51,9 +58,10 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
         return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
 
     def trackers() -> Iterator[Found]:
-        yield from read_mlflow(command.mlflow, directory, since)
+        yield from read_mlflow(command.mlflow, directory, earlier.since)
 
-    found, looked = find_metric(command, lines, directory / OUTPUT, values, since, trackers)
+    found, looked = find_metric(command, lines, directory / OUTPUT, values, earlier.since, trackers)
+    found = join(earlier.found, found, command.metric)
     directory.mkdir(parents=True, exist_ok=True)  # a script may have deleted it
     result = judge(command, ended, found, looked)
     if found is not None:
@@ -83,33 +91,11 @@ def trial_values(resolved: Mapping[str, Any], directory: Path) -> dict[str, str]
     }
 
 
-def resume_words(command: Command, directory: Path, values: Mapping[str, str]) -> list[str]:
-    """Return the words with which the script goes on, if it left what they name.
-
-    A word with a path in the trial's directory names the newest file that fits it. Words without
-    one are given whenever the trial has run before.
-    """
-    words = []
-    paths = [word for word in command.resume if "{directory}" in word]
-    if not directory.is_dir() or not any(directory.iterdir()):
-        return []
-    for word in command.resume:
-        if word not in paths:
-            words.append(fill(word, values))
-            continue
-        before, _, pattern = word.partition("{directory}")
-        files = sorted(directory.glob(pattern.lstrip("/")), key=lambda path: path.stat().st_mtime)
-        if not files:
-            return []
-        words.append(f"{fill(before, values)}{files[-1]}")
-    return words
-
-
 class _Reporter(Watcher):
     """Writes the events of a trial while its command runs."""
 
-    def __init__(self, metric: str, log: EventLog) -> None:
-        self._metric, self._log = metric, log
+    def __init__(self, metric: str, log: EventLog, earlier: Earlier) -> None:
+        self._metric, self._log, self._earlier = metric, log, earlier.found
         self._shown, self._when = "", 0.0
 
     def line(self, text: str) -> None:
@@ -120,9 +106,11 @@ class _Reporter(Watcher):
             _append(self._log, {"type": "line", "text": text, "time": time.time()})
 
     def value(self, found: Found) -> None:
-        series = found.series(self._metric)
-        if series and series[-1][0] not in self._log.epochs:
-            _append(self._log, _event(self._metric, *series[-1]))
+        whole = join(self._earlier, found, self._metric) or found
+        newest = reversed(whole.series(self._metric))
+        new = list(takewhile(lambda each: each[0] not in self._log.epochs, newest))
+        for step, value in reversed(new):
+            _append(self._log, _event(self._metric, step, value))
 
 
 def _append_series(log: EventLog, metric: str, found: Found) -> None:

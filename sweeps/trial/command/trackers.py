@@ -19,6 +19,8 @@ TRIAL = "darkmagic.trial"
 """The tag that MLflow adds to every run that a trial's script makes, by `MLFLOW_RUN_CONTEXT`."""
 STORE = "mlflow.db"
 SQLITE = "sqlite:///"
+OLDEST_FIRST = ["attributes.start_time ASC"]
+"""So that the last value is that of the last run, as of a script that went on in a new one."""
 
 
 def tracking_environment(directory: Path) -> dict[str, str]:
@@ -56,7 +58,7 @@ def read_mlflow(uri: str | None, directory: Path, since: float) -> Iterator[Foun
         mark = '"' if "'" in str(directory) else "'"
         own = f"tags.`{TRIAL}` = {mark}{directory}{mark}"
         query = f"attributes.start_time >= {int(1000 * since)} and {own}"
-        for run in client.search_runs(ids, query, max_results=100):
+        for run in client.search_runs(ids, query, max_results=100, order_by=OLDEST_FIRST):
             runs += 1
             for name in run.data.metrics:
                 for metric in client.get_metric_history(run.info.run_id, name):

@@ -169,7 +169,7 @@ ENDS = {
     ),
     "one long before": (
         (
-            "import traceback\ntry:\n    1 / 0\nexcept ArithmeticError:\n    traceback.print_exc()\n"
+            "import traceback\ntry:\n    1 / 0\nexcept Exception:\n    traceback.print_exc()\n"
             "print('go on\\n' * 50)\nraise SystemExit('no images in x')"
         ),
         "ExitCode 1: no images in x",
