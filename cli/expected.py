@@ -57,6 +57,8 @@ class Expected:
         if self.claim is None:
             return
         named = ", ".join(objections[:NAMED])
+        if len(objections) > NAMED:
+            named += f" and {len(objections) - NAMED} more"
         text = f"not as expected ({self.claim}): {named}"
         console = make_console(stderr=True)
         console.print(text if objections else f"as expected: {self.claim}", soft_wrap=True)

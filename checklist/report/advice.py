@@ -149,7 +149,13 @@ def _choices(comparison: Comparison) -> Iterator[str]:
     worse = comparison.having(Verdict.WORSE)
     same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
     if better:
-        yield f"Adopt {_list_rows(comparison, better)}: proved better here."
+        options = winners(comparison).items()
+        best = [row for row in better if (row.trick, row.option) in options]
+        yield f"Adopt {_list_rows(comparison, best)}: proved better here."
+        others = [row for row in better if row not in best]
+        if others:  # of a trick there can be one option
+            of = " of their trick" if all(row.trick for row in others) else ""
+            yield f"Proved better too, but not the best{of}: {_list_rows(comparison, others)}."
     maybe = probable(comparison)
     if maybe:
         yield _probably(comparison, maybe, others=bool(better))

@@ -21,11 +21,12 @@ def reach_of(rows: Sequence[Row]) -> float:
 
 
 def text_bar(row: Row, reach: float, width: int) -> str:
-    """Return the interval of `row` drawn around zero in `width` characters, an odd number.
+    """Return the difference of `row` and its interval around zero in `width` characters, odd.
 
-    `o` is the difference and `|` zero; arrows say where the interval is cut off. Empty without one.
+    `o` is the difference and `|` zero; arrows say where the interval is cut off. Single runs have
+    no interval. Empty without a difference.
     """
-    if row.interval is None or row.difference is None:
+    if row.difference is None:
         return ""
     half = width // 2
 
@@ -33,11 +34,12 @@ def text_bar(row: Row, reach: float, width: int) -> str:
         return half + round(max(-1.0, min(1.0, value / reach)) * half)
 
     cells = [" "] * width
-    for cell in range(index(row.interval.low), index(row.interval.high) + 1):
+    low, high = (row.interval.low, row.interval.high) if row.interval else (row.difference,) * 2
+    for cell in range(index(low), index(high) + 1):
         cells[cell] = "-"
-    if row.interval.low < -reach:
+    if low < -reach:
         cells[0] = "<"
-    if row.interval.high > reach:
+    if high > reach:
         cells[-1] = ">"
     cells[half] = "|"
     cells[index(row.difference)] = "o"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+import unicodedata
+
+__all__ = ["columns", "padded", "printable", "shortened"]
+
+WIDE = "WF"
+"""Of Unicode's East Asian widths: characters that take two columns of a terminal."""
 
 
 def printable(text: object, keep: str = "") -> str:
@@ -20,3 +25,39 @@ def printable(text: object, keep: str = "") -> str:
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in shown
     )
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes: Chinese takes two a character.
+
+    >>> columns("mixup"), columns("\u5b66\u4e60"), columns("e\u0301")
+    (5, 4, 1)
+    """
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in WIDE else 1
+        for c in text
+    )
+
+
+def padded(text: str, width: int) -> str:
+    """Return `text` with spaces behind it up to `width` columns."""
+    return text + " " * (width - columns(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """Return `text` in at most `width` columns, without its middle: both ends tell names apart.
+
+    >>> shortened("augmentation=standard", 12), shortened("mixup=on", 12)
+    ('augmen...ard', 'mixup=on')
+    """
+    if columns(text) <= width:
+        return text
+    head, tail = list(text), [""]
+    room = width - len("...")
+    while columns("".join(head)) > room - room // 3:
+        head.pop()
+    for c in reversed(text):
+        if columns("".join([c, *tail])) > room // 3:
+            break
+        tail.insert(0, c)
+    return "".join([*head, "...", *tail])

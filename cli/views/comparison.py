@@ -135,7 +135,8 @@ def _name(row: Row, *, mark: bool) -> Text:
 
 def _bar(row: Row, reach: float) -> Text:
     """Return the interval drawn around zero: `--o--|`, with arrows where it is cut off."""
-    return Text(text_bar(row, reach, BAR_WIDTH), _style(row))
+    bar = text_bar(row, reach, BAR_WIDTH) if row.interval else ""
+    return Text(bar, _style(row))
 
 
 def _style(row: Row) -> str:

@@ -13,9 +13,10 @@ import yaml
 from playwright.sync_api import Browser, Page
 
 from browsing import check_page, check_width, open_page, start_chromium
+from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.report.setup import Changed, ClassShare, Picture, Setup
 from darkmagic.checklist.report.write import write_report
-from records import SMALL, report_of, simulated
+from records import HOSTILE, SMALL, report_of, simulated
 
 SHOTS = os.environ.get("DARKMAGIC_SHOTS")
 """A folder to keep screenshots in, for a person to look at."""
@@ -104,6 +105,34 @@ def test_report_page_has_no_errors_requests_or_axe_findings(
     page.get_by_role("button", name="mixup=on", exact=True).click()
     (check_width if view in BETWEEN else check_page)(page)
     _shot(page, view)
+    page.context.close()
+
+
+LONG_NAMES = (
+    "x" * 90,
+    "a-long-name-that-goes-on-with_values=and,more,of,them,and-more" * 2,
+    HOSTILE,
+)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_report_page_is_not_cut_at_the_side_by_long_names(
+    browser: Browser, tmp_path: Path, seeds: int
+) -> None:
+    """Names of any length break, on a phone too, opened as well as closed."""
+    tricks = tuple(Trick(name, "s", ("off", "on", "more")) for name in LONG_NAMES)
+    long = Checklist("long", tricks)
+    gains = {f"{name}={option}": 2.0 for name in LONG_NAMES for option in ("on", "more")}
+    path = tmp_path / "report.html"
+    path.write_text(write_report(report_of(simulated(long, seeds, gains), long), "html"))
+    page, errors, _ = _open(browser, path, viewport={"width": 360, "height": 740})
+    check_width(page)
+    for summary in page.query_selector_all("details:not(.further) > summary"):
+        if summary.is_visible():
+            summary.click()
+    page.locator("#rows button.name").nth(1).click()
+    check_width(page)
+    assert not errors
     page.context.close()
 
 

@@ -48,7 +48,7 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "Training", epochs
     runs = setup.runs or sum(len(row.accuracies) for row in comparison.rows)
     seeds = f", up to {count_of(comparison.seeds, 'seed')}" if comparison.seeds > 1 else ""
-    yield "Runs", f"{runs} of {count_of(len(comparison.rows), 'trial')}{seeds}" if runs else ""
+    yield "Runs", f"{runs} in {count_of(len(comparison.rows), 'trial')}{seeds}" if runs else ""
     yield "Time", duration(setup.seconds) if setup.seconds else ""
     yield "Machine", report.facts.get("machine", "")
 

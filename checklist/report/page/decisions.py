@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
-from darkmagic.checklist.report.advice import checklist_command, of_a_command, probable
+from darkmagic.checklist.report.advice import (
+    checklist_command,
+    of_a_command,
+    probable,
+    winners,
+)
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import duration, interval, probability, ratio
 
@@ -85,7 +90,9 @@ def groups_of(report: Report) -> list[Group]:
 
 def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Iterator[Decision]:
     metric, maybe = report.comparison.metric, probable(report.comparison)
-    rows = report.comparison.having(*verdicts)
+    rows, best = report.comparison.having(*verdicts), winners(report.comparison)
+    better = [row for row in rows if row.verdict is Verdict.BETTER]
+    seconds = [row for row in better if best[row.trick or ""] != row.option]
     gains = {row.name: metric.gain(row.difference or 0.0) for row in rows}
     for row in sorted(rows, key=lambda row: (row not in maybe, -gains[row.name])):
         why, command = ("", "") if report.overrides is None else step(report, row)
@@ -96,15 +103,17 @@ def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Ite
             interval=interval(row.interval, metric),
             chance=probability(row),
             cost=_cost(row),
-            note=_note(row, is_probable=row in maybe),
+            note=_note(row, is_probable=row in maybe, is_second=row in seconds),
             why=why,
             command=command,
         )
 
 
-def _note(row: Row, *, is_probable: bool) -> str:
+def _note(row: Row, *, is_probable: bool, is_second: bool) -> str:
     if is_probable:
         return "probably helps"
+    if is_second:
+        return f"another option of {row.trick} gains more" if row.trick else "another gains more"
     if row.verdict is Verdict.NOT_YET:
         return ""
     if row.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.UNDECIDED):

@@ -10,6 +10,7 @@ from darkmagic.checklist.report.page.asked import asked
 from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 from darkmagic.checklist.report.plots.effects import draw_forest
 from darkmagic.checklist.report.plots.style import COLOURS, new_figure, plain_name, to_png
+from darkmagic.text import shortened
 
 __all__ = ["social_card"]
 
@@ -19,11 +20,14 @@ MAX_ROWS = 12
 COLUMNS = 30
 """Characters of a line of the answer."""
 MAX_LINES = 5
+LABEL_WIDTH = 30
+"""Columns of a row's name, which leave half of the card to its picture."""
 
 
 def social_card(report: Report) -> bytes:
     """Return the bytes of a PNG file of 1200 by 630 pixels."""
     rows = [row for row in sorted_rows(report) if row.difference is not None]
+    known = len(rows)
     largest = sorted(rows, key=lambda row: -abs(row.difference or 0.0))[:MAX_ROWS]
     rows = [row for row in rows if row in largest]
     figure, (left, right) = new_figure(WIDTH, HEIGHT, ncols=2, width_ratios=(1.15, 1.0))
@@ -40,13 +44,15 @@ def social_card(report: Report) -> bytes:
     for place, found in enumerate(answer.figures):
         at = 0.43 - 0.155 * place
         _write(left, at, found.number, size=22, weight="bold", colour="accent")
-        _write(left, at - 0.075, found.label, size=13)
+        _write(left, at - 0.075, shortened(found.label, 2 * COLUMNS), size=13)
     if rows:
-        draw_forest(right, report, rows)
+        draw_forest(right, report, rows, LABEL_WIDTH)
         right.tick_params(labelsize=12)
     else:
         right.set_axis_off()
     question = textwrap.shorten(asked(report), 90)
+    if len(rows) < known:
+        question += f" The {len(rows)} largest of {known} differences."
     figure.supxlabel(plain_name(question), fontsize=14, color=COLOURS["faint"])
     return to_png(figure, DPI)
 

@@ -16,7 +16,9 @@ from darkmagic.checklist.report.page.asked import asked
 from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
+    MAX_LABEL,
     colour_of,
+    label_of,
     marker_of,
     new_figure,
     plain_name,
@@ -62,7 +64,9 @@ def _forest(report: Report) -> Figure | None:
     return figure
 
 
-def draw_forest(ax: Axes, report: Report, rows: Sequence[Row]) -> None:
+def draw_forest(
+    ax: Axes, report: Report, rows: Sequence[Row], label_width: int = MAX_LABEL
+) -> None:
     """Draw `rows`, which have differences, from the top down; hollow diamonds were published."""
     least = report.comparison.rules.min_effect
     reach = reach_of(rows)
@@ -95,7 +99,7 @@ def draw_forest(ax: Axes, report: Report, rows: Sequence[Row]) -> None:
             markersize=5,
             gid=f"effect-{row.name}",
         )
-    ax.set_yticks(range(len(rows)), [plain_name(row.name) for row in rows])
+    ax.set_yticks(range(len(rows)), [label_of(row.name, label_width) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     ax.spines["left"].set_visible(False)
@@ -147,7 +151,7 @@ def _name_points(ax: Axes, rows: Sequence[Row]) -> None:
         assert time is not None
         above = min(gain, above - NAMES_APART * (high - low))
         ax.annotate(
-            plain_name(row.name),
+            label_of(row.name),
             (time.value, above),
             xytext=(6, 4),
             textcoords="offset points",

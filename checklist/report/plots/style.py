@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.text import printable
+from darkmagic.text import printable, shortened
 
 __all__ = [
     "COLOURS",
+    "MAX_LABEL",
     "colour_of",
+    "label_of",
     "marker_of",
     "new_figure",
     "plain_name",
@@ -42,6 +45,16 @@ MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v"}
 """Shapes repeat what colours show, for readers who cannot distinguish them."""
 
 
+OWN_FONT = "DejaVu Sans"
+"""Matplotlib brings it along."""
+NO_LETTERS = "Last Resort"
+"""A font that comes along too: it has a box for each letter there is."""
+LATIN = 0x17F
+"""The last of the letters that it surely has."""
+MAX_LABEL = 40
+"""Columns of a name beside a picture."""
+
+
 def marker_of(row: Row) -> str:
     """Return the shape of a row's point."""
     return "x" if row.unstable else MARKERS.get(row.verdict, "o")
@@ -56,6 +69,11 @@ def colour_of(verdict: Verdict) -> str:
 def plain_name(name: str) -> str:
     """Return a name as it is shown, in one line: a dollar is no start of a formula."""
     return printable(name).replace("$", r"\$")
+
+
+def label_of(name: str, width: int = MAX_LABEL) -> str:
+    """Return a name beside a picture, which leaves room for the picture."""
+    return plain_name(shortened(printable(name), width))
 
 
 def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, Any]:
@@ -98,8 +116,34 @@ def to_png(figure: Figure, dpi: int = 200) -> bytes:
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(out, format="png", dpi=dpi, facecolor="#ffffff")
+        _find_fonts(figure)
+        log = logging.getLogger("matplotlib.font_manager")
+        level = log.level
+        log.setLevel(logging.ERROR)  # a found font may have no bold letters
+        try:
+            figure.savefig(out, format="png", dpi=dpi, facecolor="#ffffff")
+        finally:
+            log.setLevel(level)
     return out.getvalue()
+
+
+def _find_fonts(figure: Figure) -> None:
+    """Have letters that our font lacks drawn by the first font of this machine that has them."""
+    from matplotlib.font_manager import fontManager, get_font
+    from matplotlib.text import Text
+
+    texts = figure.findobj(Text)
+    wanted = {ord(c) for text in texts for c in text.get_text() if ord(c) > LATIN}
+    families = []
+    for entry in sorted(fontManager.ttflist, key=lambda entry: entry.name != OWN_FONT):
+        if not wanted or entry.name.startswith(NO_LETTERS):
+            continue
+        found = wanted & get_font(entry.fname).get_charmap().keys()
+        if found:
+            families.append(entry.name)
+            wanted -= found
+    for text in texts:
+        text.set_fontfamily([OWN_FONT, *families])
 
 
 def standalone(svg: str) -> str:

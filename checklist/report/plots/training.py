@@ -14,8 +14,8 @@ from darkmagic.checklist.report.page.pictures.lines import curve_limits, spans_d
 from darkmagic.checklist.report.plots.style import (
     COLOURS,
     colour_of,
+    label_of,
     new_figure,
-    plain_name,
     to_svg,
 )
 
@@ -23,6 +23,8 @@ __all__ = ["MAX_PANELS", "curves_plot", "schedules_plot"]
 
 COLUMNS = 4
 MAX_PANELS = 48
+TITLE_WIDTH = 34
+"""Columns of a name above a panel."""
 
 
 def curves_plot(report: Report) -> str | None:
@@ -51,7 +53,9 @@ def curves_plot(report: Report) -> str | None:
         ax.plot(base.epochs, base.mean, color=COLOURS["faint"], linewidth=0.8)
         own = thinned(curves[row.name])
         ax.plot(own.epochs, own.mean, color=colour_of(row.verdict), linewidth=1.3)
-        ax.set_title(plain_name(row.name), fontsize=7.5, loc="left", color=COLOURS["ink"])
+        ax.set_title(
+            label_of(row.name, TITLE_WIDTH), fontsize=7.5, loc="left", color=COLOURS["ink"]
+        )
     for ax in list(axes.flat)[len(rows) :]:
         ax.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -103,7 +107,7 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
             linestyle=styles[index % 4],
             color=colours[index % 10],
             linewidth=1.2,
-            label=plain_name(row),
+            label=label_of(row),
         )
     if spans_decades(np.concatenate([values.mean for values in [base, *others.values()]])):
         ax.set_yscale("log")

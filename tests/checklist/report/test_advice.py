@@ -12,6 +12,7 @@ from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.advice import advise, winners
 from darkmagic.checklist.report.content import Sort
+from darkmagic.checklist.report.page.decisions import groups_of
 from darkmagic.checklist.report.published import published_effects
 from records import SMALL, hostile_report, record, report_of, simulated, swept
 
@@ -41,6 +42,20 @@ def test_advice_names_what_to_do_and_the_command() -> None:
     assert re.fullmatch(
         r"darkmagic checklist run dataset=digits seeds=\+\d+ only=stem=relu", commands[0]
     )
+
+
+def test_advice_adopts_one_option_of_a_trick() -> None:
+    """Of two options that are proved better the page and the advice say which gains more."""
+    report = report_of(simulated(SMALL, 5, {"stem=relu": 2.0, "stem=swish": 4.0, "mixup=on": 3.0}))
+    first, second = (re.sub(r" \(\S+\)", "", text) for text in report.advice.sentences[:2])
+    assert first == "Adopt stem=swish and mixup=on: proved better here."
+    assert second == "Proved better too, but not the best of their trick: stem=relu."
+    adopt = groups_of(report)[0].decisions
+    assert {decision.row.name: decision.note for decision in adopt} == {
+        "stem=swish": "",
+        "mixup=on": "",
+        "stem=relu": "another option of stem gains more",
+    }
 
 
 def test_advice_after_single_runs_is_to_get_error_bars() -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import PICTURES, draw_picture
 from records import SMALL, hostile_report, report_of, simulated
@@ -49,3 +50,48 @@ def test_picture_without_effects_is_an_error_that_says_so() -> None:
             draw_picture(report_of([]), form)
     with pytest.raises(UserError, match="did you mean png"):
         draw_picture(report_of([]), "pgn")
+
+
+LONG = {
+    "a sentence": "a-very-long-name-of-a-variant-that-goes-on-and-on-with_values",
+    "one word": "x" * 200,
+    "Chinese": "\u5b66\u4e60\u7387" * 20,
+    "a formula": "$\\alpha$" * 12,
+}
+
+
+@pytest.mark.parametrize("name", LONG.values(), ids=[*LONG])
+@pytest.mark.parametrize("form", PICTURES)
+def test_long_names_leave_room_for_the_picture(form: str, name: str) -> None:
+    """Matplotlib, whose warnings are errors here, finds room for names and for what they name."""
+    long = Checklist("long", (Trick(name, "", ("off", "on")), SMALL.tricks[0]))
+    assert draw_picture(report_of(simulated(long, 3), long), form)
+
+
+def test_card_says_how_many_rows_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest differences stand on the card, and their number where there are more."""
+    from matplotlib.figure import Figure
+
+    written: list[str] = []
+    drawn = Figure.supxlabel
+    monkeypatch.setattr(
+        Figure,
+        "supxlabel",
+        lambda self, text, **kw: (written.append(text), drawn(self, text, **kw))[1],
+    )
+    many = Checklist("many", tuple(Trick(f"t{n}", "", ("off", "on")) for n in range(13)))
+    for checklist in (SMALL, many):
+        draw_picture(report_of(simulated(checklist, 2), checklist), "card")
+    assert "largest" not in written[0]
+    assert written[1].endswith("The 12 largest of 13 differences.")
+
+
+def test_png_draws_letters_that_another_font_of_the_machine_has() -> None:
+    """A letter that our font lacks is not drawn as the box of a letter that no font has."""
+
+    def drawn(name: str) -> bytes:
+        mine = Checklist("mine", (Trick("t", "", ("off", name)),))
+        return draw_picture(report_of(simulated(mine, 2), mine), "png")
+
+    # Of the fonts that matplotlib brings along STIX alone has both: elsewhere they are equal boxes.
+    assert drawn("\u24b6") != drawn("\u24b7")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.scale import reach_of, text_bar
 from darkmagic.checklist.report.write import write_report
+from darkmagic.text import columns
 from records import HOSTILE, SMALL, hostile_report, report_of, simulated
 
 GAINS = [
@@ -29,9 +36,6 @@ def test_every_row_is_drawn_where_its_difference_is(gains: dict[str, float], see
         (line,) = (line for line in lines if line.startswith(f"{row.name} "))
         assert row.verdict_text in line
         assert report.comparison.metric.difference(row.difference) in line
-        if row.interval is None:
-            assert "o" not in line[len(row.name) : zero + 17]
-            continue
         mark = line.index("o", len(row.name))
         assert row.difference is not None
         steps = round(row.difference / reach_of(report.rows) * 15)
@@ -62,3 +66,21 @@ def test_hostile_and_long_names_do_not_break_the_picture() -> None:
     assert "failed" in text
     assert HOSTILE not in text or HOSTILE.isprintable()
     assert all(line.isprintable() for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "name", ["\u5b66\u4e60\u7387", "gr\u00f6\u00dfere Rate \u03b7", "e\u0301te\u0301"]
+)
+@pytest.mark.parametrize("decimals", [2, 7])
+def test_columns_stand_below_each_other_in_any_script(name: str, decimals: int) -> None:
+    """Chinese takes two columns a letter, and small or large figures more than usual."""
+    mine = Checklist("mine", (Trick(name, "s", ("off", "on")), SMALL.tricks[0]))
+    runs = simulated(mine, 3, {"lr=cosine": 1.5})
+    records = [dataclasses.replace(run, value=run.accuracy) for run in runs]
+    rules = Rules(metric=Metric("mse", scale=1e-6, decimals=decimals), min_effect=0.0)
+    report = Report("mine", compare(mine, records, rules), facts={})
+    lines = [line for line in write_report(report, "txt").splitlines() if "=" in line]
+    verdicts = {row.name: row.verdict_text for row in report.rows[1:]}
+    ends = {columns(line.removesuffix(verdicts[line.split("  ")[0]])) for line in lines}
+    assert len(lines) == 2
+    assert len(ends) == 1
