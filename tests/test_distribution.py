@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import shlex
@@ -227,3 +228,29 @@ def test_sdist_and_wheel_run_from_an_unrelated_folder(tmp_path: Path) -> None:
                 inside = f"{package}{name.removeprefix(folder)}"
         assert inside in held, name
     assert not [name for name in held if name.startswith(("tests/", "docs/", "build/"))]
+
+
+def _third_party(path: Path) -> set[str]:
+    """Return the packages that a test's file imports, the repository's own left out."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+    ours = {each.stem for each in (REPO / "tests").rglob("*")} | {"darkmagic"}
+    return {name.partition(".")[0] for name in modules} - ours - set(sys.stdlib_module_names)
+
+
+def test_oldest_versions_are_tried_with_all_that_their_tests_import() -> None:
+    """What `.ci/oldest` installs has each package that a test which it runs imports."""
+    script = (REPO / ".ci" / "oldest").read_text()
+    of_ours = {re.split(r"[^\w-]", name)[0] for name in PROJECT["dependencies"]}
+    (installed,) = re.findall(r"^    ('pytest<.*)$", script, re.MULTILINE)
+    there = of_ours | {re.split(r"[<=>]", name)[0] for name in shlex.split(installed)}
+    names = {"scikit-learn": "sklearn", "hydra-core": "hydra"}
+    there = {names.get(name, name) for name in there} | {"yaml"}  # which Hydra brings along
+    paths = [
+        REPO / name for name in re.findall(r"tests/[\w/.]+", script.partition("-W default")[2])
+    ]
+    files = [file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])]
+    assert len(files) > 50
+    missing = {path.name: found for path in files if (found := _third_party(path) - there)}
+    assert not missing
