@@ -91,6 +91,7 @@ class TrialRecord:
     value: float | None = None  # of the metric that decides, where that is not accuracy
     stands_in: bool = False  # its value is made from a mean and a spread, and is of no run
     test_value: float | None = None  # its value on the test set
+    others: Mapping[Metric, float] = field(default_factory=dict)  # that do not decide, unscaled
 
     @property
     def name(self) -> str:

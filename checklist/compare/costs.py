@@ -1,4 +1,4 @@
-"""A trial's costs relative to the baseline's."""
+"""A trial's costs, and the metrics that do not decide, beside the baseline's."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["COSTS", "Ratio", "cost_ratios"]
+__all__ = ["COSTS", "Change", "Ratio", "cost_ratios", "other_changes"]
 
 COSTS = {
     "time": "step_seconds",
@@ -47,3 +48,33 @@ def _ratio(own: Mapping[int, float], base: Mapping[int, float]) -> Ratio | None:
     paired = [own[seed] / base[seed] for seed in own if base.get(seed)]
     spread = statistics.stdev(paired) if len(paired) > 1 else None
     return Ratio(statistics.fmean(own.values()) / level, spread)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A mean difference from the baseline in a metric's unit; `spread` as of a `Ratio`."""
+
+    value: float
+    spread: float | None = None
+
+
+def other_changes(
+    records: Sequence[TrialRecord], baseline: Sequence[TrialRecord]
+) -> dict[Metric, Change]:
+    """Return how each metric that does not decide differs, over the seeds of both.
+
+    Nothing for runs that mix options: what differs between them is not one option's.
+    """
+    finished = [r for r in records if r.status is Status.FINISHED and not r.choices]
+    base = {record.seed: record.others for record in baseline}
+    found = {}
+    for metric in dict.fromkeys(metric for record in finished for metric in record.others):
+        paired = [
+            metric.scale * (record.others[metric] - base[record.seed][metric])
+            for record in finished
+            if metric in record.others and metric in base.get(record.seed, {})
+        ]
+        if paired:
+            spread = statistics.stdev(paired) if len(paired) > 1 else None
+            found[metric] = Change(statistics.fmean(paired), spread)
+    return found

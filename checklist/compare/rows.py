@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.compare.claims import Claim
-from darkmagic.checklist.compare.costs import Ratio, cost_ratios
+from darkmagic.checklist.compare.costs import Change, Ratio, cost_ratios, other_changes
 from darkmagic.checklist.compare.outlook import FRONT_PROBABILITY, Outlook
 from darkmagic.checklist.compare.verdicts import Verdict, failures, judge
 from darkmagic.checklist.metric import ACCURACY, Metric
@@ -134,6 +134,7 @@ class Row:
     rates: Mapping[str, float] = field(default_factory=dict)
     untuned: tuple[str, ...] = ()
     stands_in: bool = False  # its runs are known by their mean and spread alone
+    others: Mapping[Metric, Change] = field(default_factory=dict)  # that do not decide
 
     @property
     def name(self) -> str:
@@ -220,6 +221,7 @@ def make_row(
         if index == 0 or rules.overlap
         else image_error(_correct(records), _correct(baseline)),
         ratios=cost_ratios(records, baseline),
+        others=other_changes(records, baseline),
         pretrained_share=statistics.fmean(shares) if shares else None,
         training_notes=tuple(record.training_notes for record in records if record.training_notes),
         edits=next((record.edits for record in records if record.edits), {}),

@@ -78,19 +78,18 @@ def advise(
     """
     if overrides is None:
         return dataclasses.replace(advise(comparison, (), run_seconds), steps=())
-    sentences: list[str] = []
     steps: list[tuple[str, str]] = []
     if comparison.waiting and (not comparison.look or comparison.rules.race):
         steps.append(("Go on with", checklist_command("run", overrides)))
     if not comparison.look:
-        return Advice(tuple(sentences), tuple(steps))
+        return Advice((), tuple(steps))
     # A race chooses seeds itself, which the other commands are asked for.
     overrides = [o for o in overrides if not o.startswith("budget=")]
     alarm = _alarm(comparison)
     if alarm:
         why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
-    sentences += _choices(comparison)
+    sentences = [*_choices(comparison)]
     if comparison.screen:
         return _of_screen(comparison, comparison.screen, sentences, overrides)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
@@ -112,6 +111,7 @@ def _of_screen(
     """Return what to do after a screen: confirm what it predicts, or give it more runs."""
     steps = []
     plain = [o for o in overrides if not o.startswith("runs=")]
+    others = [o for o in plain if not o.startswith("design=")]
     best = screen.prediction
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
@@ -120,20 +120,18 @@ def _of_screen(
     if best is not None:
         sentences.append(predicted(best, comparison.metric))
         rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
-        words = [o for o in plain if rated or not o.startswith("design=")]
+        words = plain if rated else others
         if not of_a_command(plain):
             steps.append(("To confirm it", checklist_command("confirm", [*words, *take(best)])))
     suspect = screen.suspect
     if suspect is not None and suspect.p_value < SUSPICIOUS:
-        of_screen = [o for o in plain if not o.startswith("design=")]
-        words = [*of_screen, "design=screen", "--interactions"]
+        words = [*others, "design=screen", "--interactions"]
         steps.append(
             (f"To tell {' and '.join(suspect.tricks)} apart", checklist_command("run", words))
         )
     if undecided or comparison.having(Verdict.NOT_TESTED):
         runs = math.ceil(MORE_RUNS * len(screen.records))
-        more = [o for o in plain if not o.startswith("design=")]
-        command = checklist_command("run", [*more, "design=screen", f"runs={runs}"])
+        command = checklist_command("run", [*others, "design=screen", f"runs={runs}"])
         steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
 
@@ -145,17 +143,14 @@ def of_a_command(overrides: Sequence[str]) -> bool:
 
 def _choices(comparison: Comparison) -> Iterator[str]:
     """Yield what to take and what to leave, the proved before the probable."""
-    better = comparison.having(Verdict.BETTER)
-    worse = comparison.having(Verdict.WORSE)
+    better, worse = comparison.having(Verdict.BETTER), comparison.having(Verdict.WORSE)
     same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
     if better:
         options = winners(comparison).items()
         best = [row for row in better if (row.trick, row.option) in options]
         yield f"Adopt {_list_rows(comparison, best)}: proved better here."
-        others = [row for row in better if row not in best]
-        if others:  # of a trick there can be one option
-            of = " of their trick" if all(row.trick for row in others) else ""
-            yield f"Proved better too, but not the best{of}: {_list_rows(comparison, others)}."
+        if others := [row for row in better if row not in best]:  # a trick has one option
+            yield f"Proved better too, by less than another: {_list_rows(comparison, others)}."
     maybe = probable(comparison)
     if maybe:
         yield _probably(comparison, maybe, others=bool(better))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.model import SCREEN, TUNED, Trial
 from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.sweeps.track import rules
 from darkmagic.sweeps.trial.paths import OF_COMMAND
 from darkmagic.trainers.metrics.names import METRICS
 
@@ -248,6 +249,11 @@ def read_record(
         correct=correct,
         value=metrics.get(_final(metric)),
         test_value=metrics.get(_final(metric, "test")),
+        others={
+            other: metrics[_final(name)]
+            for name, other in rules.METRICS.items()
+            if name != metric and _final(name) in metrics
+        },
     )
 
 

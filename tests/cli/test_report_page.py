@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml
 from playwright.sync_api import Browser, Page
 
 from browsing import check_page, check_width, open_page, start_chromium
+from darkmagic.checklist.metric import Direction, Metric
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.report.setup import Changed, ClassShare, Picture, Setup
 from darkmagic.checklist.report.write import write_report
@@ -27,6 +30,7 @@ DOT = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+k"
     "cQAAAABJRU5ErkJggg=="
 )
+LOSS = Metric("validation cross-entropy", "nats", Direction.MIN, decimals=4)
 PICTURES = (Picture("cat", DOT), Picture("dog", DOT))
 SETUP = Setup(
     dataset="pets",
@@ -264,6 +268,56 @@ def test_forest_shows_gains_to_expect_and_differences_again(browser: Browser, fi
     assert [at.rstrip(";") for _, at in figures().values()] == [at for _, at in measured.values()]
     assert not errors
     page.context.close()
+
+
+DRAWN = """[...document.querySelectorAll("#forest tr")].map((row) => [
+  row.innerText, row.querySelector(".strip")?.ariaLabel,
+  ...[...row.querySelectorAll("i")].map((mark) => [mark.title, mark.getBoundingClientRect().x]),
+])"""
+"""What every row of the picture says and where its marks are."""
+
+
+def test_forest_shows_costs_and_other_metrics_of_the_runs(browser: Browser, tmp_path: Path) -> None:
+    """Each quantity that the runs have is drawn and told, on its side of the baseline, and back."""
+    rng = random.Random(0)
+    runs = [
+        dataclasses.replace(
+            run, others={LOSS: 0.5 + rng.gauss(0, 0.1)} if run.option != "swish" else {}
+        )
+        for run in simulated(SMALL, 3, GAINS)
+    ]
+    report = report_of(runs)
+    file = tmp_path / "report.html"
+    file.write_text(write_report(report, "html"))
+    page, errors, _ = _open(browser, file)
+    before = page.evaluate(DRAWN)
+    shown = page.get_by_label("Show").first
+    assert shown.locator("option").all_inner_texts()[2:] == [LOSS.name, "time a step", "total time"]
+    for title in (LOSS.name, "time a step"):
+        shown.select_option(title)
+        assert "decides nothing" in page.locator("#shown-note").inner_text()
+        zero = page.locator("#forest .zero").first.get_attribute("style") or ""
+        for row in report.comparison.tricks:
+            line = page.locator(f'#forest tr[data-row="{row.name}"]')
+            text = line.locator("td.number").first.inner_text()
+            place = line.locator(".dot").get_attribute("style") or ""
+            change, time = row.others.get(LOSS), row.ratios["time"]
+            if title == LOSS.name and change is None:
+                assert (text, line.locator(".dot").is_visible()) == ("", False)
+                continue
+            assert time is not None
+            is_more = time.value > 1 if change is None or title != LOSS.name else change.value > 0
+            assert text == (f"{time.value:.2f}x" if title != LOSS.name else f"{change.value:+.4f}")
+            assert (_percent(place) > _percent(zero)) == is_more
+        check_page(page)
+    shown.select_option("")
+    assert page.evaluate(DRAWN) == before
+    assert not errors
+    page.context.close()
+
+
+def _percent(style: str) -> float:
+    return float(re.findall(r"left: ([\d.]+)%", style)[0])
 
 
 def test_recipe_of_the_page_is_downloaded_and_can_be_read(

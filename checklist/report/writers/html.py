@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from darkmagic.checklist.report.page.live import Live
 from darkmagic.checklist.report.page.pictures.costs import costs_of, spent
 from darkmagic.checklist.report.page.pictures.forest import forest_of
 from darkmagic.checklist.report.page.pictures.lines import HUES, MAX_LINES, panels_of
+from darkmagic.checklist.report.page.pictures.quantities import quantities_of
 from darkmagic.checklist.report.page.recipe import adopted, changed_settings, recipe_yaml
 from darkmagic.checklist.report.page.words import how_decided
 from darkmagic.checklist.report.scale import reach_of
@@ -67,6 +69,7 @@ def to_html(report: Report, *, live: Live | None = None, state: str = "") -> str
         answer=answer_of(report),
         groups=groups_of(report),
         forest=forest_of(report),
+        quantities=[dataclasses.asdict(quantity) for quantity in quantities_of(report)],
         spent=spent(report),
         costs=costs_of(report),
         panels=panels_of(report),

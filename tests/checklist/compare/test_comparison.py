@@ -10,10 +10,11 @@ import pytest
 
 from darkmagic.checklist.compare.claims import Claim
 from darkmagic.checklist.compare.comparison import Comparison, compare
-from darkmagic.checklist.compare.costs import Ratio
+from darkmagic.checklist.compare.costs import Change, Ratio, other_changes
 from darkmagic.checklist.compare.outlook import on_front
 from darkmagic.checklist.compare.rows import Row, Rules
 from darkmagic.checklist.compare.verdicts import Verdict, judge
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Costs, Status
 from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.stats.effects import Effect
@@ -227,3 +228,19 @@ def test_costs_of_the_baseline_are_one() -> None:
     rows = compare(SMALL, swept(STEADY)).rows
     assert rows[0].ratios["time"] == Ratio(1.0, 0.0)
     assert COSTS.step_seconds == 2.0
+
+
+def test_metrics_that_do_not_decide_are_compared_over_the_seeds_of_both() -> None:
+    """In their own unit; runs of one side alone, failed runs and mixtures are left out."""
+    top5 = Metric("top-5", "%", scale=100.0)
+    values = {("baseline", 0): 0.5, ("baseline", 1): 0.6, ("mixup=on", 0): 0.52}
+    values |= {("mixup=on", 1): 0.66, ("mixup=on", 2): 0.9, ("lr=cosine", 0): 0.4}
+    records = [record(name, seed, others={top5: value}) for (name, seed), value in values.items()]
+    failed = record("mixup=on", 3, None, status=Status.FAILED, others={top5: 0.0})
+    rows = {row.name: row.others for row in compare(SMALL, [*records, failed]).rows}
+    change = rows["mixup=on"][top5]
+    assert change.value == pytest.approx(4.0)
+    assert change.spread == pytest.approx(np.std([2.0, 6.0], ddof=1))
+    assert rows["lr=cosine"][top5] == Change(pytest.approx(-10.0))
+    mixed = [record(n, s, choices={"mixup": "on"}, others={top5: 0.5}) for n, s in values]
+    assert other_changes(mixed, records) == {}

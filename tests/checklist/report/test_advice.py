@@ -49,7 +49,7 @@ def test_advice_adopts_one_option_of_a_trick() -> None:
     report = report_of(simulated(SMALL, 5, {"stem=relu": 2.0, "stem=swish": 4.0, "mixup=on": 3.0}))
     first, second = (re.sub(r" \(\S+\)", "", text) for text in report.advice.sentences[:2])
     assert first == "Adopt stem=swish and mixup=on: proved better here."
-    assert second == "Proved better too, but not the best of their trick: stem=relu."
+    assert second == "Proved better too, by less than another: stem=relu."
     adopt = groups_of(report)[0].decisions
     assert {decision.row.name: decision.note for decision in adopt} == {
         "stem=swish": "",

@@ -16,24 +16,49 @@ for (const code of document.querySelectorAll(".step code, code.long")) {
 }
 
 const effect = document.getElementById("shown-effect");
+const forest = document.getElementById("forest");
+const shows = []; // functions of the quantity that is chosen, null for the one that decides
+if (forest) {
+  const quantities = JSON.parse(forest.dataset.quantities);
+  const [ticks, head] = [forest.querySelector(".ticks"), forest.tHead.rows[0].cells[2]];
+  const scale = [...ticks.children], zero = forest.querySelector(".zero")?.style.left;
+  const choose = () => {
+    const quantity = quantities[effect.value] ?? null;
+    forest.classList.toggle("other", quantity !== null);
+    head.textContent = quantity?.head ?? "difference";
+    document.getElementById("shown-note").textContent = quantity?.note ?? "";
+    ticks.replaceChildren(...(quantity ? quantity.ticks.map(([at, label]) => {
+      const tick = document.createElement("i");
+      tick.style.left = `${at}%`;
+      tick.textContent = label;
+      return tick;
+    }) : scale));
+    for (const line of forest.querySelectorAll(".zero")) line.style.left = quantity ? `${quantity.zero}%` : zero;
+    for (const show of shows) show(quantity);
+  };
+  effect.addEventListener("change", choose);
+}
 for (const row of document.querySelectorAll("#forest tbody tr")) {
   const interval = row.querySelector(".interval"), dot = row.querySelector(".dot");
   if (!interval) continue;
+  const strip = row.querySelector(".strip"), label = strip.getAttribute("aria-label");
   const measured = [interval.style.left, interval.style.right, dot.style.left, row.cells[2].textContent];
-  const title = interval.title;
-  effect.addEventListener("change", () => {
-    const [low, middle, high] = (row.dataset.expected ?? "").split(" ").map(Number);
-    const known = effect.value && row.dataset.expected;
-    const [left, right, at, text] = known
-      ? [`${low}%`, `${100 - high}%`, `${middle}%`, row.dataset.text] : measured;
+  const title = interval.title, value = dot.title;
+  shows.push((quantity) => {
+    const expected = row.dataset.expected ? [...row.dataset.expected.split(" ").map(Number), row.dataset.text] : null;
+    const other = Boolean(effect.value);
+    const places = quantity ? quantity.rows[row.dataset.row] : other && expected;
+    const [left, right, at, text] = places
+      ? [`${places[0]}%`, `${100 - places[2]}%`, `${places[1]}%`, places[3]] : measured;
     interval.style.left = left;
     interval.style.right = right;
     dot.style.left = at;
-    dot.title = text;
-    row.cells[2].textContent = effect.value && !known ? "" : text;
-    interval.title = known ? "with a probability of 95 %" : title;
-    for (const mark of [interval, dot]) mark.style.visibility = effect.value && !known ? "hidden" : "";
-    interval.classList.toggle("whole", Boolean(known));
+    dot.title = places ? text : value;
+    row.cells[2].textContent = other && !places ? "" : text;
+    interval.title = !places ? title : quantity ? "one standard deviation over seeds" : "with a probability of 95 %";
+    strip.setAttribute("aria-label", quantity ? `${quantity.title}: ${places ? text : "not known"}` : label);
+    for (const mark of [interval, dot]) mark.style.visibility = other && !places ? "hidden" : "";
+    interval.classList.toggle("whole", Boolean(places));
   });
 }
 
