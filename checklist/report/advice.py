@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.scale import hidden_effect
 from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
+from darkmagic.text import shell_line
 
 __all__ = ["Advice", "advise", "checklist_command", "of_a_command", "probable", "winners"]
 
@@ -87,7 +87,7 @@ def advise(
     overrides = [o for o in overrides if not o.startswith("budget=")]
     alarm = _alarm(comparison)
     if alarm:
-        why = ("To find out why", shlex.join(["darkmagic", "preflight", *overrides]))
+        why = ("To find out why", shell_line(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
     sentences = [*_choices(comparison)]
     if comparison.screen:
@@ -269,4 +269,4 @@ def checklist_command(name: str, overrides: Sequence[str]) -> str:
     >>> checklist_command("run", ["dataset=digits", "seeds=+3"])
     'darkmagic checklist run dataset=digits seeds=+3'
     """
-    return shlex.join(["darkmagic", "checklist", name, *overrides])
+    return shell_line(["darkmagic", "checklist", name, *overrides])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.text import shell_line
 
 __all__ = ["ablate"]
 
@@ -43,7 +43,7 @@ def ablate(
 
         every = all_overrides(overrides, name, out)
         with (
-            interruptible(shlex.join(["darkmagic", *sys.argv[1:]])),
+            interruptible(shell_line(["darkmagic", *sys.argv[1:]])),
             make_progress(make_console(stderr=True)) as progress,
         ):
             found = ablate_recipe(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, add_command, all_overrides
 from darkmagic.cli.read_only import read_only
+from darkmagic.text import shell_line
 
 if TYPE_CHECKING:
     from darkmagic.sweeps.api import PlannedSweep
@@ -88,7 +88,7 @@ def plan(
         # No torch is imported here, so that a plan is quick.
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
         words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]
-        command = shlex.join(["darkmagic", "tricks", "--on", *words, *folders])
+        command = shell_line(["darkmagic", "tricks", "--on", *words, *folders])
         make_console(stderr=True).print(
             f"what each does to the network: {command}", soft_wrap=True, markup=False
         )
@@ -134,7 +134,7 @@ def run(
         from darkmagic.sweeps import api
 
         study = Study(all_overrides(overrides, name, out), config_dir or ())
-        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             planned = study.plan(will_train=True, interactions=interactions)
             if detach:
                 api.check_detach(planned.config)

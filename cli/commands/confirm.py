@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.text import shell_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,7 +49,7 @@ def confirm(
 
         every = all_overrides(overrides, name, out)
         with (
-            interruptible(shlex.join(["darkmagic", *sys.argv[1:]])),
+            interruptible(shell_line(["darkmagic", *sys.argv[1:]])),
             make_progress(make_console(stderr=True)) as progress,
         ):
             confirmed = confirm_winners(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.options import ConfigDirs, Overrides
+from darkmagic.text import shell_line
 
 if TYPE_CHECKING:
     from darkmagic.sweeps.api import PlannedSweep
@@ -63,7 +63,7 @@ def stop_before_training(planned: PlannedSweep, overrides: Sequence[str]) -> Non
     console.print(summary(findings, time.monotonic() - started))
     if any(finding.level is Level.STOP for finding in findings):
         folders = [o for folder in planned.config_dirs for o in ("-c", str(folder))]
-        command = mask_secrets(shlex.join(["darkmagic", "preflight", *overrides, *folders]))
+        command = mask_secrets(shell_line(["darkmagic", "preflight", *overrides, *folders]))
         console.print(f"nothing was trained. All findings: {command}", soft_wrap=True)
         console.print("To train all the same: --skip-preflight")
         raise typer.Exit(2)

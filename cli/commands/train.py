@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.text import shell_line
 
 __all__ = ["train"]
 
@@ -25,7 +25,7 @@ def train(
     config_dir: ConfigDirs = None,
 ) -> None:
     """Train one trial, or with -m several."""
-    with cli_errors(), interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+    with cli_errors(), interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
         from darkmagic.checklist.records import Status
         from darkmagic.cli.console import make_console
         from darkmagic.cli.views.progress import make_progress

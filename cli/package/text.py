@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["columns", "padded", "printable", "shortened"]
+__all__ = ["columns", "padded", "printable", "shell_line", "shell_word", "shortened"]
 
 WIDE = "WF"
 """Of Unicode's East Asian widths: characters that take two columns of a terminal."""
@@ -25,6 +27,23 @@ def printable(text: object, keep: str = "") -> str:
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in shown
     )
+
+
+def shell_word(word: str) -> str:
+    """Return `word` as one word of a shell's command line, between double quotes where it has
+    single ones of its own: `shlex.quote` makes five signs of each.
+
+    >>> print(shell_word("dataset.source.root='my photos'"), shell_word("epochs=5"))
+    "dataset.source.root='my photos'" epochs=5
+    """
+    if "'" in word and not set(word) & set('"$`\\!'):  # which a shell reads between double ones
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
+def shell_line(words: Iterable[str]) -> str:
+    """Return `words` as a command line that can be pasted."""
+    return " ".join(map(shell_word, words))
 
 
 def columns(text: str) -> int:

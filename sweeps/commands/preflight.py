@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 from typing import Any
 
@@ -25,6 +24,7 @@ from darkmagic.sweeps.trial.paths import (
     trial_folder_name,
 )
 from darkmagic.sweeps.trial.pretraining import without_upstream_training
+from darkmagic.text import shell_line
 from darkmagic.trainers.errors import own_error
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.result_file import read_result
@@ -53,7 +53,7 @@ def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Fi
 
 def _check_command(resolved: dict[str, Any]) -> list[Finding]:
     """Return what a dry run of the baseline's command finds."""
-    words = shlex.join(resolved[TRAINER]["command"])
+    words = shell_line(resolved[TRAINER]["command"])
     found = refusal_of(resolved)
     if found.problem:
         advice = f"every trial would end the same way: {words}"

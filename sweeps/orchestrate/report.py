@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import json
 import re
-import shlex
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +35,7 @@ from darkmagic.sweeps.track.schema import (
 )
 from darkmagic.sweeps.track.snapshot import Snapshot
 from darkmagic.sweeps.trial.command.node import AUTO_DECIMALS
+from darkmagic.text import shell_line, shell_word
 
 __all__ = ["load_report", "make_report", "ui_command"]
 
@@ -106,7 +106,7 @@ def _other_sweeps(snapshot: Snapshot) -> Iterator[str]:
         return
     noun = "another sweep" if len(others) == 1 else f"{len(others)} other sweeps"
     asked = json.loads(others[0].get(SWEEP_OVERRIDES, "[]"))
-    newest = shlex.join(["darkmagic", "checklist", "run", *asked])
+    newest = shell_line(["darkmagic", "checklist", "run", *asked])
     which = "it was" if len(others) == 1 else "the newest of them was"
     yield (
         f"Experiment {snapshot.experiment} has {noun}, of another recipe, which this table does "
@@ -119,7 +119,7 @@ def _studies(snapshot: Snapshot) -> Iterator[str]:
     if not snapshot.studies:
         return
     newest = snapshot.studies[0]
-    asked = shlex.join(["darkmagic", "tune", *json.loads(newest.get(SWEEP_OVERRIDES, "[]"))])
+    asked = shell_line(["darkmagic", "tune", *json.loads(newest.get(SWEEP_OVERRIDES, "[]"))])
     storage = newest.get(STORAGE_URL, "")
     yield (
         f"Experiment {snapshot.experiment} has a study of darkmagic tune, whose recipes this table "
@@ -131,7 +131,7 @@ def _facts(tags: Mapping[str, str]) -> dict[str, str]:
     versions = {k.partition(".")[2]: v for k, v in tags.items() if k.startswith("version.")}
     facts = {"versions": ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))}
     overrides = json.loads(tags.get(SWEEP_OVERRIDES, "[]"))
-    facts["asked for"] = shlex.join(["darkmagic", "checklist", "run", *overrides])
+    facts["asked for"] = shell_line(["darkmagic", "checklist", "run", *overrides])
     if "machine" in tags:
         facts["machine"] = tags["machine"]
     if GIT_COMMIT in tags:
@@ -150,7 +150,7 @@ def _reproduce(snapshot: Snapshot) -> dict[str, str]:
             commands.setdefault(record.name, tags[COMMAND])
             continue
         typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", o) for o in overrides]
-        commands.setdefault(record.name, shlex.join(["darkmagic", "train", *typed, *folders]))
+        commands.setdefault(record.name, shell_line(["darkmagic", "train", *typed, *folders]))
     return commands
 
 
@@ -177,4 +177,4 @@ def ui_command(uri: str) -> str:
         here = Path.cwd()
         short = path.relative_to(here) if path.is_relative_to(here) else path
         uri = f"{prefix}{short}"
-    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+    return f"mlflow ui --backend-store-uri {shell_word(uri)}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from darkmagic.text import shell_line
 
 __all__ = ["Script", "compare_command", "find_scripts"]
 
@@ -127,7 +128,7 @@ def compare_command(script: Script, root: Path) -> tuple[str, list[str]]:
     fit = ["fit"] if script.kind == "lightning" else []
     words = ["darkmagic", "compare", "--metric", script.metric or "METRIC", "--seeds", "3"]
     words += [word for change in changes for word in ("--change", change)]
-    command = shlex.join([*words, "--", "python", str(path), *fit])
+    command = shell_line([*words, "--", "python", str(path), *fit])
     return " ".join([command, *([script.seed_option] if script.seed_option else [])]), todo
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.starting.data import SMALL, FoundData
+from darkmagic.text import shell_line
 from darkmagic.trainers.outputs.durable import write_file
 
 __all__ = ["dataset_yaml", "next_overrides", "option_name", "write_option"]
@@ -79,4 +79,4 @@ def next_overrides(found: FoundData, name: str, folder: Path, chosen: Mapping[st
     small = found.side is not None and found.side <= SMALL
     model = chosen.get("model") or ("resnet20" if small else "resnet18")
     words = ["-c", str(folder), f"dataset={name}", f"model={model}"]
-    return shlex.join([*words, *([f"metric={metric}"] if metric else []), "seeds=3"])
+    return shell_line([*words, *([f"metric={metric}"] if metric else []), "seeds=3"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from darkmagic.sweeps.tune.run import StudyOutcome
 from darkmagic.sweeps.tune.space.parameters import recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.study import SEEDS, WHERE
+from darkmagic.text import shell_word
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -70,7 +70,7 @@ class StudyResult:
     @property
     def dashboard(self) -> str:
         """The command that opens the study in a browser."""
-        return f"optuna-dashboard {shlex.quote(self.storage)}"
+        return f"optuna-dashboard {shell_word(self.storage)}"
 
 
 def read_study(outcome: StudyOutcome, screen: Screened | None = None) -> StudyResult:

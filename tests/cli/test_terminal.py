@@ -25,6 +25,7 @@ from darkmagic.cli.views.comparison import comparison_view
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
 from darkmagic.sweeps.track.snapshot import Snapshot
+from darkmagic.text import shell_line
 from records import SMALL, report_of, simulated
 
 CLI = Path(__file__).parents[2] / "cli"
@@ -138,8 +139,8 @@ def test_printed_commands_are_one_line_each(width: int) -> None:
     shown = [line.strip() for line in _plain(_shown(report, width, TERM="xterm")).splitlines()]
     expected = [command for _, command in report.advice.steps]
     assert expected
-    expected += [shlex.join(["darkmagic", "checklist", "run", *LONG])]
-    expected += [shlex.join(["darkmagic", "tune", *LONG]), "optuna-dashboard sqlite:////a/b.db"]
+    expected += [shell_line(["darkmagic", "checklist", "run", *LONG])]
+    expected += [shell_line(["darkmagic", "tune", *LONG]), "optuna-dashboard sqlite:////a/b.db"]
     for command in expected:
         assert command in shown
     prose = [line for line in shown if line not in expected]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import Name, Out
+from darkmagic.text import shell_line
 
 __all__ = ["cancel", "left_running", "status", "watch"]
 
@@ -47,7 +47,7 @@ def watch(
 
         console = make_console()
         folder = api.find_sweep(_out(out), name)
-        with interruptible(shlex.join(["darkmagic", "checklist", "watch", "-n", folder.name])):
+        with interruptible(shell_line(["darkmagic", "checklist", "watch", "-n", folder.name])):
             trials = api.standings(folder)
             if console.is_terminal:
                 with Live(console=console, auto_refresh=False) as live:
@@ -90,7 +90,7 @@ def left_running(name: str, out: str) -> None:
 
     words = ["-n", name, "-o", out]
     commands = [
-        (why, shlex.join(["darkmagic", "checklist", command, *words]))
+        (why, shell_line(["darkmagic", "checklist", command, *words]))
         for why, command in (
             ("The trials are with their workers. How they stand", "status"),
             ("Until they have ended", "watch"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from darkmagic.cli.errors import cli_errors, interruptible
+from darkmagic.text import shell_line
 
 __all__ = ["worker"]
 
@@ -54,7 +54,7 @@ def worker(
         from darkmagic.cli.views.worker import WorkerLines
         from darkmagic.sweeps import api
 
-        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             lines = WorkerLines(out)
             count = api.run_worker(
                 out,

@@ -12,6 +12,7 @@ from darkmagic.cli.commands.checklist import train_and_show
 from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import Name, Out, all_overrides
+from darkmagic.text import shell_line
 
 __all__ = ["compare"]
 
@@ -112,7 +113,7 @@ def compare(
             overrides.append(f"hydra.launcher.trials_per_device={parallel}")
         overrides += [f"seeds={seeds}", *(setting or [])]
         every = all_overrides(overrides, name, out)
-        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             planned = api.plan(every, will_train=True)
             if not skip_preflight:
                 stop_before_training(planned, every)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.text import shell_line
 
 __all__ = ["optimize"]
 
@@ -45,7 +45,7 @@ def optimize(
         rest = [word for word in every if not word.startswith("budget=")]
         budget = budgets[-1].partition("=")[2] if budgets else USUAL_BUDGET
         console, errors = make_console(), make_console(stderr=True)
-        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             planned = api.plan_optimization(rest, config_dir or (), budget=budget, seeds=seeds)
             errors.print(shares_view(planned.shares))
             if not skip_preflight:

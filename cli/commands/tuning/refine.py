@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from darkmagic.cli.commands.checklist import train_and_show
 from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.text import shell_line
 
 __all__ = ["refine"]
 
@@ -42,7 +42,7 @@ def refine(
         from darkmagic.sweeps import api
 
         every = all_overrides(overrides, name, out)
-        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             found = api.plan_refinement(
                 trick, every, config_dir or (), points=points, factor=factor
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
+from darkmagic.text import shell_line
 
 if TYPE_CHECKING:
     from darkmagic.sweeps.api import PlannedStudy, StudyResult
@@ -54,7 +54,7 @@ def tune(
         every = all_overrides(overrides, name, out)
         every += [f"only=[{','.join(only)}]"] if only else []
         console = make_console()
-        with interruptible(shlex.join(["darkmagic", *sys.argv[1:]])):
+        with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             study = api.plan_study(every, config_dir or ())
             if not skip_preflight:
                 stop_before_training(study.planned, study.overrides)
@@ -79,4 +79,4 @@ def _train(study: PlannedStudy, found: StudyResult) -> str:
     own = ("checklist", "runtime.experiment=")
     rest = [override for override in study.overrides if not override.startswith(own)]
     words = [*rest, *options, *found.winner.recipe.overrides, "--name", found.experiment, *folders]
-    return shlex.join(["darkmagic", "train", *words])
+    return shell_line(["darkmagic", "train", *words])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.cli.views.tables import count_runs
 from darkmagic.study.show import make_progress, study_html, study_text
 from darkmagic.sweeps import api
+from darkmagic.text import shell_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ class Study:
         """The command that does the same in a shell."""
         folders = [word for folder in self.config_dirs for word in ("-c", str(folder))]
         words = ["darkmagic", "checklist", "run", *self.overrides, *folders]
-        return mask_secrets(shlex.join(words))
+        return mask_secrets(shell_line(words))
 
     def check(self) -> None:
         """Raise `UserError` where an override cannot be used. Reads nothing of earlier runs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import yaml
@@ -13,6 +12,7 @@ from darkmagic.sweeps.commands.tuning.optimize import Optimized
 from darkmagic.sweeps.compose.parse_overrides import quote
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
+from darkmagic.text import shell_line
 from darkmagic.trainers.outputs.durable import write_file
 
 __all__ = ["answer_of", "confirmed_of", "train_command", "write_story"]
@@ -71,7 +71,7 @@ def train_command(found: Optimized) -> str:
         word.replace("'", "") if word.startswith("trick/") else word for word in _choices(found)
     ]
     folders = [word for folder in planned.config_dirs for word in ("--config-dir", str(folder))]
-    return mask_secrets(shlex.join(["darkmagic", "train", *words, *folders]))
+    return mask_secrets(shell_line(["darkmagic", "train", *words, *folders]))
 
 
 def _choices(found: Optimized) -> list[str]:

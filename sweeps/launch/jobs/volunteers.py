@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.text import shell_word
 
 __all__ = ["Volunteers"]
 
@@ -15,7 +15,7 @@ class Volunteers:
     """The `Workers` of `hydra/launcher=worker`: a job waits until a worker takes it."""
 
     def __init__(self, queue: Queue) -> None:
-        folder = shlex.quote(str(queue.path.parent))
+        folder = shell_word(str(queue.path.parent))
         current_context().observer.note(
             f"trials wait for workers; on each machine: darkmagic worker --out {folder}"
         )

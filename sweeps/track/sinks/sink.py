@@ -8,13 +8,13 @@ so nothing is missing and nothing is there twice, however a command ended.
 from __future__ import annotations
 
 import json
-import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.track.tracked_run import TrackedRun
+from darkmagic.text import shell_word
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.durable import write_file
 
@@ -78,7 +78,7 @@ class Sink(ABC):
     @property
     def hint(self) -> str:
         """The line that says how to look at what is there."""
-        return f"{self.name}: {self.look.format(folder=shlex.quote(str(self.place)))}"
+        return f"{self.name}: {self.look.format(folder=shell_word(str(self.place)))}"
 
     @abstractmethod
     def _write(self, key: str, run: TrackedRun) -> None:

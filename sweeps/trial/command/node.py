@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.judging.tables.names import direction_of
 from darkmagic.checklist.metric import Direction, Metric
 from darkmagic.sweeps.trial.command.changes import read_change, read_options
+from darkmagic.text import shell_line, shell_word
 from darkmagic.trainers.command.sources.lines import pattern_problem
 from darkmagic.trainers.command.spec import fill
 
@@ -109,8 +109,8 @@ def command_line(resolved: Mapping[str, Any]) -> str:
     """Return what the trial `resolved` runs, as a line of a shell; its folder is `output`."""
     node = resolved[TRAINER]
     values = {"seed": str(resolved["seed"]), "directory": "output"}
-    env = [f"{name}={shlex.quote(fill(value, values))}" for name, value in node["env"].items()]
-    return " ".join([*env, shlex.join(fill(word, values) for word in node["command"])])
+    env = [f"{name}={shell_word(fill(value, values))}" for name, value in node["env"].items()]
+    return " ".join([*env, shell_line(fill(word, values) for word in node["command"])])
 
 
 def _with_args(node: Mapping[str, Any]) -> list[str]:
