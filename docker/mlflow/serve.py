@@ -26,6 +26,11 @@ NEEDED = (
 PERMISSION = "READ"
 """What a user may do with the experiments of others, unless they say otherwise."""
 
+REMEMBERED_SECONDS = 60
+"""How long a password that was right is not hashed again, which takes longer than most calls; and
+so how long an old one may still do, where several processes serve.
+"""
+
 
 def database() -> str:
     """Return the address of the database, with whatever signs the password has."""
@@ -60,6 +65,7 @@ def auth_settings(folder: Path, uri: str) -> Path:
     path.write_text(
         f"[mlflow]\ndefault_permission = {PERMISSION}\ndatabase_uri = {escaped}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        f"auth_cache_ttl_seconds = {REMEMBERED_SECONDS}\n"
     )
     return path
 

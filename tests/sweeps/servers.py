@@ -168,7 +168,7 @@ class MLflowServer:
 
 
 def _until_it_answers(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while True:
         assert process.poll() is None, "it ended"
         try:

@@ -1,0 +1,63 @@
+"""docs/scale.md: its figures are those that were measured, and its sums are right."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from darkmagic.sweeps.launch.jobs import claims, follow, serve
+from darkmagic.sweeps.launch.slurm.submit import SlurmRequest as Request
+from darkmagic.sweeps.orchestrate import follower
+from darkmagic.sweeps.track import tracker
+
+REPO = Path(__file__).parent.parent
+PAGE = (REPO / "docs/scale.md").read_text()
+RESULTS = REPO / "tests/benchmarks/results"
+PARTS = {"planned": "plan", "composed": "compose", "tracked": "track", "reported": "report"}
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, tuple[str, str]]:
+    """Return what each part takes of 1,000 and of 10,000 trials, as the result has it."""
+    rows = json.loads((RESULTS / "scaling.json").read_text())["rows"]
+    found = {}
+    for row in rows:
+        part = re.fullmatch(r"10,000 trials (\w+): growth from 1,000", row["what"])
+        if part:
+            small, large = row["note"].removesuffix(" s").removesuffix(" MiB").split(" to ")
+            found[part[1]] = small, large
+    return found
+
+
+@pytest.mark.parametrize("part", [*PARTS, "memory"])
+def test_row_of_the_table_is_the_committed_result(
+    part: str, measured: dict[str, tuple[str, str]]
+) -> None:
+    """Each line of the first table has both figures of its part."""
+    name, unit = PARTS.get(part, part), "MiB" if part == "memory" else "s"
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {name}") and unit in line]
+    small, large = measured[part]
+    assert f"| {small} {unit} | {large} {unit} |" in row
+
+
+def test_costs_a_trial_follow_from_the_table(measured: dict[str, tuple[str, str]]) -> None:
+    """What a trial costs, and what that is of the sweep, are the table's figures divided."""
+    composed, tracked = (float(measured[part][1]) for part in ("composed", "tracked"))
+    assert f"{composed / 10:.0f} ms a trial to compose, {tracked / 10:.0f} ms to track" in PAGE
+    waited = float(measured["planned"][1]) + composed
+    assert f"{100 * waited / 36000:.1f} % of the ten hours" in " ".join(PAGE.split())
+    assert f"{tracked / 10 / 4:.0f} ms a call" in " ".join(PAGE.split())
+
+
+def test_periods_that_the_page_names_are_those_of_the_code() -> None:
+    """A pause that is changed changes the sums of the page."""
+    assert (follow.POLL_SECONDS, follower.POLL_SECONDS, serve.PAUSE_SECONDS) == (0.5, 0.25, 1.0)
+    assert (tracker.FLUSH_SECONDS, tracker.FLUSH_SECONDS_AT_MOST) == (5.0, 30.0)
+    assert 60 / claims.BEATS_A_LEASE == 7.5
+    assert f"`max_parallel` is {Request.max_parallel}" in PAGE
+    pages = json.loads((RESULTS / "report_speed.json").read_text())["rows"]
+    (page,) = [r["value"] for r in pages if r["what"].startswith("page of 1,000 trials")]
+    assert f"{page:.0f} s for 1,000 trials of 20 epochs" in PAGE
