@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,58 @@ def _close_output() -> None:
     os.close(2)
     time.sleep(0.3)
     os._exit(0)
+
+
+def _other_case() -> None:
+    print("METRIC Val_Acc=0.9")
+
+
+def _infinite() -> None:
+    print("METRIC val_acc=1e400")
+
+
+def _headless() -> None:
+    Path(os.environ["DARKMAGIC_DIRECTORY"], "log.csv").write_text("0,0.5\n1,0.9\n")
+
+
+def _terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _daemon() -> None:
+    """Go on in the background, as a daemon does, and give the metric too late."""
+    print("in the background", flush=True)
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    time.sleep(600)
+    _good()
+
+
+def _last_words() -> None:
+    """Fail as a script whose tracker has the last word, and an exit code of its own."""
+    try:
+        _raise()
+    except ValueError:
+        traceback.print_exc()
+    print("\x1b[1;34mtracker\x1b[0m: find logs at nowhere", flush=True)
+    os._exit(3)
+
+
+def _folder_as_file() -> None:
+    Path(os.environ["DARKMAGIC_DIRECTORY"], "metrics.csv").mkdir()
+    print("wrote a folder")
+
+
+def _twice() -> None:
+    _good()
+    _good()
+
+
+def _stderr() -> None:
+    print("METRIC val_acc=0.9", file=sys.stderr)
 
 
 WAYS: dict[str, Callable[[], None]] = {

@@ -24,9 +24,26 @@ ROWS = {
     "raise": "ExitCode 1: ValueError: the images are gone",
     "kill_group": "SIGTERM: a signal ended it",
     "read_input": "ExitCode 1: EOFError",
+    "other_case": "NoMetric: val_acc never came; it gave Val_Acc; did you mean Val_Acc[?]",
+    "infinite": r"val_acc is inf at step 1 \(METRIC lines of its output\)",
+    "headless": "val_acc never came: no number in log.csv, whose first line has no names",
+    "terminate": "SIGTERM: a signal ended it",
+    "daemon": r"val_acc never came: no number in its output .*\(its last line: in the back",
+    "last_words": "ExitCode 3: ValueError: the images are gone",
+    "folder_as_file": "NoMetric: val_acc never came: no number in its output or",
 }
 """By a script's way of failing: what its row says."""
-WORKS = ("fork", "flood", "one_line", "bytes", "delete", "delete_all", "close_output")
+WORKS = (
+    "fork",
+    "flood",
+    "one_line",
+    "bytes",
+    "delete",
+    "delete_all",
+    "close_output",
+    "twice",
+    "stderr",
+)
 """Ways of a script that do no harm: it has a metric all the same."""
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkmagic.trainers.command.run import Ended, Watcher, run_command
-from darkmagic.trainers.command.spec import PYTHONS, Command
+from darkmagic.trainers.command.spec import Command
 
-__all__ = ["DryRun", "dry_run", "missing_program"]
+__all__ = ["DryRun", "dry_run"]
 
 HELP = ("--help", "-h", "help")
 FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*")
@@ -35,27 +35,6 @@ class DryRun:
     understood: bool = True
 
 
-def missing_program(command: Command) -> str | None:
-    """Return what is missing of the command, the program or its script; None if it is there.
-
-    >>> missing_program(Command(("no-such-program",), metric="loss"))
-    "no program 'no-such-program' on PATH"
-    """
-    words = command.filled({})
-    if command.program() is None:
-        return f"no program {words[0]!r} on PATH"
-    if not PYTHONS.fullmatch(Path(words[0]).name) or len(words) < 2:
-        return None
-    script = Path(words[1])
-    if script.suffix != ".py" or script.exists():
-        return None
-    folder = script.parent
-    beside = sorted(each.name for each in folder.glob("*.py")) if folder.is_dir() else []
-    close = difflib.get_close_matches(script.name, beside, n=1, cutoff=0.5)
-    hint = f"; did you mean {folder / close[0]}?" if close else f" in {Path.cwd()}"
-    return f"no script {script}{hint}"
-
-
 def dry_run(
     command: Command,
     words: Sequence[str],
@@ -69,15 +48,16 @@ def dry_run(
     ask for help, the flags among `doubted` have to be in it, or the script is asked again, with
     one more flag that it cannot know: then it names all that it does not know.
     """
-    ended, text = _try(command, words, values, seconds)
+    try:
+        ended, text = _try(command, words, values, seconds)
+    except OSError as error:  # the system does not run it, whatever its words
+        return DryRun(f"{command.filled({})[0]} cannot be run: {error.strerror}")
     is_help = any(word in HELP for word in words)
     if ended.timed_out or (is_help and not _knows_help(ended, text)):
         return DryRun(understood=False)
     if ended.failure:
         return DryRun(_reason(text, ended))
-    if not is_help:
-        return DryRun()
-    known = set(FLAG.findall(text))
+    known = set(FLAG.findall(text)) if is_help else set()
     doubtful = [flag for flag in _flags(doubted) if not any(k.startswith(flag) for k in known)]
     if not doubtful or len(known) < 2:
         return DryRun()

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from darkmagic.sweeps.trial.command.node import TRAINER
-from darkmagic.trainers.command.dry_run import DryRun, dry_run, missing_program
+from darkmagic.trainers.command.dry_run import DryRun, dry_run
+from darkmagic.trainers.command.program import missing_program
 from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.runtime.cores import usable_cores
 

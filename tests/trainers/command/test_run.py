@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from darkmagic.trainers.command.dry_run import dry_run, missing_program
+from darkmagic.trainers.command.dry_run import dry_run
 from darkmagic.trainers.command.log import HEAD_BYTES, TAIL_BYTES, OutputLog
+from darkmagic.trainers.command.program import missing_program
 from darkmagic.trainers.command.run import Ended, Watcher, find_metric, judge, run_command
 from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.spec import Command
@@ -197,6 +198,48 @@ def test_missing_program_and_script_are_named(tmp_path: Path) -> None:
     found = missing_program(Command(("python", str(tmp_path / "trian.py")), metric="a"))
     assert f"did you mean {tmp_path}/train.py?" in str(found)
     assert missing_program(Command(("python", str(tmp_path / "train.py")), metric="a")) is None
+
+
+PROGRAMS = {
+    "no first line": (("./bare",), "./bare says no interpreter in its first line"),
+    "odd first line": (("./odd",), "is for the interpreter /no/such/shell, which is not there"),
+    "not executable": (("./train.py",), "./train.py may not be run; chmod +x it, or write its"),
+    "folder": (("./code",), "./code is a folder, not a program; in it: main.py"),
+    "folder as script": (("python", "code"), "code is a folder, not a script; in it: main.py"),
+    "folder that is a program": (("python", "package"), None),
+    "nothing": (("./nothing",), "no program ./nothing"),
+    "empty": (("./empty",), "./empty says no interpreter in its first line"),
+    "good": (("./good",), None),
+    "binary": (("/bin/ls",), None),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_that_cannot_be_run_is_said_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A file without an interpreter, without permission or a folder is named with what to do."""
+    monkeypatch.chdir(tmp_path)
+    for folder, file in {"code": "main.py", "package": "__main__.py"}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).touch()
+    (tmp_path / "train.py").write_text("print()\n")
+    texts = {"bare": "print()\n", "odd": "#!/no/such/shell\n", "empty": "", "good": "#!/bin/sh\n"}
+    for file, text in texts.items():
+        (tmp_path / file).write_text(text)
+        (tmp_path / file).chmod(0o755)
+    words, problem = PROGRAMS[name]
+    found = missing_program(Command(words, metric="acc"))
+    assert (problem in str(found)) if problem else found is None
+
+
+def test_program_that_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    """What looks like a program and is none is said, not raised."""
+    program = tmp_path / "broken"
+    program.write_bytes(b"\x7fELF no program")
+    program.chmod(0o755)
+    found = dry_run(Command((str(program),), metric="acc"), ["--help"], [], VALUES, 10)
+    assert "broken cannot be run: Exec format error" in found.problem
 
 
 SETTINGS = {

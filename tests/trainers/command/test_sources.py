@@ -93,6 +93,7 @@ FILES = {
     "result.json": ('{"acc": 0.5,\n "config": {"lr": 0.1}}', [(1, 0.5)]),
     "state.json": ('{"epoch": 2, "log_history": [{"acc": 0.5, "epoch": 1.0}]}', [(1, 0.5)]),
     "list.json": ('[{"acc": 0.5, "epoch": 1}, {"acc": 0.6, "epoch": 2}]', [(1, 0.5), (2, 0.6)]),
+    "headless.csv": ("0,0.5\n1,0.6\n", []),
     "empty.csv": ("", []),
     "binary.csv": ("\0\0acc\0\n\0" + "0.5\n", [(1, 0.5)]),
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from darkmagic.trainers.command.sources.values import Found, add_row, parse_object
+from darkmagic.trainers.command.sources.values import Found, add_row, number, parse_object
 
 __all__ = ["read_table"]
 
@@ -28,6 +28,8 @@ def read_table(path: Path) -> Found:
     if path.suffix in (".csv", ".tsv"):
         delimiter = "\t" if path.suffix == ".tsv" else ","
         rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+        if rows.fieldnames and all(number(name) is not None for name in rows.fieldnames):
+            return Found(f"{path.name}, whose first line has no names")
         for row in rows:
             named = {str(name).strip(): value for name, value in row.items() if name is not None}
             add_row(found, {name: value for name, value in named.items() if value != ""})
