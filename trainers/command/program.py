@@ -53,8 +53,11 @@ def _unusable(word: str) -> str:
 
 def _cannot_start(word: str, program: Path) -> str | None:
     """Return why a file that may be run cannot be, as its first line says; None if it can."""
-    with program.open("rb") as file:
-        first = file.readline(1000)
+    try:
+        with program.open("rb") as file:
+            first = file.readline(1000)
+    except OSError:  # it may be run and not read: the system says what is wrong with it
+        return None
     if first.startswith(BINARY):
         return None
     if not first.startswith(b"#!"):
