@@ -91,13 +91,14 @@ for epoch in (1, 2):
 def _start(folder: Path, user: str, server: MLflowServer, *sets: str) -> subprocess.Popen[str]:
     """Start a sweep of 16 rows and three seeds."""
     (folder / "noop.py").write_text(NOOP)
+    script = str(folder / "noop.py")  # workers have a folder of their own
     words = ["--metric", "acc", "--seeds", "3", "-n", user]
     for row in range(1, 16):
         words += ["--change", f"g{row}=--gain {row}"]
     for override in ("baseline_repeats=3", *sets):
         words += ["--set", override]
     return subprocess.Popen(
-        command("compare", *words, "--", sys.executable, "noop.py", "--seed", "{seed}"),
+        command("compare", *words, "--", sys.executable, script, "--seed", "{seed}"),
         cwd=folder,
         env={**os.environ, **_as(user, USERS[user]), "MLFLOW_TRACKING_URI": server.uri},
         stdout=subprocess.PIPE,
