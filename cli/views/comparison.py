@@ -29,6 +29,8 @@ __all__ = ["comparison_view"]
 INTERVALS_WIDTH, OUTLOOKS_WIDTH, COSTS_WIDTH = 116, 156, 176
 """Widths from which intervals are written out, what rows probably do stands beside their verdicts,
 and all costs are shown."""
+PICTURE_WIDTH = 64
+"""Half a screen leaves no room for the bar of an interval, nor for costs."""
 
 STYLES = {
     Verdict.BETTER: "green",
@@ -68,9 +70,13 @@ def comparison_view(
     for column in columns:
         fixed = column.head != "verdict" and not column.head.startswith(EVERY_RUN)
         if column.head == "trial":
-            fixed = longest <= MAX_NAME_WIDTH
+            fixed = longest <= min(MAX_NAME_WIDTH, width // 2)
         justify: JustifyMethod = "right" if column.right else "left"
-        table.add_column(column.head, justify=justify, no_wrap=fixed, overflow="fold")
+        # A figure that lost its end would be another figure.
+        least = max(len(column.cell(row)) for row in report.rows) if column.right else None
+        table.add_column(
+            column.head, justify=justify, no_wrap=fixed, overflow="fold", min_width=least
+        )
     section = ""
     for row in report.rows:
         if row.section != section:
@@ -92,7 +98,7 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
     metric = report.comparison.metric
     yield _Column(metric.head, lambda row: Text(metric.value(row.accuracy)))
     yield _Column("diff", lambda row: Text(metric.difference(row.difference)))
-    if has_intervals:
+    if has_intervals and width >= PICTURE_WIDTH:
         yield _Column("around 0", lambda row: _bar(row, reach), right=False)
     if has_intervals and width >= INTERVALS_WIDTH:
         yield _Column("95 % interval", lambda row: Text(interval(row.interval, metric)))
@@ -100,7 +106,7 @@ def _columns(report: Report, width: int, *, every_run: bool) -> Iterator[_Column
     if every_run:
         head = f"{EVERY_RUN}, {metric.unit}" if metric.unit else EVERY_RUN
         yield _Column(head, lambda row: Text(values(row, metric)), right=False)
-    else:
+    elif width >= PICTURE_WIDTH:
         yield from _costs(width, has_intervals=has_intervals)
     yield _Column("verdict", lambda row: Text(row.verdict_text, _style(row)), right=False)
     if width >= OUTLOOKS_WIDTH:

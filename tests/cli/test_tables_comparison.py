@@ -44,6 +44,23 @@ def _text(renderable: Any, width: int) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.parametrize("width", [40, 48, 56, 63, 64, 72])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_figure_is_cut_where_the_terminal_is_narrow(
+    article: Checklist, width: int, seeds: int
+) -> None:
+    """Names and verdicts are folded, bars and costs left out, and every figure is whole."""
+    report = _report(article, seeds)
+    lines = _text(comparison_view(report, width), width).splitlines()
+    assert all(len(line) <= width for line in lines)
+    metric = report.comparison.metric
+    for row in report.rows[1:]:
+        figures = [metric.value(row.accuracy), metric.difference(row.difference)]
+        known = [figure for figure in figures if figure]
+        assert any(set(known) <= set(line.split()) for line in lines), (row.name, known)
+    assert ("around 0" in " ".join(lines)) == (seeds > 1 and width >= 64)
+
+
 @pytest.mark.parametrize("every_run", [False, True])
 @pytest.mark.parametrize("width", [80, 100, 116, 140, 160])
 @pytest.mark.parametrize("seeds", [1, 3])
