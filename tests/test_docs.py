@@ -74,7 +74,7 @@ def test_hooks_run_the_commands_of_ci() -> None:
     assert [repo["repo"] for repo in config["repos"]] == ["local"]
     hooks = config["repos"][0]["hooks"]
     script = (REPO / ".ci" / "run").read_text()
-    checks = re.findall(r"^uv run --no-sync (?:ruff|mypy).*$", script, re.MULTILINE)
+    checks = re.findall(r"^ *(uv run --no-sync (?:ruff|mypy).*)$", script, re.MULTILINE)
     assert [hook["entry"] for hook in hooks] == checks
     for hook in hooks:
         assert hook["language"] == "system"

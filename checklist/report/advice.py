@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,14 +13,12 @@ from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.scale import hidden_effect
-from darkmagic.checklist.report.screened import SUSPICIOUS, predicted, take
+from darkmagic.checklist.report.screened import SUSPICIOUS, larger, predicted, take
 from darkmagic.text import shell_line
 
 __all__ = ["Advice", "advise", "checklist_command", "of_a_command", "probable", "winners"]
 
 MAX_NAMES = 5
-MORE_RUNS = 1.5
-"""Times the runs of a screen: what is advised where more are needed."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +126,8 @@ def _of_screen(
         steps.append(
             (f"To tell {' and '.join(suspect.tricks)} apart", checklist_command("run", words))
         )
-    if undecided or comparison.having(Verdict.NOT_TESTED):
-        runs = math.ceil(MORE_RUNS * len(screen.records))
-        command = checklist_command("run", [*others, "design=screen", f"runs={runs}"])
+    if (undecided or comparison.having(Verdict.NOT_TESTED)) and (size := larger(screen)):
+        command = checklist_command("run", [*others, "design=screen", *size])
         steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
 

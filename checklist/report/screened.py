@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.designs.crossed.prediction import Prediction
+from darkmagic.checklist.designs.screen import MAX_RUNS
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
@@ -14,10 +16,12 @@ from darkmagic.checklist.model import RATE_TRICK, SCREEN
 if TYPE_CHECKING:
     from darkmagic.checklist.compare.comparison import Comparison
 
-__all__ = ["predicted", "screen_notes", "screen_trials", "shown_choices", "take"]
+__all__ = ["larger", "predicted", "screen_notes", "screen_trials", "shown_choices", "take"]
 
 MAX_MISSING = 5
 MAX_ALIASES = 3
+MORE_RUNS = 1.5
+"""Times the runs of a screen: what is advised where more are needed."""
 SUSPICIOUS = 0.05
 MIN_DF = 5
 """Degrees of freedom below which the spread is so poorly known that intervals are very wide."""
@@ -208,3 +212,19 @@ def predicted(best: Prediction, metric: Metric) -> str:
 def take(best: Prediction) -> Sequence[str]:
     """Return the options of `confirm` that train the predicted recipe."""
     return [word for choice in best.choices.items() for word in ("--take", "=".join(choice))]
+
+
+def larger(screen: Screened) -> list[str]:
+    """Return the overrides of a screen with half as many runs again; none where that is too large.
+
+    A seed has as many different trials as there are combinations of options: more runs than that
+    are of more seeds.
+    """
+    runs = min(math.ceil(MORE_RUNS * len(screen.records)), MAX_RUNS)
+    if runs <= len(screen.records):
+        return []
+    more = Counter(trick for trick, _ in screen.options)  # than the baseline's option
+    different = math.prod(1 + count for count in more.values())
+    used = len({record.seed for record in screen.records})
+    seeds = max(used, math.ceil(runs / different))
+    return [f"runs={runs}", *([f"seeds={seeds}"] if seeds > 1 else [])]

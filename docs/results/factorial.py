@@ -45,11 +45,11 @@ def main() -> None:
     )
     table = []
     for run in runs:
-        chosen = json.loads(run.data.tags["darkmagic.choices"])
+        tags = run.data.tags
+        alone = {tags["darkmagic.trick"]: tags["darkmagic.option"]}  # of a row of one option
+        chosen = json.loads(tags.get("darkmagic.choices", json.dumps(alone)))
         places = [options.index(chosen.get(n, options[0])) for n, options in OPTIONS.items()]
-        table.append(
-            (places, int(run.data.tags["darkmagic.seed"]), run.data.metrics["val_accuracy"])
-        )
+        table.append((places, int(tags["darkmagic.seed"]), run.data.metrics["val_accuracy"]))
     with arguments.file.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*OPTIONS, "seed", "accuracy"])

@@ -6,7 +6,9 @@ Every launcher of ours composes its jobs with `compose_jobs`, ships what they sh
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,15 +73,25 @@ def job_directory(config: DictConfig) -> Path:
 
 
 def ship(hydra_context: HydraContext, task_function: TaskFunction) -> bytes:
-    """Return what all jobs of a launch share, pickled once."""
-    shared: bytes = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
-    return shared
+    """Return what all jobs of a launch share, pickled once, with the folder it was started in."""
+    shared = cloudpickle.dumps((hydra_context, task_function, Singleton.get_state()))
+    shipped: bytes = cloudpickle.dumps((str(Path.cwd()), shared))
+    return shipped
 
 
 def run_shipped(shared: bytes, config: DictConfig) -> JobReturn:
-    """Run one job, in the process that is to."""
+    """Run one job, in the process that is to.
+
+    It runs in the folder that its launch was started in, where this machine has that: a path in
+    its configuration and a module of the user's own may be written as seen from there.
+    """
     setup_globals()
-    hydra_context, task_function, singletons = cloudpickle.loads(shared)
+    folder, content = cloudpickle.loads(shared)
+    if Path(folder).is_dir():
+        os.chdir(folder)
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    hydra_context, task_function, singletons = cloudpickle.loads(content)
     Singleton.set_state(singletons)
     return run_job(
         hydra_context=hydra_context,

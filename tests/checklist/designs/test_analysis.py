@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from darkmagic.checklist.designs.fit import (
 )
 from darkmagic.checklist.designs.screen import make_screen
 from darkmagic.checklist.designs.table import is_screen
+from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
@@ -231,6 +233,23 @@ def test_detectable_effect_is_what_a_t_test_finds_four_times_in_five() -> None:
     effect = detectable_in_errors(df, p)
     drawn = (effect + rng.standard_normal(20_000)) / np.sqrt(rng.chisquare(df, 20_000) / df)
     assert np.mean(drawn > t.isf(p / 2, df)) == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (3, 2, 2), (2, 2, 2, 2)])
+def test_larger_screen_that_is_advised_can_be_made(sizes: tuple[int, ...], seeds: int) -> None:
+    """Where all combinations were trained, of so many seeds, the rest is of more seeds."""
+    tricks = (Trick(f"t{n}", "s", ("a", "b", "c")[:size]) for n, size in enumerate(sizes))
+    mine = Checklist("mine", tuple(tricks))
+    everything = make_screen(mine, math.prod(sizes) * seeds, seeds=range(seeds))
+    report = Report("mine", compare(mine, screened(everything, {})), facts={}, overrides=())
+    words = dict(report.advice.steps)["To narrow all intervals at once"].split()
+    asked = dict(word.split("=") for word in words if "=" in word)
+    assert int(asked["runs"]) == math.ceil(1.5 * len(everything))
+    again = make_screen(
+        mine, int(asked["runs"]), seeds=range(int(asked.get("seeds", 1))), known=everything
+    )
+    assert len(again) == int(asked["runs"])
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -84,13 +84,14 @@ class Space:
 class World:
     """What every recipe truly brings over the baseline: `truth` has an axis a trick.
 
-    `luck` is what runs brought beyond it, in points, to draw from; None is normal luck.
+    `luck` is what runs of each recipe and of its neighbours brought beyond it, in points, to draw
+    from; None is normal luck, the same everywhere.
     """
 
     space: Space
     truth: Array
     gains: dict[tuple[str, str], float]  # of each option alone, without pairs
-    luck: Array | None = None
+    luck: Mapping[Row, Array] | None = None
 
     @property
     def best(self) -> float:
@@ -114,7 +115,7 @@ class Bench:
         """Train once: return what `levels` bring, with the luck of its run."""
         row = tuple(int(level) for level in levels)
         luck = self.world.luck
-        drawn = SPREAD * self.rng.normal() if luck is None else self.rng.choice(luck)
+        drawn = SPREAD * self.rng.normal() if luck is None else self.rng.choice(luck[row])
         self.rows.append(row)
         self.values.append(float(self.world.truth[row]) + float(drawn))
         return self.values[-1]
@@ -150,11 +151,13 @@ def make_world(kind: str, rng: np.random.Generator) -> World:
 
 @functools.cache
 def read_measured(path: Path = MEASURED) -> World:
-    """Return the world of a file of runs, of which every recipe has at least one.
+    """Return the world of a file of runs, of which every recipe has two or more.
 
     A recipe's own mean has the luck of its runs in it, and a strategy that sees those runs would
     be paid for it. So the truth is what options and pairs of options explain of all runs (least
-    squares), and the luck what they leave, made as wide as its degrees of freedom say.
+    squares). Luck is how far runs are from the mean of their recipe, made as wide as the degrees
+    of freedom say: some recipes vary much more than others, so that of a recipe is drawn from its
+    own and from those that differ from it in one trick.
     """
     with path.open() as file:
         table = list(csv.DictReader(file))
@@ -164,11 +167,16 @@ def read_measured(path: Path = MEASURED) -> World:
     rows = np.array([space.row_of({n: line[n] for n in names}) for line in table])
     accuracy = np.array([100 * float(line["accuracy"]) for line in table])
     of_row = np.ravel_multi_index(tuple(rows.T), space.sizes)
-    assert set(of_row) == set(range(len(space.every))), "a recipe without a run"
+    counts = np.bincount(of_row, minlength=len(space.every))
+    assert counts.min() > 1, "a recipe with fewer runs than two"
     model = np.column_stack([np.ones(len(space.every)), *space.columns])
     fitted, *_ = np.linalg.lstsq(model[of_row], accuracy, rcond=None)
-    left = accuracy - model[of_row] @ fitted
-    wider = np.sqrt(len(left) / (len(left) - np.linalg.matrix_rank(model)))
     truth = model @ fitted - fitted[0]
     gains = dict(zip(space.options, fitted[1:], strict=False))
-    return World(space, truth.reshape(space.sizes), gains, left * wider)
+    means = np.bincount(of_row, accuracy) / counts
+    left = (accuracy - means[of_row]) * np.sqrt(counts / (counts - 1))[of_row]
+    luck = {
+        tuple(row): left[(space.every != row).sum(axis=1)[of_row] <= 1]
+        for row in space.every.tolist()
+    }
+    return World(space, truth.reshape(space.sizes), gains, luck)

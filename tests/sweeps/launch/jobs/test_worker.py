@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -96,6 +97,32 @@ def test_numbers_of_a_worker_are_those_of_the_local_launcher(tmp_path: Path) -> 
     assert [str(record.status) for record in swept.outcome.records] == ["finished"] * 2
     assert any("darkmagic worker --out" in note for note in swept.progress.notes)
     assert not (folders[1] / "e" / ".jobs").exists()
+
+
+def test_worker_finds_what_was_named_from_the_folder_of_the_command(tmp_path: Path) -> None:
+    """A script's relative path, though the worker was started elsewhere."""
+    (tmp_path / "train.py").write_text("print('METRIC acc=0.5')")
+    (tmp_path / "runs").mkdir()
+    words = ["compare", "--metric", "acc", "--seeds", "1", "--change", "more=-v"]
+    words += ["--set", "hydra/launcher=worker"]
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "darkmagic.cli", *words, "--", sys.executable, "train.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    worker = start_worker(tmp_path / "runs", "--trials-per-device", "2")
+    try:
+        printed, _ = sweep.communicate(timeout=120)
+    finally:
+        sweep.kill()
+        worker.terminate()
+        worker.communicate(timeout=60)
+    assert sweep.returncode == 0, printed
+    results = [json.loads(path.read_text()) for path in tmp_path.rglob("result.json")]
+    assert len(results) >= 2
+    assert {result["status"] for result in results} == {"finished"}
 
 
 def _holders(folder: Path, pids: set[int]) -> dict[int, str]:
