@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -318,6 +318,16 @@ def evaluate(name: str, kind: str, runs: int, worlds: int, seed: int = 0) -> Out
     )
 
 
+def table_row(line: Sequence[Outcome]) -> str:
+    """Return the row of the page's table, of one strategy and budget in each kind of world."""
+    cells = " | ".join(f"{outcome.share:.0f}" for outcome in line)
+    quoted = [outcome.too_high for outcome in line if outcome.too_high is not None]
+    worse = float(np.mean([outcome.worse for outcome in line]))
+    high = f"{np.mean(quoted):+.2f}" if quoted else ""
+    start = f"| {line[0].runs} | {line[0].strategy} | {cells}"
+    return f"{start} | {line[0].found:.0f} | {worse:.0f} | {high} |"
+
+
 def main() -> None:
     """Print the table of docs/designs.md, line by line as it is simulated."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -335,14 +345,7 @@ def main() -> None:
         worlds = max(arguments.repeats // SLOW.get(name, 1), 2)
         line = [evaluate(name, kind, runs, worlds) for kind in arguments.kinds]
         outcomes += line
-        cells = " | ".join(f"{outcome.share:.0f}" for outcome in line)
-        quoted = [o.too_high for o in line if o.too_high is not None]
-        worse = float(np.mean([o.worse for o in line]))
-        high = f"{np.mean(quoted):+.2f}" if quoted else ""
-        print(
-            f"| {runs} | {name} | {cells} | {line[0].found:.0f} | {worse:.0f} | {high} |",
-            flush=True,
-        )
+        print(table_row(line), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(o) for o in outcomes], indent=1) + "\n")
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from strategies import STRATEGIES
+from strategies import STRATEGIES, Outcome, table_row
 from worlds import MEASURED, Bench, read_measured
 
+DOCS = MEASURED.parents[1]
 OPTIONS = {"warm": ("no", "yes", "long"), "mix": ("off", "on"), "size": ("8", "16")}
 ALONE = {"yes": 1.0, "long": -2.0, "on": 0.5, "16": 0.0}
 TOGETHER = {frozenset({"long", "on"}): 3.0}
@@ -65,6 +67,19 @@ def test_strategy_spends_no_more_than_its_runs_in_the_measured_world(name: str) 
     found = STRATEGIES[name](bench, 32)
     assert 0 < len(bench.rows) <= 32
     assert np.isfinite(world.truth[found.row])
+
+
+@pytest.mark.parametrize("name", ["strategies", "strategies_digits"])
+def test_table_of_the_page_is_the_committed_result(name: str) -> None:
+    """Each row of docs/designs.md is made from the figures in docs/results."""
+    page = (DOCS / "designs.md").read_text()
+    found = [
+        Outcome(**each) for each in json.loads((DOCS / "results" / f"{name}.json").read_text())
+    ]
+    lines = itertools.groupby(found, key=lambda outcome: (outcome.runs, outcome.strategy))
+    rows = [table_row(list(line)) for _, line in lines]
+    assert len(rows) >= 24
+    assert not [row for row in rows if row not in page]
 
 
 def test_committed_runs_are_every_combination() -> None:
