@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["COSTS", "Change", "Ratio", "cost_ratios", "other_changes"]
+__all__ = ["COSTS", "TITLES", "Change", "Ratio", "cost_ratios", "other_changes"]
 
 COSTS = {
     "time": "step_seconds",
@@ -19,6 +19,14 @@ COSTS = {
     "flops": "flops",
 }
 """From a ratio's name to the field of `Costs` that it compares."""
+TITLES = {
+    "time": "time a step",
+    "wall": "total time",
+    "memory": "memory",
+    "parameters": "parameters",
+    "flops": "FLOPs",
+}
+"""From a ratio's name to what a reader calls it."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,11 @@ def _ratio(own: Mapping[int, float], base: Mapping[int, float]) -> Ratio | None:
     if not own or not base or not (level := statistics.fmean(base.values())):
         return None
     paired = [own[seed] / base[seed] for seed in own if base.get(seed)]
-    spread = statistics.stdev(paired) if len(paired) > 1 else None
-    return Ratio(statistics.fmean(own.values()) / level, spread)
+    return Ratio(statistics.fmean(own.values()) / level, _spread(paired))
+
+
+def _spread(paired: Sequence[float]) -> float | None:
+    return statistics.stdev(paired) if len(paired) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,5 @@ def other_changes(
             if metric in record.others and metric in base.get(record.seed, {})
         ]
         if paired:
-            spread = statistics.stdev(paired) if len(paired) > 1 else None
-            found[metric] = Change(statistics.fmean(paired), spread)
+            found[metric] = Change(statistics.fmean(paired), _spread(paired))
     return found

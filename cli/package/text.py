@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import unicodedata
 from collections.abc import Iterable
 
 __all__ = ["columns", "padded", "printable", "shell_line", "shell_word", "shortened"]
-
-WIDE = "WF"
-"""Of Unicode's East Asian widths: characters that take two columns of a terminal."""
 
 
 def printable(text: object, keep: str = "") -> str:
@@ -52,19 +48,20 @@ def columns(text: str) -> int:
     >>> columns("mixup"), columns("\u5b66\u4e60"), columns("e\u0301")
     (5, 4, 1)
     """
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in WIDE else 1
-        for c in text
-    )
+    from rich.cells import cell_len  # reports are written without Rich, but for this
+
+    return cell_len(text)
 
 
 def padded(text: str, width: int) -> str:
-    """Return `text` with spaces behind it up to `width` columns."""
+    """Return `text` with spaces behind it up to `width` columns of a terminal."""
     return text + " " * (width - columns(text))
 
 
 def shortened(text: str, width: int) -> str:
-    """Return `text` in at most `width` columns, without its middle: both ends tell names apart.
+    """Return `text` in at most `width` columns of a terminal, without its middle.
+
+    Both ends of a name tell it from others.
 
     >>> shortened("augmentation=standard", 12), shortened("mixup=on", 12)
     ('augmen...ard', 'mixup=on')

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import mlflow
 
+from darkmagic.sweeps.track.schema import CHOICES, KIND, OPTION, SEED, STATUS, TRICK
+
 OPTIONS = {
     "lr_regime": ("cosine_power_cycles", "gamma_decay", "cosine"),
     "optimizer": ("sgd_nesterov", "adam"),
@@ -39,17 +41,17 @@ def main() -> None:
     mlflow.set_tracking_uri(arguments.store)
     runs = mlflow.search_runs(
         experiment_names=[arguments.experiment],
-        filter_string="tags.`darkmagic.kind` = 'trial' and tags.`darkmagic.status` = 'finished'",
+        filter_string=f"tags.`{KIND}` = 'trial' and tags.`{STATUS}` = 'finished'",
         output_format="list",
         max_results=10_000,
     )
     table = []
     for run in runs:
         tags = run.data.tags
-        alone = {tags["darkmagic.trick"]: tags["darkmagic.option"]}  # of a row of one option
-        chosen = json.loads(tags.get("darkmagic.choices", json.dumps(alone)))
+        alone = {tags[TRICK]: tags[OPTION]}  # of a row of one option
+        chosen = json.loads(tags.get(CHOICES, json.dumps(alone)))
         places = [options.index(chosen.get(n, options[0])) for n, options in OPTIONS.items()]
-        table.append((places, int(tags["darkmagic.seed"]), run.data.metrics["val_accuracy"]))
+        table.append((places, int(tags[SEED]), run.data.metrics["val_accuracy"]))
     with arguments.file.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*OPTIONS, "seed", "accuracy"])

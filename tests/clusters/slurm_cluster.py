@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from servers import free_port
+
 __all__ = ["NODES", "SlurmCluster", "missing_tools", "slurm_cluster"]
 
 NODES = ("n1", "n2")
@@ -172,13 +174,6 @@ def _of_node(name: str) -> list[int]:
     return found
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def slurm_cluster(*, node_timeout: int = 10) -> Iterator[SlurmCluster]:
     """Yield a cluster of the nodes `NODES`; one that is silent for `node_timeout` s is down."""
@@ -189,7 +184,7 @@ def slurm_cluster(*, node_timeout: int = 10) -> Iterator[SlurmCluster]:
         for node in NODES:
             (folder / f"spool-{node}").mkdir()
         host = socket.gethostname().partition(".")[0]
-        ports = {"ctld_port": _free_port(), "port1": _free_port(), "port2": _free_port()}
+        ports = {"ctld_port": free_port(), "port1": free_port(), "port2": free_port()}
         conf = CONF.format(folder=folder, host=host, node_timeout=node_timeout, **ports)
         (folder / "slurm.conf").write_text(conf)
         (folder / "gres.conf").write_text(GRES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from darkmagic.checklist.compare.costs import TITLES
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
@@ -125,10 +126,9 @@ def _note(row: Row, *, is_probable: bool, is_second: bool) -> str:
 
 
 def _cost(row: Row) -> str:
-    names = {"time": "time a step", "memory": "memory", "parameters": "parameters"}
-    found = [(row.ratios[name], name) for name in names]
+    found = [(row.ratios[name], name) for name in ("time", "memory", "parameters")]
     costs = [
-        f"{ratio(value)} {names[name]}"
+        f"{ratio(value)} {TITLES[name]}"
         for value, name in found
         if value is not None and (name == "time" or abs(value.value - 1) > COSTLY)
     ]

@@ -7,7 +7,6 @@ so nothing is missing and nothing is there twice, however a command ended.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,8 @@ from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.text import shell_word
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.outputs.durable import write_file
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.json_file import read_json, write_json
 
 __all__ = ["Sink"]
 
@@ -71,8 +71,7 @@ class Sink(ABC):
                 self._written[key] = run.status
                 run.is_gone = ended = True
         if ended:
-            content = json.dumps(self._written, indent=1).encode()
-            write_file(self._file, lambda file: file.write(content))
+            write_json(self._file, self._written)
         return self.problem is None
 
     @property
@@ -91,7 +90,6 @@ class Sink(ABC):
 
 def _read(file: Path) -> dict[str, str]:
     try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):  # none, or damaged: all is written anew
+        return read_json(file) or {}
+    except (OSError, DamagedFileError):  # all is written anew
         return {}
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from darkmagic.checklist.compare.costs import TITLES
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.report.content import Report
@@ -12,13 +13,6 @@ from darkmagic.checklist.report.page.pictures.axis import Axis
 
 __all__ = ["Quantity", "quantities_of"]
 
-COSTS = {
-    "time": "time a step",
-    "wall": "total time",
-    "memory": "memory",
-    "parameters": "parameters",
-    "flops": "FLOPs",
-}
 SAME = 0.005
 """Ratios that are all nearer to 1 than this are no picture."""
 
@@ -45,13 +39,11 @@ def quantities_of(report: Report) -> list[Quantity]:
     rows = report.comparison.tricks
     metrics = dict.fromkeys(metric for row in rows for metric in row.others)
     found = [_of_metric(metric, rows) for metric in metrics]
-    for name, title in COSTS.items():
+    for name, title in TITLES.items():
         known = {row.name: ratio for row in rows if (ratio := row.ratios[name]) is not None}
         if any(abs(ratio.value - 1) > SAME for ratio in known.values()):
             spans = {n: (r.value, r.spread or 0.0, f"{r.value:.2f}x") for n, r in known.items()}
-            note = (
-                f"{title.capitalize() if title.islower() else title} as a ratio to the baseline's"
-            )
+            note = f"{title[0].upper()}{title[1:]} as a ratio to the baseline's"
             found.append(_quantity(title, "ratio", note, 1.0, spans))
     return found
 

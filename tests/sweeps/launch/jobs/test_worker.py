@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from commanding import command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.launch.devices import make_leases
@@ -106,7 +107,7 @@ def test_worker_finds_what_was_named_from_the_folder_of_the_command(tmp_path: Pa
     words = ["compare", "--metric", "acc", "--seeds", "1", "--change", "more=-v"]
     words += ["--set", "hydra/launcher=worker"]
     sweep = subprocess.Popen(
-        [sys.executable, "-m", "darkmagic.cli", *words, "--", sys.executable, "train.py"],
+        command(*words, "--", sys.executable, "train.py"),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
