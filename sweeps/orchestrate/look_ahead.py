@@ -9,7 +9,8 @@ from typing import Any
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.pool import Call, run_calls
+from darkmagic.sweeps.launch.local.calls import Call
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.trial.command.look import find_refused

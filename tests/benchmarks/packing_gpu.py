@@ -24,7 +24,8 @@ from typing import Any
 
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.pool import Call, run_calls
+from darkmagic.sweeps.launch.local.calls import Call
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.calibrate import MAX_TRIALS, SECONDS, calibrate
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, client_env, mps_server

@@ -22,7 +22,8 @@ import pytest
 
 from commanding import TINY, command
 from darkmagic.sweeps.launch.devices import make_leases
-from darkmagic.sweeps.launch.local.pool import Call, run_calls
+from darkmagic.sweeps.launch.local.calls import Call
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.orchestrate.report import load_report
 
 KILLS = int(os.environ.get("DARKMAGIC_KILLS", "25"))

@@ -12,7 +12,8 @@ import pytest
 
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.jobs.run import retry_of
-from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.calls import Call, Ended
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import FIRST_SECONDS, LEAST_SECONDS, StallWatch
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 from darkmagic.trainers.outputs.names import EVENTS

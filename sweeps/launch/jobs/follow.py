@@ -16,7 +16,7 @@ from darkmagic.sweeps.launch.jobs.claims import last_claim
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome, Queue
 from darkmagic.sweeps.launch.jobs.run import compose_jobs, has_failed, job_directory, ship
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.pool import Ended
+from darkmagic.sweeps.launch.local.calls import Ended
 
 __all__ = ["Jobs", "LeftRunning", "Workers", "run_queued", "withdraw_jobs"]
 

@@ -24,7 +24,8 @@ from darkmagic.sweeps.launch.jobs.claims import BEATS_A_LEASE, Claim, claim_job
 from darkmagic.sweeps.launch.jobs.holder import Holder
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome
 from darkmagic.sweeps.launch.jobs.run import retry_of, run_shipped
-from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.calls import Call, Ended
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 

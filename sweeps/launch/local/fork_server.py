@@ -38,7 +38,7 @@ from darkmagic.trainers.runtime.cores import THREADS
 if TYPE_CHECKING:  # Windows has none, and reads reports all the same
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-__all__ = ["Job", "pays_with_torch", "preloads_torch", "start", "warm_up"]
+__all__ = ["Job", "import_from_here", "pays_with_torch", "preloads_torch", "start", "warm_up"]
 
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
@@ -216,13 +216,18 @@ def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: i
     os.environ.update(env)
     if threads is not None:
         os.environ[THREADS] = str(threads)
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # users' own modules, as `python -m` finds them
+    import_from_here()
     if threads is not None and "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     function, args = cloudpickle.loads(payload)
     owner.send_bytes(cloudpickle.dumps(function(*args)))
+
+
+def import_from_here() -> None:
+    """Have users' own modules found in the current folder, as `python -m` finds them."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _exit_with(owner: Connection) -> None:

@@ -22,7 +22,8 @@ from darkmagic.sweeps.launch.jobs.run import (
     run_shipped,
     ship,
 )
-from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.calls import Call, Ended
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
 from darkmagic.sweeps.launch.local.stall import StallWatch
 

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import math
-import signal
 import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
-from typing import Any
 
 from darkmagic.sweeps.launch.devices import Lease
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.calls import Call, Ended, Retry, collect
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 
-__all__ = ["Call", "Ended", "Retry", "run_calls"]
+__all__ = ["run_calls"]
 
 WATCH_SECONDS = 1.0
 """Between two looks at calls that may have stalled."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function of the child's and its arguments."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a call ended: with a value, or with the error message.
-
-    `stalled` says that its child was ended, as the call made no progress; `unneeded` that it was
-    ended as its value is not needed.
-    """
-
-    value: Any
-    error: str | None
-    exit_code: int | None
-    stalled: bool = False
-    unneeded: bool = False
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Why a call is made again, with `env` added to its environment.
-
-    `alone` on its device, after all others, or at once. With `blames_neighbours` only if there
-    were any.
-    """
-
-    reason: str
-    alone: bool = True
-    blames_neighbours: bool = False
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,7 +156,7 @@ class _Pool:
         ready = wait(connections, None if stalled is None else WATCH_SECONDS)
         for index, each in list(self._running.items()):
             if each.job.connection in ready:
-                end = _collect(each.job)
+                end = collect(each.job)
             elif stalled is not None and (reason := stalled(index, each.began)):
                 each.job.print_stacks()
                 each.job.stop()
@@ -236,25 +198,3 @@ class _Pool:
         """Return how each call ended, those that were not made or were ended among them."""
         not_made = Ended(None, "it was not run: an earlier one failed", None)
         return [self.ended.get(index, not_made) for index in range(len(self._calls))]
-
-
-def _collect(job: fork_server.Job) -> Ended:
-    """Read a child's answer; the pipe is at its end if the child died without one."""
-    try:
-        value, error = job.result(), None
-    except EOFError:
-        value, error = None, "it ended without a result"
-    code = job.exit_code()
-    job.connection.close()
-    job.end_group()
-    if error is None and code == 0:
-        return Ended(value, None, code)
-    return Ended(value, _describe_exit(code), code)
-
-
-def _describe_exit(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        hint = " (out of memory?)" if name == "SIGKILL" else ""
-        return f"the process was ended by {name}{hint}"
-    return f"the process exited with code {code}"

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strategies import STRATEGIES, Outcome, table_row
+from rank_strategies import Outcome, table_row
+from strategies import STRATEGIES
 from worlds import MEASURED, Bench, read_measured
 
 DOCS = MEASURED.parents[1]

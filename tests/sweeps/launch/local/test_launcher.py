@@ -17,7 +17,8 @@ from hydra.test_utils.launcher_common_tests import LauncherTestSuite
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.pool import Call, Ended, run_calls
+from darkmagic.sweeps.launch.local.calls import Call, Ended
+from darkmagic.sweeps.launch.local.pool import run_calls
 
 
 def test_plugins_are_found_by_the_scan_of_hydra() -> None:

@@ -14,7 +14,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.jobs.run import retry_of
-from darkmagic.sweeps.launch.local.pool import Call, Ended, Retry, run_calls
+from darkmagic.sweeps.launch.local.calls import Call, Ended, Retry
+from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 from sweeping import TINY, own_config
