@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.data.usable import refuse_unusable
+from darkmagic.trainers.data.assembly.usable import refuse_unusable
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.select import select
+from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.fields import declared_fields
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.data.stats import commonest_share
+from darkmagic.trainers.data.assembly.stats import commonest_share
 from darkmagic.trainers.evaluate import Evaluation, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.notes import notes_of

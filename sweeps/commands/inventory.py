@@ -109,7 +109,7 @@ def _survey(resolved: dict[str, Any], nodes: Mapping[str, Any]) -> list[dict[str
 
     from darkmagic.sweeps.trial.former_names import current_node
     from darkmagic.sweeps.trial.run import make_recipe
-    from darkmagic.trainers.data.usable import refuse_unusable
+    from darkmagic.trainers.data.assembly.usable import refuse_unusable
     from darkmagic.trainers.errors import own_error, short_message
     from darkmagic.trainers.prepare.load_data import load_data
     from darkmagic.trainers.prepare.survey import Effect, survey

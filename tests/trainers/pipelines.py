@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.hooks import Hooks

@@ -17,8 +17,8 @@ from torch import nn
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.select import select
 from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.fingerprint import fingerprint
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.resnet import SmallResNet

@@ -13,9 +13,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.split import split_in_three
+from darkmagic.trainers.data.splits.split import split_in_three
 from darkmagic.trainers.fields import check_fields, number
 
 __all__ = ["Digits"]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkmagic.trainers.data.assembly.usable import why_malformed
 from darkmagic.trainers.data.base import Data, DataSet, Split
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.huggingface import HuggingFace
 from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
 from darkmagic.trainers.data.items import Items, as_data_set
-from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.splits.select import read, spread
 from darkmagic.trainers.data.table import Table
-from darkmagic.trainers.data.usable import why_malformed
 from darkmagic.trainers.fields import check_fields, whole
 
 __all__ = ["Few"]

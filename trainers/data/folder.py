@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from darkmagic.text import printable
-from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.assembly.assemble import assemble
+from darkmagic.trainers.data.assembly.stats import describe_sizes
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.image_files.decode import (
     Decoder,
@@ -28,8 +29,7 @@ from darkmagic.trainers.data.image_files.scan import (
     scan_folder,
     subfolders,
 )
-from darkmagic.trainers.data.split import split_in_three, split_off
-from darkmagic.trainers.data.stats import describe_sizes
+from darkmagic.trainers.data.splits.split import split_in_three, split_off
 from darkmagic.trainers.data.tables.labels import alike
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
 from darkmagic.trainers.runtime.cache import expand

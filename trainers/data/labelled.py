@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from darkmagic.text import printable
-from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.assembly.assemble import assemble
+from darkmagic.trainers.data.assembly.stats import describe_sizes
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.select import select
-from darkmagic.trainers.data.split import split_in_three, split_off
-from darkmagic.trainers.data.stats import describe_sizes
+from darkmagic.trainers.data.splits.select import select
+from darkmagic.trainers.data.splits.split import split_in_three, split_off
 from darkmagic.trainers.data.tables.labels import class_order
 
 __all__ = ["Labelled", "split_labelled"]

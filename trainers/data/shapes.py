@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.split import split_in_three
+from darkmagic.trainers.data.splits.split import split_in_three
 from darkmagic.trainers.fields import check_fields, number, whole
 
 __all__ = ["CLASSES", "Shapes"]

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.data.assemble import assemble
+from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.split import split_off
+from darkmagic.trainers.data.splits.split import split_off
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
 from darkmagic.trainers.runtime.cache import expand

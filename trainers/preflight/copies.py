@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
-from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.splits.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from darkmagic.trainers.data.stats import class_counts
-from darkmagic.trainers.data.usable import why_unusable
+from darkmagic.trainers.data.assembly.stats import class_counts
+from darkmagic.trainers.data.assembly.usable import why_unusable
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.image_files.pixels import BACKGROUND, SCALED
-from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.splits.select import read, spread
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 

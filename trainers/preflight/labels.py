@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
-from darkmagic.trainers.data.select import read, spread
-from darkmagic.trainers.data.split import one_label
+from darkmagic.trainers.data.splits.select import read, spread
+from darkmagic.trainers.data.splits.split import one_label
 from darkmagic.trainers.preflight.finding import Finding, Level
 from darkmagic.trainers.preflight.setup import Setup
 from darkmagic.trainers.preflight.thumbnails import nearest, thumbnails

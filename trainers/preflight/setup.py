@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.splits.select import read, spread
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.metrics.plain import guess_loss
 from darkmagic.trainers.models.build import input_channels

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from darkmagic.trainers.data.assembly.usable import why_malformed
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.folds import hold_out_fold
-from darkmagic.trainers.data.usable import why_malformed
+from darkmagic.trainers.data.splits.folds import hold_out_fold
 from darkmagic.trainers.metrics.values import why_no_metric
 from darkmagic.trainers.recipe import Recipe
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from darkmagic.trainers.data.assembly.usable import refuse_unusable
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.usable import refuse_unusable
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.result import count_flops

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.assembly.stats import class_counts
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.stats import class_counts
 from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import NotApplicable, Trick
 

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.assembly.stats import sample_images
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.prepare import Scaling, by_channel
-from darkmagic.trainers.data.stats import sample_images
 from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import NotApplicable, Trick
 from darkmagic.trainers.tricks.input_geometry import InputGeometry

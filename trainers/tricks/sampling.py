@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.split import one_label
+from darkmagic.trainers.data.splits.split import one_label
 from darkmagic.trainers.fields import number
 from darkmagic.trainers.trick import Trick
 

@@ -127,7 +127,7 @@ def _look(resolved: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Any]
 def _read(data: Any, indices: Sequence[int]) -> dict[str, Any]:
     import torch
 
-    from darkmagic.trainers.data.select import read
+    from darkmagic.trainers.data.splits.select import read
     from darkmagic.trainers.outputs.thumbnails import thumbnail
 
     def shown(split: Any, chosen: Sequence[int]) -> list[list[str]]:

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkmagic.trainers.data.folds import fold_indices, hold_out_fold
 from darkmagic.trainers.data.items import Items
 from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.data.splits.folds import fold_indices, hold_out_fold
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train

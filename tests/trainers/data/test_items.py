@@ -224,7 +224,7 @@ def test_split_of_labels_holds_out_some_of_each() -> None:
     labels[:, 0] = 1
     labels[::4, 1] = 1
     labels[5:10, 2] = 1
-    from darkmagic.trainers.data.split import split_in_three
+    from darkmagic.trainers.data.splits.split import split_in_three
 
     parts = split_in_three(Split(torch.zeros(100, 1, 1, 1), labels), 0.2, 0.2, 0)
     assert [int(part.targets[:, 2].sum()) for part in parts] == [3, 1, 1]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from darkmagic.trainers.data.assembly.stats import sample_images
 from darkmagic.trainers.data.base import Split
-from darkmagic.trainers.data.select import read, select, spread
-from darkmagic.trainers.data.stats import sample_images
+from darkmagic.trainers.data.splits.select import read, select, spread
 
 IMAGES = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from darkmagic.trainers.data.digits import Digits
-from darkmagic.trainers.data.split import stratified_split
+from darkmagic.trainers.data.splits.split import stratified_split
 from darkmagic.trainers.runtime.randomness import generator
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from darkmagic.trainers.data.assembly.stats import class_counts
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.stats import class_counts
 
 __all__ = ["refuse_unusable", "why_malformed", "why_unusable"]
 

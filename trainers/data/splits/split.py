@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
-from darkmagic.trainers.data.select import select
+from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["one_label", "split_in_three", "split_off", "stratified_split"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from darkmagic.trainers.data.assembly.stats import channel_stats
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.stats import channel_stats
 
 __all__ = ["assemble"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.select import read, spread
+from darkmagic.trainers.data.splits.select import read, spread
 
 __all__ = ["channel_stats", "class_counts", "commonest_share", "describe_sizes", "sample_images"]
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset
 
+from darkmagic.trainers.data.assembly.stats import channel_stats, class_counts
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.select import select
-from darkmagic.trainers.data.split import one_label
-from darkmagic.trainers.data.stats import channel_stats, class_counts
+from darkmagic.trainers.data.splits.select import select
+from darkmagic.trainers.data.splits.split import one_label
 from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["fold_indices", "hold_out_fold"]
