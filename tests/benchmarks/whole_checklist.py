@@ -17,8 +17,11 @@ that any of its epochs took, packed or alone with all threads.
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from harness.machine import versions
 from harness.sweeps import swept
@@ -33,12 +36,15 @@ def sweep(words: list[str], cache: Path) -> tuple[float, dict[str, tuple[int, fl
     with swept(words, cache) as (trials, wall):
         found = {}
         for trial in trials:
-            lines = (trial / "events.jsonl").read_text().splitlines()
-            epochs = [event for event in map(json.loads, lines) if event["type"] == "epoch"]
+            epochs = [event for event in _events(trial) if event["type"] == "epoch"]
             steps = sum(event["steps"] for event in epochs)
             name = trial.name.rpartition("-")[0]
             found[name] = steps, min(event["seconds"] / event["steps"] for event in epochs)
     return wall, found
+
+
+def _events(trial: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (trial / "events.jsonl").read_text().splitlines()]
 
 
 def measure(what: str, words: list[str], repeats: int, goal: float | None) -> Row:
@@ -64,19 +70,23 @@ def measure(what: str, words: list[str], repeats: int, goal: float | None) -> Ro
 def measure_packed(what: str, words: list[str], cache: Path) -> Row:
     """Return the row of one sweep on a GPU, whose trials shared it as `packing.json` says."""
     with swept(words, cache, shown=True) as (trials, wall):
+        command_began = time.time() - wall
         steps, trained = 0.0, 0
         for trial in trials:
             result = json.loads((trial / "result.json").read_text())
             assert result["status"] in {"finished", "skipped"}, f"{trial.name}: {result['reason']}"
             trained += result["status"] == "finished"
             steps += result["train_seconds"] or 0.0
+        began = min(_events(trial)[0]["time"] for trial in trials) - command_began
+        ended = max((trial / "result.json").stat().st_mtime for trial in trials) - command_began
         packing = trials[0].parent / "packing.json"
         found = json.loads(packing.read_text())["packing"] if packing.exists() else {"trials": 1}
+        print(json.dumps(found), file=sys.stderr)
     lanes = min(found["trials"], trained)
     share = Measured((wall / (steps / lanes),))
     note = (
         f"{wall:.1f} s for {steps:.1f} s of steps, {lanes} trials at once, {trained} trained; "
-        "1 turn"
+        f"the first began after {began:.1f} s, the last ended after {ended:.1f} s; 1 turn"
     )
     return limited(what, "wall / steps", share, at_most=GOAL, note=note)
 

@@ -2,7 +2,7 @@
 # The GPU's rows of tests/benchmarks/results (from the root), one after another as named:
 #     bash tests/gpu/figures.sh NAME...
 #     one_trial 2 minutes, autoaugment, cuda_graphs, optimizers, loader half a minute each,
-#     whole_checklist 3, replication 3, packing_gpu 4, resnet18 half a minute
+#     decode half a minute, whole_checklist 3, replication 3, packing_gpu 4, resnet18 half a minute
 #     try: the smallest sizes, all at once, in a minute and a half: does each run?
 # CIFAR names an archive of CIFAR-10 as image files, train/CLASS/* and test/CLASS/*; without it two
 # rows are left out. Results come to $OUT/results.tar, and their pages to $OUT/NAME.txt.
@@ -28,6 +28,10 @@ kit() { # SECONDS NAME SCRIPT OPTIONS...
 }
 row() { # NAME: one benchmark
     case "$1" in
+    decode) # once into the cache, so that no other row pays for it
+        TAIL=9 step 90 decode env -C "$site" DARKMAGIC_CACHE="$images" "$PYTHON" -m darkmagic.cli \
+            train dataset=folder "dataset.source.root='$data'" model=resnet8 epochs=1 max_steps=1
+        ;;
     one_trial)
         figure 130 one_trial --peers "plain loop" Lightning --workers 8 --images 12800 --seeds 2 --epochs 4 --repeats 3
         ;;

@@ -62,8 +62,9 @@ def calibrate(
     Leaves no results. `recipe` makes a trial of `resolved`, in place of what a sweep makes of it.
     Raises `CalibrationError` if one trial alone cannot be measured.
     """
+    began = time.monotonic()
     (first,) = measure_together(resolved, lease, 1, seconds, recipe)
-    alone = Measured(PLAIN, 1, first.steps_per_second)
+    alone = Measured(PLAIN, 1, first.steps_per_second, time.monotonic() - began)
     if not is_worth(trials, first.steps, alone.rate):
         return choose([alone], "the sweep is too short to try more")
     measured = [alone]
@@ -74,12 +75,14 @@ def calibrate(
     for count in numbers_to_try(limit):
         env = {} if server is None else client_env(server, count)
         share = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
+        began = time.monotonic()
         try:
             rates = measure_together(resolved, share, count, seconds, recipe)
         except CalibrationError as error:
             stopped = f"{count} at once in {way}: {error}"
             break
-        after = Measured(way, count, sum(rate.steps_per_second for rate in rates))
+        rate = sum(one.steps_per_second for one in rates)
+        after = Measured(way, count, rate, time.monotonic() - began)
         measured.append(after)
         if not pays(before, after):
             break

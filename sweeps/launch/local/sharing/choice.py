@@ -28,11 +28,15 @@ MIN_SERIAL_SECONDS = 60  # of serial training; calibrating takes 15, and halved 
 
 @dataclass(frozen=True)
 class Measured:
-    """`trials` trained at once in the way `way`: their steps a second, summed."""
+    """`trials` trained at once in the way `way`: their steps a second, summed.
+
+    `seconds` is how long it took to start them, warm them up and measure.
+    """
 
     way: str
     trials: int
     rate: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

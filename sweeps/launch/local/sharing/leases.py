@@ -93,7 +93,8 @@ def _packing(
         note(f"1 trial at a time on a GPU: calibrating failed ({error})")
         return Packing("", 1, 1.0)
     keep_packing(folder, device, resolved, packing)
-    note(f"{packing}, measured on {device}")
+    seconds = sum(each.seconds for each in packing.measured)
+    note(f"{packing}, measured on {device} in {seconds:.0f} s")
     return packing
 
 
