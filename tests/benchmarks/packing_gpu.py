@@ -27,7 +27,7 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Call
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.calibrate import MAX_TRIALS, SECONDS, calibrate
-from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing
+from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing, choose
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, client_env, mps_server
 from harness.cifar_trials import WORKLOADS, train_trial
 from harness.machine import versions
@@ -152,10 +152,11 @@ def _calibrated(
     """Calibrate as a sweep does, of the same trials."""
     resolved = {"benchmark": work, "tricks": {}}
     most, seconds = (2, 0.3) if options.quick else (MAX_TRIALS, SECONDS)
-    return calibrate(
+    found = calibrate(
         resolved, lease, trials=MANY, mps=mps, seconds=seconds, most=min(most, options.trials),
         recipe=_recipe,
     )  # fmt: skip
+    return choose(found.measured, found.stopped, options.trials, found.steps)
 
 
 def _recipe(resolved: dict[str, Any]) -> Any:

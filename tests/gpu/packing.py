@@ -56,10 +56,11 @@ def processes(options: argparse.Namespace, work: dict[str, Any]) -> float:
             elif SHARE in env:
                 counts = counts[-1:]
             for count in counts:
-                began = time.perf_counter()
                 share = Lease(lease.device, max(1, cores // count), {**lease.extra, **env})
                 try:
-                    rates = measure_together(work, share, count, options.seconds, trial_recipe)
+                    rates, start = measure_together(
+                        work, share, count, options.seconds, trial_recipe
+                    )
                 except CalibrationError as error:
                     print(f"{way}, {count} at once: {error}", flush=True)
                     continue
@@ -69,7 +70,7 @@ def processes(options: argparse.Namespace, work: dict[str, Any]) -> float:
                 memory = max(each.memory for each in rates) / 2**20
                 print(f"{way}, {count} at once: {rate:,.0f} steps/s, {rate / alone:.2f} times one; "
                       f"{min(spread)} to {max(spread)} a trial; {memory:.0f} MiB a trial; "
-                      f"{time.perf_counter() - began:.1f} s to measure", flush=True)  # fmt: skip
+                      f"{start:.1f} s to start", flush=True)  # fmt: skip
     return alone
 
 

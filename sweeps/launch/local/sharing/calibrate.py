@@ -20,8 +20,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     choose,
     how_many_fit,
     is_worth,
-    numbers_to_try,
-    pays,
+    next_to_try,
 )
 from darkmagic.sweeps.launch.local.sharing.mps import client_env
 from darkmagic.sweeps.trial.pretraining import without_pretraining
@@ -55,39 +54,34 @@ def calibrate(
 ) -> Packing:
     """Return how to pack `trials` like `resolved` on the device of `lease`.
 
-    Doubles the trials at once while that pays and they fit, up to all of them: under MPS where
-    `mps` is its clients' environment, and else, where it is a message that says why it cannot be
-    had, in plain processes, which take turns on a GPU (4 brought 1.03 times one on an H200, where
-    MPS brought 1.8).
+    Takes four times as many trials at once while that pays and they fit, up to all of them: under
+    MPS where `mps` is its clients' environment, and else, where it is a message that says why it
+    cannot be had, in plain processes, which take turns on a GPU (4 brought 1.03 times one on an
+    H200, where MPS brought 1.8).
     Leaves no results. `recipe` makes a trial of `resolved`, in place of what a sweep makes of it.
     Raises `CalibrationError` if one trial alone cannot be measured.
     """
-    began = time.monotonic()
-    (first,) = measure_together(resolved, lease, 1, seconds, recipe)
-    alone = Measured(PLAIN, 1, first.steps_per_second, time.monotonic() - began)
-    if not is_worth(trials, first.steps, alone.rate):
-        return choose([alone], "the sweep is too short to try more")
-    measured = [alone]
+    (first,), start = measure_together(resolved, lease, 1, seconds, recipe)
+    measured = [Measured(PLAIN, 1, first.steps_per_second, start)]
+    if not is_worth(trials, first.steps, first.steps_per_second):
+        return choose(measured, "the sweep is too short to try more")
     stopped = mps if isinstance(mps, str) else ""
     limit = min(most, trials, how_many_fit(first.free, first.memory))
     way, server = (PLAIN, None) if isinstance(mps, str) else (MPS, mps)
-    before = alone
-    for count in numbers_to_try(limit):
+    failed, count = None, next_to_try(measured, limit)
+    while count is not None:
         env = {} if server is None else client_env(server, count)
         share = Lease(lease.device, max(1, lease.threads // count), {**lease.extra, **env})
-        began = time.monotonic()
         try:
-            rates = measure_together(resolved, share, count, seconds, recipe)
+            rates, start = measure_together(resolved, share, count, seconds, recipe)
         except CalibrationError as error:
             stopped = f"{count} at once in {way}: {error}"
-            break
-        rate = sum(one.steps_per_second for one in rates)
-        after = Measured(way, count, rate, time.monotonic() - began)
-        measured.append(after)
-        if not pays(before, after):
-            break
-        before = after
-    return choose(measured, stopped, trials)
+            failed = count
+        else:
+            rate = sum(one.steps_per_second for one in rates)
+            measured.append(Measured(way, count, rate, start))
+        count = next_to_try(measured, limit, failed)
+    return choose(measured, stopped, trials, first.steps)
 
 
 def measure_together(
@@ -96,8 +90,12 @@ def measure_together(
     count: int,
     seconds: float,
     recipe: Callable[[dict[str, Any]], Recipe] | None = None,
-) -> list[Rate]:
-    """Return the rates of `count` trials like `resolved`, all measured over the same time."""
+) -> tuple[list[Rate], float]:
+    """Return the rates of `count` trials like `resolved`, all measured over the same time.
+
+    And the seconds until all of them were warm.
+    """
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder, contextlib.ExitStack() as jobs:
         started = []
         for index in range(count):
@@ -106,7 +104,8 @@ def measure_together(
             jobs.callback(job.stop)
             started.append(job)
         _wait_until_warm(started, Path(folder))
-        return [_rate(job) for job in started]
+        start = time.monotonic() - began
+        return [_rate(job) for job in started], start
 
 
 def _wait_until_warm(jobs: list[fork_server.Job], folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,12 +15,12 @@ __all__ = [
     "choose",
     "how_many_fit",
     "is_worth",
-    "numbers_to_try",
-    "pays",
+    "next_to_try",
 ]
 
 PLAIN, MPS = "plain processes", "MPS"
-MIN_GAIN = 1.1  # times the rate, which twice the trials are to bring, or the search ends
+TIMES_AS_MANY = 4  # trials at once in each attempt; an attempt takes about five seconds
+MIN_GAIN = 1.1  # times the rate, which more trials are to bring, or the search ends
 MIN_SHARE_OF_BEST = 0.95  # of the highest rate; fewer trials that reach it are taken
 MAX_MEMORY_SHARE = 0.9  # of the free memory; other trials of a checklist need other amounts
 CONTEXT_BYTES = 600 * 2**20  # bytes of a process's CUDA context and libraries, on a recent GPU
@@ -30,13 +31,13 @@ MIN_SERIAL_SECONDS = 60  # of serial training; calibrating takes 15, and halved 
 class Measured:
     """`trials` trained at once in the way `way`: their steps a second, summed.
 
-    `seconds` is how long it took to start them, warm them up and measure.
+    `start_seconds` is how long it took until all of them were warm.
     """
 
     way: str
     trials: int
     rate: float
-    seconds: float = 0.0
+    start_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Packing:
     times: float
     measured: tuple[Measured, ...] = ()
     stopped: str = ""  # why no more trials were tried
+    steps: int = 1  # of a trial of those that were measured
 
     def __str__(self) -> str:
         if self.trials == 1:
@@ -71,54 +73,76 @@ class Packing:
         return cls(**{**content, "measured": measured})
 
 
-def choose(measured: Sequence[Measured], stopped: str = "", trials: int = 0) -> Packing:
+def choose(
+    measured: Sequence[Measured], stopped: str = "", trials: int = 0, steps: int = 1
+) -> Packing:
     """Return the packing that ends `trials` first, or one of fewer at once that is close to it.
 
     Nine trials, eight at once, are eight and then one with the device to itself, which may take
-    longer than nine at once; 0 stands for so many that the last ones do not count. Among as many
-    at once plain processes come first. `measured` begins with one trial alone.
+    longer than nine at once. A trial has `steps`: the fewer, the more its start counts. 0 trials
+    stands for so many, and so long, that neither does. Among as many at once plain processes come
+    first. `measured` begins with one trial alone.
 
-    >>> rates = [Measured(PLAIN, 1, 100), Measured(MPS, 8, 240), Measured(MPS, 9, 245)]
-    >>> choose(rates, trials=9).trials, choose(rates, trials=800).trials
-    (9, 8)
+    >>> rates = [Measured(PLAIN, 1, 100), Measured(MPS, 8, 240, 5), Measured(MPS, 9, 245, 6)]
+    >>> [choose(rates, trials=trials, steps=1000).trials for trials in (9, 800)]
+    [9, 8]
     """
     alone = measured[0]
-    seconds = {each: _seconds(each, measured, trials) for each in measured}
+    seconds = {each: _seconds(each, measured, trials, steps) for each in measured}
     enough = min(seconds.values()) / MIN_SHARE_OF_BEST
     best = min(
         (each for each in measured if seconds[each] <= enough),
         key=lambda each: (each.trials, each.way != PLAIN),
     )
-    return Packing(best.way, best.trials, best.rate / alone.rate, tuple(measured), stopped)
+    return Packing(best.way, best.trials, best.rate / alone.rate, tuple(measured), stopped, steps)
 
 
-def _seconds(each: Measured, measured: Sequence[Measured], trials: int) -> float:
-    """Return how long a step of each of `trials` takes, as many at once as `each` says."""
+def _seconds(each: Measured, measured: Sequence[Measured], trials: int, steps: int) -> float:
+    """Return how long `trials` of `steps` take, as many at once as `each` says."""
     if trials == 0:
         return 1 / each.rate
     full, rest = divmod(trials, each.trials)
-    fewer = [other.rate for other in measured if other.trials <= rest]
-    return full * each.trials / each.rate + (rest / max(fewer) if rest else 0.0)
+    seconds = full * (each.start_seconds + each.trials * steps / each.rate)
+    if rest:
+        rate = max(other.rate for other in measured if other.trials <= rest)
+        seconds += each.start_seconds + rest * steps / rate
+    return seconds
 
 
-def numbers_to_try(limit: int) -> list[int]:
-    """Return how many trials at once to try beyond one: doubled up to `limit`, and `limit`.
+def next_to_try(measured: Sequence[Measured], limit: int, failed: int | None = None) -> int | None:
+    """Return how many trials at once to measure next, or None where the search ends.
 
-    >>> numbers_to_try(9)
-    [2, 4, 8, 9]
+    Four times as many as before, up to `limit`, as long as that pays. Where they were slower, or
+    `failed`, the fewest that could not be measured, ends it, the middle is tried, once.
+
+    >>> alone, four = Measured(MPS, 1, 100), Measured(MPS, 4, 250)
+    >>> next_to_try([alone], 16), next_to_try([alone, four], 16), next_to_try([alone, four], 9)
+    (4, 16, 9)
+    >>> next_to_try([alone, four], 16, failed=16)
+    8
+    >>> next_to_try([alone, four, Measured(MPS, 16, 200)], 16)
+    8
     """
-    doubled = [2**power for power in range(1, limit.bit_length()) if 2**power < limit]
-    return [*doubled, limit] if limit > 1 else []
+    last = measured[-1]
+    if failed is not None:
+        return _middle(last.trials, failed)
+    if len(measured) > 1:
+        before = measured[-2]
+        if last.rate < before.rate:
+            return _middle(before.trials, last.trials)
+        if last.rate < MIN_GAIN * before.rate or last.trials < before.trials:
+            return None
+    return min(limit, TIMES_AS_MANY * last.trials) if last.trials < limit else None
+
+
+def _middle(low: int, high: int) -> int | None:
+    """Return a number half-way, as far as rates go, where the two are a whole attempt apart."""
+    return math.isqrt(low * high) if high >= TIMES_AS_MANY * low else None
 
 
 def how_many_fit(free: int, each: int) -> int:
     """Return how many trials of `each` bytes, contexts left out, fit in `free` bytes; 1 or more."""
     return max(1, int(MAX_MEMORY_SHARE * free / (each + CONTEXT_BYTES)))
-
-
-def pays(before: Measured, after: Measured) -> bool:
-    """Whether the step from `before` to `after`, of more trials, was worth taking."""
-    return after.rate >= MIN_GAIN * before.rate
 
 
 def is_worth(trials: int, steps: int, rate: float) -> bool:

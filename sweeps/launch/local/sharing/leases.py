@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -83,17 +84,20 @@ def _packing(
     device: str = fork_server.start(_device_name, env=lease.env).result()
     found = find_packing(folder, device, resolved, note)
     if found is not None and (found.way != MPS or not isinstance(mps, str)):
-        found = choose(found.measured, found.stopped, trials)  # it was of another number, perhaps
+        found = choose(
+            found.measured, found.stopped, trials, found.steps
+        )  # of as many as are left now
         note(f"{found}, as measured before on {device}")
         return found
     note(f"measuring how many trials at once pay on {device}")
+    began = time.monotonic()
     try:
         packing = calibrate(resolved, lease, trials=trials, mps=mps)
     except CalibrationError as error:
         note(f"1 trial at a time on a GPU: calibrating failed ({error})")
         return Packing("", 1, 1.0)
     keep_packing(folder, device, resolved, packing)
-    seconds = sum(each.seconds for each in packing.measured)
+    seconds = time.monotonic() - began
     note(f"{packing}, measured on {device} in {seconds:.0f} s")
     return packing
 

@@ -120,7 +120,7 @@ def test_trials_train_under_mps() -> None:
     try:
         with mps_server() as env:
             place = Lease(lease.device, lease.threads, env)
-            rates = measure_together(resolved, place, 2, 1.0)
+            rates, _ = measure_together(resolved, place, 2, 1.0)
     except MpsUnavailable as finding:
         pytest.skip(str(finding))
     assert all(rate.steps_per_second > 0 for rate in rates)

@@ -26,8 +26,7 @@ from darkmagic.sweeps.launch.local.sharing.choice import (
     choose,
     how_many_fit,
     is_worth,
-    numbers_to_try,
-    pays,
+    next_to_try,
 )
 from darkmagic.sweeps.launch.local.sharing.leases import (
     PACKING,
@@ -87,12 +86,50 @@ def test_the_last_trials_count(trials: int, at_once: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "numbers"),
-    [(1, []), (2, [2]), (3, [2, 3]), (4, [2, 4]), (9, [2, 4, 8, 9]), (16, [2, 4, 8, 16])],
+    ("start", "steps", "at_once"),
+    [(0.0, 10_000, 8), (3.0, 100, 16), (3.0, 1000, 16), (3.0, 100_000, 8)],
 )
-def test_numbers_are_doubled_up_to_all(limit: int, numbers: list[int]) -> None:
-    """And end with as many as there are, or as fit."""
-    assert numbers_to_try(limit) == numbers
+def test_starts_count_where_trials_are_short(start: float, steps: int, at_once: int) -> None:
+    """Sixteen at once start once, and eight at once twice; rates alone would say eight."""
+    rates = [Measured(PLAIN, 1, 414, start), Measured(MPS, 8, 982, start)]
+    rates.append(Measured(MPS, 16, 985, start))
+    assert choose(rates, trials=16, steps=steps).trials == at_once
+
+
+@pytest.mark.parametrize(
+    ("rates", "limit", "tried"),
+    [
+        ({1: 100}, 1, [1]),
+        ({1: 100, 2: 150}, 2, [1, 2]),
+        ({1: 100, 4: 250, 9: 300}, 9, [1, 4, 9]),
+        ({1: 100, 4: 250, 16: 300}, 16, [1, 4, 16]),
+        ({1: 100, 4: 250, 16: 260}, 16, [1, 4, 16]),
+        ({1: 100, 4: 105}, 16, [1, 4]),  # it does not pay
+        ({1: 100, 2: 95, 4: 90}, 16, [1, 4, 2]),  # slower: the middle, and no more
+        ({1: 100, 2: 150, 4: 90}, 16, [1, 4, 2]),
+        ({1: 100, 4: 250, 8: 300, 16: 200}, 16, [1, 4, 16, 8]),
+        ({1: 100, 2: 150}, 16, [1, 2]),  # four failed
+        ({1: 100}, 16, [1]),  # two as well
+        ({1: 100, 4: 250, 8: 300}, 16, [1, 4, 8]),
+        ({1: 100, 4: 250}, 9, [1, 4]),  # nine failed, which is close to four
+    ],
+)
+def test_four_times_as_many_are_tried(
+    rates: dict[int, float], limit: int, tried: list[int]
+) -> None:
+    """Up to all, as long as it pays; a number without a rate fails, and each is tried once."""
+    measured: list[Measured] = []
+    count: int | None = 1
+    attempts, failed = [], None
+    while count is not None:
+        attempts.append(count)
+        if count in rates:
+            measured.append(Measured(MPS, count, rates[count]))
+        else:
+            failed = count
+        count = next_to_try(measured, limit, failed)
+    assert [each.trials for each in measured] == tried
+    assert len(attempts) == len(set(attempts)) <= 5
 
 
 @pytest.mark.parametrize(
@@ -106,9 +143,10 @@ def test_only_what_fits_is_leased(free: int, each: int, fit: int) -> None:
 
 
 def test_more_trials_have_to_pay() -> None:
-    """By a tenth for twice as many; and short sweeps are not worth a calibration."""
-    assert pays(Measured(PLAIN, 1, 100), Measured(PLAIN, 2, 111))
-    assert not pays(Measured(PLAIN, 1, 100), Measured(PLAIN, 2, 109))
+    """By a tenth, or the search ends; and short sweeps are not worth a calibration."""
+    alone = Measured(PLAIN, 1, 100)
+    assert next_to_try([alone, Measured(PLAIN, 4, 111)], 16) == 16
+    assert next_to_try([alone, Measured(PLAIN, 4, 109)], 16) is None
     assert is_worth(16, 1000, 100)
     assert not is_worth(16, 100, 100)
     assert not is_worth(1, 10**6, 100)
