@@ -142,17 +142,31 @@ def _upstream_weights(resolved: dict[str, Any], directory: Path | None) -> Path:
         if result is None:
             if log is None:
                 raise TrialSkipped("its upstream weights are not trained yet")
-            outcome = train(
-                make_recipe(config, folder),
-                folder,
-                on_event=lambda event: log.append({**event, "type": "upstream"}),
-                on_step=log.beat,
-            )
-            write_result(folder, outcome.as_dict())
-            result = outcome.as_dict()
+            result = _train_upstream(config, folder, log)
     if result["status"] != "finished":
         raise TrialSkipped(f"upstream training {result['status']}: {result['reason']}")
     return folder / CHECKPOINT
+
+
+def _train_upstream(config: dict[str, Any], folder: Path, log: EventLog) -> dict[str, Any]:
+    """Train, and return the result, which is kept unless an error ended it.
+
+    The network may take the trial's images and not those upstream, of another size.
+    """
+    try:
+        outcome = train(
+            make_recipe(config, folder),
+            folder,
+            on_event=lambda event: log.append({**event, "type": "upstream"}),
+            on_step=log.beat,
+        )
+    except (NotApplicable, TrialSkipped):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise TrialSkipped(f"upstream training failed: {own_error(error)}") from error
+    write_result(folder, outcome.as_dict())
+    return outcome.as_dict()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.run import make_recipe, upstream_config
+from darkmagic.sweeps.trial.run import make_recipe, train_recipe, upstream_config
 from darkmagic.trainers.outputs.result import Result
 from darkmagic.trainers.trick import Conflict, TrialSkipped, Trick
 from darkmagic.trainers.tricks.transfer import LowerLr
@@ -51,6 +52,33 @@ def test_upstream_training_has_no_pretraining_tricks() -> None:
     recipe = make_recipe({**config, "tricks": {**tricks, "transfer": config["tricks"]["transfer"]}})
     assert recipe.tricks["transfer"] == LowerLr(0.1)
     assert type(recipe.tricks["mixup"]) is Trick
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (  # the network takes the trial's images of 32 x 32, and not those upstream, of 8 x 8
+            (
+                *("dataset.source.size=32", "dataset.source.channels=3"),
+                *("model=own", "model.build._target_=zoo.build", "+model.build.name=lenet"),
+            ),
+            r"the model fails on images of shape \(1, 8, 8\)",
+        ),
+        (("dataset.upstream.source.count=-1",), "Error"),
+        (("dataset.upstream.source._target_=math.sqrt", "~dataset.upstream.source.seed"), "Error"),
+    ],
+)
+def test_upstream_training_that_fails_skips_the_trial(
+    words: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
+    """With its reason; the next run tries again."""
+    where = (f"runtime.cache='{tmp_path}/cache'", "runtime.device=cpu", "max_steps=1")
+    config = resolved("trick/pretrain=pretrained", *words, *where)
+    (tmp_path / "trial").mkdir()
+    result = train_recipe(config, tmp_path / "trial")
+    assert result.status == "skipped", result.reason
+    assert re.match(f"upstream training failed: .*{reason}", result.reason), result.reason
+    assert not list((tmp_path / "cache").rglob("result.json"))
 
 
 @pytest.mark.parametrize("draw", range(3))
