@@ -40,6 +40,7 @@ app = typer.Typer(
     name="darkmagic",
     cls=_MainFirst,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode=None,  # plain text reads well on any background, and imports nothing
     pretty_exceptions_enable=False,
     help="Which training tricks would help your model?",

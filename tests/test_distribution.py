@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -228,6 +229,11 @@ def test_sdist_and_wheel_run_from_an_unrelated_folder(tmp_path: Path) -> None:
                 inside = f"{package}{name.removeprefix(folder)}"
         assert inside in held, name
     assert not [name for name in held if name.startswith(("tests/", "docs/", "build/"))]
+    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "CHANGELOG.md", "CITATION.cff"} <= packed
+    assert not [name for name in packed if name.startswith(("tests/", "docs/"))]
 
 
 def _third_party(path: Path) -> set[str]:

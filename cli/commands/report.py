@@ -66,10 +66,16 @@ def report(
         from darkmagic.cli.views.written import check_store, print_report
         from darkmagic.sweeps.orchestrate.report import load_report  # without Hydra, unlike api
         from darkmagic.sweeps.track.store import default_uri
+        from darkmagic.text import shell_word
 
         names = [*(experiments or ()), *(named or ())]
         if form is not None and form not in ALL_FORMATS:
             raise UserError(f"no report format {form!r}; " + nearest(form, ALL_FORMATS))
+        if out.suffix[1:] in ALL_FORMATS and not out.exists():
+            raise UserError(
+                f"-o {out}: it names the folder of all experiments; to write a file: "
+                f"darkmagic report --format {form or out.suffix[1:]} > {shell_word(str(out))}"
+            )
         if sort not in list(Sort):
             raise UserError(f"no order {sort!r} to sort by; " + nearest(sort, list(Sort)))
         if compare and len(names) != 2:

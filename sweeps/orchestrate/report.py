@@ -53,7 +53,7 @@ def load_report(
     ...     load_report("sqlite:///mlflow.db", experiment="mine")
     ... except UserError as error:
     ...     print(error)
-    no experiment 'mine' at sqlite:///mlflow.db; choose from: Default
+    no experiment 'mine' at sqlite:///mlflow.db; start one with: darkmagic checklist run
     """
     return make_report(read_snapshot(uri, experiment, curves=curves), sort)
 

@@ -71,10 +71,9 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
     """
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     if experiment is not None and experiment not in experiments:
-        raise UserError(
-            f"no experiment {experiment!r} at {mask_secrets(uri)}; "
-            + nearest(experiment, experiments)
-        )
+        swept = [n for n, id_ in experiments.items() if search_runs(client, id_, {KIND: "sweep"})]
+        instead = nearest(experiment, swept) if swept else "start one with: darkmagic checklist run"
+        raise UserError(f"no experiment {experiment!r} at {mask_secrets(uri)}; {instead}")
     chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
     sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
     if not sweeps:

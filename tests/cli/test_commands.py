@@ -169,6 +169,8 @@ def test_second_run_of_an_experiment_trains_nothing(
         (["tricks", "mixp"], "did you mean mixup"),
         (["report", "--format", "htm"], "did you mean html"),
         (["report"], "darkmagic checklist run"),
+        (["report", "-o", "x.svg"], "to write a file: darkmagic report --format svg > x.svg"),
+        (["report", "-f", "md", "-o", "my x.png"], "darkmagic report --format md > 'my x.png'"),
         (["report", "--sort", "bst"], "did you mean best"),
         (["report", "one", "--compare"], "needs two experiments"),
         (["report", "-n", "one", "--compare"], "needs two experiments, and got 1"),

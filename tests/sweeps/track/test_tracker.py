@@ -185,7 +185,7 @@ def test_missing_sweep_or_experiment_is_an_error_with_advice(tmp_path: Path) -> 
     _tracker(tmp_path)
     with pytest.raises(UserError, match="darkmagic checklist run"):
         load_report(f"sqlite:///{tmp_path}/mlflow.db", None)
-    with pytest.raises(UserError, match="no experiment 'f'"):
+    with pytest.raises(UserError, match=r"no experiment 'f' at .*; start one with: darkmagic"):
         load_report(f"sqlite:///{tmp_path}/mlflow.db", "f")
 
 

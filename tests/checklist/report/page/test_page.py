@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -25,6 +26,7 @@ from darkmagic.checklist.report.page.pictures.lines import panels_of
 from darkmagic.checklist.report.page.recipe import changed_settings
 from darkmagic.checklist.report.page.words import how_decided
 from darkmagic.checklist.report.setup import Setup
+from darkmagic.checklist.report.write import write_report
 from records import SMALL, report_of, simulated
 
 GAINS = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
@@ -71,6 +73,14 @@ def test_answer_is_a_sentence_with_at_most_three_numbers(
     grouped = [d.row.name for group in groups_of(report) for d in group.decisions]
     assert sorted(grouped) == sorted(row.name for row in report.comparison.tricks)
     assert all(paragraph.endswith(".") for paragraph in how_decided(report))
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_answer_stands_on_the_page_once(sweep: str) -> None:
+    """The advice below does not say it again."""
+    report = report_of(SWEEPS[sweep][0]())
+    body = html.unescape(write_report(report, "html").partition("<main>")[2])
+    assert body.count(answer_of(report).sentence) == 1
 
 
 def test_rows_are_adopted_dropped_or_settled_with_one_command_each() -> None:
