@@ -13,7 +13,7 @@ from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.splits.split import split_off
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, choice, flag, number, text, whole
-from darkmagic.trainers.runtime.cache import expand
+from darkmagic.trainers.runtime.cache import downloading, expand
 from darkmagic.trainers.trick import TrialSkipped
 
 __all__ = ["TorchvisionSet"]
@@ -83,7 +83,8 @@ class TorchvisionSet:
         if self.name == "SVHN":
             part = {"split": "train" if train else "test"}
         try:
-            with FileLock(root / f".{self.name}.lock"):  # trials start at once: one downloads
+            # Trials start at once: one downloads.
+            with FileLock(root / f".{self.name}.lock"), downloading():
                 found = getattr(datasets, self.name)(root, download=True, **part)
         except (OSError, RuntimeError) as error:  # no network, or what came is not the set
             reason = short_message(error)

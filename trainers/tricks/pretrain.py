@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from darkmagic.text import printable
 from darkmagic.trainers.fields import flag, text
-from darkmagic.trainers.runtime.cache import expand
+from darkmagic.trainers.runtime.cache import downloading, expand
 from darkmagic.trainers.trick import EditStage, TrialSkipped, Trick
 
 __all__ = [
@@ -222,7 +222,7 @@ def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
         raise ValueError(f"torchvision has no weights for a model {name!r}") from None
     try:
         # The network and not its file: densenet's has names from before a renaming.
-        with _tensors_alone():
+        with downloading(), _tensors_alone():
             published: nn.Module = models.get_model(name, weights=weights, progress=False)
     except pickle.UnpicklingError as error:
         raise ValueError(NO_TENSORS.format(Path(weights.url).name)) from error
