@@ -64,6 +64,6 @@ class Few:
 class _AsNeeded(Folder):
     """Images of which none is read before it is asked for."""
 
-    def _hold(self, folder: Path, files: list[str], decoder: Decoder) -> ImageFiles:
-        del folder
+    def _hold(self, folder: Path, files: list[str], decoder: Decoder, digest: str) -> ImageFiles:
+        del folder, digest
         return ImageFiles(files, decoder)

@@ -16,17 +16,14 @@ from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.assembly.stats import describe_sizes
 from darkmagic.trainers.data.base import Data, Split
-from darkmagic.trainers.data.image_files.decode import (
-    Decoder,
-    ImageFiles,
-    hold_images,
-)
+from darkmagic.trainers.data.image_files.decode import VERSION, Decoder, ImageFiles, hold_images
+from darkmagic.trainers.data.image_files.index import list_classes
+from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.layout import find_layout, split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
 from darkmagic.trainers.data.image_files.scan import (
     EXTENSIONS,
     loose_images,
-    scan_folder,
     subfolders,
 )
 from darkmagic.trainers.data.splits.split import split_in_three, split_off
@@ -91,7 +88,7 @@ class Folder:
         if whole is not None:
             images, classes = self._read(whole, None, reading)
             splits = split_in_three(images, self.val_fraction, self.test_fraction, split_seed)
-            return self._assemble(*splits, classes, reading)
+            return self._assemble(*splits, classes, reading, split_seed)
         train, classes = self._read(layout.folders["train"], None, reading)
         parts = {
             name: self._read(layout.folders[name], classes, reading)[0]
@@ -104,7 +101,7 @@ class Folder:
         if val is None:
             train, val = split_off(train, self.val_fraction, split_seed + 1)
         taken = {name: layout.folders[name].name for name in layout.folders}
-        return self._assemble(train, val, test, classes, reading, taken)
+        return self._assemble(train, val, test, classes, reading, split_seed, taken)
 
     def _assemble(
         self,
@@ -113,11 +110,17 @@ class Folder:
         test: Split,
         classes: Sequence[str],
         reading: _Reading,
+        split_seed: int,
         folders: Mapping[str, str] | None = None,
     ) -> Data:
         """Return the data; `folders` are the splits' own, None where there are none."""
         names = [printable(name) for name in classes]
-        data = assemble(train, val, test, names, flip=self.flip, pad=self.pad)
+        stats = None
+        if not isinstance(train.images, Tensor):
+            how = (VERSION, self.size, self.channels, self.val_fraction, self.test_fraction)
+            made_of = f"{how} {split_seed} {reading.digests}"
+            stats = kept_channel_stats(train, made_of, self.channels, self.cache)
+        data = assemble(train, val, test, names, flip=self.flip, pad=self.pad, stats=stats)
         sources = (
             f"all from {printable(Path(self.root).expanduser().absolute().name)}/, split three ways"
         )
@@ -145,7 +148,7 @@ class Folder:
                 f"those of train are {_listed(known)}"
             )
         order = list(known or classes)
-        files, targets = reading.scan(folder, order)
+        files, targets = reading.scan(folder, order, self.cache)
         if not files:
             raise ValueError(
                 f"no images under {printable(folder)}; expected CLASS/*.jpg or another of "
@@ -154,10 +157,14 @@ class Folder:
         if len(set(targets)) < 2 and known is None:
             raise ValueError(_one_class(folder, order[targets[0]]))
         decoder = Decoder.for_files(files, self.size, self.channels)
-        return Split(self._hold(folder, files, decoder), torch.tensor(targets)), order
+        return Split(
+            self._hold(folder, files, decoder, reading.digests[-1]), torch.tensor(targets)
+        ), order
 
-    def _hold(self, folder: Path, files: list[str], decoder: Decoder) -> Tensor | ImageFiles:
-        return hold_images(folder, files, decoder, self.cache, self.memory_budget)
+    def _hold(
+        self, folder: Path, files: list[str], decoder: Decoder, digest: str
+    ) -> Tensor | ImageFiles:
+        return hold_images(folder, files, decoder, self.cache, self.memory_budget, digest)
 
 
 @dataclass
@@ -168,21 +175,28 @@ class _Reading:
     left_out: Counter[str] = field(default_factory=Counter)
     doubtful: Counter[str] = field(default_factory=Counter)
     doubts: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)  # of the listings
 
     def hidden(self, folder: Path) -> None:
         """Count the hidden folders in `folder`, which are no classes."""
         for name in subfolders(folder, hidden=True):
             self.left_out[f"{printable(name)}/"] += 1
 
-    def scan(self, folder: Path, classes: Sequence[str]) -> tuple[list[str], list[int]]:
-        """Return the image files below `folder` and the places of their classes, in order."""
+    def scan(
+        self, folder: Path, classes: Sequence[str], cache: str | None
+    ) -> tuple[list[str], list[int]]:
+        """Return the image files below `folder` and the places of their classes, in order, of
+        which a listing is kept under `cache`.
+        """
         files: list[str] = []
         targets: list[int] = []
         inner: list[frozenset[str]] = []
-        for index, name in enumerate(classes):
-            if not (folder / name).is_dir():  # a class of train's only
-                continue
-            scan = scan_folder(folder / name)
+        places = {name: index for index, name in enumerate(classes)}
+        present = [name for name in classes if (folder / name).is_dir()]  # others are train's only
+        listing = list_classes(folder, present, cache)
+        self.digests.append(listing.digest)
+        for name, scan in listing.scans.items():
+            index = places[name]
             files += scan.files
             targets += [index] * len(scan.files)
             self.left_out += scan.left_out

@@ -134,22 +134,37 @@ def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str 
 
 
 def hold_images(
-    folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None, budget: int
+    folder: Path,
+    files: Sequence[str],
+    decoder: Decoder,
+    cache: str | None,
+    budget: int,
+    digest: str | None = None,
 ) -> Tensor | ImageFiles:
-    """Return `files` decoded, or to be read, and checked, where they take over `budget` bytes."""
+    """Return `files` decoded, or to be read, and checked, where they take over `budget` bytes.
+
+    The `digest` of their listing, where there is one, spares looking at each file again.
+    """
     if len(files) * decoder.bytes_per_image <= budget:
         return decode_all(folder, files, decoder, cache)
-    check_all(folder, files, decoder, cache)
+    check_all(folder, files, decoder, cache, digest)
     return ImageFiles(files, decoder)
 
 
-def check_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> None:
+def check_all(
+    folder: Path,
+    files: Sequence[str],
+    decoder: Decoder,
+    cache: str | None,
+    digest: str | None = None,
+) -> None:
     """Raise `ValueError` for the first of `files` that is no image, before any is trained on.
 
-    Reads the start of each, some ten thousand a second, once for files of the same names, sizes
-    and times: that they were checked is kept under `cache`.
+    Reads the start of each, some ten thousand a second, once for files of the same `digest`, or
+    else of the same names, sizes and times: that they were checked is kept under `cache`.
     """
-    kept = cache_folder(cache) / "images" / f"{_fingerprint(folder, files, decoder)}.checked"
+    key = _digest_key(digest, decoder) if digest else _fingerprint(folder, files, decoder)
+    kept = cache_folder(cache) / "images" / f"{key}.checked"
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(kept.with_suffix(".lock")):
@@ -180,6 +195,10 @@ def _load(kept: Path, count: int, decoder: Decoder) -> np.ndarray | None:
         return None
     whole = pixels.dtype == np.uint8 and pixels.shape == (count, *decoder.size, *colours)
     return pixels if whole else None
+
+
+def _digest_key(digest: str, decoder: Decoder) -> str:
+    return hashlib.sha256(f"{VERSION} {decoder!r} {digest}".encode()).hexdigest()[:32]
 
 
 def _fingerprint(folder: Path, files: Sequence[str], decoder: Decoder) -> str:

@@ -11,10 +11,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from darkmagic.text import printable
 
-__all__ = ["EXTENSIONS", "Scan", "has_images", "loose_images", "scan_folder", "subfolders"]
+__all__ = [
+    "EXTENSIONS",
+    "FolderState",
+    "Scan",
+    "folder_state",
+    "has_images",
+    "loose_images",
+    "scan_folder",
+    "subfolders",
+]
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"}
 OTHER_IMAGES = {
@@ -30,16 +40,38 @@ SYSTEM_NAMES = {
 NO_FILE = "that is a FIFO, a socket or a device"
 
 
+class FolderState(NamedTuple):
+    """What changes with each name that a folder gets or loses: times are nanoseconds since 1970.
+
+    `ctime` is the system's own: what unpacks or copies sets `mtime` back.
+    """
+
+    inode: int
+    mtime: int
+    ctime: int
+
+
+def folder_state(folder: str) -> FolderState:
+    """Return the state of `folder`, or of what it links to."""
+    return _state_of(os.stat(folder))  # noqa: PTH116
+
+
+def _state_of(status: os.stat_result) -> FolderState:
+    return FolderState(status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+
 @dataclass
 class Scan:
     """The image `files` of a class, sorted. `left_out` counts other things by their kind, and
-    `doubtful` those of them that may have been meant; `folders` are the class's own.
+    `doubtful` those of them that may have been meant; `folders` are the class's own, and `states`
+    those of every folder that was looked at, before its names were read.
     """
 
     files: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     doubtful: Counter[str] = field(default_factory=Counter)
     folders: set[str] = field(default_factory=set)
+    states: dict[str, FolderState] = field(default_factory=dict)
 
     def leave_out(self, name: str) -> None:
         """Count the file `name`, which has no image's extension."""
@@ -95,6 +127,7 @@ def _entries(top: str, scan: Scan) -> Iterator[os.DirEntry[str]]:
     while folders or links:
         folder = folders.pop() if folders else links.pop()
         status = os.stat(folder)  # noqa: PTH116
+        scan.states[folder] = _state_of(status)
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))

@@ -11,7 +11,7 @@ from torch.utils.data import ConcatDataset, Dataset
 from darkmagic.trainers.data.assembly.stats import channel_stats, class_counts
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.splits.select import select
-from darkmagic.trainers.data.splits.split import one_label
+from darkmagic.trainers.data.splits.split import members_of_classes, one_label
 from darkmagic.trainers.runtime.randomness import generator
 
 __all__ = ["fold_indices", "hold_out_fold"]
@@ -30,9 +30,8 @@ def fold_indices(targets: Tensor, folds: int, rng: torch.Generator) -> Tensor:
     targets = one_label(targets)
     fold_of = torch.empty(len(targets), dtype=torch.int64)
     dealt = 0
-    for cls in torch.unique(targets):
-        members = torch.nonzero(targets == cls).flatten()
-        members = members[torch.randperm(len(members), generator=rng)]
+    for in_order in members_of_classes(targets):
+        members = in_order[torch.randperm(len(in_order), generator=rng)]
         fold_of[members] = (torch.arange(len(members)) + dealt) % folds
         dealt += len(members)
     return fold_of

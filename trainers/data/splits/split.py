@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.runtime.randomness import generator
 
-__all__ = ["one_label", "split_in_three", "split_off", "stratified_split"]
+__all__ = ["members_of_classes", "one_label", "split_in_three", "split_off", "stratified_split"]
 
 
 def stratified_split(
@@ -24,15 +26,26 @@ def stratified_split(
     if not 0 < fraction < 1:
         raise ValueError(f"cannot hold out {fraction} of a data set: need 0 < fraction < 1")
     kept, held_out = [], []
-    targets = one_label(targets)
-    for cls in torch.unique(targets):
-        members = torch.nonzero(targets == cls).flatten()
-        members = members[torch.randperm(len(members), generator=rng)]
+    for in_order in members_of_classes(one_label(targets)):
+        members = in_order[torch.randperm(len(in_order), generator=rng)]
         count = round(fraction * len(members))
         count = min(max(count, 1), len(members) - 1) if len(members) > 1 else 0
         held_out.append(members[:count])
         kept.append(members[count:])
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
+
+
+def members_of_classes(targets: Tensor) -> Sequence[Tensor]:
+    """Return the ascending indices of each class that `targets` (N,) has, in the classes' order.
+
+    The targets are sorted once: to look through all for each class takes half a minute of a
+    million images of a thousand classes.
+
+    >>> members_of_classes(torch.tensor([2, 0, 2, 0]))
+    (tensor([1, 3]), tensor([0, 2]))
+    """
+    counts = torch.unique(targets, return_counts=True)[1]
+    return torch.split(targets.argsort(stable=True), counts.tolist())
 
 
 def one_label(targets: Tensor) -> Tensor:
