@@ -62,7 +62,7 @@ class Recipe:
         such_as="auto, cpu, cuda or a GPU such as cuda:0",
         changes_result=False,
     )
-    workers: int = whole(2, at_least=0, changes_result=False)  # processes that read images
+    workers: int | None = whole(None, at_least=0, changes_result=False)  # that read images
     cuda_graphs: str = choice("auto", ("auto", "on", "off"), changes_result=False)  # on a GPU
     checkpoint_seconds: float = number(5.0, at_least=0, changes_result=False)
     optional_tricks: str | None = text(  # left out where they do not apply to the network

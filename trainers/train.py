@@ -220,6 +220,8 @@ def _guessing_loss(hooks: Hooks, classes: int) -> float:
 def _log_reading(log: EventLog, trial: Trial) -> None:
     """Log how the data were read and the network made, where there is something to say of that."""
     notes = [*trial.data.doubts, *trial.data.notes, *notes_of(trial.network)]
+    if loading := trial.pipeline.loaders.why:
+        notes.append(loading)
     if notes:
         log.append({"type": "data", "notes": notes})
 

@@ -14,6 +14,7 @@ from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.batches import Batches
 from darkmagic.trainers.data.prepare import Normalizer
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.prepare.loader_workers import choose_loaders
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import generator
 
@@ -43,19 +44,20 @@ class Pipeline:
         self._hooks = hooks
         scaling = hooks.fit_scaling(data)
         self._normalize = Normalizer(scaling, channels, device, memory_format)
+        self._eval_batch = max(recipe.batch_size, _images_at_once(data, device))
+        batches = recipe.batch_size, self._eval_batch
+        self.loaders = choose_loaders(data, device, batches, recipe.workers)
         self._train = Batches(
             data.train,
             recipe.batch_size,
             device,
-            workers=recipe.workers,
+            workers=self.loaders.workers,
             drop_last=True,
             chances=hooks.image_chances(data),
         )
         self._joined = joined_batches(data, recipe.batch_size, device)
         self._device = device
-        self._workers = recipe.workers
-        self._eval_batch = max(recipe.batch_size, _images_at_once(data, device))
-        self._val = Batches(data.val, self._eval_batch, device, workers=recipe.workers)
+        self._val = Batches(data.val, self._eval_batch, device, workers=self.loaders.workers)
         every = recipe.epochs * len(self._train)
         self._total_steps = min(recipe.max_steps or every, every)
 
@@ -97,7 +99,8 @@ class Pipeline:
 
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the test split as `validation` does; it is read only when this is asked for."""
-        test = Batches(self._data.test, self._eval_batch, self._device, workers=self._workers)
+        workers = self.loaders.workers
+        test = Batches(self._data.test, self._eval_batch, self._device, workers=workers)
         for images, classes in test.epoch(None):
             yield self._normalize(self._hooks.crop_validation(images)), classes
 

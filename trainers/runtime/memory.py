@@ -11,12 +11,16 @@ import torch
 from darkmagic.trainers.runtime.peak import peak_bytes_of_process
 
 __all__ = [
+    "available_memory_bytes",
     "free_memory_bytes",
     "idle_memory_bytes",
     "reset_peak_memory",
     "total_memory_bytes",
     "used_memory_bytes",
 ]
+
+CONTAINER = Path("/sys/fs/cgroup")
+"""Where Linux tells a container its limit, in version 2 of control groups."""
 
 
 def reset_peak_memory(device: torch.device) -> None:
@@ -55,6 +59,27 @@ def free_memory_bytes(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     available = _meminfo_bytes("MemAvailable")
     return None if available is None else available + used_memory_bytes(device)
+
+
+def available_memory_bytes() -> int | None:
+    """Return what processes can still take of the machine's memory, or of the container's.
+
+    Files that the system keeps in memory count as free. None where the system does not say.
+    """
+    found = [_meminfo_bytes("MemAvailable"), _container_rest(CONTAINER)]
+    known = [each for each in found if each is not None]
+    return min(known) if known else None
+
+
+def _container_rest(folder: Path) -> int | None:
+    """Return what is left of the limit of the control group in `folder`; None for no limit."""
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        kept = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return max(0, int(limit) - used + int(kept.get("inactive_file", 0)))
+    except (OSError, ValueError):  # none, or "max"
+        return None
 
 
 def _peak_bytes_of_process() -> int:

@@ -25,7 +25,7 @@ from darkmagic.trainers.runtime.cache import cache_folder
 
 __all__ = ["Decoder", "ImageFiles", "check_all", "cover", "decode_all", "hold_images"]
 
-VERSION = 2
+VERSION = 3
 """Of the pixels that a file gives: what older versions kept is not used."""
 
 
@@ -104,17 +104,20 @@ class ImageFiles(Dataset[Tensor]):
         return len(self._files)
 
     def __getitem__(self, index: int) -> Tensor:
-        return _channels_first(self._decoder.read(self._files[index])[None])[0]
+        return torch.from_numpy(_channels_first(self._decoder.read(self._files[index])[None]))[0]
 
 
-def _channels_first(pixels: np.ndarray) -> Tensor:
-    images = torch.from_numpy(np.array(pixels))
-    return (images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)).contiguous()
+def _channels_first(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels (N, H, W) or (N, H, W, C) as (N, C, H, W), in memory of their own."""
+    images = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+    return np.array(images, order="C")
 
 
 def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> Tensor:
     """Return all `files` as uint8 (N, C, H, W), decoded once and kept under `cache`.
 
+    What is kept is mapped and not read: processes that ask for the same images have one copy of
+    them in memory between them, the system's own of the file, until one writes to its images.
     The cache's key has the files' names, sizes and times, so a changed file is decoded again, and
     so is all where what was kept is cut short. Processes that ask at the same time wait for the
     one that decodes. A cache that cannot be written costs time and no more.
@@ -126,11 +129,11 @@ def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str 
         with FileLock(kept.with_suffix(".lock")):
             pixels = _load(kept, len(files), decoder)
             if pixels is None:
-                pixels = _decode(files, decoder)
-                replace_file(kept, partial(np.save, arr=pixels))
+                replace_file(kept, partial(np.save, arr=_decode(files, decoder)))
+                pixels = _load(kept, len(files), decoder)
     except OSError as error:  # no room, or no right to write
         logging.getLogger(__name__).warning("decoded images are not kept: %s", error)
-    return _channels_first(_decode(files, decoder) if pixels is None else pixels)
+    return torch.from_numpy(_decode(files, decoder) if pixels is None else pixels)
 
 
 def hold_images(
@@ -183,17 +186,16 @@ def _check(files: Sequence[str], decoder: Decoder) -> None:
 
 def _decode(files: Sequence[str], decoder: Decoder) -> np.ndarray:
     with ThreadPoolExecutor() as pool:  # PIL decodes outside Python's lock
-        return np.stack(list(pool.map(decoder.read, files)))
+        return _channels_first(np.stack(list(pool.map(decoder.read, files))))
 
 
 def _load(kept: Path, count: int, decoder: Decoder) -> np.ndarray | None:
     """Return the kept pixels; None where there are none, or not all of them."""
-    colours = () if decoder.channels == 1 else (decoder.channels,)
     try:
-        pixels: np.ndarray = np.load(kept)
+        pixels: np.ndarray = np.load(kept, mmap_mode="c")  # a write stays in this process
     except (OSError, ValueError, EOFError):  # absent, cut short, empty
         return None
-    whole = pixels.dtype == np.uint8 and pixels.shape == (count, *decoder.size, *colours)
+    whole = pixels.dtype == np.uint8 and pixels.shape == (count, decoder.channels, *decoder.size)
     return pixels if whole else None
 
 

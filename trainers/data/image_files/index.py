@@ -57,11 +57,11 @@ def list_classes(
     top = os.path.abspath(folder)  # noqa: PTH100 (its links stay: a listing is of names)
     name = hashlib.sha256(os.fsencode(top)).hexdigest()[:32]
     path = cache_folder(cache) / "index" / f"{name}.json"
-    known = _load(path)
+    known, digest = _load(path)
     if not _changed(folder, classes, known):
-        return _listing(folder, classes, known)
+        return _listing(folder, classes, known, digest if [*known] == [*classes] else "")
     with _locked(path) as writable:
-        known = _load(path)  # which another process may have made meanwhile
+        known, _ = _load(path)  # which another process may have made meanwhile
         began = time.time()
         if changed := _changed(folder, classes, known):
             known = _read_again(folder, classes, changed, known)
@@ -93,15 +93,15 @@ def _note_not_kept(error: OSError) -> None:
 
 def _changed(folder: Path, classes: Sequence[str], known: dict[str, Entry]) -> list[str]:
     """Return the `classes` whose folders are not in the state in which they were listed."""
-    return [name for name in classes if not _is_as_listed(folder / name, known.get(name))]
+    within = os.path.join(folder, "")  # noqa: PTH118 (strings: there may be many)
+    return [name for name in classes if not _is_as_listed(within + name, known.get(name))]
 
 
-def _is_as_listed(folder: Path, entry: Entry | None) -> bool:
+def _is_as_listed(top: str, entry: Entry | None) -> bool:
     if entry is None:
         return False
-    top = os.fspath(folder)
     try:
-        return all(folder_state(top + inner) == tuple(state) for inner, *state in entry["states"])
+        return all([*folder_state(top + inner)] == state for inner, *state in entry["states"])
     except OSError:  # a folder that is gone, or closed: reading it says which
         return False
 
@@ -128,10 +128,14 @@ def _entry(folder: Path, scan: Scan) -> Entry:
     }
 
 
-def _listing(folder: Path, classes: Sequence[str], entries: dict[str, Entry]) -> Listing:
+def _listing(
+    folder: Path, classes: Sequence[str], entries: dict[str, Entry], digest: str = ""
+) -> Listing:
+    """Return the listing of `classes`; `digest` is known of what was kept of these alone."""
     listed = {name: entries[name] for name in classes}
-    scans = {name: _scan(os.fspath(folder / name), entry) for name, entry in listed.items()}
-    return Listing(scans, hashlib.sha256(_text(listed)).hexdigest())
+    within = os.path.join(folder, "")  # noqa: PTH118
+    scans = {name: _scan(within + name, entry) for name, entry in listed.items()}
+    return Listing(scans, digest or hashlib.sha256(_text(listed)).hexdigest())
 
 
 def _scan(top: str, entry: Entry) -> Scan:
@@ -164,13 +168,16 @@ def _save(path: Path, entries: dict[str, Entry], *, before: float) -> None:
         _note_not_kept(error)
 
 
-def _load(path: Path) -> dict[str, Entry]:
-    """Return the entries that were kept; none where there are none, or where they are damaged."""
+def _load(path: Path) -> tuple[dict[str, Entry], str]:
+    """Return the entries that were kept, and the digest of their text.
+
+    There are none where there is no file, or a damaged one.
+    """
     try:
         head, _, text = path.read_bytes().partition(b"\n")
     except OSError:
-        return {}
-    if head != f"{VERSION} {hashlib.sha256(text).hexdigest()}".encode():
-        return {}
-    entries: dict[str, Entry] = json.loads(text)
-    return entries
+        return {}, ""
+    digest = hashlib.sha256(text).hexdigest()
+    if head != f"{VERSION} {digest}".encode():
+        return {}, ""
+    return json.loads(text), digest
