@@ -69,7 +69,7 @@ class Hooks:
         self._gradients = self._overriding("transform_gradients")
         self.averager = next(iter(self._overriding("average").values()), None)
         self._stops = self._overriding("should_stop")
-        self._rngs: dict[str, torch.Generator] = {}
+        self.rngs: dict[str, torch.Generator] = {}  # of the tricks' draws in an epoch
 
     def _overriding(self, hook: str) -> dict[str, Trick]:
         return {name: trick for name, trick in self._tricks.items() if overrides(trick, hook)}
@@ -133,7 +133,7 @@ class Hooks:
 
     def start_epoch(self, epoch: int) -> None:
         """Give every trick its random draws of `epoch`."""
-        self._rngs = {name: generator(self._seed, name, epoch) for name in self._tricks}
+        self.rngs = {name: generator(self._seed, name, epoch) for name in self._tricks}
 
     def epoch_order(self, epoch: int) -> torch.Generator | None:
         """Return what draws the order of `epoch`; None for the data set's own."""
@@ -171,7 +171,7 @@ class Hooks:
     def augment(self, images: Tensor, sizes: Sequence[int]) -> Tensor:
         """Chain the tricks' `augment` on the images of batches of `sizes`, joined."""
         for name, trick in self._augment.items():
-            images = augment_batches(trick, images, sizes, self._rngs[name])
+            images = augment_batches(trick, images, sizes, self.rngs[name])
         return images
 
     def resize(self, images: Tensor, progress: float) -> Tensor:
@@ -183,7 +183,7 @@ class Hooks:
     def transform_batch(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Chain the tricks' `transform_batch`."""
         for name, trick in self._transform.items():
-            images, targets = trick.transform_batch(images, targets, self._rngs[name])
+            images, targets = trick.transform_batch(images, targets, self.rngs[name])
         return images, targets
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:

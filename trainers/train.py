@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from darkmagic.trainers.outputs.correct import write_correct
 from darkmagic.trainers.outputs.durable import DamagedFileError, set_aside
 from darkmagic.trainers.outputs.event_log import EventLog, open_log
 from darkmagic.trainers.outputs.result import Result, count_parameters, median_step_seconds
+from darkmagic.trainers.prepare.mid_epoch import MidEpoch
 from darkmagic.trainers.prepare.training_state import TrainingState
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
@@ -53,9 +55,9 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 ) -> Result:
     """Train `recipe`, continuing from the checkpoint in `directory` if there is one.
 
-    Appends to `events.jsonl` an epoch, and saves `checkpoint.pt` at the end and in between, every
-    `recipe.checkpoint_seconds` at most; `on_event` gets each event too, and `on_step` is called
-    after each step, in place of showing in the log that training goes on.
+    Appends to `events.jsonl` an epoch, and saves `checkpoint.pt` at the end and in between, within
+    epochs too, every `recipe.checkpoint_seconds` at most; `on_event` gets each event too, and
+    `on_step` is called after each step, in place of showing in the log that training goes on.
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
 
     >>> from darkmagic.trainers.data import Shapes
@@ -92,22 +94,29 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         if hooks.should_stop(state.history):
             reason = f"stopped early, after epoch {epoch} of {len(plan)}"
             break
-        step = sum(plan[:epoch])
+        before = sum(plan[:epoch])
+        begin, state.within = state.within, MidEpoch()
+        step, after = before + begin.step, before + plan[epoch]
         use_average(state.optimizer, averaged=False)
         if step_once is None:
             hooks.schedule(state.optimizer, step / total_steps)
             step_once, stepping = choose(trial, epoch, total_steps - step, log)
-        epoch_started = time.perf_counter()
+        epoch_started = time.perf_counter() - begin.seconds
         # Dropout and the like: each process has other images to drop from.
         torch.manual_seed(derive_seed(recipe.seed, "network", epoch) + them.rank)
-        loss_sum = torch.zeros((), device=device)
+        loss_sum = begin.loss_sum.to(device, copy=True)
         moved: float | None = None
-        for images, targets in islice(pipeline.training_epoch(epoch), plan[epoch]):
+        batches = islice(pipeline.training_epoch(epoch, begin), after - step)
+        for images, targets in begin.restored(batches, device):
             hooks.schedule(state.optimizer, step / total_steps)
             moved = hooks.average(step, total_steps, pipeline.steps_per_epoch)
             loss_sum += step_once(images, targets, moved)
             step_taken()
             step += 1
+            place = partial(_place, step - before, loss_sum, epoch_started, trial)
+            state.save_within_epoch_if_due(
+                directory, recipe.checkpoint_seconds, place, last=step == after
+            )
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
 
@@ -204,6 +213,12 @@ def _resume(state: TrainingState, directory: Path, log: EventLog) -> bool:
         if event["epoch"] not in log.epochs:  # checkpointed, killed before it was logged
             log.append(event)
     return True
+
+
+def _place(step: int, loss_sum: Tensor, epoch_started: float, trial: Trial) -> MidEpoch:
+    """Return where training is, after `step` steps of an epoch."""
+    seconds = time.perf_counter() - epoch_started
+    return MidEpoch.after(step, loss_sum, seconds, trial.pipeline.draws, trial.device)
 
 
 def _write_correct(directory: Path, evaluation: Evaluation) -> None:

@@ -62,13 +62,14 @@ class Batches:
             yield images, targets
 
     def chunks(
-        self, rng: torch.Generator | None, most: int = 1, repeats: int = 1
+        self, rng: torch.Generator | None, most: int = 1, repeats: int = 1, skip: int = 0
     ) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
         """Yield the batches of `epoch` joined, up to `most` at a time, and the size of each.
 
         There are two batches in the second, four in the third and so on, so that who wants the
         first batch alone does not wait for `most`. Images that are read by loaders come one batch
-        at a time. Each image comes `repeats` times in a row, and a part of them not at all.
+        at a time. Each image comes `repeats` times in a row, and a part of them not at all. The
+        first batches, as many as to `skip`, are not read.
         """
         if rng is None:
             order = torch.arange(self._count)
@@ -78,7 +79,7 @@ class Batches:
             order = torch.randperm(self._count, generator=rng)
         if repeats > 1:
             order = order.repeat_interleave(repeats)[: self._count]
-        chunks = torch.split(order, self._batch_size)[: len(self)]
+        chunks = torch.split(order, self._batch_size)[skip : len(self)]
         if self._images is None:
             them = processes()  # each of which reads a share of the files
             shared = [len(chunk) >= them.count for chunk in chunks]
@@ -93,7 +94,7 @@ class Batches:
                 yield on_device, self._targets[places], [len(chunk)]
             return
         sizes, order = [len(chunk) for chunk in chunks], order.to(self._device)
-        done, count = 0, 1
+        done, count = skip * self._batch_size, 1
         while sizes:
             now, sizes = sizes[:count], sizes[count:]
             places = order[done : done + sum(now)]

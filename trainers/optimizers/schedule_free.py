@@ -83,6 +83,17 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
                 self._steps(p)
             self._weight_sum(group["params"][0])
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what `state_dict` gave; torch alone would round the sums to the weights' precision,
+        and training that goes on would not have the numbers of one that was not interrupted.
+        """
+        super().load_state_dict(state_dict)
+        for ours, theirs in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for parameter, key in zip(ours["params"], theirs["params"], strict=True):
+                if "weight_sum" in state_dict["state"].get(key, ()):
+                    total = state_dict["state"][key]["weight_sum"]
+                    self.state[parameter]["weight_sum"] = total.to(parameter.device, copy=True)
+
     def eval(self) -> None:
         """Make the parameters x, the average, to evaluate."""
         self._move(averaged=True)

@@ -15,6 +15,7 @@ from darkmagic.trainers.data.batches import Batches
 from darkmagic.trainers.data.prepare import Normalizer
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.prepare.loader_workers import choose_loaders
+from darkmagic.trainers.prepare.mid_epoch import MidEpoch
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.randomness import generator
 
@@ -60,19 +61,47 @@ class Pipeline:
         self._val = Batches(data.val, self._eval_batch, device, workers=self.loaders.workers)
         every = recipe.epochs * len(self._train)
         self._total_steps = min(recipe.max_steps or every, every)
+        self._rngs: dict[str, torch.Generator] = {}
+        self._between = False
 
     @property
     def steps_per_epoch(self) -> int:
         """Training batches in an epoch."""
         return len(self._train)
 
-    def training_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images (B, C, H, W), scaled, and target probabilities or labels (B, K)."""
+    @property
+    def draws(self) -> dict[str, Tensor]:
+        """The states of the generators that the last epoch draws from, by their names.
+
+        Empty while batches that were drawn together are handed out: a place is between them.
+        """
+        if not self._between:
+            return {}
+        return {name: rng.get_state() for name, rng in self._rngs.items()}
+
+    def start_epoch(self, epoch: int) -> None:
+        """Give each purpose its generator of `epoch`."""
         self._hooks.start_epoch(epoch)
-        crops, flips = (generator(self._seed, name, epoch) for name in ("geometry", "flip"))
-        step = epoch * len(self._train)
+        own = {name: generator(self._seed, name, epoch) for name in ("geometry", "flip")}
+        self._rngs = {**own, **{f"trick {k}": rng for k, rng in self._hooks.rngs.items()}}
+        self._between = True
+
+    def training_epoch(
+        self, epoch: int, begin: MidEpoch | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images (B, C, H, W), scaled, and target probabilities or labels (B, K).
+
+        The batches before the place to `begin` at are neither drawn nor read.
+        """
+        self.start_epoch(epoch)
+        for name, state in ({} if begin is None else begin.draws).items():
+            self._rngs[name].set_state(state)
+        crops, flips = self._rngs["geometry"], self._rngs["flip"]
+        skipped = 0 if begin is None else begin.step
+        step = epoch * len(self._train) + skipped
         order, repeats = self._hooks.epoch_order(epoch), self._hooks.image_repeats()
-        for raw, truth, sizes in self._train.chunks(order, self._joined, repeats):
+        chunks = self._train.chunks(order, self._joined, repeats, skip=skipped)
+        for raw, truth, sizes in chunks:
             images = self._hooks.crop_training(raw, self._data.pad, crops, sizes)
             if self._data.flip:
                 images = flip_batches(images, flips, sizes)
@@ -80,11 +109,12 @@ class Pipeline:
             several = self._data.multilabel
             labels = truth if several else F.one_hot(truth, len(self._data.classes))
             targets = labels.to(images.dtype)
-            for batch in zip(
-                *(torch.split(each, sizes) for each in (images, targets)), strict=True
-            ):
+            parts = zip(*(torch.split(each, sizes) for each in (images, targets)), strict=True)
+            for index, batch in enumerate(parts):
                 resized = self._hooks.resize(batch[0], min(step / self._total_steps, 1.0))
-                yield self._hooks.transform_batch(resized, batch[1])
+                transformed = self._hooks.transform_batch(resized, batch[1])
+                self._between = index + 1 == len(sizes)
+                yield transformed
                 step += 1
 
     def endless(self) -> Iterator[tuple[Tensor, Tensor]]:

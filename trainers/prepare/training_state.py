@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,21 @@ from torch import nn
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CHECKPOINT
+from darkmagic.trainers.prepare.mid_epoch import MidEpoch
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.runtime.processes import processes
 
 __all__ = ["TrainingState"]
 
+MOST_OF_THE_TIME = 0.05
+"""That saving within epochs may take: a large network is saved less often than it is asked for."""
+
 
 class TrainingState:
     """The weights, the optimizer and the loss scale of `trial`, and the epochs that made them.
 
-    `history` has an event an epoch. This run of the trial began when `time.perf_counter()` read
-    `started`.
+    `history` has an event an epoch, and `within` says where in the next one it goes on.
+    This run of the trial began when `time.perf_counter()` read `started`.
     """
 
     def __init__(self, trial: Trial, started: float) -> None:
@@ -29,10 +34,13 @@ class TrainingState:
         self.optimizer = trial.optimizer
         self.average = trial.average
         self.history: list[dict[str, Any]] = []
+        self.within = MidEpoch()
+        self._pipeline = trial.pipeline
         self._scale = trial.scale
         self._started = started
         self._earlier = 0.0  # seconds in runs that were interrupted
-        self._saved = (0, started)  # epochs in the checkpoint, and when it was saved or loaded
+        self._saved = ((0, 0), started)  # epochs and steps of the checkpoint, and when it was
+        self._save_seconds = 0.0  # that the last one took
 
     @property
     def evaluated(self) -> nn.Module:
@@ -49,10 +57,28 @@ class TrainingState:
         if len(self.history) == epochs or time.perf_counter() - self._saved[1] >= every:
             self.save(directory)
 
-    def save(self, directory: Path) -> None:
-        """Save a checkpoint, unless the last one has all epochs."""
-        if self._saved[0] == len(self.history) or not processes().is_first:
+    def save_within_epoch_if_due(
+        self, directory: Path, every: float, place: Callable[[], MidEpoch], *, last: bool
+    ) -> None:
+        """Save a checkpoint of a `place` in an epoch, where the last one is `every` seconds old.
+
+        The `last` step of an epoch is followed by the epoch's own. It waits until the batches that
+        were drawn together are used up. A trial of several processes is saved at the ends of its
+        epochs alone: each has generators of its own.
+        """
+        since = time.perf_counter() - self._saved[1]
+        if last or since < max(every, self._save_seconds / MOST_OF_THE_TIME):
             return
+        if self._pipeline.draws and processes().count == 1:
+            self.save(directory, place())
+
+    def save(self, directory: Path, within: MidEpoch | None = None) -> None:
+        """Save a checkpoint, unless the last one is of the same place."""
+        within = within or MidEpoch()
+        place = len(self.history), within.step
+        if self._saved[0] == place or not processes().is_first:
+            return
+        began = time.perf_counter()
         save_checkpoint(
             directory,
             {
@@ -62,9 +88,11 @@ class TrainingState:
                 "scale": None if self._scale is None else self._scale.state_dict(),
                 "history": self.history,
                 "seconds": self.seconds,
+                "within": within.as_dict(),
             },
         )
-        self._saved = len(self.history), time.perf_counter()
+        self._saved = place, time.perf_counter()
+        self._save_seconds = self._saved[1] - began
 
     def resume(self, directory: Path) -> None:
         """Go on from the checkpoint, if there is one. Raises `DamagedFileError`."""
@@ -80,7 +108,9 @@ class TrainingState:
                 self._scale.load_state_dict(checkpoint["scale"])
             self.history = list(checkpoint["history"])
             self._earlier = float(checkpoint["seconds"])
-            self._saved = len(self.history), time.perf_counter()
+            self._pipeline.start_epoch(len(self.history))
+            self.within = MidEpoch.of(checkpoint.get("within"), self._pipeline.draws)
+            self._saved = (len(self.history), self.within.step), time.perf_counter()
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             path = directory / CHECKPOINT
             raise DamagedFileError(path, "is of another network or recipe") from error

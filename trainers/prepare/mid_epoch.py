@@ -1,0 +1,76 @@
+"""A place within an epoch: what a checkpoint needs beside weights to go on from there.
+
+Batches are drawn by generators of their own, one after another, so that whoever goes on at step k
+needs the generators as they were after k batches, and no batch before that. The network's draws
+(dropout) come from torch's global generators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darkmagic.trainers.runtime.processes import processes
+
+__all__ = ["MidEpoch"]
+
+Draws = dict[str, Tensor]
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class MidEpoch:
+    """After `step` steps of an epoch: the losses' sum, the seconds, and the generators' states.
+
+    Without any, it is an epoch's start.
+    """
+
+    step: int = 0
+    loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))
+    seconds: float = 0.0
+    draws: Draws = field(default_factory=dict)  # of what makes batches
+    cpu: Tensor | None = None  # torch's own generators
+    gpu: Tensor | None = None
+
+    @classmethod
+    def after(
+        cls, step: int, loss_sum: Tensor, seconds: float, draws: Draws, device: torch.device
+    ) -> MidEpoch:
+        """Return the place that training on `device` is at."""
+        gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return cls(step, loss_sum.cpu(), seconds, draws, torch.get_rng_state(), gpu)
+
+    @classmethod
+    def of(cls, saved: Mapping[str, Any] | None, draws: Mapping[str, Any]) -> MidEpoch:
+        """Return the place that `as_dict` gave; an epoch's start for None.
+
+        Raises `TypeError` or `ValueError` where it is none, or was not drawn by what has the names
+        of `draws`.
+        """
+        if saved is None:
+            return cls()
+        place = cls(**saved)
+        if place.step < 1 or place.cpu is None or place.draws.keys() != draws.keys():
+            raise ValueError("a place in an epoch of other batches")
+        return place
+
+    def as_dict(self) -> dict[str, Any] | None:
+        """Return numbers and tensors; None for an epoch's start."""
+        return asdict(self) if self.step else None
+
+    def restored(self, batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+        """Yield `batches`, with torch's own generators where they were.
+
+        They are put there once the first batch has come: a loader that begins draws from them too.
+        Of several processes it is the first one's place, whose generators it has.
+        """
+        for index, batch in enumerate(batches):
+            if index == 0 and self.cpu is not None and processes().is_first:
+                torch.set_rng_state(self.cpu)
+                if self.gpu is not None and device.type == "cuda":
+                    torch.cuda.set_rng_state(self.gpu, device)
+            yield batch
