@@ -5,8 +5,8 @@
 Makes as many tiny JPEG files as asked for, hard links of a few hundred, in a thousand classes, and
 removes them at the end. Names are listed by ours without an index, by ours with one, and by
 torchvision's ImageFolder; then all that a trial waits for before it builds its network (names, a
-look at the start of each file, the mean of 4,096 images) is timed, once first and then again. All names are
-in the system's memory: a disk or a file server that is cold takes longer for each.
+look at the start of each file, the mean of 4,096 images) is timed, once first and then again. All
+names are in the system's memory: a disk or a file server that is cold takes longer for each.
 """
 
 from __future__ import annotations
