@@ -18,7 +18,7 @@ from darkmagic.trainers.runtime.processes import processes
 
 __all__ = ["TrainingState"]
 
-MOST_OF_THE_TIME = 0.05
+SHARE_OF_TIME = 0.01
 """That saving within epochs may take: a large network is saved less often than it is asked for."""
 
 
@@ -67,7 +67,7 @@ class TrainingState:
         epochs alone: each has generators of its own.
         """
         since = time.perf_counter() - self._saved[1]
-        if last or since < max(every, self._save_seconds / MOST_OF_THE_TIME):
+        if last or since < max(every, self._save_seconds / SHARE_OF_TIME):
             return
         if self._pipeline.draws and processes().count == 1:
             self.save(directory, place())
