@@ -59,6 +59,8 @@ class Metric:
     ('val_loss', '0.210', '-0.010', 0.0104)
     >>> ACCURACY.head, ACCURACY.amount(0.1), ACCURACY.phrase
     ('val %', '0.10 points', 'points of validation accuracy')
+    >>> loss.gained(0.0104), ACCURACY.gained(-0.1), loss.change(0.0104), loss.span(-0.01, 0.02)
+    ('changes val_loss by -0.010', 'gains -0.10 points', '-0.010', '-0.020 to +0.010')
     """
 
     name: str
@@ -110,6 +112,26 @@ class Metric:
         """Return a difference or a spread with the unit of differences."""
         text = self._number(value, sign="+" if sign else "")
         return f"{text} {self.points}" if self.points else text
+
+    def change(self, gain: float | None) -> str:
+        """Return a gain as the difference of values that it is, with its sign; empty for None."""
+        return "" if gain is None else self.difference(self.gain(gain))
+
+    def span(self, low: float, high: float) -> str:
+        """Return an interval of gains as one of differences."""
+        return " to ".join(map(self.difference, sorted((self.gain(low), self.gain(high)))))
+
+    def gained(self, gain: float) -> str:
+        """Return what comes of a gain in words: of what is minimised, by how much it changes."""
+        amount = self.amount(self.gain(gain), sign=True)
+        if self.sign > 0:
+            return f"gains {amount}"
+        return f"changes {self.name.removeprefix('validation ')} by {amount}"
+
+    @property
+    def better(self) -> str:
+        """What a reader of its differences must be told: empty where more is better, as usual."""
+        return "" if self.sign > 0 else "lower is better"
 
     def given(self, value: float) -> str:
         """Return a difference as a person gave it, with the unit of differences."""

@@ -37,7 +37,8 @@ class Confirmation:
     alone on the same seeds; otherwise their sum is the sweep's, drawn towards 0. `baseline` and
     `combined` are values of the test set, in the metric's unit, by seed. `seen` are the options of
     the best recipe that the sweep has trained, `seen_runs` and `seen_test` what it gives here;
-    `seen_leads` says that it gains more on validation.
+    `seen_leads` says that it gains more on validation. `where` is the
+    split that `test` is of.
     """
 
     combination: Mapping[str, str]
@@ -53,6 +54,7 @@ class Confirmation:
     seen_test: Effect | None = None
     seen_leads: bool = False
     metric: Metric = ACCURACY
+    where: str = "test"
 
     @property
     def level(self) -> float:
@@ -92,12 +94,13 @@ class Confirmation:
     def _gain(self, whose: str, test: Effect | None) -> str:
         if test is None:
             return f"{whose} has no result."
-        gain = f"{whose} gains {self.metric.amount(test.difference, sign=True)} on the test set"
+        gain = f"{whose} {self.metric.gained(test.difference)} on the {self.where} set"
         interval = test.interval(1 - self.level)
         if interval is None:
             return f"{gain}; one run has no error bar."
         sure = "confirmed" if self._proved(test) else "not confirmed"
-        return f"{gain} ({self._span(interval)}): {sure}."
+        span = "; ".join(filter(None, (self.metric.span(*interval), self.metric.better)))
+        return f"{gain} ({span}): {sure}."
 
     def _outcome(self) -> str:
         """Say whether the prediction held, and what to take if it did not."""
@@ -108,22 +111,19 @@ class Confirmation:
         why = "gains more on fresh seeds" if self.seen_leads else "is confirmed and it is not"
         return f"The prediction failed: the best recipe seen {why}, so fall back on that."
 
-    def _span(self, interval: tuple[float, float]) -> str:
-        return " to ".join(map(self.metric.difference, interval))
-
     def _independence(self) -> str:
         shortfall, parts = self.shortfall, self.parts
         if shortfall is None or parts is None:
             return "The sum of its parts is not known, so independence could not be tested."
         whose = "" if self.fresh else ", by the sweep's estimates drawn towards 0,"
-        summed = self.metric.difference(parts.difference)
+        summed = self.metric.change(parts.difference)
         together = f"On the validation set its parts{whose} sum to {summed}"
         if shortfall.p_value is None or (interval := shortfall.interval()) is None:
             return f"{together}; without error bars, independence could not be tested."
-        span = f"({self._span(interval)})"
+        span = f"({self.metric.span(*interval)})"
         if shortfall.p_value >= ALPHA:
             return (
-                f"{together}, and it is {self.metric.difference(shortfall.difference)} {span} from "
+                f"{together}, and it is {self.metric.change(shortfall.difference)} {span} from "
                 "that: they add up, as far as can be seen."
             )
         relation = "less" if shortfall.difference < 0 else "more"
@@ -138,10 +138,12 @@ def confirm(
     records: Sequence[TrialRecord],
     sweep: Comparison,
     seen: Mapping[str, str] | None = None,
+    where: str = "test",
 ) -> Confirmation:
     """Compare the combination with the baseline, with its parts and with the best recipe `seen`.
 
-    `records` are of them, on fresh seeds; those of options alone may be missing.
+    `records` are of them, on fresh seeds; those of options alone may be missing. Recipes are
+    confirmed on the test set, or else `where`: the validation set.
     """
     metric = sweep.metric
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
@@ -155,8 +157,10 @@ def confirm(
     if not apart and _named(seen or {}) in names:
         place = names.index(_named(seen or {})) + 1
     metric, overlap = sweep.metric, sweep.rules.overlap
-    test = _values([*recipes, apart], lambda record: record.test_result(metric))
     validation = _values([*recipes, apart], lambda record: record.result(metric))
+    test = validation
+    if where == "test":
+        test = _values([*recipes, apart], lambda record: record.test_result(metric))
     gains, tested = _effects(validation, metric, overlap), _effects(test, metric, overlap)
     options = range(2, len(recipes))
     if len(combination) == 1:
@@ -185,6 +189,7 @@ def confirm(
             if record.status is not Status.FINISHED
         ),
         metric=metric,
+        where=where,
     )
 
 

@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE, RATE_TRICK, Checklist, rates_needed
 from darkmagic.checklist.plan import Retune
 from darkmagic.checklist.records import Status, TrialRecord
@@ -85,9 +86,12 @@ def known_rates(rows: Iterable[str], records: Sequence[TrialRecord]) -> dict[str
 
 
 def pick(
-    rows: Iterable[str], records: Sequence[TrialRecord], known: Mapping[str, Rates] | None = None
+    rows: Iterable[str],
+    records: Sequence[TrialRecord],
+    known: Mapping[str, Rates] | None = None,
+    metric: Metric = ACCURACY,
 ) -> dict[str, dict[str, float]]:
-    """Return the rates of each of `rows` with the highest mean accuracy in `records`, its tries.
+    """Return the rates of each of `rows` with the best mean of `metric` in `records`, its tries.
 
     Those that are `known` are in it too; the baseline is the first of either. Of rates that are as
     good, the nearest to the recipe's own is taken, which is also taken where no try has a result.
@@ -109,15 +113,14 @@ def pick(
         by_rates: dict[Key, list[TrialRecord]] = {}
         for record in own:
             by_rates.setdefault(tuple(record.rates.items()), []).append(record)
-        ranked = [(_score(tries), _near(rates), rates) for rates, tries in by_rates.items()]
+        ranked = [(_score(tries, metric), _near(rates), rates) for rates, tries in by_rates.items()]
         found[name] = dict(max(ranked)[-1])
     return found
 
 
-def _score(records: Sequence[TrialRecord]) -> float:
-    """Return the mean accuracy; rates at which a run failed are worse than all others."""
-    accuracies = [r.accuracy for r in records if r.status is Status.FINISHED]
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
+def _score(records: Sequence[TrialRecord], metric: Metric) -> float:
+    """Return the mean gain; rates at which a run failed are worse than all others."""
+    known = [metric.gain(value) for r in records if (value := r.result(metric)) is not None]
     return statistics.fmean(known) if len(known) == len(records) else -math.inf
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.rows import Interval, Row, Rules
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import COMBINATION, baseline_choices, expand
 from darkmagic.checklist.records import TrialRecord
@@ -62,7 +63,8 @@ ROLES = {
 class Part:
     """A part of a recipe: `option` of `trick`, in place of `instead`, the baseline's.
 
-    `gain` is what it adds to the recipe, in points: what leaving it out costs. `interval` holds
+    `gain` is what it adds to the recipe, above 0 where it is better with it, in the unit of the
+    metric's differences: what leaving it out costs. `interval`, of gains too, holds
     together with those of the other parts, and `p_value` is adjusted for them.
 
     >>> Part("mixup", "on", "off", Role.CARRIES, gain=0.4).name
@@ -108,9 +110,11 @@ class Ablation:
             return ["The recipe has no result, so that nothing can be said of its parts."]
         lines = []
         if self.whole.gain is not None:
-            spread = self.whole.interval
-            span = f" ({spread.low:+.2f} to {spread.high:+.2f})" if spread else ""
-            lines.append(f"The whole recipe gains {self.whole.gain:+.2f} points{span}.")
+            metric, spread = self.comparison.metric, self.whole.interval
+            span = metric.span(spread.low, spread.high) if spread else ""
+            told = "; ".join(filter(None, (span, metric.better)))
+            gained = metric.gained(self.whole.gain) + (f" ({told})" if told else "")
+            lines.append(f"The whole recipe {gained}.")
         lines += [
             f"{said}: {', '.join(names)}."
             for role, said in SAID.items()
@@ -184,27 +188,30 @@ def ablate(
     parts = []
     for trick, option in recipe.items():
         instead = checklist.trick(trick).options[0]
-        parts.append(_part(trick, option, instead, rows.get(f"{trick}={instead}")))
-    whole = parts[0] if len(parts) == 1 else _whole(rows.get(f"{COMBINATION}={NONE_OF_IT}"))
+        row = rows.get(f"{trick}={instead}")
+        parts.append(_part(trick, option, instead, row, comparison.metric))
+    whole = parts[0]
+    if len(parts) > 1:
+        row = rows.get(f"{COMBINATION}={NONE_OF_IT}")
+        whole = _part(COMBINATION, "all", NONE_OF_IT, row, comparison.metric)
     ordered = sorted(parts, key=lambda part: (part.gain is None, -(part.gain or 0.0)))
     return Ablation(dict(recipe), tuple(ordered), whole, comparison)
 
 
-def _whole(row: Row | None) -> Part:
-    return _part(COMBINATION, "all", NONE_OF_IT, row)
-
-
-def _part(trick: str, option: str, instead: str, row: Row | None) -> Part:
+def _part(trick: str, option: str, instead: str, row: Row | None, metric: Metric) -> Part:
     if row is None:
         return Part(trick, option, instead, Role.UNKNOWN)
-    interval = row.interval
+    # The row is the recipe without the part: what it loses is the part's gain.
+    ends = (
+        [metric.gain(-end) for end in (row.interval.low, row.interval.high)] if row.interval else []
+    )
     return Part(
         trick,
         option,
         instead,
         ROLES.get(row.verdict, Role.UNKNOWN),
-        gain=None if row.difference is None else 0.0 - row.difference,
-        interval=Interval(-interval.high, -interval.low) if interval else None,
+        gain=None if row.difference is None else metric.gain(-row.difference),
+        interval=Interval(*sorted(ends)) if ends else None,
         p_value=row.p_value,
         reason=row.reason,
     )

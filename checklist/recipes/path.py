@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkmagic.checklist.compare.rows import Interval
+from darkmagic.checklist.compare.rows import Interval, Rules
 from darkmagic.checklist.model import BASELINE, Checklist, Trial
 from darkmagic.checklist.plan import COMBINATION, baseline_choices
-from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run
@@ -22,9 +22,9 @@ __all__ = ["Step", "path_steps", "path_trials"]
 
 @dataclass(frozen=True)
 class Step:
-    """`name` added to the steps before it. `accuracy` is the recipe's by then, in percent; `gain`
-    is what the step added, in points, with its own interval, and `p_value` is adjusted for all
-    steps.
+    """`name` added to the steps before it. `accuracy` is the recipe's value by then of the metric
+    that decides, in its unit; `gain` is what the step added, above 0 where it is better, with its
+    own interval of gains, and `p_value` is adjusted for all steps.
 
     >>> Step("mixup=on", accuracy=91.0, gain=0.4, p_value=0.01).adds
     'adds to it'
@@ -61,22 +61,33 @@ def path_trials(
 
 
 def path_steps(
-    recipe: Mapping[str, str], order: Sequence[str], records: Sequence[TrialRecord]
+    recipe: Mapping[str, str],
+    order: Sequence[str],
+    records: Sequence[TrialRecord],
+    rules: Rules | None = None,
 ) -> list[Step]:
     """Return the baseline and each step, by `records` of `path_trials`."""
     from darkmagic.checklist.stats.step_down import adjust
 
     names = [BASELINE, *(f"{COMBINATION}=step-{count}" for count in range(1, len(order) + 1))]
+    rules = rules or Rules()
+    metric = rules.metric
     by_seed = [
         {
-            r.seed: 100 * r.accuracy
+            r.seed: value
             for r in records
-            if r.name == name and r.status is Status.FINISHED and r.accuracy is not None
+            if r.name == name and (value := r.result(metric)) is not None
         }
         for name in names
     ]
     effects = estimate_effects(
-        [Run(i, seed, value) for i, runs in enumerate(by_seed) for seed, value in runs.items()]
+        [
+            Run(i, seed, metric.gain(value))
+            for i, runs in enumerate(by_seed)
+            for seed, value in runs.items()
+        ],
+        None if metric.is_accuracy else metric.step,
+        rules.overlap,
     )
     steps = [
         _step(effects, before, after) for before, after in itertools.pairwise(range(len(names)))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.confirmation import Confirmation, confirm
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.report.advice import winners
 from darkmagic.sweeps.commands.plan import plan_request
-from darkmagic.sweeps.commands.power import power
+from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
@@ -24,9 +25,11 @@ from darkmagic.sweeps.track.schema import CONFIRMED, SWEEP
 __all__ = [
     "FIRST_FRESH_SEED",
     "Confirmed",
+    "check_metric",
     "confirm_recipe",
     "confirm_winners",
     "first_fresh_seed",
+    "known_comparison",
     "read_choices",
 ]
 
@@ -74,13 +77,7 @@ def confirm_winners(
             "there is no sweep of this recipe to take winners from; run it first, or name "
             "options: --take mixup=on"
         )
-    report, rules = known.report, known.rules
-    comparison = report.comparison if report else compare(known.checklist, [], rules)
-    if comparison.metric != rules.metric:
-        raise UserError(
-            f"the sweep was judged by {comparison.metric.name}, and this asks for "
-            f"{rules.metric.name}: give both the same metric="
-        )
+    comparison = known_comparison(known)
     combination = read_choices(take, known.checklist) if take else _predicted(comparison)
     if not combination:
         return None
@@ -125,7 +122,7 @@ def confirm_recipe(
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
     known = power(overrides, config_dirs)
-    comparison = known.report.comparison if known.report else compare(known.checklist, [])
+    comparison = known_comparison(known)
     plain, request = split_request(overrides)
     fresh = Request(
         overrides=request.overrides,
@@ -136,21 +133,41 @@ def confirm_recipe(
     )
     words = [*plain, "test_set=true"] if test_set else plain
     outcome = sweep(plan_request(words, fresh, config_dirs, will_train=True), progress)
-    records = outcome.records
-    if not test_set:
-        records = tuple(replace(r, test_accuracy=r.accuracy) for r in records)
     whole = {"recipe": label or " ".join(f"{t}={o}" for t, o in options.items())}
     where = "test" if test_set else "validation"
-    return _write(outcome, confirm(whole, records, comparison), f"tuned-{where}.md", where)
+    found = confirm(whole, outcome.records, comparison, where=where)
+    return _write(outcome, found, f"tuned-{where}.md")
 
 
-def _write(outcome: SweepOutcome, found: Confirmation, name: str, where: str = "test") -> Confirmed:
+def known_comparison(known: KnownSweep) -> Comparison:
+    """Return the comparison of the sweep, of nothing where there is none yet.
+
+    Raises `UserError` if the sweep was judged by another metric than the configuration asks for.
+    """
+    rules = known.rules
+    if known.report is None:
+        return compare(known.checklist, [], rules)
+    check_metric(known.report.comparison.metric, rules.metric)
+    return known.report.comparison
+
+
+def check_metric(judged: Metric, asked: Metric) -> None:
+    """Raise `UserError` if a sweep was `judged` by another metric than is `asked` for."""
+    if judged.name != asked.name:
+        raise UserError(
+            f"the sweep was judged by {judged.name}, and this asks for {asked.name}: give both the "
+            "same metric= (run the sweep again with it: nothing is trained)"
+        )
+
+
+def _write(outcome: SweepOutcome, found: Confirmation, name: str) -> Confirmed:
     """Write what was found to a file and to the confirmation's run."""
     file = outcome.folder / name
-    file.write_text(_page(outcome.experiment, found, where))
+    file.write_text(_page(outcome.experiment, found))
     outcome.parent.files.append(file)
     if found.test is not None:
-        outcome.parent.add_metrics({"confirmed.difference": found.test.difference}, when=0, step=0)
+        difference = found.metric.gain(found.test.difference)
+        outcome.parent.add_metrics({"confirmed.difference": difference}, when=0, step=0)
     outcome.tracker.flush()
     return Confirmed(found, file)
 
@@ -215,15 +232,15 @@ def _fresh_seeds(
     return tuple(range(start, start + count))
 
 
-def _page(experiment: str, found: Confirmation, where: str) -> str:
-    lines = [f"# {experiment}: confirmation on the {where} set", ""]
+def _page(experiment: str, found: Confirmation) -> str:
+    lines = [f"# {experiment}: confirmation on the {found.where} set", ""]
     recipes = {"combination": found.combination} | ({"best seen": found.seen} if found.seen else {})
     for name, options in recipes.items():
         listed = ", ".join(f"`{trick}={option}`" for trick, option in options.items())
         lines += [f"{name.capitalize()}: {listed}.", ""]
     runs = {"baseline": found.baseline, "combination": found.combined}
     runs |= {"best seen": found.seen_runs} if found.seen else {}
-    head = f"{where} {found.metric.unit}".strip()
+    head = f"{found.where} {found.metric.unit}".strip()
     lines.append("| seed | " + " | ".join(f"{name}, {head}" for name in runs) + " |")
     lines.append("|" + "---:|" * (1 + len(runs)))
     for seed in sorted({seed for each in runs.values() for seed in each}):

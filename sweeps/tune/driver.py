@@ -155,10 +155,13 @@ class Driver:
         if offset == self._seen.get(index, 0):
             return None
         self._seen[index] = offset
-        curve = curve_of_events(last_of_each_epoch(read_events(state.directory)[0]))
+        objective = self._study.objectives[0]
+        epochs = last_of_each_epoch(read_events(state.directory)[0])
+        curve = curve_of_events(epochs, objective)
         if curve is None:
             return None
-        self._study.report(asked.number, curve.accuracies)
+        values = {epoch: objective.gain(gain) for epoch, gain in curve.gains.items()}
+        self._study.report(asked.number, values)
         reason = self._pruner.reason(curve)
         if reason is not None:
             self._unneeded[index] = reason
@@ -217,7 +220,8 @@ class Driver:
             pruned = {"status": Status.PRUNED, "reason": reason, "wall_seconds": seconds}
             write_result(state.directory, pruned)
         result = judge_job(state.directory, job, exit_code)
-        if self._pruner is not None and (curve := curve_of_events(epochs)) is not None:
+        curve = curve_of_events(epochs, self._study.objectives[0])
+        if self._pruner is not None and curve is not None:
             self._pruner.add(curve)
         first, *others = self._numbers.pop(state.identity)
         self._study.tell(first, result)

@@ -22,7 +22,7 @@ from darkmagic.sweeps.track.schema import (
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.trial.identity import IRRELEVANT
 from darkmagic.sweeps.tune.objectives import Objective
-from darkmagic.sweeps.tune.pruner import Curve, Pruner
+from darkmagic.sweeps.tune.pruner import Curve, Pruner, gains_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
 
@@ -54,9 +54,16 @@ class KnownRecipe:
 
 
 def known_runs(
-    uri: str, experiment: str, space: Space, baseline: Mapping[str, Any], *, but: str = ""
+    uri: str,
+    experiment: str,
+    space: Space,
+    baseline: Mapping[str, Any],
+    *,
+    metric: str = "accuracy",
+    but: str = "",
 ) -> list[KnownRun]:
-    """Return the finished runs of `experiment` whose recipes `space` has.
+    """Return the finished runs of `experiment` that `space` has the recipe of, with a value of
+    `metric`.
 
     `baseline` is the resolved configuration of the baseline, from which a run differs in tricks
     and seed alone; runs under the parent `but` are left out.
@@ -71,7 +78,7 @@ def known_runs(
         tags, params = run.data.tags, run.data.params
         if tags.get(PARENT) == but or not has_trial_tags(tags) or _common(params, space) != common:
             continue
-        recipe, result = space.read(params), result_of(tags, run.data.metrics)
+        recipe, result = space.read(params), result_of(tags, run.data.metrics, metric)
         if recipe is not None and result is not None:
             name = f"{tags[TRICK]}={tags[OPTION]}" if tags[TRICK] else "baseline"
             runs.append(KnownRun(recipe, name, int(tags[SEED]), result, run.info.run_id))
@@ -95,31 +102,32 @@ def known_recipes(runs: Sequence[KnownRun], objectives: Sequence[Objective]) -> 
     return found
 
 
-def make_pruner(uri: str, runs: Sequence[KnownRun], own: Sequence[Any]) -> Pruner:
+def make_pruner(
+    uri: str, runs: Sequence[KnownRun], own: Sequence[Any], objective: Objective
+) -> Pruner:
     """Return the pruner that knows the curves of `runs`, and of the study's `own` runs in MLflow.
 
     Runs of one recipe with several seeds tell how far seeds alone are apart.
     """
     client = open_client(uri)
-    curves = {run.run_id: _curve(client, run.run_id, run.result) for run in runs}
+    curves = {run.run_id: _curve(client, run.run_id, run.result, objective) for run in runs}
     groups: dict[Any, dict[int, Curve]] = {}
     for run in runs:
         groups.setdefault(run.recipe.key, {})[run.seed] = curves[run.run_id]
     for run in own:
-        result = result_of(run.data.tags, run.data.metrics)
+        result = result_of(run.data.tags, run.data.metrics, objective.name)
         if result is not None and result["status"] == Status.FINISHED:
-            curves[run.info.run_id] = _curve(client, run.info.run_id, result)
+            curves[run.info.run_id] = _curve(client, run.info.run_id, result, objective)
     repeats = [list(by_seed.values()) for by_seed in groups.values() if len(by_seed) > 1]
-    return Pruner(list(curves.values()), repeats)
+    return Pruner(list(curves.values()), repeats, objective)
 
 
-def _curve(client: Any, run_id: str, result: Mapping[str, Any]) -> Curve:
-    accuracies, rates = (
+def _curve(client: Any, run_id: str, result: Mapping[str, Any], objective: Objective) -> Curve:
+    values, rates = (
         {metric.step: metric.value for metric in client.get_metric_history(run_id, name)}
-        for name in ("val_accuracy", "lr")
+        for name in (objective.curve, "lr")
     )
-    in_percent = {epoch: 100 * value for epoch, value in accuracies.items()}
-    return Curve(int(result.get("epochs") or 0), in_percent, rates)
+    return Curve(int(result.get("epochs") or 0), gains_of(values, objective), rates)
 
 
 def _common(flat: Mapping[str, str], space: Space) -> dict[str, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from darkmagic.checklist.errors import UserError, nearest
+from darkmagic.checklist.metric import Direction
+from darkmagic.sweeps.track.rules import METRICS
+from darkmagic.trainers.metrics.names import OURS
 
-__all__ = ["OBJECTIVES", "Objective", "read_objectives"]
+__all__ = ["COSTS", "Objective", "read_objectives"]
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,26 @@ class Objective:
         """Optuna's word for it."""
         return "maximize" if self.maximize else "minimize"
 
+    @property
+    def curve(self) -> str:
+        """What its values an epoch are called, in events and in MLflow."""
+        return f"val_{self.name}"
+
+    def gain(self, value: float) -> float:
+        """Return a value so that more is better, and such a number as a value."""
+        return value if self.maximize else -value
+
     def of(self, result: Mapping[str, Any]) -> float | None:
-        """Return its value in a trial's result; None where that has none."""
+        """Return its value in a trial's result; None where that has none that is a number."""
         value = result.get(self.field)
-        return None if value is None else self.scale * float(value)
+        if value is None or not math.isfinite(value):
+            return None
+        return self.scale * float(value)
 
 
-OBJECTIVES = {
+COSTS = {
     each.name: each
     for each in (
-        Objective("accuracy", "val_accuracy", "%", maximize=True, scale=100.0),
         Objective("time", "step_seconds", "ms a step", scale=1000.0),
         Objective("parameters", "parameters", "million", scale=1e-6),
         Objective("memory", "peak_memory_bytes", "MiB", scale=2.0**-20),
@@ -45,20 +59,35 @@ OBJECTIVES = {
 """By name."""
 
 
-def read_objectives(names: Sequence[str]) -> tuple[Objective, ...]:
-    """Return the objectives called `names`. Raises `UserError` for one that there is not.
+def read_objectives(names: Sequence[str], decisive: str = "accuracy") -> tuple[Objective, ...]:
+    """Return the objectives called `names`, the metric that decides first.
+
+    Raises `UserError` for one that there is not, and without the `decisive` metric.
 
     >>> [objective.direction for objective in read_objectives(["accuracy", "time"])]
     ['maximize', 'minimize']
+    >>> read_objectives(["loss"], "loss")[0].direction
+    'minimize'
     """
+    known = {decisive: _of_metric(decisive), **COSTS}
     for name in names:
-        if name not in OBJECTIVES:
-            raise UserError(f"objectives={name}: no such objective; " + nearest(name, OBJECTIVES))
+        if name in METRICS and name not in known:
+            raise UserError(
+                f"objectives={name}: recipes are judged by {decisive} here; write metric={name}"
+            )
+        if name not in known:
+            raise UserError(f"objectives={name}: no such objective; " + nearest(name, known))
     if len(set(names)) != len(names):
         raise UserError(f"objectives=[{','.join(names)}] names one twice")
-    if "accuracy" not in names:
+    if decisive not in names:
         raise UserError(
-            f"objectives=[{','.join(names)}] leaves out accuracy, without which the smallest "
-            "network wins; write objectives=[accuracy," + ",".join(names) + "]"
+            f"objectives=[{','.join(names)}] leaves out {decisive}, without which the smallest "
+            f"network wins; write objectives=[{decisive}," + ",".join(names) + "]"
         )
-    return tuple(OBJECTIVES[name] for name in sorted(names, key=lambda name: name != "accuracy"))
+    return tuple(known[name] for name in sorted(names, key=lambda name: name != decisive))
+
+
+def _of_metric(name: str) -> Objective:
+    metric = METRICS[name]
+    field = f"val_{name}" if name in OURS else "val_metric"
+    return Objective(name, field, metric.unit, metric.direction is Direction.MAX, metric.scale)

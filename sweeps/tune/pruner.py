@@ -13,8 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Curve", "Pruner", "curve_of_events", "pooled_spread"]
+from darkmagic.sweeps.tune.objectives import Objective, read_objectives
 
+__all__ = ["Curve", "Pruner", "curve_of_events", "gains_of", "pooled_spread"]
+
+(ACCURACY,) = read_objectives(["accuracy"])
 MIN_RUNS, MIN_DF = 6, 4
 """Comparable runs, and degrees of freedom of the spread, without which nothing is pruned."""
 FIRST_SHARE = 1 / 3
@@ -27,10 +30,12 @@ P = 0.005
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracies of a run in percent, by epoch of `epochs`, and its learning rates."""
+    """The objective of a run so that more is better, in its unit, by epoch of `epochs`, and the
+    run's learning rates.
+    """
 
     epochs: int
-    accuracies: Mapping[int, float]
+    gains: Mapping[int, float]
     rates: Mapping[int, float] = field(default_factory=dict)
 
     def place(self, epoch: int) -> float | None:
@@ -56,19 +61,25 @@ class Curve:
 
     @property
     def final(self) -> float | None:
-        """The accuracy after the last epoch; None of a run that has not come so far."""
-        return self.accuracies.get(self.epochs)
+        """What it comes to after the last epoch; None of a run that has not come so far."""
+        return self.gains.get(self.epochs)
 
 
-def curve_of_events(events: Iterable[Mapping[str, Any]]) -> Curve | None:
+def gains_of(values: Mapping[int, float], objective: Objective) -> dict[int, float]:
+    """Return the values that are numbers, unscaled by epoch, so that more is better."""
+    known = {epoch: objective.scale * value for epoch, value in values.items()}
+    return {epoch: objective.gain(value) for epoch, value in known.items() if math.isfinite(value)}
+
+
+def curve_of_events(events: Iterable[Mapping[str, Any]], objective: Objective) -> Curve | None:
     """Return the curve of a trial's events; None before its first epoch."""
     epochs = [event for event in events if event["type"] == "epoch"]
     if not epochs:
         return None
-    known = [event for event in epochs if event.get("val_accuracy") is not None]
+    known = [event for event in epochs if event.get(objective.curve) is not None]
     return Curve(
         int(epochs[-1]["epochs"]),
-        {int(event["epoch"]): 100 * float(event["val_accuracy"]) for event in known},
+        gains_of({int(e["epoch"]): float(e[objective.curve]) for e in known}, objective),
         {int(event["epoch"]): float(event.get("lr") or 0.0) for event in epochs},
     )
 
@@ -96,7 +107,13 @@ class Pruner:
     0
     """
 
-    def __init__(self, ended: Sequence[Curve], repeats: Sequence[Sequence[Curve]]) -> None:
+    def __init__(
+        self,
+        ended: Sequence[Curve],
+        repeats: Sequence[Sequence[Curve]],
+        objective: Objective = ACCURACY,
+    ) -> None:
+        self.objective = objective
         self._ended = list(ended)
         finals = [[c.final for c in group if c.final is not None] for group in repeats]
         self._repeats = [group for group in repeats if len(group) > 1]
@@ -113,11 +130,11 @@ class Pruner:
 
     def reason(self, curve: Curve) -> str | None:
         """Return why a run that has trained `curve` so far need not go on; None if it is to."""
-        epoch = max(curve.accuracies, default=0)
+        epoch = max(curve.gains, default=0)
         if not self.can_prune or not FIRST_SHARE * curve.epochs <= epoch < curve.epochs:
             return None
         like = [c for c in self._ended if c.final is not None and c.is_like(curve, epoch)]
-        pairs = [(c.accuracies[epoch], float(c.final or 0)) for c in like if epoch in c.accuracies]
+        pairs = [(c.gains[epoch], float(c.final or 0)) for c in like if epoch in c.gains]
         if len(pairs) < MIN_RUNS:
             return None
         spread, df = pooled_spread(
@@ -125,22 +142,29 @@ class Pruner:
         )
         if df < MIN_DF:
             return None
-        here, best = curve.accuracies[epoch], max(final for _, final in pairs)
+        here, best = curve.gains[epoch], max(final for _, final in pairs)
         most = _upper_end(pairs, here, spread, df)
         if most >= best:
             return None
+        now, end, seen = (self._shown(gain) for gain in (here, most, best))
+        bound = "at most" if self.objective.maximize else "at least"
         return (
-            f"{here:.2f} % after epoch {epoch} of {curve.epochs}: by {len(pairs)} comparable runs "
-            f"it ends at {most:.2f} % at most, and {best:.2f} % was seen"
+            f"{now} after epoch {epoch} of {curve.epochs}: by {len(pairs)} comparable runs "
+            f"it ends at {end} {bound}, and {seen} was seen"
         )
+
+    def _shown(self, gain: float) -> str:
+        value = self.objective.gain(gain)
+        number = f"{value:.2f}" if self.objective.unit == "%" else f"{value:.4g}"
+        return f"{number} {self.objective.unit}".strip()
 
 
 def _at(group: Sequence[Curve], epoch: int) -> list[float]:
-    return [curve.accuracies[epoch] for curve in group if epoch in curve.accuracies]
+    return [curve.gains[epoch] for curve in group if epoch in curve.gains]
 
 
 def _upper_end(pairs: Sequence[tuple[float, float]], here: float, spread: float, df: int) -> float:
-    """Return the upper end of the final accuracy of a run that is at `here` now.
+    """Return the upper end of the final gain of a run that is at `here` now.
 
     By a line through what others had there and at their end. Its error is no less than the noise
     of seeds at both.

@@ -42,7 +42,8 @@ class Tried:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """`best` are the recipes with a result, best first: the most accurate ones. `front` are those
+    """`best` are the recipes with a result, best first by the first objective, the metric that
+    decides. `front` are those
     that no other beats in all objectives; empty of one objective. `importances` are Optuna's, by
     parameter, in [0, 1]; `average` those of a screen's model, by trick, where there was a screen.
     """
@@ -61,7 +62,7 @@ class StudyResult:
 
     @property
     def winner(self) -> Tried | None:
-        """The most accurate recipe as it was seen; None without one that differs from the baseline.
+        """The best recipe as it was seen; None without one that differs from the baseline.
 
         It is not known to be better than the baseline before it is confirmed with fresh seeds.
         """
@@ -89,7 +90,7 @@ def read_study(outcome: StudyOutcome, screen: Screened | None = None) -> StudyRe
         objectives=study.objectives,
         counts=counts,
         known=sum(WHERE in trial.user_attrs for trial in study.trials),
-        best=tuple(sorted(tried, key=lambda each: -each.values[0])),
+        best=tuple(sorted(tried, key=lambda each: -study.objectives[0].gain(each.values[0]))),
         front=tuple(each for each in tried if each.number in front),
         importances=_importances(outcome, len(tried)),
         average=_average(screen) if screen is not None else {},
@@ -126,9 +127,10 @@ def _importances(outcome: StudyOutcome, tried: int) -> dict[str, float]:
         return {}
 
     def loss(trial: FrozenTrial) -> float:
-        return -float(trial.values[0])  # what is low is good to the evaluator
+        return -objectives[0].gain(trial.values[0])  # what is low is good to the evaluator
 
-    several = len(outcome.study.objectives) > 1
+    objectives = outcome.study.objectives
+    several = len(objectives) > 1
     return get_param_importances(outcome.study.optuna, target=loss if several else None)
 
 

@@ -117,7 +117,10 @@ def _run_held(
     with said_if_slow(progress.note, "MLflow is slow: opening the experiment there"):
         tracker = Tracker(uri, experiment, folder.parent / "artifacts")
         parent = tracker.open_sweep(recipe, _tags(planner, study, request), "study")
-        runs = known_runs(uri, experiment, request.space, baseline, but=parent.run_id)
+        decisive = request.objectives[0].name
+        runs = known_runs(
+            uri, experiment, request.space, baseline, metric=decisive, but=parent.run_id
+        )
     left = study.mend()
     added = sum(
         study.add(known.recipe, known.values, known.name, known.seeds)
@@ -182,7 +185,8 @@ def _pruner(
     if len(request.objectives) > 1:
         progress.note("no trial is ended early: there are several objectives to compare them by")
         return None
-    pruner = make_pruner(uri, runs, list(tracker.known_trials(parent.run_id).values()))
+    own = list(tracker.known_trials(parent.run_id).values())
+    pruner = make_pruner(uri, runs, own, request.objectives[0])
     if not pruner.can_prune:
         progress.note(
             "no trial is ended early: how far seeds alone are apart is not known here (a sweep "

@@ -216,14 +216,14 @@ class TuningStudy:
             return None
         return {"status": "pruned", "reason": trial.user_attrs.get("reason", "")}
 
-    def report(self, number: int, accuracies: Mapping[int, float]) -> None:
-        """Note the accuracies of a trial that runs, by epoch, for the dashboard."""
+    def report(self, number: int, values: Mapping[int, float]) -> None:
+        """Note the first objective of a trial that runs, by epoch, for the dashboard."""
         import optuna
 
         frozen = self.trials[number]
         trial = optuna.Trial(self._study, frozen._trial_id)  # noqa: SLF001 (to go on with it)
-        for epoch in sorted(set(accuracies) - set(frozen.intermediate_values)):
-            trial.report(accuracies[epoch], epoch)
+        for epoch in sorted(set(values) - set(frozen.intermediate_values)):
+            trial.report(values[epoch], epoch)
 
     @property
     def ran(self) -> list[FrozenTrial]:

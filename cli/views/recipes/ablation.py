@@ -8,10 +8,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from darkmagic.checklist.compare.rows import Interval
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.recipes.ablation import Ablation, Role
 from darkmagic.checklist.recipes.path import Step
-from darkmagic.checklist.report.formatting import interval, p_value
+from darkmagic.checklist.report.formatting import p_value
 from darkmagic.cli.views.blocks import plain_table
 
 __all__ = ["ablation_view", "path_view"]
@@ -30,8 +31,8 @@ def ablation_view(found: Ablation) -> RenderableType:
         table.add_row(
             Text(name),
             metric.value(accuracies.get(f"{part.trick}={part.instead}")),
-            metric.difference(part.gain),
-            interval(part.interval, metric),
+            metric.change(part.gain),
+            _span(part.interval, metric),
             p_value(part.p_value),
             Text(str(part.role), STYLES.get(part.role, "")),
         )
@@ -45,12 +46,16 @@ def path_view(steps: Sequence[Step], metric: Metric) -> RenderableType:
         table.add_row(
             Text(step.name),
             metric.value(step.accuracy),
-            metric.difference(step.gain),
-            interval(step.interval, metric),
+            metric.change(step.gain),
+            _span(step.interval, metric),
             p_value(step.p_value),
             step.adds,
         )
     return table
+
+
+def _span(interval: Interval | None, metric: Metric) -> str:
+    return metric.span(interval.low, interval.high) if interval else ""
 
 
 def _table(head: str, metric: Metric) -> Table:

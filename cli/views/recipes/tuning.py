@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.metric import ACCURACY
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ SHOWN = 5
 """Of the best recipes, and of what mattered."""
 MIN_SHARE = 0.005
 SEEN_ONCE = (
-    "Accuracies are left out here: each was seen once, and the best of many is best by luck too."
+    "Values are left out here: each was seen once, and the best of many is best by luck too."
 )
 WHY_THEY_DIFFER = (
     "Optuna's is by how much a parameter alone tells the better trials from the others, where the "
@@ -70,11 +69,12 @@ def _name(tried: Tried) -> str:
 def _front_table(found: StudyResult) -> RenderableType:
     table = plain_table("recipes that no other beats in every objective", edge=True)
     table.add_column("trial", no_wrap=True)
+    first = found.objectives[0]
     for objective in found.objectives:
-        seen = ", seen once" if objective.name == "accuracy" else ""
+        seen = ", seen once" if objective == first else ""
         table.add_column(f"{objective.name}, {objective.unit}{seen}", justify="right")
     table.add_column("what it has that the baseline has not", overflow="fold")
-    for tried in sorted(found.front, key=lambda tried: -tried.values[0]):
+    for tried in sorted(found.front, key=lambda tried: -first.gain(tried.values[0])):
         values = [f"{value:.4g}" for value in tried.values]
         if tried == found.winner:
             values[0] = "see below"
@@ -83,7 +83,7 @@ def _front_table(found: StudyResult) -> RenderableType:
 
 
 def _importances(found: StudyResult) -> Iterator[RenderableType]:
-    table = plain_table("what mattered for accuracy")
+    table = plain_table(f"what mattered for {found.objectives[0].name}")
     table.add_column("parameter", overflow="fold")
     table.add_column("by Optuna", justify="right")
     if found.average:
@@ -122,12 +122,13 @@ def confirmed_view(found: StudyResult, confirmed: Confirmed, command: str) -> Re
     assert found.winner is not None
     table = plain_table()
     table.add_column("recipe", overflow="fold")
-    table.add_column("test %", justify="right")
-    table.add_column("every run, %", overflow="fold")
+    metric = confirmation.metric
+    table.add_column(f"test {metric.unit}".strip(), justify="right")
+    table.add_column(", ".join(filter(None, ("every run", metric.unit))), overflow="fold")
     rows = (("baseline", confirmation.baseline), (found.winner.changes, confirmation.combined))
     for name, runs in rows:
-        mean = ACCURACY.value(sum(runs.values()) / len(runs)) if runs else ""
-        table.add_row(Text(name), mean, " ".join(f"{each:.2f}" for each in runs.values()))
+        mean = metric.value(sum(runs.values()) / len(runs)) if runs else ""
+        table.add_row(Text(name), mean, " ".join(map(metric.value, runs.values())))
     sentences = [Text(sentence) for sentence in confirmation.sentences]
     written = Text(f"written to {confirmed.file}", no_wrap=True, overflow="ignore")
     return Group(Text(), table, *sentences, written, *next_steps([("To train it alone", command)]))

@@ -13,7 +13,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.recipes.ablation import Ablation, Part, ablate, ablation_trials
 from darkmagic.checklist.recipes.path import Step, path_steps, path_trials
-from darkmagic.checklist.report.formatting import interval, p_value
+from darkmagic.checklist.report.formatting import p_value
 from darkmagic.sweeps.commands.confirm import FIRST_FRESH_SEED, first_fresh_seed, read_choices
 from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import KnownSweep, power
@@ -71,14 +71,15 @@ def ablate_recipe(
     )
     planned = plan_request(plain, asked, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
-    found = ablate(known.checklist, recipe, outcome.records, read_rules(planned.config))
+    rules = read_rules(planned.config)
+    found = ablate(known.checklist, recipe, outcome.records, rules)
     steps: list[Step] = []
     if path:
         built = path_trials(known.checklist, recipe, found.order, fresh)
         asked = dataclasses.replace(asked, trials=tuple(built), kind="path")
         following = sweep(plan_request(plain, asked, config_dirs, will_train=True), progress)
         following.tracker.flush()
-        steps = path_steps(recipe, found.order, following.records)
+        steps = path_steps(recipe, found.order, following.records, rules)
     file = outcome.folder / "ablation.md"
     file.write_text(_page(outcome.experiment, found, steps))
     outcome.parent.files.append(file)
@@ -126,5 +127,5 @@ def _page(experiment: str, found: Ablation, steps: Sequence[Step]) -> str:
 
 
 def _figures(found: Part | Step, metric: Metric) -> str:
-    gain = metric.difference(found.gain)
-    return f"{gain} | {interval(found.interval, metric)} | {p_value(found.p_value)}"
+    span = metric.span(found.interval.low, found.interval.high) if found.interval else ""
+    return f"{metric.change(found.gain)} | {span} | {p_value(found.p_value)}"

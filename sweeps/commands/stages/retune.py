@@ -7,15 +7,17 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import show_rates
 from darkmagic.checklist.plan import Retune
 from darkmagic.checklist.planning.retune import LADDER, pick, tries_of, tuning_seeds
-from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan_request
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.track.rules import read_rules
 
 __all__ = ["retune"]
 
@@ -39,7 +41,7 @@ def retune(planned: PlannedSweep, progress: Progress) -> PlannedSweep:
     records: list[TrialRecord] = []
     for tries in _rounds(planned, rows, records):
         records += _train(planned, tries, progress)
-    rates = pick(rows, records, planned.rates)
+    rates = pick(rows, records, planned.rates, read_rules(planned.config).metric)
     progress.note(f"rates picked: {_shown(rates)}")
     plain = [*planned.checked.plain, *planned.checked.tricks]
     return plan_request(plain, planned.request, planned.config_dirs, rates=rates, will_train=True)
@@ -54,6 +56,7 @@ def _rounds(
         yield [(name, dict.fromkeys(keys, rate)) for rate in LADDER for name, keys in rows.items()]
         return
     studies = {name: _study(name, keys) for name, keys in rows.items()}
+    metric = read_rules(planned.config).metric
     for _ in range(tries_of(mode, planned.config.retune_tries)):
         asked = {name: study.ask() for name, study in studies.items()}
         tries: Tries = [
@@ -65,7 +68,7 @@ def _rounds(
         ]
         yield tries
         for name, rates in tries:
-            _tell(studies[name], asked[name], _mean(records, name, rates))
+            _tell(studies[name], asked[name], _mean(records, name, rates, metric))
 
 
 def _study(name: str, keys: Sequence[str]) -> Any:
@@ -81,19 +84,21 @@ def _study(name: str, keys: Sequence[str]) -> Any:
     return study
 
 
-def _tell(study: Any, trial: Any, accuracy: float | None) -> None:
+def _tell(study: Any, trial: Any, gain: float | None) -> None:
     from optuna.trial import TrialState
 
-    if accuracy is None:
+    if gain is None:
         study.tell(trial, state=TrialState.FAIL)
     else:
-        study.tell(trial, accuracy)
+        study.tell(trial, gain)
 
 
-def _mean(records: Sequence[TrialRecord], name: str, rates: Mapping[str, float]) -> float | None:
-    """Return the mean accuracy of a try; None if a run of it has none."""
+def _mean(
+    records: Sequence[TrialRecord], name: str, rates: Mapping[str, float], metric: Metric
+) -> float | None:
+    """Return the mean gain of a try; None if a run of it has none."""
     own = [r for r in records if r.name == name and dict(r.rates) == dict(rates)]
-    known = [r.accuracy for r in own if r.status is Status.FINISHED and r.accuracy is not None]
+    known = [metric.gain(value) for r in own if (value := r.result(metric)) is not None]
     return sum(known) / len(known) if known and len(known) == len(own) else None
 
 

@@ -185,7 +185,8 @@ def _settle(
 ) -> tuple[Settled, ...]:
     """Train the likeliest recipes anew, and return them and the baseline, best first after that."""
     space = study.request.space
-    seen = [(tried.recipe, tried.values[0]) for tried in found.best]
+    objective = found.objectives[0]
+    seen = [(tried.recipe, objective.gain(tried.values[0])) for tried in found.best]
     others = [tried for tried in found.best if tried.options or tried.recipe.numbers]
     expected = predict_by_ridge(space, seen, [tried.recipe for tried in others])
     ordered = sorted(zip(expected, range(len(others)), strict=True), reverse=True)
@@ -213,7 +214,8 @@ def _settle(
     plain = space.recipe(space.baseline)
     if plain is not None:
         candidates, recipes, runs = [*candidates, None], [*recipes, plain], [*runs, baseline]
-    seen += [(recipe, value) for recipe, own in zip(recipes, runs, strict=True) for value in own]
-    expects = predict_by_ridge(space, seen, recipes)
+    for recipe, own in zip(recipes, runs, strict=True):
+        seen += [(recipe, objective.gain(value)) for value in own]
+    expects = map(objective.gain, predict_by_ridge(space, seen, recipes))
     settled = [Settled(*each) for each in zip(candidates, runs, expects, strict=True)]
-    return tuple(sorted(settled, key=lambda each: -each.expects))
+    return tuple(sorted(settled, key=lambda each: -objective.gain(each.expects)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from darkmagic.checklist.report.formatting import expected_gain
 from darkmagic.checklist.report.writers.story import Section, story_html, story_markdown
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.commands.tuning.optimize import Optimized
@@ -118,11 +119,10 @@ def answer_of(found: Optimized) -> Section:
     test = found.confirmation.test
     if test is None:
         return Section("The answer", [*found.confirmation.sentences, spent])
-    gain = metric.amount(test.difference, sign=True)
+    gain = metric.amount(metric.gain(test.difference), sign=True)
     interval = test.interval()
-    span = (
-        "" if interval is None else f", {' to '.join(map(metric.difference, interval))} with 95 %"
-    )
+    span = "" if interval is None else f", {metric.span(*interval)} with 95 %"
+    span += f" ({metric.better})" if metric.better else ""
     verb = "adopt it" if found.proved else "that is not proved, so keep the baseline or add seeds"
     said = f"{found.winner.changes}: {gain} on the test set{span}; {verb}."
     return Section("The answer", [said, spent])
@@ -137,7 +137,7 @@ def _screened(found: Optimized) -> Section:
         [
             row.name,
             metric.difference(row.difference),
-            metric.difference(metric.gain(row.outlook.gain)),
+            expected_gain(row, metric),
             f"{100 * row.outlook.helps:.0f} %",
             row.verdict_text,
         ]

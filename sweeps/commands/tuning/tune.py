@@ -10,13 +10,13 @@ from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.planning.budget import Budget, parse_budget
-from darkmagic.sweeps.commands.confirm import Confirmed, confirm_recipe
+from darkmagic.sweeps.commands.confirm import Confirmed, check_metric, confirm_recipe
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import field_of
 from darkmagic.sweeps.compose.plan import Planner
-from darkmagic.sweeps.compose.request import Request, split_request
+from darkmagic.sweeps.compose.request import Request, metric_modules, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, compose, hydra_session
 from darkmagic.sweeps.launch.check import check_launcher
 from darkmagic.sweeps.launch.context import SweepContext, use_context
@@ -25,6 +25,7 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.extend import find_sweep, sweep_key
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.screening.plan import survey
+from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.sinks.choose import check_track
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import open_client
@@ -65,13 +66,14 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
     plain, request = split_request(rest, options)
     if request.more_seeds or request.budget:
         raise UserError("tune adds no seeds: it trains each recipe once, and the winner afresh")
-    objectives = read_objectives(_list(own.get("objectives", "accuracy")))
-    sampler = read_sampler(own.get("sampler", "tpe"), len(objectives))
     budget, prune = _budget(own), _flag("prune", own.get("prune", "true"))
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, plain)
-        fork_server.warm_up()  # it imports torch while this process goes on
+        decisive = str(checked.config.metric)
+        objectives = read_objectives(_list(own.get("objectives", decisive)), decisive)
+        sampler = read_sampler(own.get("sampler", "tpe"), len(objectives))
+        fork_server.warm_up(metric_modules(plain))  # torch, while this process goes on
         check_launcher(checked.config)
         check_track(checked.config)
         if checked.config.seeds != 1:
@@ -95,6 +97,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
         parent, screen = find_sweep(key), None
         if parent is not None:
             report = make_report(take_snapshot(open_client(key.uri), parent))
+            check_metric(report.comparison.metric, read_rules(checked.config).metric)
             screen = report.comparison.screen
             best = predicted_best(report.comparison, limits.apart)
             if best is not None:

@@ -36,5 +36,5 @@ def propose(
     if sampler is Sampler.GP:
         return propose_by_gp(space, ended, running, directions, seed)
     if sampler is Sampler.RIDGE:
-        return propose_by_ridge(space, ended, running, seed)
+        return propose_by_ridge(space, ended, running, directions[0], seed)
     return None

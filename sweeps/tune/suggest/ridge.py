@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -33,15 +33,20 @@ UNUSED = 0.5
 
 
 def propose_by_ridge(
-    space: Space, ended: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
+    space: Space,
+    ended: Sequence[FrozenTrial],
+    running: Sequence[FrozenTrial],
+    direction: Literal["maximize", "minimize"],
+    seed: int,
 ) -> Mapping[str, Any]:
     """Return the parameters whose expected improvement is highest by the trials that `ended`.
 
     Those that are `running` are not proposed again.
     """
+    sign = 1 if direction == "maximize" else -1
     rng = np.random.default_rng(seed)
     known = [(recipe, trial) for trial in ended if (recipe := recipe_of(space, trial)) is not None]
-    values = [trial.values[0] for _, trial in known]
+    values = [sign * trial.values[0] for _, trial in known]
     rows = [_row(space, recipe) for recipe, _ in known]
     model = fit_ridge(rows, values, _sizes(space))
     busy_rows = [

@@ -33,7 +33,7 @@ def _curve(
 def _until(curve: Curve, epoch: int) -> Curve:
     return Curve(
         curve.epochs,
-        {e: v for e, v in curve.accuracies.items() if e <= epoch},
+        {e: v for e, v in curve.gains.items() if e <= epoch},
         {e: v for e, v in curve.rates.items() if e <= epoch},
     )
 
