@@ -21,7 +21,15 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["SECRET", "MLflowServer", "Postgres", "free_port", "running_postgres", "running_s3"]
+__all__ = [
+    "SECRET",
+    "MLflowServer",
+    "Postgres",
+    "free_port",
+    "running_mlflow",
+    "running_postgres",
+    "running_s3",
+]
 
 REPO = Path(__file__).parents[2]
 SECRET = "s3cretw0rd"
@@ -112,6 +120,24 @@ def running_s3(folder: Path) -> Iterator[str]:
         yield address
     finally:
         process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def running_mlflow(folder: Path) -> Iterator[str]:
+    """Start MLflow's own server on a database in `folder`; return its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/served.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with (folder / "served.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _until_it_answers(f"{address}/health", process)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -88,10 +88,14 @@ def space_of(
 
 
 def open_study(
-    folder: Path, space: Space, sampler: Sampler = Sampler.TPE, objectives: Sequence[str] = ()
+    folder: Path,
+    space: Space,
+    sampler: Sampler = Sampler.TPE,
+    objectives: Sequence[str] = (),
+    decisive: str = "accuracy",
 ) -> TuningStudy:
     """Open the study in `folder`, as a process that begins does."""
-    wanted = read_objectives(objectives or ["accuracy"])
+    wanted = read_objectives(objectives or [decisive], decisive)
     return TuningStudy(folder / "optuna.db", "mine", space, wanted, sampler, 0)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
-from darkmagic.sweeps.tune.pruner import Curve, Pruner
+from darkmagic.sweeps.tune.objectives import read_objectives
+from darkmagic.sweeps.tune.pruner import Curve, Pruner, curve_of_events
 from darkmagic.trainers.outputs.result_file import write_result
 
 EPOCHS = 12
@@ -50,6 +52,40 @@ def test_run_that_is_far_behind_is_ended_and_says_why() -> None:
     reason = _pruner(rng).reason(_until(_curve(80.0, rng), 6))
     assert reason is not None
     assert "after epoch 6 of 12: by 24 comparable runs it ends at" in reason
+
+
+def test_loss_is_ended_as_a_gain_is_and_says_the_loss() -> None:
+    """Values of a metric that is minimised are turned round: high ones are hopeless."""
+    (loss,) = read_objectives(["loss"], "loss")
+    rng = np.random.default_rng(0)
+    runs = [_events(0.4 + 0.02 * float(rng.normal()), rng) for _ in range(24)]
+    curves = [curve for run in runs if (curve := curve_of_events(run, loss)) is not None]
+    assert curves[0].final == pytest.approx(-0.4, abs=0.1)
+    pruner = Pruner(curves, [curves[:3], curves[3:6], curves[6:9]], loss)
+    high, low = (curve_of_events(_events(level, rng)[:6], loss) for level in (3.0, 0.2))
+    assert high is not None
+    assert low is not None
+    reason = pruner.reason(high)
+    assert reason is not None
+    assert reason.startswith("3.")
+    assert "nats after epoch 6 of 12: by 24 comparable runs it ends at" in reason
+    assert "nats at least, and 0.40" in reason
+    assert pruner.reason(low) is None
+
+
+def _events(loss: float, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Return the epochs of a run that nears its loss; its accuracy says nothing."""
+    return [
+        {
+            "type": "epoch",
+            "epoch": epoch,
+            "epochs": EPOCHS,
+            "val_loss": loss + 2 * math.exp(-epoch / 3) + 0.01 * float(rng.normal()),
+            "val_accuracy": 0.5,
+            "lr": COSINE[epoch],
+        }
+        for epoch in range(1, EPOCHS + 1)
+    ]
 
 
 def test_best_run_is_hardly_ever_ended() -> None:

@@ -124,6 +124,28 @@ def test_sampler_finds_more_than_chance(tmp_path: Path, sampler: Sampler) -> Non
         assert max(values) > 95.5
 
 
+def test_ridge_looks_for_the_lowest_loss(tmp_path: Path) -> None:
+    """Of a metric that is minimised, what is suggested last is lower than what was drawn first."""
+    space = space_of(only=["mixup=on", "weight_decay"])
+    study = open_study(tmp_path, space, Sampler.RIDGE, decisive="loss")
+    for _ in range(22):
+        asked = study.ask()
+        result = {**_finished(asked.recipe), "val_loss": 1 - truth(asked.recipe)}
+        study.tell(asked.number, {**result, "val_accuracy": 1 - truth(asked.recipe)})
+    values = [float(trial.value or 0) for trial in study.trials]
+    assert study.optuna.direction.name == "MINIMIZE"
+    assert study.optuna.best_value == min(values) < 0.045
+    assert sum(values[-8:]) / 8 < sum(values[:10]) / 10
+
+
+def test_loss_that_is_no_number_is_a_failure(tmp_path: Path) -> None:
+    """A trial that diverged has no loss to compare, and never the best one."""
+    study = open_study(tmp_path, space_of(), decisive="loss")
+    for value in (float("nan"), float("inf"), None):
+        study.tell(study.ask().number, {"status": "diverged", "val_loss": value})
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 3
+
+
 def test_ridge_avoids_what_excludes_and_what_was_tried(tmp_path: Path) -> None:
     """Proposals of the model with pairs are new recipes of the space, conflicts kept apart."""
     study = open_study(tmp_path, space_of(), Sampler.RIDGE)
