@@ -1,7 +1,6 @@
 """The tutorials, run word for word in a repository of its own, with the programs that they name.
 
-Weekly, as they train. The programs of others are installed into an environment of their own, or
-are those of `DARKMAGIC_TEST_ENV`; `DARKMAGIC_TEST_TIMM` is a clone of timm's repository.
+Weekly, as they train. `DARKMAGIC_TEST_TIMM` is a clone of timm's repository.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from programs import make_programs
+
 REPO = Path(__file__).parents[2]
 PAGES = REPO / "docs" / "tutorials"
-PACKAGES = ["scikit-learn", "timm", "lightning", "jsonargparse[signatures]"]
 TIMM = "https://github.com/huggingface/pytorch-image-models"
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(3600)]
 
@@ -26,13 +26,7 @@ pytestmark = [pytest.mark.weekly, pytest.mark.timeout(3600)]
 @pytest.fixture(scope="session")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of programs of an environment with the packages of the tutorials."""
-    if given := os.environ.get("DARKMAGIC_TEST_ENV"):
-        return Path(given) / "bin"
-    folder = tmp_path_factory.mktemp("others")
-    subprocess.run(["uv", "venv", "--quiet", str(folder)], check=True)
-    python = ["--python", str(folder / "bin" / "python")]
-    subprocess.run(["uv", "pip", "install", "--quiet", *python, *PACKAGES], check=True)
-    return folder / "bin"
+    return make_programs(tmp_path_factory.mktemp("others"))
 
 
 def _environment(page: str, others: Path) -> dict[str, str]:

@@ -1,0 +1,168 @@
+"""Flags of the ready-made trainers, each held against the parser of the package that has it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from programs import make_programs
+
+FOLDER = Path(__file__).parents[3] / "sweeps" / "conf" / "trainer"
+PAGE = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+
+
+def _mapping(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
+
+
+def _options(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the words of each option, and those that every trial has."""
+    mapping = _mapping(name)
+    own = [str(word) for word in mapping["command"][2:]]
+    for trick, options in mapping["tricks"].items():
+        for option, words in options.items():
+            yield f"{trick}={option}", [*own, *map(str, words)]
+    yield "resume", [*own, *map(str, mapping["resume"])]
+
+
+def _filled(words: list[str], folder: Path) -> list[str]:
+    return [word.replace("{directory}", str(folder)).replace("{seed}", "7") for word in words]
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize(("option", "words"), _options("huggingface"))
+def test_training_arguments_take_every_option(
+    tmp_path: Path, option: str, words: list[str]
+) -> None:
+    """`HfArgumentParser` reads the words, and each flag of the option changes what it names."""
+    transformers = pytest.importorskip("transformers")
+    parser = transformers.HfArgumentParser(transformers.TrainingArguments)
+    (found,) = parser.parse_args_into_dataclasses(args=_filled(words, tmp_path))
+    assert (found.seed, found.output_dir) == (7, str(tmp_path)), option
+    assert found.eval_strategy == "epoch"
+    flags = dict(zip(words[::2], words[1::2], strict=True))
+    for flag, value in flags.items():
+        known = getattr(found, flag.removeprefix("--"))
+        if flag not in ("--seed", "--output_dir", "--report_to", "--resume_from_checkpoint"):
+            shown = getattr(known, "value", known)
+            assert shown == (value if isinstance(shown, str) else pytest.approx(float(value)))
+    if option == "lr_warmup=on":
+        assert found.get_warmup_steps(1000) == 100  # a share of all steps
+
+
+MAIN = """
+import torch
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
+
+class Net(BoringModel):
+    def training_step(self, batch, batch_idx):
+        return super().training_step(batch, batch_idx)
+
+if __name__ == "__main__":
+    LightningCLI(Net, BoringDataModule)
+"""
+RUN = """
+import json, runpy, sys
+for words in json.load(sys.stdin):
+    sys.argv = ["main.py", *words]
+    try:
+        runpy.run_path("main.py", run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    print("ENDED", code, flush=True)
+"""
+
+
+@pytest.mark.weekly
+def test_lightning_cli_takes_every_option(tmp_path: Path) -> None:
+    """With `--print_config` each option's words are in the configuration that Lightning reads."""
+    python = make_programs(tmp_path / "others") / "python"
+    (tmp_path / "main.py").write_text(MAIN)
+    names, asked = zip(*_options("lightning_cli"), strict=True)
+    wrong = ["fit", "--trainer.gradient_clip_value", "1.0"]  # that a wrong one is found at all
+    lines = [_filled(words, tmp_path) for words in asked] + [wrong]
+    done = subprocess.run(
+        [str(python), "-c", RUN],
+        input=json.dumps([[*words, "--print_config"] for words in lines]),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    *printed, rest = re.split(r"ENDED (?=\d+)", done.stdout)
+    codes = [part.partition("\n")[0] for part in [*printed[1:], rest]]
+    assert codes == ["0"] * len(names) + ["2"], done.stderr[-3000:]
+    for name, words, part in zip(names, lines, printed, strict=False):
+        config = yaml.safe_load(part.partition("\n")[2] if part[:1].isdigit() else part)
+        assert config["seed_everything"] == 7
+        for flag, value in zip(words[1::2], words[2::2], strict=True):
+            key = flag.removeprefix("--")
+            if key in ("seed_everything", "optimizer"):
+                continue
+            found = config
+            for part_of in key.replace("optimizer.", "optimizer.init_args.").split("."):
+                found = found[part_of]
+            assert str(found).lower() == value.lower() or float(found) == float(value), name
+
+
+TORCHVISION = """
+--data-path --model --device --batch-size --epochs --workers --opt --lr --momentum --wd
+--weight-decay --norm-weight-decay --label-smoothing --mixup-alpha --cutmix-alpha --lr-scheduler
+--lr-warmup-epochs --lr-warmup-method --lr-warmup-decay --lr-step-size --lr-gamma --print-freq
+--output-dir --resume --start-epoch --cache-dataset --sync-bn --test-only --pretrained
+--auto-augment --random-erase --amp --world-size --dist-url --model-ema --model-ema-steps
+--model-ema-decay --use-deterministic-algorithms --interpolation --val-resize-size
+--val-crop-size --train-crop-size --clip-grad-norm --weights
+"""
+"""The flags of references/classification/train.py at 017e9b99b5daddec3d82d5b05fe26f6834c48fa9."""
+TORCHVISION_VALUES = {
+    "--opt": {"sgd", "sgd_nesterov", "rmsprop", "adamw"},
+    "--lr-scheduler": {"steplr", "cosineannealinglr", "exponentiallr"},
+    "--lr-warmup-method": {"linear", "constant"},
+    "--auto-augment": {"ra", "ta_wide", "imagenet", "cifar10", "svhn"},
+}
+
+
+@pytest.mark.parametrize(("option", "words"), _options("torchvision"))
+def test_torchvision_script_has_every_flag(option: str, words: list[str]) -> None:
+    """Each flag is one that its source declares, with a value that the source compares with."""
+    flags = dict(zip(words[::2], words[1::2], strict=True))
+    assert set(flags) <= set(TORCHVISION.split()), option
+    for flag, value in flags.items():
+        if flag in TORCHVISION_VALUES:
+            assert value in TORCHVISION_VALUES[flag]
+        elif flag not in ("--output-dir", "--device", "--resume"):
+            assert float(value) >= 0
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("Test:  Acc@1 71.250 Acc@5 90.000", "71.250"),
+        ("Test: EMA Acc@1 70.000 Acc@5 90.000", None),
+        ("Epoch: [0]  [10/20]  eta: 0:00:01  acc1: 50.0 (48.0)", None),
+    ],
+)
+def test_torchvision_line_gives_the_accuracy_of_the_weights(line: str, value: str | None) -> None:
+    """The line that `evaluate` prints of the weights counts; that of their average does not."""
+    found = re.search(_mapping("torchvision")["pattern"], line)
+    assert (found[1] if found else None) == value
+
+
+def test_page_says_what_each_was_tried_on() -> None:
+    """Each ready-made trainer has its row, and a trainer that was not run says so."""
+    for path in FOLDER.glob("*.yaml"):
+        if path.stem != "command":
+            assert f"| `{path.stem}` |" in PAGE
+    assert re.search(r"\| `torchvision` \|.*not run: .*017e9b9", PAGE)
