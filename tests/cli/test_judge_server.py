@@ -10,7 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from commanding import start_command
+from commanding import run_command
 from servers import running_mlflow
 
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(900)]
@@ -52,7 +52,7 @@ CASES = [
     ("--expect beter --of mixup", 2, "did you mean better"),
     ("--expect better --of mixpu", 2, "did you mean mixup?"),
     ("--experiment langauge", 2, "did you mean language"),
-    ("--metric bits", 2, "did you mean bits_per_byte?"),
+    ("--metric bits_per_bite", 2, "did you mean bits_per_byte?"),
     ("--baseline bas", 2, "did you mean base?"),
 ]
 
@@ -68,7 +68,7 @@ def test_gate_is_by_a_loss_over_http(
     rest = [word for name, value in usual.items() if name not in own for word in (name, value)]
     asked = [*own, *rest, "--trial", "trial", "--seed", "seed", "--unit", "bits", "--out", "out"]
     asked += ["--direction", "min"]
-    done = start_command("judge", address, *asked, folder=tmp_path)
+    done = run_command("judge", address, *asked, folder=tmp_path)
     assert done.returncode == code, done.stderr + done.stdout
     assert said in " ".join(done.stderr.split())
     assert len(done.stderr.strip().splitlines()) == 1
@@ -88,7 +88,7 @@ def test_gate_is_by_a_loss_over_http(
 
 def test_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     """An address where nobody answers ends soon, with exit code 2 and what was asked for."""
-    done = start_command(
+    done = run_command(
         "judge", "http://127.0.0.1:9", "--metric", "loss", "--baseline", "base", folder=tmp_path
     )
     assert done.returncode == 2, done.stdout

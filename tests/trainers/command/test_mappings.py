@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,17 @@ def _mapping(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
 
 
-def _options(name: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the words of each option, and those that every trial has."""
+def _options(name: str) -> list[tuple[str, list[str]]]:
+    """Return the words of each option, and those that every trial has."""
     mapping = _mapping(name)
     own = [str(word) for word in mapping["command"][2:]]
-    for trick, options in mapping["tricks"].items():
-        for option, words in options.items():
-            yield f"{trick}={option}", [*own, *map(str, words)]
-    yield "resume", [*own, *map(str, mapping["resume"])]
+    words = {
+        f"{trick}={option}": words
+        for trick, options in mapping["tricks"].items()
+        for option, words in options.items()
+    }
+    words["resume"] = mapping["resume"]
+    return [(name, [*own, *map(str, more)]) for name, more in words.items()]
 
 
 def _filled(words: list[str], folder: Path) -> list[str]:

@@ -29,8 +29,8 @@ def laddered(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     return run(tmp_path_factory.mktemp("retune"), words)
 
 
-def _tries(folder: Path) -> dict[str, dict[float, float]]:
-    """Return the validation accuracy of each try by row and rate, from the trials' own files."""
+def _tries(folder: Path, figure: str = "val_accuracy") -> dict[str, dict[float, float]]:
+    """Return the figure of each try by row and rate, from the trials' own files."""
     found: dict[str, dict[float, float]] = {}
     for path in (folder / "mine").glob("*-s1000000-*/result.json"):
         config = (path.parent / "config.yaml").read_text()
@@ -38,7 +38,7 @@ def _tries(folder: Path) -> dict[str, dict[float, float]]:
         if "learning_rate:" in config:
             rate = float(config.partition("learning_rate:")[2].partition("factor: ")[2].split()[0])
         name = path.parent.name.rsplit("-s1000000-", 1)[0]
-        found.setdefault(name, {})[rate] = json.loads(path.read_text())["val_accuracy"]
+        found.setdefault(name, {})[rate] = json.loads(path.read_text())[figure]
     return found
 
 
@@ -54,6 +54,19 @@ def test_each_row_that_needs_a_rate_takes_the_best_of_its_tries(laddered: Swept)
         assert tried[rates[name]] == max(tried.values())
     assert rates["mixup=on"] == rates[BASELINE]
     assert {record.seed for record in laddered.outcome.records} == {0}
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("mode", [["ladder"], ["optuna", "retune_tries=3"]])
+def test_rates_are_picked_by_a_loss_that_decides(tmp_path: Path, mode: list[str]) -> None:
+    """With metric=loss the rate with the lowest loss is picked, whatever its accuracy."""
+    swept = run(tmp_path, [*WORDS, "metric=loss", f"retune={mode[0]}", *mode[1:]])
+    tries = _tries(swept.folder, "val_loss")
+    rates = {record.name: record.rates["lr"] for record in swept.outcome.records}
+    assert tries.keys() == {"baseline", "optimizer=adam"}
+    for name, tried in tries.items():
+        assert len(tried) == 3
+        assert tried[rates[name]] == min(tried.values())
 
 
 def test_picked_rates_are_in_the_report_from_the_store(laddered: Swept) -> None:
