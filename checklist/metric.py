@@ -137,6 +137,12 @@ class Metric:
         """Return a difference as a person gave it, with the unit of differences."""
         return f"{value:g} {self.points}" if self.points else f"{value:g}"
 
+    def about(self, value: float) -> str:
+        """Return a size to plan with, whose decimals no runs have told yet, with its unit."""
+        if self.unit == "%":
+            return self.amount(value)
+        return self.given(float(f"{value:.3g}"))
+
     def _number(self, value: float, sign: str = "") -> str:
         if self.decimals > MAX_DECIMALS:
             return f"{value:{sign}.3g}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.designs.screen import screen_sizes
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.planning.power import Setting, detectable
 from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
@@ -76,8 +77,8 @@ def screen_finds(sizes: Sequence[int], runs: int) -> float | None:
     return detectable_in_errors(df, level) * error
 
 
-def suits(sides: Sides, spread: float) -> str:
-    """Return which design the budget suits, in words, for runs that spread by `spread` points."""
+def suits(sides: Sides, spread: float, metric: Metric = ACCURACY) -> str:
+    """Return which design the budget suits, in words, for runs of `metric` that spread so far."""
     alone, screen = sides.one_at_a_time, sides.screen
     if screen is None and alone is None:
         return f"{sides.runs} runs give no verdicts by either design: give a few more."
@@ -85,7 +86,7 @@ def suits(sides: Sides, spread: float) -> str:
         return (
             f"{sides.runs} runs suit one trick at a time: there are too few mixtures for a screen."
         )
-    found = f"a screen finds average effects of {screen * spread:.2f} points four times in five"
+    found = f"a screen finds average effects of {metric.about(screen * spread)} four times in five"
     if alone is None:
         return (
             f"{sides.runs} runs suit a screen: {found}, where one trick at a time would give no "
@@ -93,11 +94,11 @@ def suits(sides: Sides, spread: float) -> str:
         )
     if screen >= alone:
         return (
-            f"{sides.runs} runs suit one trick at a time: it finds {alone * spread:.2f} points, "
+            f"{sides.runs} runs suit one trick at a time: it finds {metric.about(alone * spread)}, "
             f"and {found}."
         )
     return (
         f"{sides.runs} runs suit a screen: {found}, and one trick at a time finds "
-        f"{alone * spread:.2f}. One at a time tells what a trick does at the baseline's settings, "
-        "a screen what it does on average over the other options."
+        f"{metric.about(alone * spread)}. One at a time tells what a trick does at the baseline's "
+        "settings, a screen what it does on average over the other options."
     )

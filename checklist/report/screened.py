@@ -141,9 +141,10 @@ def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
         return (
             f"{first} and {second} cannot be told apart yet: too few of their runs have a result."
         )
+    metric = screen.metric
     parts = [
-        f"{'='.join(each.pair[0])} with {'='.join(each.pair[1])} {each.points:+.2f}"
-        + (f" (±{each.error:.2f})" if each.error is not None else "")
+        f"{'='.join(each.pair[0])} with {'='.join(each.pair[1])} {metric.change(each.points)}"
+        + (f" (±{metric.value(each.error)})" if each.error is not None else "")
         for each in togethers(fit, tricks)
     ]
     proved = "do not simply add up" if p < SUSPICIOUS else "add up, as far as can be seen"
@@ -201,10 +202,9 @@ def predicted(best: Prediction, metric: Metric) -> str:
     """Return the sentence on the recipe that is predicted to be best."""
     names = ", ".join(f"{trick}={option}" for trick, option in best.choices.items())
     gain = metric.amount(metric.gain(best.gain), sign=True)
-    low, high = (metric.difference(end) for end in sorted(map(metric.gain, (best.low, best.high))))
     return (
         f"Predicted to be best: {names}. Expect {gain} on the baseline "
-        f"({low} to {high}), already drawn towards 0. This is a prediction, "
+        f"({metric.span(best.low, best.high)}), already drawn towards 0. This is a prediction, "
         "no result: no such run may have been trained, and only fresh seeds show what it gives."
     )
 

@@ -76,7 +76,7 @@ def plan(
             console.print("The first round of a race; more follow until the budget is spent.")
         for sentence in planned.plan.limits.sentences:
             console.print(sentence, markup=False)
-        console.print(budget_line(checklist, len(trials)), style="dim")
+        console.print(budget_line(checklist, len(trials), planned.metric), style="dim")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)
             console.print(

@@ -19,7 +19,9 @@ def power(
     config_dir: ConfigDirs = None,
     spread: Annotated[
         list[float] | None,
-        typer.Option("--spread", help="Points by which runs spread; repeatable."),
+        typer.Option(
+            "--spread", help="By how much runs spread, in points or the metric's unit; repeatable."
+        ),
     ] = None,
 ) -> None:
     """Show the smallest effect that each number of seeds finds, and what is left to decide.
@@ -37,6 +39,6 @@ def power(
             raise UserError(f"--spread={min(spread or ())}: need a number of points over 0")
         known = api.power(all_overrides(overrides, name, out), config_dir or ())
         console = make_console()
-        console.print(power_view(known.checklist, spread, known.report))
+        console.print(power_view(known.checklist, spread, known.report, known.metric))
         if known.report is not None:
             console.print(undecided_view(known.report))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.screen import screen_sizes, usual_runs
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.planning.designs import compare_designs, screen_finds, suits
@@ -32,26 +33,28 @@ TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
 
 
 def power_view(
-    checklist: Checklist, spreads: Sequence[float] | None, report: Report | None
+    checklist: Checklist,
+    spreads: Sequence[float] | None,
+    report: Report | None,
+    metric: Metric = ACCURACY,
 ) -> RenderableType:
     """Return the smallest effect found four times in five, by number of runs and spread."""
     trials = len(trial_names(checklist)) - 1
     own = report.comparison.effects.spread if report else None
-    chosen = list(spreads or ([own] if own else TYPICAL_SPREADS))
+    chosen = list(spreads or ([own] if own else _usual_spreads(metric)))
     table = plain_table()
     for head in ("seeds", "baseline", "runs"):
         table.add_column(head, justify="right")
     for spread in chosen:
         table.add_column(f"spread {spread:.2g}", justify="right")
     for setting in settings(trials):
-        cells = [_cell(setting, spread) for spread in chosen]
+        cells = [_cell(setting, spread, metric) for spread in chosen]
         table.add_row(str(setting.seeds), str(setting.baseline_runs), str(setting.runs), *cells)
     notes = [
         (
-            "Runs of each trial, of the baseline, and in all. Points: the effect found four "
-            "times in five, and in brackets half the width of the interval. A spread is the "
-            "standard deviation of runs that differ in their seed alone; on CIFAR-10 it is 0.1 "
-            "to 0.3 points."
+            f"Runs of each trial, of the baseline, and in all. {_of(metric)}: the effect found "
+            "four times in five, and in brackets half the width of the interval. A spread is the "
+            f"standard deviation of runs that differ in their seed alone{_usually(metric)}."
         ),
         (
             f"For {trials} trials tested together, by simulation of such sweeps. "
@@ -60,13 +63,13 @@ def power_view(
         ),
     ]
     if own:
-        notes.insert(0, f"This experiment's runs spread by {own:.2f} points.")
-    screens = _screens(checklist, [setting.runs for setting in settings(trials)], chosen)
+        notes.insert(0, f"This experiment's runs spread by {metric.about(own)}.")
+    screens = _screens(checklist, [setting.runs for setting in settings(trials)], chosen, metric)
     return Group(table, *map(note, notes), *screens)
 
 
 def _screens(
-    checklist: Checklist, runs: Sequence[int], spreads: Sequence[float]
+    checklist: Checklist, runs: Sequence[int], spreads: Sequence[float], metric: Metric
 ) -> list[RenderableType]:
     """Return the same numbers of runs spent on a screen."""
     sizes = screen_sizes(checklist)
@@ -77,28 +80,49 @@ def _screens(
     usual = usual_runs(checklist)
     for number in sorted({usual, *(n for n in runs if n <= MAX_SCREEN)}):
         found = screen_finds(sizes, number)
-        cells = ["no verdicts" if found is None else f"{found * s:.2f}" for s in spreads]
+        cells = ["no verdicts" if found is None else _size(found * s, metric) for s in spreads]
         table.add_row(f"runs={number}", *cells)
     about = (
         "The same runs as a screen (design=screen): each mixes options of all tricks, and an "
-        "effect is the average over the other options. Points: the effect found four times in "
-        f"five. For a spread of {spreads[0]:.2g}: "
-        f"{suits(compare_designs(checklist, usual), spreads[0])}"
+        "effect is the average over the other options. "
+        f"{_of(metric)}: the effect found four times in five. For a spread of {spreads[0]:.2g}: "
+        f"{suits(compare_designs(checklist, usual), spreads[0], metric)}"
     )
     return [Text(), table, note(about)]
 
 
-def _cell(setting: Setting, spread: float) -> str:
+def _usual_spreads(metric: Metric) -> Sequence[float]:
+    """Return spreads to plan for; of a metric in a unit of its own, effects are multiples of it."""
+    return TYPICAL_SPREADS if metric.unit == "%" else (1.0,)
+
+
+def _of(metric: Metric) -> str:
+    """Return what the table's numbers are of."""
+    return "Points" if metric.unit == "%" else f"Differences in {metric.phrase}"
+
+
+def _usually(metric: Metric) -> str:
+    if metric.unit != "%":
+        return f" (--spread); a column of spread 1 has multiples of that of {metric.name}"
+    return "; on CIFAR-10 it is 0.1 to 0.3 points"
+
+
+def _size(value: float, metric: Metric) -> str:
+    return f"{value:.2f}" if metric.unit == "%" else f"{value:.3g}"
+
+
+def _cell(setting: Setting, spread: float, metric: Metric) -> str:
     found, width = detectable(setting, spread), half_width(setting, spread)
     if found is None or width is None:
         return "no verdicts"
-    return f"{found:.2f} (±{width:.2f})"
+    return f"{_size(found, metric)} (±{_size(width, metric)})"
 
 
-def budget_line(checklist: Checklist, runs: int) -> str:
+def budget_line(checklist: Checklist, runs: int, metric: Metric = ACCURACY) -> str:
     """Return which design so many runs suit, for a spread that is usual on CIFAR-10."""
-    said = suits(compare_designs(checklist, runs), USUAL_SPREAD)
-    return f"For a spread of {USUAL_SPREAD} points: {said}"
+    spread = USUAL_SPREAD if metric.unit == "%" else 1.0
+    said = suits(compare_designs(checklist, runs), spread, metric)
+    return f"For a spread of {metric.given(spread)}: {said}"
 
 
 def undecided_view(report: Report) -> RenderableType:

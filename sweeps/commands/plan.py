@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, Trial
 from darkmagic.checklist.plan import Design, Retune
 from darkmagic.checklist.planning.retune import Rates, known_rates, retuned_rows, tries_of
@@ -56,6 +57,11 @@ class PlannedSweep:
     def config(self) -> DictConfig:
         """The configuration of the sweep, its `hydra` node included."""
         return self.checked.config
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides."""
+        return read_rules(self.config).metric
 
     @property
     def tries(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.plan import trial_names
 from darkmagic.checklist.report.content import Report
@@ -31,6 +32,11 @@ class KnownSweep:
     report: Report | None
     key: SweepKey
     rules: Rules = field(default_factory=Rules)  # that the configuration fixes
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides: the sweep's, if there is one."""
+        return self.report.comparison.metric if self.report else self.rules.metric
 
     @property
     def trials(self) -> int:

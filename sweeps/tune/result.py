@@ -12,6 +12,7 @@ from darkmagic.sweeps.tune.objectives import Objective
 from darkmagic.sweeps.tune.run import StudyOutcome
 from darkmagic.sweeps.tune.space.parameters import recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
+from darkmagic.sweeps.tune.space.space import BASELINE_RECIPE
 from darkmagic.sweeps.tune.study import SEEDS, WHERE
 from darkmagic.text import shell_word
 
@@ -38,6 +39,11 @@ class Tried:
     values: tuple[float, ...]
     where: str = ""  # the trial that it was before the study, if it was one
     seeds: tuple[int, ...] = ()  # of it then: no fresh ones, as they chose it
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the baseline, numbers and all."""
+        return self.changes == BASELINE_RECIPE
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class StudyResult:
 
         It is not known to be better than the baseline before it is confirmed with fresh seeds.
         """
-        return next((tried for tried in self.best[:1] if tried.changes != "the baseline"), None)
+        return next((tried for tried in self.best[:1] if not tried.is_baseline), None)
 
     @property
     def dashboard(self) -> str:

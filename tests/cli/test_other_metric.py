@@ -58,8 +58,8 @@ def test_confirmation_is_of_the_metric(project: Project) -> None:
     metric = project[2]
     done = _run(project, "checklist", "confirm", *TAKE)
     assert done.returncode == 0, done.stderr
-    base = _values(project, "baseline-s1", "test_metric")
-    both = _values(project, "combination*-s1", "test_metric")
+    base = _values(project, "baseline-s100", "test_metric")
+    both = _values(project, "combination=mixup*-s100", "test_metric")
     assert (len(base), len(both)) == (2, 2)
     assert f"test {metric.unit}" in done.stdout
     for value in (*base, *both):
@@ -77,10 +77,12 @@ def test_ablation_and_path_are_of_the_metric(project: Project) -> None:
     page = (folder / "runs" / "mine" / "ablation.md").read_text()
     assert metric.head in done.stdout
     assert f"| step | {metric.head} |" in page
-    plain = _values(project, "baseline-s2", "val_metric") or _values(
-        project, "combination=none-s2", "val_metric"
-    )
-    assert metric.value(statistics.fmean(plain)) in page
+    plain = _values(project, "combination=none-s200", "val_metric")
+    whole = _values(project, "baseline-s200", "val_metric")
+    assert (len(plain), len(whole)) == (2, 2)
+    assert f"| `baseline` | {metric.value(statistics.fmean(plain))} |" in page
+    gain = metric.gain(statistics.fmean(whole) - statistics.fmean(plain))
+    assert f"The whole recipe {metric.gained(gain)} (" in page
     assert ("lower is better" in page) is (metric.sign < 0)
     assert " points" not in page or metric.unit == "%"
 
@@ -123,6 +125,7 @@ def test_optimisation_is_of_the_metric(project: Project) -> None:
     limits = (0.0, 5.0) if name == "loss" else (0.0, 100.0)
     assert len(seen) >= 4
     assert all(limits[0] <= value <= limits[1] for value in seen), story
+    assert sum("| the baseline |" in line for line in rows) == 1
     expected = [float(cells[1]) for cells in settled]
     assert expected == sorted(expected, reverse=metric.sign > 0)
     if "keep it" not in story.partition("## 1.")[0]:

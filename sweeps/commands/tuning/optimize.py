@@ -187,7 +187,7 @@ def _settle(
     space = study.request.space
     objective = found.objectives[0]
     seen = [(tried.recipe, objective.gain(tried.values[0])) for tried in found.best]
-    others = [tried for tried in found.best if tried.options or tried.recipe.numbers]
+    others = [tried for tried in found.best if not tried.is_baseline]
     expected = predict_by_ridge(space, seen, [tried.recipe for tried in others])
     ordered = sorted(zip(expected, range(len(others)), strict=True), reverse=True)
     top = [others[place] for _, place in ordered[:CANDIDATES]]

@@ -15,7 +15,10 @@ from darkmagic.checklist.designs.factors import Choice
 from darkmagic.sweeps.compose.checks.ranges import Range
 from darkmagic.sweeps.tune.space.recipe import TARGET, Level, TunedRecipe
 
-__all__ = ["Space"]
+__all__ = ["BASELINE_RECIPE", "Space"]
+
+BASELINE_RECIPE = "the baseline"
+"""What the recipe without a change is called."""
 
 TYPED = 8
 """Characters of a number that someone may have typed, such as 0.000125."""
@@ -123,7 +126,7 @@ class Space:
             ]
             if own or option != self.baseline[trick]:
                 parts.append(f"{trick}={option}" + (f" ({', '.join(own)})" if own else ""))
-        return ", ".join(parts) or "the baseline"
+        return ", ".join(parts) or BASELINE_RECIPE
 
     def read(self, flat: Mapping[str, str]) -> TunedRecipe | None:
         """Return the recipe of a trial by its configuration, `flat`: text by dotted key.
