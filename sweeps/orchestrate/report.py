@@ -37,7 +37,7 @@ from darkmagic.sweeps.track.snapshot import Snapshot
 from darkmagic.sweeps.trial.command.node import AUTO_DECIMALS
 from darkmagic.text import shell_line, shell_word
 
-__all__ = ["load_report", "make_report", "ui_command"]
+__all__ = ["load_report", "make_report", "rules_with_decimals", "ui_command"]
 
 
 def load_report(
@@ -65,7 +65,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     comparison = compare(
         from_json(snapshot.tags[CHECKLIST]),
         snapshot.records,
-        _with_decimals(rules, snapshot.records),
+        rules_with_decimals(rules, snapshot.records),
         limits.apart,
         limits.together,
     )
@@ -88,7 +88,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     )
 
 
-def _with_decimals(rules: Rules, records: Sequence[TrialRecord]) -> Rules:
+def rules_with_decimals(rules: Rules, records: Sequence[TrialRecord]) -> Rules:
     """Return `rules` whose metric shows as many decimals as the runs need, if it says none."""
     if rules.metric.decimals != AUTO_DECIMALS:
         return rules

@@ -142,6 +142,20 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize("words", ["tune", "optimize budget=20", "refine mixup"])
+def test_what_is_of_our_own_loop_is_refused_for_a_command(tmp_path: Path, words: str) -> None:
+    """One line with what there is instead, exit code 2, and nothing is trained."""
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "conf" / "trainer").mkdir(parents=True)
+    (tmp_path / "conf" / "trainer" / "mine.yaml").write_text(TRAINER)
+    done = run_command(*words.split(), "-c", "conf", "trainer=mine", folder=tmp_path)
+    assert done.returncode == 2, done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "is of darkmagic's own loop, not of a command" in done.stderr
+    assert "darkmagic checklist run" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("words", WRONG)
 def test_wrong_comparison_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str

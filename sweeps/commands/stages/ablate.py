@@ -20,6 +20,7 @@ from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.launch.progress import Progress
+from darkmagic.sweeps.orchestrate.report import rules_with_decimals
 from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.schema import CONFIRMED, KIND, SWEEP
 from darkmagic.sweeps.track.store import open_client, search_runs
@@ -71,7 +72,7 @@ def ablate_recipe(
     )
     planned = plan_request(plain, asked, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
-    rules = read_rules(planned.config)
+    rules = rules_with_decimals(read_rules(planned.config), outcome.records)
     found = ablate(known.checklist, recipe, outcome.records, rules)
     steps: list[Step] = []
     if path:

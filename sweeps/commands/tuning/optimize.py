@@ -24,6 +24,7 @@ from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.commands.tuning.tune import (
+    INSTEAD,
     PlannedStudy,
     confirm_study,
     plan_study,
@@ -31,6 +32,7 @@ from darkmagic.sweeps.commands.tuning.tune import (
 )
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.finish import finish
+from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.paths import experiment_folder
 from darkmagic.sweeps.tune.result import StudyResult, Tried
 from darkmagic.sweeps.tune.suggest.ridge import predict_by_ridge
@@ -110,6 +112,7 @@ def plan_optimization(
     asked = parse_budget(budget)
     words = [*overrides, "design=screen"]
     first = plan(words, config_dirs, will_train=True)
+    refuse_command(first.config, "darkmagic optimize", INSTEAD)
     runs = int(asked.amount)
     if asked.in_seconds:
         runs = _runs_of(first, budget, asked.amount)

@@ -20,13 +20,20 @@ from darkmagic.checklist.model import BASELINE, Checklist
 from darkmagic.checklist.model import Trick as ChecklistTrick
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan_request
 from darkmagic.sweeps.commands.power import power
+from darkmagic.sweeps.commands.tuning.tune import INSTEAD
 from darkmagic.sweeps.compose.checks.declarations import target_fields
 from darkmagic.sweeps.compose.checks.ranges import SEARCH, read_ranges
 from darkmagic.sweeps.compose.checks.values import resolve_part
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import Request, split_request
-from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
+from darkmagic.sweeps.compose.session import (
+    CONFIG_NAME,
+    compose,
+    group_options,
+    hydra_session,
+    root_config,
+)
 from darkmagic.sweeps.trial.paths import experiment_folder
 from darkmagic.sweeps.tune.grid import grid_around
 from darkmagic.trainers.declare.kinds import Declared
@@ -70,6 +77,8 @@ def plan_refinement(
         raise UserError(f"--points={points}: give 2 to 20")
     if not 1 < factor <= 100:
         raise UserError(f"--factor={factor:g}: give a number over 1, up to 100")
+    if root_config(overrides) != CONFIG_NAME:
+        raise UserError(f"darkmagic refine is of darkmagic's own loop, not of a command; {INSTEAD}")
     known = power(overrides, config_dirs)
     comparison = known.report.comparison if known.report else None
     plain, request = split_request(overrides)

@@ -29,6 +29,7 @@ from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.sinks.choose import check_track
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import open_client
+from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.task import run_trial
 from darkmagic.sweeps.tune.first import predicted_best
 from darkmagic.sweeps.tune.objectives import read_objectives
@@ -37,9 +38,11 @@ from darkmagic.sweeps.tune.run import StudyOutcome, StudyRequest, run_study
 from darkmagic.sweeps.tune.space.build import make_space
 from darkmagic.sweeps.tune.suggest.samplers import read_sampler
 
-__all__ = ["PlannedStudy", "confirm_study", "plan_study", "train_study"]
+__all__ = ["INSTEAD", "PlannedStudy", "confirm_study", "plan_study", "train_study"]
 
 USUAL_RUNS = 40
+INSTEAD = "compare its options with darkmagic checklist run, design=screen for many at once"
+"""What there is for a command, whose options' numbers have no ranges of ours."""
 OWN = ("runs", "budget", "hours", "sampler", "objectives", "prune")
 """Words of `tune` that are no keys of a configuration, or mean another thing there."""
 
@@ -70,6 +73,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, plain)
+        refuse_command(checked.config, "darkmagic tune", INSTEAD)
         decisive = str(checked.config.metric)
         objectives = read_objectives(_list(own.get("objectives", decisive)), decisive)
         sampler = read_sampler(own.get("sampler", "tpe"), len(objectives))
