@@ -141,9 +141,9 @@ CHUNKS = Batches.chunks
 
 
 def _unshuffled(
-    self: Batches, _rng: torch.Generator | None, most: int = 1, repeats: int = 1
+    self: Batches, _rng: torch.Generator | None, most: int = 1, repeats: int = 1, skip: int = 0
 ) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
-    return CHUNKS(self, None, most, repeats)
+    return CHUNKS(self, None, most, repeats, skip)
 
 
 def test_unshuffled_training_order_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
