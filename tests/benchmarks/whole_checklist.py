@@ -97,7 +97,7 @@ def main() -> None:
 
     parser = arguments(__doc__, repeats=1)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--epochs", type=int, help="of a trial; 10 on a GPU, 4 on a CPU")
+    parser.add_argument("--epochs", type=int, help="of a trial; 10 on a GPU, 20 on a CPU")
     parser.add_argument("--quick", action="store_true", help="one epoch")
     parser.add_argument("--data", type=Path, help="CIFAR-10 as train/CLASS/* and test/CLASS/*")
     parser.add_argument("--cache", type=Path, help="that has decoded images already, if it has")
@@ -121,7 +121,7 @@ def main() -> None:
             unmeasured(what, "its training steps", "wall / steps", at_most=GOAL, why="no GPU")
         )
     if not gpus or options.device == "cpu":
-        epochs = 1 if options.quick else options.epochs or 4
+        epochs = 1 if options.quick else options.epochs or 20
         words = [f"epochs={epochs}", "hydra.launcher.devices=cpu"]
         rows.append(
             measure(f"whole checklist, digits, CPU, {epochs} epochs", words, options.repeats, None)
