@@ -133,6 +133,10 @@ class Metric:
         """What a reader of its differences must be told: empty where more is better, as usual."""
         return "" if self.sign > 0 else "lower is better"
 
+    def told(self, interval: tuple[float, float] | None) -> str:
+        """Return what stands in brackets behind a gain: its interval, and which way is better."""
+        return "; ".join(filter(None, (interval and self.span(*interval), self.better)))
+
     def given(self, value: float) -> str:
         """Return a difference as a person gave it, with the unit of differences."""
         return f"{value:g} {self.points}" if self.points else f"{value:g}"

@@ -37,8 +37,7 @@ class Confirmation:
     alone on the same seeds; otherwise their sum is the sweep's, drawn towards 0. `baseline` and
     `combined` are values of the test set, in the metric's unit, by seed. `seen` are the options of
     the best recipe that the sweep has trained, `seen_runs` and `seen_test` what it gives here;
-    `seen_leads` says that it gains more on validation. `where` is the
-    split that `test` is of.
+    `seen_leads` says that it gains more on validation. `where` is the split that `test` is of.
     """
 
     combination: Mapping[str, str]
@@ -99,8 +98,7 @@ class Confirmation:
         if interval is None:
             return f"{gain}; one run has no error bar."
         sure = "confirmed" if self._proved(test) else "not confirmed"
-        span = "; ".join(filter(None, (self.metric.span(*interval), self.metric.better)))
-        return f"{gain} ({span}): {sure}."
+        return f"{gain} ({self.metric.told(interval)}): {sure}."
 
     def _outcome(self) -> str:
         """Say whether the prediction held, and what to take if it did not."""

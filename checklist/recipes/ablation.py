@@ -111,8 +111,7 @@ class Ablation:
         lines = []
         if self.whole.gain is not None:
             metric, spread = self.comparison.metric, self.whole.interval
-            span = metric.span(spread.low, spread.high) if spread else ""
-            told = "; ".join(filter(None, (span, metric.better)))
+            told = metric.told((spread.low, spread.high) if spread else None)
             gained = metric.gained(self.whole.gain) + (f" ({told})" if told else "")
             lines.append(f"The whole recipe {gained}.")
         lines += [

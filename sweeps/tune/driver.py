@@ -220,9 +220,10 @@ class Driver:
             pruned = {"status": Status.PRUNED, "reason": reason, "wall_seconds": seconds}
             write_result(state.directory, pruned)
         result = judge_job(state.directory, job, exit_code)
-        curve = curve_of_events(epochs, self._study.objectives[0])
-        if self._pruner is not None and curve is not None:
-            self._pruner.add(curve)
+        if self._pruner is not None:
+            curve = curve_of_events(epochs, self._study.objectives[0])
+            if curve is not None:
+                self._pruner.add(curve)
         first, *others = self._numbers.pop(state.identity)
         self._study.tell(first, result)
         for number in others:

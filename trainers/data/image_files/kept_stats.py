@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from pathlib import Path
 
 from darkmagic.trainers.data.assembly.stats import channel_stats
 from darkmagic.trainers.data.base import Split
-from darkmagic.trainers.outputs.durable import replace_file
+from darkmagic.trainers.outputs.durable import DamagedFileError
+from darkmagic.trainers.outputs.json_file import read_json, write_json
 from darkmagic.trainers.runtime.cache import cache_folder
 
 __all__ = ["kept_channel_stats"]
@@ -28,10 +28,9 @@ def kept_channel_stats(split: Split, made_of: str, channels: int, cache: str | N
     if (kept := _load(path, channels)) is not None:
         return kept
     stats = channel_stats(split)
-    text = json.dumps(stats).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda file: file.write(text))
+        write_json(path, dict(zip(("mean", "std"), stats, strict=True)))
     except OSError as error:  # no room, or no right to write
         logging.getLogger(__name__).warning("the images' mean is not kept: %s", error)
     return stats
@@ -40,8 +39,9 @@ def kept_channel_stats(split: Split, made_of: str, channels: int, cache: str | N
 def _load(path: Path, channels: int) -> Stats | None:
     """Return what is kept; None where there is nothing, or it is damaged."""
     try:
-        mean, std = (tuple(map(float, part)) for part in json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        content = read_json(path) or {}
+        mean, std = (tuple(map(float, content[name])) for name in ("mean", "std"))
+    except (DamagedFileError, OSError, KeyError, ValueError, TypeError):
         return None
     if not len(mean) == len(std) == channels or not all(0 < value <= 1 for value in std):
         return None

@@ -24,7 +24,7 @@ MIN_GAIN = 1.1  # times the rate, which more trials are to bring, or the search 
 MIN_SHARE_OF_BEST = 0.95  # of the highest rate; fewer trials that reach it are taken
 MAX_MEMORY_SHARE = 0.9  # of the free memory; other trials of a checklist need other amounts
 CONTEXT_BYTES = 600 * 2**20  # bytes of a process's CUDA context and libraries, on a recent GPU
-MIN_SERIAL_SECONDS = 60  # of serial training; calibrating takes 15, and halved it at best
+MIN_SERIAL_SECONDS = 60  # of serial training; calibrating takes about 20, and halved it at best
 
 
 @dataclass(frozen=True)
