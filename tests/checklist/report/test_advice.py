@@ -10,7 +10,7 @@ import pytest
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.report.advice import advise, winners
+from darkmagic.checklist.report.advice import advise, checklist_command, winners
 from darkmagic.checklist.report.content import Sort
 from darkmagic.checklist.report.page.decisions import groups_of
 from darkmagic.checklist.report.published import published_effects
@@ -70,6 +70,28 @@ def test_advice_while_runs_are_missing_is_to_go_on() -> None:
     records = [*simulated(SMALL, 2), record("lr=cosine", 2, None, status=Status.PENDING)]
     (step,) = report_of(records).advice.steps
     assert step == ("Go on with", "darkmagic checklist run dataset=digits")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["mixup=on"], "only=[mixup]"),
+        (["stem=relu", "stem=swish"], "only=[stem]"),
+        (["stem=relu", "lr=cosine"], "only=[lr,stem]"),
+    ],
+)
+@pytest.mark.parametrize("waiting", [False, True])
+def test_advice_after_a_part_of_the_checklist_is_for_that_part(
+    rows: list[str], words: str, waiting: bool
+) -> None:
+    """Whoever asked for `only=[mixup]` is not told to train all the others."""
+    records = [each for each in simulated(SMALL, 1) if each.name in ["baseline", *rows]]
+    if waiting:
+        records.append(record(rows[0], 1, None, status=Status.PENDING))
+    shown = dict(report_of(records).advice.steps)
+    command = shown["Go on with"] if waiting else shown["To get error bars"]
+    seeds = [] if waiting else ["seeds=3"]
+    assert command == checklist_command("run", ["dataset=digits", *seeds, words])
 
 
 def test_what_cannot_matter_is_said() -> None:
