@@ -247,7 +247,7 @@ STRATEGIES: dict[str, Strategy] = {
     "screen, TPE, confirm": screen_and_tpe,
     "screen, ridge, confirm": screen_and_ridge,
     "TPE": scratch("tpe"),
-    "GP": scratch("gp"),
     "random": scratch("random"),
     "successive halving": halving,
+    "GP": scratch("gp"),
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rank_strategies import Outcome, table_row
+from rank_strategies import Outcome, table_row, with_kept
 from strategies import STRATEGIES
 from worlds import MEASURED, Bench, read_measured
 
@@ -81,6 +82,19 @@ def test_table_of_the_page_is_the_committed_result(name: str) -> None:
     rows = [table_row(list(line)) for _, line in lines]
     assert len(rows) >= 24
     assert not [row for row in rows if row not in page]
+
+
+@pytest.mark.parametrize("name", ["strategies", "strategies_digits"])
+def test_strategy_that_is_run_alone_leaves_the_other_rows(tmp_path: Path, name: str) -> None:
+    """And its own come to their place in the table."""
+    committed = DOCS / "results" / f"{name}.json"
+    rows = [Outcome(**each) for each in json.loads(committed.read_text())]
+    alone = [row for row in rows if row.strategy == "TPE"]
+    others = tmp_path / "others.json"
+    others.write_text(json.dumps([asdict(row) for row in rows if row not in alone]))
+    assert with_kept(alone, others) == rows
+    assert with_kept(alone, committed) == rows
+    assert with_kept(rows, tmp_path / "none.json") == rows
 
 
 def test_committed_runs_are_every_combination() -> None:
