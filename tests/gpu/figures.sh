@@ -2,7 +2,8 @@
 # The GPU's rows of tests/benchmarks/results (from the root), one after another as named:
 #     bash tests/gpu/figures.sh NAME...
 #     one_trial 2 minutes, autoaugment, cuda_graphs, optimizers, loader half a minute each,
-#     decode half a minute, whole_checklist 3, replication 3, packing_gpu 4, resnet18 half a minute
+#     decode half a minute, whole_checklist 3, replication 3, packing_gpu 4, resnet18 half a minute,
+#     optimize 5: `darkmagic optimize` on CIFAR-10; its pages come to $OUT/optimize.tar
 #     try: the smallest sizes, all at once, in a minute and a half: does each run?
 # CIFAR names an archive of CIFAR-10 as image files, train/CLASS/* and test/CLASS/*; without it two
 # rows are left out. Results come to $OUT/results.tar, and their pages to $OUT/NAME.txt.
@@ -45,6 +46,15 @@ row() { # NAME: one benchmark
     replication) figure 200 replication --data "$data" --cache "$images" --epochs "${EPOCHS:-24}" ;;
     packing_gpu)
         figure 260 packing_gpu --warm-up 0 --repeats 1 --workloads 0 --epochs 6 --serial-trials 4 --without joblib "Ray Tune"
+        ;;
+    optimize) # WORDS="dataset=digits model=resnet8" tries it without a GPU
+        local words=(dataset=folder "dataset.source.root='$data'" model=resnet20)
+        [ -z "${WORDS:-}" ] || read -ra words <<<"$WORDS"
+        TAIL=40 step 420 optimize env DARKMAGIC_CACHE="$images" "$PYTHON" -m darkmagic.cli \
+            optimize "${words[@]}" "epochs=${EPOCHS:-8}" "budget=${BUDGET:-48}" -o "$site/runs"
+        (cd "$site/runs" && find . -maxdepth 2 -type f ! -name '*.db*' -print0 |
+            tar cf "$OUT/optimize.tar" --null -T -)
+        [ "${SHOW:-1}" = 0 ] || tail -n 60 "$OUT/optimize.txt"
         ;;
     resnet18) kit 40 resnet18 packing.py --workload 1 --counts 1 4 8 --seconds 1 ;;
     *)
