@@ -44,6 +44,8 @@ MODELS = {
         "trick/optimizer=adam",
     ],
 }
+SLOW = {"tiny, resnet18", "tiny, resnet32", "folder, timm"}
+"""Whose likes are among the others: weekly."""
 
 
 def _photos(root: Path) -> Path:
@@ -77,7 +79,9 @@ def _recipe(words: list[str], root: Path) -> Recipe:
     return recipe
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.weekly] * (n in SLOW)) for n in MODELS]
+)
 def test_correct_set_up_is_not_stopped(name: str, tmp_path: Path) -> None:
     """No check stops a correct set-up, and no check fails with an error."""
     torch.set_num_threads(1)
