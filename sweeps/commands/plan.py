@@ -29,6 +29,7 @@ from darkmagic.sweeps.orchestrate.screening.plan import make_plan, read_design
 from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.sinks.choose import check_track
 from darkmagic.sweeps.trial.identity import retuning
+from darkmagic.trainers.runtime.cache import forget_silence
 
 __all__ = ["PlannedSweep", "check", "next_round", "plan", "plan_request"]
 
@@ -125,6 +126,7 @@ def plan_request(
     if will_train:
         own = root_config(overrides) == CONFIG_NAME
         fork_server.warm_up(metric_modules(overrides), torch=own)
+        forget_silence()
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         checked = check_overrides(loader, overrides)

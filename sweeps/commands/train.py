@@ -37,7 +37,7 @@ from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import experiment_folder, out_folder
 from darkmagic.sweeps.trial.task import run_trial
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.runtime.cache import expand
+from darkmagic.trainers.runtime.cache import expand, forget_silence
 
 __all__ = ["train"]
 
@@ -54,6 +54,7 @@ def train(
     Raises `UserError` for an override that cannot be used, before anything starts.
     """
     fork_server.warm_up(metric_modules(overrides))
+    forget_silence()
     observer = _TrainObserver(progress)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, overrides, sweep=multirun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -73,6 +74,14 @@ class TorchvisionSet:
     def _classes(self) -> list[str]:
         return [str(cls) for cls in range(100 if self.name == "CIFAR100" else 10)]
 
+    def _found(self, kind: Any, root: Path, part: dict[str, Any]) -> Any:
+        """Return torchvision's set, which is downloaded where it is not under `root`."""
+        try:
+            return kind(root, download=False, **part)
+        except RuntimeError:  # it is not there, or not whole
+            with downloading(f"the server of {self.name}"):
+                return kind(root, download=True, **part)
+
     def _read(self, *, train: bool) -> Split:
         from filelock import FileLock  # noqa: PLC0415
         from torchvision import datasets  # noqa: PLC0415 (slow to import)
@@ -84,8 +93,8 @@ class TorchvisionSet:
             part = {"split": "train" if train else "test"}
         try:
             # Trials start at once: one downloads.
-            with FileLock(root / f".{self.name}.lock"), downloading():
-                found = getattr(datasets, self.name)(root, download=True, **part)
+            with FileLock(root / f".{self.name}.lock"):
+                found = self._found(getattr(datasets, self.name), root, part)
         except (OSError, RuntimeError) as error:  # no network, or what came is not the set
             reason = short_message(error)
             raise TrialSkipped(

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor, nn
@@ -220,16 +221,19 @@ def _torchvision_weights(name: str) -> Mapping[str, Tensor]:
         weights = models.get_model_weights(name).DEFAULT
     except ValueError:
         raise ValueError(f"torchvision has no weights for a model {name!r}") from None
+    file = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
+    server = str(urlsplit(weights.url).hostname)
+    asked = contextlib.nullcontext() if file.exists() else downloading(server)
     try:
         # The network and not its file: densenet's has names from before a renaming.
-        with downloading(), _tensors_alone():
+        with asked, _tensors_alone():
             published: nn.Module = models.get_model(name, weights=weights, progress=False)
     except pickle.UnpicklingError as error:
-        raise ValueError(NO_TENSORS.format(Path(weights.url).name)) from error
+        raise ValueError(NO_TENSORS.format(file.name)) from error
     except OSError as error:
         raise TrialSkipped(
             f"torchvision's weights {weights} cannot be downloaded here ({error}); put "
-            f"{Path(weights.url).name} into {torch.hub.get_dir()}/checkpoints"
+            f"{file.name} into {file.parent}"
         ) from error
     return published.state_dict()
 

@@ -37,6 +37,7 @@ from darkmagic.sweeps.tune.result import StudyResult, Tried, read_study
 from darkmagic.sweeps.tune.run import StudyOutcome, StudyRequest, run_study
 from darkmagic.sweeps.tune.space.build import make_space
 from darkmagic.sweeps.tune.suggest.samplers import read_sampler
+from darkmagic.trainers.runtime.cache import forget_silence
 
 __all__ = ["INSTEAD", "PlannedStudy", "confirm_study", "plan_study", "train_study"]
 
@@ -78,6 +79,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
         objectives = read_objectives(_list(own.get("objectives", decisive)), decisive)
         sampler = read_sampler(own.get("sampler", "tpe"), len(objectives))
         fork_server.warm_up(metric_modules(plain))  # torch, while this process goes on
+        forget_silence()
         check_launcher(checked.config)
         check_track(checked.config)
         if checked.config.seeds != 1:
