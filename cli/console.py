@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Span, Text
 
+from darkmagic.cli.own_command import PRINTED, own_command, pasteable
 from darkmagic.text import printable
 
 __all__ = ["SafeConsole", "make_console"]
@@ -21,7 +23,8 @@ class SafeConsole(Console):
     r"""A console that prints text as it is, whoever wrote it.
 
     Brackets are no markup, control characters are shown and not obeyed, and no line is cut, so
-    that a command can be pasted. Names of classes, paths and errors come from users' files.
+    that a command can be pasted, in the form that works where the user is (`own_command`). Names of
+    classes, paths and errors come from users' files.
 
     >>> SafeConsole(width=20).print("only=[mixup]", chr(27))
     only=[mixup] \x1b
@@ -34,15 +37,36 @@ class SafeConsole(Console):
         """Print `objects` as `Console.print` does, and cut no line."""
         super().print(*objects, **{"crop": False, **options})
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return `text` as it is measured and rendered, such as a cell's."""
+        return super().render_str(pasteable(text), **options)
+
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
         """Yield the segments of `renderable`, without control characters in their text."""
+        if isinstance(renderable, Text):  # before it is wrapped
+            renderable = _pasteable(renderable)
         for segment in super().render(renderable, options):
             if segment.control is None:
                 yield Segment(printable(segment.text, keep="\n"), segment.style)
             else:
                 yield segment
+
+
+def _pasteable(text: Text) -> Text:
+    """Return `text` with its commands as they work here, in the styles that it has."""
+    found = list(PRINTED.finditer(text.plain))
+    if not found:
+        return text
+    longer = [(each.end(), len(own_command(each[0])) - len(each[0])) for each in found]
+
+    def moved(place: int) -> int:
+        return place + sum(more for end, more in longer if end <= place)
+
+    whole = text.blank_copy(pasteable(text.plain))
+    whole.spans = [Span(moved(span.start), moved(span.end), span.style) for span in text.spans]
+    return whole
 
 
 def make_console(*, stderr: bool = False) -> SafeConsole:

@@ -100,6 +100,7 @@ def interruptible(how_to_continue: str) -> Iterator[None]:
     """
     from darkmagic.checklist.secrets import mask_secrets
     from darkmagic.cli.console import make_console
+    from darkmagic.cli.own_command import pasteable
 
     command, stops = mask_secrets(how_to_continue), 0
 
@@ -107,7 +108,7 @@ def interruptible(how_to_continue: str) -> Iterator[None]:
         nonlocal stops
         stops += 1
         if stops > 1:
-            os.write(2, f"\nstopped at once. To go on: {command}\n".encode())
+            os.write(2, f"\nstopped at once. To go on: {pasteable(command)}\n".encode())
             os._exit(130)
         raise KeyboardInterrupt
 

@@ -24,6 +24,7 @@ from darkmagic.cli.commands.tuning.tune import tune
 from darkmagic.cli.commands.ui import ui
 from darkmagic.cli.errors import Settings
 from darkmagic.cli.options import add_command
+from darkmagic.cli.own_command import own_command
 from darkmagic.cli.read_only import exit_fast
 
 __all__ = ["app", "main"]
@@ -102,7 +103,7 @@ def show_help(
     ] = None,
 ) -> None:
     """Show what a command does and its options, as its --help does."""
-    app([*(command or ()), "--help"], prog_name="darkmagic")
+    app([*(command or ()), "--help"], prog_name=own_command())
 
 
 def _version(wanted: bool) -> None:
@@ -127,4 +128,4 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    exit_fast(app)
+    exit_fast(partial(app, prog_name=own_command()))
