@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from darkmagic.sweeps.compose.checks.values import resolve_part
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import literal, quote
-from darkmagic.sweeps.compose.request import split_request
+from darkmagic.sweeps.compose.request import UNDECIDED, split_request
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.track.store import default_uri, open_client
 from darkmagic.sweeps.trial.command.node import refuse_command
@@ -31,14 +31,15 @@ def dry_run_overrides(
     """Yield `overrides` changed to two steps on a few images on the CPU, in a temporary folder.
 
     The images are of the user's own data set, or of its size, channels and classes where they
-    would have to be downloaded. What depends on earlier runs (`seeds=+2`, `only=`) is left out;
-    all else that they set stays. Raises `UserError` for an override that cannot be used.
+    would have to be downloaded. What depends on earlier runs (`seeds=+2`, `only=undecided`) is left
+    out; all else that they set stays, names in `only=` too. Raises `UserError` for an override that cannot be used.
 
     >>> with dry_run_overrides(["dataset=cifar10", "model=resnet18"]) as overrides:
     ...     print(overrides[:3])
     ['model=resnet18', 'dataset=tiny', 'max_steps=2']
     """
-    plain, _ = split_request(overrides)
+    plain, request = split_request(overrides)
+    named = [f"only=[{','.join(request.only)}]"] if set(request.only) - {UNDECIDED} else []
     with hydra_session(config_dirs) as hydra:
         config = check_overrides(hydra.config_loader, plain).config
         refuse_command(config, "--dry-run", "darkmagic preflight tries its words")
@@ -56,6 +57,7 @@ def dry_run_overrides(
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
         yield [
             *kept,
+            *named,
             "dataset=tiny",
             "max_steps=2",
             *few,
