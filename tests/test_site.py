@@ -13,7 +13,7 @@ import yaml
 from darkmagic.checklist.report.published import published_effects
 from darkmagic.lazy import read_stub
 from site_api import api_pages
-from site_links import COPIED, rewrite_links
+from site_links import COPIED, relative_page, rewrite_links
 from site_messages import MARKER, messages, messages_of
 from site_tricks import trick_pages
 
@@ -158,6 +158,21 @@ def test_links_are_those_of_the_site(text: str, page: str, there: set[str], show
     assert rewrite_links(text, page, there) == shown
 
 
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        ('<a href="/index.html">', '<a href="index.html">'),
+        ('<link href="/a.css"><img src="/b.png">', '<link href="a.css"><img src="b.png">'),
+        ('{"base": "/", "search": "/assets/s.js"}', '{"base": ".", "search": "assets/s.js"}'),
+        *((same, same) for same in ('<a href="//other.org/x">', '<a href="https://other.org/x">')),
+        *((same, same) for same in ('<a href="#top">', "<p>a/b</p>", '<a href="tricks/a.html">')),
+    ],
+)
+def test_page_of_what_is_not_found_has_no_absolute_link(page: str, shown: str) -> None:
+    """It works in a folder of a server, as the other pages do."""
+    assert relative_page(page) == shown
+
+
 def _navigation() -> set[str]:
     """Return the files that mkdocs.yml names."""
 
@@ -165,6 +180,7 @@ def _navigation() -> set[str]:
         pass
 
     Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
+    Loader.add_constructor("!ENV", lambda *_: None)
     config = yaml.load((REPO / "mkdocs.yml").read_text(), Loader)
     return set(re.findall(r"[\w/]+\.md", str(config["nav"])))
 

@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from site_api import api_pages
-from site_links import COPIED, REPO, rewrite_links
+from site_links import COPIED, REPO, relative_page, rewrite_links
 from site_messages import fill_messages
 from site_tricks import trick_pages
 
@@ -64,6 +64,9 @@ def on_post_build(config: MkDocsConfig) -> None:
     for path, text in config.extra.pop("texts").items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_text(text)
+    if not config.site_url:  # or else mkdocs knows what stands before each path
+        lost = site / "404.html"
+        lost.write_text(relative_page(lost.read_text()))
     agents = (site / "llms.txt").read_text() + MADE
     (site / "llms.txt").write_text(agents)
     missing = [path for path in re.findall(r"\]\(([^)]+)\)", agents) if not (site / path).exists()]

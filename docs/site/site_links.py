@@ -7,7 +7,7 @@ import re
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 
-__all__ = ["COPIED", "REPO", "rewrite_links"]
+__all__ = ["COPIED", "REPO", "relative_page", "rewrite_links"]
 
 REPO = Path(__file__).parents[2]
 COPIED = {
@@ -48,6 +48,19 @@ def rewrite_links(markdown: str, page: str, there: AbstractSet[str]) -> str:
     markdown = re.sub(r"^(```python) \w+$", r"\1", markdown, flags=re.MULTILINE)  # tests read it
     parts = FENCED.split(markdown)
     return "".join(_code(p) if p.lstrip().startswith("```") else LINK.sub(link, p) for p in parts)
+
+
+def relative_page(page: str) -> str:
+    """Return the HTML of a `page` at the site's root with links that do not begin there.
+
+    The page of what is not found has such, which lead nowhere where the site is published in a
+    folder of a server, as most are, or opened from one.
+
+    >>> relative_page('<a href="/judge.html"> <script>{"base": "/", "search": "/a.js"}</script>')
+    '<a href="judge.html"> <script>{"base": ".", "search": "a.js"}</script>'
+    """
+    page = page.replace('"base": "/"', '"base": "."')
+    return re.sub(r'((?:href|src)="|"search": ")/(?!/)', r"\1", page)
 
 
 def _code(block: str) -> str:

@@ -31,8 +31,9 @@ def dry_run_overrides(
     """Yield `overrides` changed to two steps on a few images on the CPU, in a temporary folder.
 
     The images are of the user's own data set, or of its size, channels and classes where they
-    would have to be downloaded. What depends on earlier runs (`seeds=+2`, `only=undecided`) is left
-    out; all else that they set stays, names in `only=` too. Raises `UserError` for an override that cannot be used.
+    would have to be downloaded. What depends on earlier runs (`seeds=+2`, `only=undecided`) is
+    left out; all else that they set stays, names in `only=` too. Raises `UserError` for an
+    override that cannot be used.
 
     >>> with dry_run_overrides(["dataset=cifar10", "model=resnet18"]) as overrides:
     ...     print(overrides[:3])
