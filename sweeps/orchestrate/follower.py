@@ -184,7 +184,7 @@ class Follower:
 
     def _end(self, index: int, job: JobReturn, exit_code: int | None) -> None:
         state = self._running.pop(index, None) or self._jobs[index]
-        state.set_result(judge_job(state.directory, job, exit_code))
+        state.set_result(judge_job(state.directory, job, exit_code, state.stops))
         self._send_end(state)
         self._progress.status(index, state.status, state.reason)
 

@@ -87,6 +87,11 @@ class TrialState:
         return METRICS[self.metric]
 
     @property
+    def stops(self) -> dict[str, Any]:
+        """The rule that hopeless trials are stopped by; `futility` is None where there is none."""
+        return {"metric": self.metric, "futility": self.resolved.get("futility")}
+
+    @property
     def correct(self) -> Path:
         """The file that says which validation images were right."""
         return self.directory / CORRECT
@@ -117,9 +122,15 @@ class TrialState:
             return
         if result is None:
             return
-        stopped = result["status"] == Status.STOPPED and self.resolved.get("futility") is not None
+        stopped = result["status"] == Status.STOPPED and self._still_stops(result)
         if stopped or is_final(result, self.metric):
             self.set_result(result)
+
+    def _still_stops(self, result: Mapping[str, Any]) -> bool:
+        """Whether the rule that a trial was stopped by is still asked for: else it trains on."""
+        former = {"metric": "accuracy", "futility": self.stops["futility"]}  # before it was kept
+        kept = {key: result[key] for key in former if key in result}
+        return self.stops["futility"] is not None and {**former, **kept} == self.stops
 
     def load_run(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> bool:
         """Read a final result from its MLflow run, if its own folder is not on this machine.

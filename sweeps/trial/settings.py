@@ -63,7 +63,7 @@ class Sweep:
     retune_tries: int = whole(6, at_least=2, changes_result=False)  # of retune=optuna
     retune_seeds: int = whole(1, at_least=1, changes_result=False)  # of each try
     metric: str = choice("accuracy", METRICS, changes_result=False)
-    futility: float | None = number(None, above=0, changes_result=False)  # in points
+    futility: float | None = number(None, above=0, changes_result=False)
     min_effect: float | None = number(None, at_least=0, changes_result=False)
     floor: float | None = number(None, at_least=0, at_most=1, changes_result=False)  # accuracy
     track: str = choice("mlflow", tuple(Track), changes_result=False)

@@ -9,6 +9,7 @@ from typing import Any
 from darkmagic.checklist.planning.futility import hopeless
 from darkmagic.checklist.records import STOPPED
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
+from darkmagic.sweeps.track.schema import curve_of
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.event_log import last_of_each_epoch
 
@@ -16,10 +17,13 @@ __all__ = ["FutilityWatch"]
 
 
 class FutilityWatch:
-    """Reads the events of trials as they train; `points` is how far below is hopeless."""
+    """Reads the events of trials as they train; `margin` is how far behind is hopeless, in the
+    unit of the metric that decides.
+    """
 
-    def __init__(self, states: Sequence[TrialState], points: float) -> None:
-        self._points = points
+    def __init__(self, states: Sequence[TrialState], margin: float) -> None:
+        self._margin = margin
+        self._metric, self._figure = states[0].decisive, curve_of(states[0].metric)
         self._logs = {state.directory: _Log(state.directory) for state in states}
         self._baselines = [s.directory for s in states if s.trial.trick is None]
 
@@ -31,7 +35,7 @@ class FutilityWatch:
         for each in self._baselines:
             self._logs[each].read()
         curves = [self._logs[each].epochs for each in self._baselines]
-        reason = hopeless(log.epochs, curves, self._points)
+        reason = hopeless(log.epochs, curves, self._margin, self._metric, self._figure)
         return f"{STOPPED}{reason}" if reason else None
 
 

@@ -11,6 +11,7 @@ from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.planning.futility import hopeless
 from darkmagic.checklist.records import Status
+from darkmagic.sweeps.track.rules import METRICS
 from futility_rule import simulate
 from records import SMALL, STEADY, record, report_of, swept
 
@@ -51,10 +52,49 @@ def test_rule_stops_what_is_far_below_or_diverges_and_nothing_else(
     run: list[Any], baselines: list[Any], stopped: bool
 ) -> None:
     """Three late epochs in a row, at the same place in training, below every run there."""
-    reason = hopeless(run, baselines, points=20)
+    reason = hopeless(run, baselines, margin=20)
     assert bool(reason) == stopped
     if stopped:
         assert reason.startswith(f"at epoch {run[-1]['epoch']} of {run[-1]['epochs']}")
+
+
+LOSS = METRICS["loss"]
+FALLING: list[float | None] = [2.3, 1.8, 1.5, 1.2, 1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.6, 0.6]
+HIGH: list[float | None] = [2.3] * 12
+
+
+def _of_loss(losses: list[float | None], accuracies: list[float | None] | None = None) -> list[Any]:
+    runs = _run(accuracies or [0.5] * len(losses))
+    return [{**event, "val_loss": loss} for event, loss in zip(runs, losses, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("run", "baselines", "stopped"),
+    [
+        (_of_loss(HIGH[:8]), [_of_loss(FALLING)], True),
+        (_of_loss(FALLING[:8]), [_of_loss(HIGH)], False),  # far better is not hopeless
+        (_of_loss(HIGH[:8], LOW[:8]), [_of_loss(HIGH, RISING)], False),  # by accuracy it was
+        (_of_loss(HIGH[:8]), [_of_loss(FALLING), _of_loss(HIGH)], False),
+        (_of_loss([2.3, 0.7, *HIGH[:6]]), [_of_loss(FALLING)], False),  # its lowest counts
+        (_of_loss([None] * 8), [_of_loss(FALLING)], True),
+        (_of_loss(HIGH[:8]), [_of_loss([None] * 12)], False),
+        (_run(LOW[:8]), [_of_loss(FALLING)], False),  # trained for another metric
+        (_of_loss(HIGH[:8]), [_run(LOW)], False),
+        (_of_loss(HIGH[:8]), [_run(LOW[:4]) + _of_loss(FALLING)[4:]], False),  # from its fifth on
+    ],
+)
+def test_rule_goes_by_the_metric_that_decides_and_its_direction(
+    run: list[Any], baselines: list[Any], stopped: bool
+) -> None:
+    """Of a loss more is worse, whatever the accuracy; without a value nothing is compared."""
+    reason = hopeless(run, baselines, 1.0, LOSS, "val_loss")
+    assert bool(reason) == stopped
+    assert "accuracy" not in reason
+    if stopped and run[0]["val_loss"] is not None:
+        assert reason == (
+            "at epoch 8 of 12 its best validation cross-entropy is 1.6000 nats above every run of "
+            "the baseline there"
+        )
 
 
 def test_row_with_a_stopped_run_is_not_judged_and_counts_among_the_tests() -> None:
