@@ -15,6 +15,10 @@ MAX_DECIMALS = 6
 """Numbers that need more are written as powers of ten."""
 
 
+PLURALS = ("points", "nats", "bits", "seconds", "minutes", "hours", "pixels", "images", "runs")
+"""Units that are words, of which there is one in the singular."""
+
+
 class Direction(StrEnum):
     """Which way a metric is better.
 
@@ -138,8 +142,15 @@ class Metric:
         return "; ".join(filter(None, (interval and self.span(*interval), self.better)))
 
     def given(self, value: float) -> str:
-        """Return a difference as a person gave it, with the unit of differences."""
-        return f"{value:g} {self.points}" if self.points else f"{value:g}"
+        """Return a difference as a person gave it, with the unit of differences.
+
+        >>> ACCURACY.given(1), ACCURACY.given(0.5), Metric("loss", unit="nats").given(1)
+        ('1 point', '0.5 points', '1 nat')
+        """
+        first, *rest = self.points.split(" ")
+        if abs(value) == 1 and first in PLURALS:
+            first = first.removesuffix("s")
+        return " ".join([f"{value:g}", *filter(None, (first, *rest))])
 
     def about(self, value: float) -> str:
         """Return a size to plan with, whose decimals no runs have told yet, with its unit."""

@@ -17,6 +17,7 @@ from darkmagic.sweeps.commands.ensemble import (
     choose_members,
     ensemble,
     find_experiment,
+    find_metric,
 )
 from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.inventory import checklists, trick_cards, tricks_on
@@ -92,6 +93,7 @@ __all__ = [
     "estimate",
     "find_data",
     "find_experiment",
+    "find_metric",
     "find_scripts",
     "find_sweep",
     "finish",

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.data.assembly.usable import refuse_unusable
 from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.metrics.values import metric_value, why_no_metric
 from darkmagic.trainers.models.build import input_channels
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
@@ -33,13 +34,16 @@ BINS = 15
 class Quality:
     """Accuracy in [0, 1], cross-entropy in nats, expected calibration error in [0, 1].
 
-    >>> Quality(accuracy=0.9, cross_entropy=0.3, calibration_error=0.02).accuracy
+    `value` is that of the metric that was asked for, such as the accuracy.
+
+    >>> Quality(accuracy=0.9, cross_entropy=0.3, calibration_error=0.02, value=0.9).accuracy
     0.9
     """
 
     accuracy: float
     cross_entropy: float
     calibration_error: float
+    value: float
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Ensemble:
     agreement: float
 
 
-def evaluate_ensemble(probabilities: Sequence[Tensor], classes: Tensor) -> Ensemble:
+def evaluate_ensemble(
+    probabilities: Sequence[Tensor], classes: Tensor, metric: str = "accuracy"
+) -> Ensemble:
     """Compare members with their mean. `probabilities` are (N, K) each, `classes` (N,).
 
     Lakshminarayanan et al. 2017, "Deep ensembles" (arXiv 1612.01474): the mean of probabilities.
@@ -69,25 +75,33 @@ def evaluate_ensemble(probabilities: Sequence[Tensor], classes: Tensor) -> Ensem
     predicted = [p.argmax(1) for p in probabilities]
     pairs = [float((a == b).double().mean()) for a, b in combinations(predicted, 2)]
     return Ensemble(
-        members=tuple(assess(p, classes) for p in probabilities),
-        together=assess(torch.stack(list(probabilities)).mean(0), classes),
+        members=tuple(assess(p, classes, metric) for p in probabilities),
+        together=assess(torch.stack(list(probabilities)).mean(0), classes, metric),
         agreement=sum(pairs) / len(pairs) if pairs else 1.0,
     )
 
 
-def assess(probabilities: Tensor, classes: Tensor) -> Quality:
+def assess(probabilities: Tensor, classes: Tensor, metric: str = "accuracy") -> Quality:
     """Return how good `probabilities` (N, K), rows summing to 1, are for `classes` (N,).
+
+    `metric` is the name of the one that decides. Raises `ValueError` for one that says nothing of
+    so many classes.
 
     >>> quality = assess(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([0, 1]))
     >>> quality.accuracy, quality.calibration_error
     (0.5, 0.25)
     """
     right = probabilities.argmax(1) == classes
-    tiny = torch.finfo(probabilities.dtype).tiny
+    logits = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+    accuracy, loss = float(right.double().mean()), float(F.nll_loss(logits, classes))
+    if why := why_no_metric(metric, probabilities.shape[1], multilabel=False):
+        raise ValueError(why)
+    plain = {"accuracy": accuracy, "loss": loss}
     return Quality(
-        accuracy=float(right.double().mean()),
-        cross_entropy=float(F.nll_loss(probabilities.clamp_min(tiny).log(), classes)),
+        accuracy=accuracy,
+        cross_entropy=loss,
         calibration_error=calibration_error(probabilities, classes),
+        value=plain[metric] if metric in plain else metric_value(metric, logits, classes),
     )
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from darkmagic.checklist.metric import Metric
+    from darkmagic.trainers.ensemble import Quality
+
 __all__ = ["ensemble"]
 
 
@@ -29,6 +32,10 @@ def ensemble(
     ] = "baseline",
     count: Annotated[int, typer.Option("-k", help="How many runs.")] = 5,
     split: Annotated[str, typer.Option("--split", help="val, or test.")] = "val",
+    named: Annotated[
+        str | None,
+        typer.Option("--metric", help="What decides.  [default: what the sweep was judged by]"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of all experiments.")] = Path(
         "runs"
     ),
@@ -43,50 +50,60 @@ def ensemble(
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.cli.console import make_console
         from darkmagic.sweeps import api
+        from darkmagic.sweeps.track.rules import METRICS
 
         if of not in list(api.EnsembleKind):
             raise UserError(f"no ensemble of {of!r}; " + nearest(of, list(api.EnsembleKind)))
         if split not in ("val", "test"):
             raise UserError(f"no split {split!r}; choose val or test")
         folder = api.find_experiment(out, experiment)
-        members = api.choose_members(folder, of=api.EnsembleKind(of), trial=trial, count=count)
+        decisive = api.find_metric(folder, named)
+        members = api.choose_members(
+            folder, of=api.EnsembleKind(of), trial=trial, count=count, metric=decisive
+        )
         console = make_console()
         with make_console(stderr=True).status("predicting"):
             device = int(devices) if devices.isdigit() else devices
-            found = api.ensemble(members, split, device)
+            found = api.ensemble(members, split, device, decisive)
         labels = [f"{member.trial} seed {member.seed}" for member in members]
-        figures = [
-            (quality.accuracy, quality.cross_entropy, quality.calibration_error)
-            for quality in (*found.members, found.together)
-        ]
-        console.print(_table([*labels, "together"], figures))
-        console.print(Text(_gain([accuracy for accuracy, _, _ in figures], split)))
+        qualities = (*found.members, found.together)
+        metric = METRICS[decisive]
+        own = None if decisive in ("accuracy", "loss") else metric
+        console.print(_table([*labels, "together"], qualities, own))
+        console.print(Text(_gain([quality.value for quality in qualities], split, metric)))
         agreement = f"{found.agreement:.1%} of the images; the less, the more there is to gain."
         console.print(Text(f"Two of them agree on {agreement}"))
 
 
-def _table(labels: Sequence[str], figures: Sequence[tuple[float, float, float]]) -> Table:
+def _table(labels: Sequence[str], qualities: Sequence[Quality], metric: Metric | None) -> Table:
+    """Return a line a run, with the value of `metric` where the other columns have not that."""
     from rich.text import Text
 
     from darkmagic.cli.views.blocks import plain_table
 
     table = plain_table(edge=False)
     table.add_column("run", overflow="fold")
-    for head in ("accuracy %", "cross-entropy", "calibration error %"):
+    own = [metric.head.removeprefix("val ")] if metric else []
+    for head in (*own, "accuracy %", "cross-entropy", "calibration error %"):
         table.add_column(head, justify="right", no_wrap=True)
-    for label, (accuracy, cross_entropy, error) in zip(labels, figures, strict=True):
-        cells = (f"{100 * accuracy:.2f}", f"{cross_entropy:.3f}", f"{100 * error:.2f}")
+    for label, found in zip(labels, qualities, strict=True):
+        cells = [metric.value(metric.scale * found.value)] if metric else []
+        cells += [f"{100 * found.accuracy:.2f}", f"{found.cross_entropy:.3f}"]
+        cells += [f"{100 * found.calibration_error:.2f}"]
         table.add_row(Text(label), *cells, end_section=label == labels[-2])
     return table
 
 
-def _gain(accuracies: Sequence[float], split: str) -> str:
-    """Return the gain of the last of `accuracies`, of all together, over the others."""
-    *members, together = accuracies
+def _gain(values: Sequence[float], split: str, metric: Metric) -> str:
+    """Return by how much the last of `values`, of all together, differs from the others."""
+    *members, together = (metric.scale * value for value in values)
     mean = sum(members) / len(members)
+    best = max(members, key=metric.gain)
+    of = "" if metric.is_accuracy else f" of {metric.name.replace('validation ', '')}"
+    better = f" ({metric.better})" if metric.better else ""
     name = "validation" if split == "val" else "test"
     return (
-        f"{len(members)} runs together: {100 * (together - mean):+.2f} points on their mean and "
-        f"{100 * (together - max(members)):+.2f} on the best of them, on the {name} set, for "
-        f"{len(members)} times the work of a prediction."
+        f"{len(members)} runs together: {metric.amount(together - mean, sign=True)}{of} on their "
+        f"mean and {metric.difference(together - best)} on the best of them{better}, on the {name} "
+        f"set, for {len(members)} times the work of a prediction."
     )

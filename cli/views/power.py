@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -30,6 +31,11 @@ MAX_SCREEN = 64
 """Runs of the largest screen that is shown: a larger one takes seconds to make."""
 USUAL_SPREAD = 0.2
 TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
+OF_SPREAD = "times the spread"
+NO_SPREAD = (
+    "How far these runs spread is not known yet, so no number of seeds is recommended: a sweep "
+    "with seeds=3 tells it, and this command then goes by that; or give it with --spread."
+)
 
 
 def power_view(
@@ -41,6 +47,8 @@ def power_view(
     """Return the smallest effect found four times in five, by number of runs and spread."""
     trials = len(trial_names(checklist)) - 1
     own = report.comparison.effects.spread if report else None
+    if not (own or spreads):
+        metric = _without_spread(metric)
     chosen = list(spreads or ([own] if own else _usual_spreads(metric)))
     table = plain_table()
     for head in ("seeds", "baseline", "runs"):
@@ -59,9 +67,11 @@ def power_view(
         (
             f"For {trials} trials tested together, by simulation of such sweeps. "
             f"{1 - FIRST_SHARE:.0%} of the error rate is kept for looks after more seeds. "
-            "Recommended: seeds=3."
+            "Take the fewest seeds whose effect is one that you would act on."
         ),
     ]
+    if not (own or spreads):
+        notes.append(NO_SPREAD)
     if own:
         notes.insert(0, f"This experiment's runs spread by {metric.about(own)}.")
     screens = _screens(checklist, [setting.runs for setting in settings(trials)], chosen, metric)
@@ -85,26 +95,35 @@ def _screens(
     about = (
         "The same runs as a screen (design=screen): each mixes options of all tricks, and an "
         "effect is the average over the other options. "
-        f"{_of(metric)}: the effect found four times in five. For a spread of {spreads[0]:.2g}: "
+        f"{_of(metric)}: the effect found four times in five. {_for(spreads[0], metric)}: "
         f"{suits(compare_designs(checklist, usual), spreads[0], metric)}"
     )
     return [Text(), table, note(about)]
 
 
+def _without_spread(metric: Metric) -> Metric:
+    """Return `metric` with effects that are multiples of its spread, where none is usual."""
+    return metric if metric.unit == "%" else replace(metric, unit=OF_SPREAD)
+
+
 def _usual_spreads(metric: Metric) -> Sequence[float]:
-    """Return spreads to plan for; of a metric in a unit of its own, effects are multiples of it."""
+    """Return spreads to plan for."""
     return TYPICAL_SPREADS if metric.unit == "%" else (1.0,)
 
 
 def _of(metric: Metric) -> str:
     """Return what the table's numbers are of."""
+    if metric.unit == OF_SPREAD:
+        return f"Multiples of the spread of {metric.name}"
     return "Points" if metric.unit == "%" else f"Differences in {metric.phrase}"
 
 
+def _for(spread: float, metric: Metric) -> str:
+    return "For any spread" if metric.unit == OF_SPREAD else f"For a spread of {spread:.2g}"
+
+
 def _usually(metric: Metric) -> str:
-    if metric.unit != "%":
-        return f" (--spread); a column of spread 1 has multiples of that of {metric.name}"
-    return "; on CIFAR-10 it is 0.1 to 0.3 points"
+    return "; on CIFAR-10 it is 0.1 to 0.3 points" if metric.is_accuracy else ""
 
 
 def _size(value: float, metric: Metric) -> str:
@@ -119,10 +138,15 @@ def _cell(setting: Setting, spread: float, metric: Metric) -> str:
 
 
 def budget_line(checklist: Checklist, runs: int, metric: Metric = ACCURACY) -> str:
-    """Return which design so many runs suit, for a spread that is usual on CIFAR-10."""
-    spread = USUAL_SPREAD if metric.unit == "%" else 1.0
-    said = suits(compare_designs(checklist, runs), spread, metric)
-    return f"For a spread of {metric.given(spread)}: {said}"
+    """Return which design so many runs suit, for a spread that is usual on CIFAR-10.
+
+    Of a metric in a unit of its own no spread is usual: effects are multiples of it.
+    """
+    sides = compare_designs(checklist, runs)
+    if metric.unit == "%":
+        said = suits(sides, USUAL_SPREAD, metric)
+        return f"For a spread of {metric.given(USUAL_SPREAD)}, usual on CIFAR-10: {said}"
+    return f"For any spread of {metric.name}: {suits(sides, 1.0, _without_spread(metric))}"
 
 
 def undecided_view(report: Report) -> RenderableType:

@@ -14,9 +14,10 @@ from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.cli.views.comparison import comparison_view
-from darkmagic.cli.views.power import power_view, undecided_view
+from darkmagic.cli.views.power import budget_line, power_view, undecided_view
 from darkmagic.cli.views.several import compared_view, summary_view
 from darkmagic.sweeps import api
+from darkmagic.sweeps.track.rules import METRICS
 from records import SMALL, report_of, simulated, swept
 
 
@@ -129,8 +130,28 @@ def test_power_tables_fit_a_terminal(article: Checklist, width: int) -> None:
     assert "settles it" in after
     assert re.search(r"runs=24 ", before)
     assert "suit a screen" in " ".join(before.split())
+    assert "no number of seeds is recommended" in " ".join(before.split())
+    assert "no number of seeds is recommended" not in " ".join(after.split())
     assert all(len(line) <= width for line in (before + after).splitlines())
     assert "…" not in before + after
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("runs", [16, 24, 51])
+def test_sizes_to_plan_with_are_in_the_metrics_unit_or_in_spreads(
+    article: Checklist, name: str, runs: int
+) -> None:
+    """Of a loss no spread is usual: effects are multiples of it, and nothing is in its unit."""
+    metric = METRICS[name]
+    line = budget_line(article, runs, metric)
+    page = " ".join(_text(power_view(article, None, None, metric), 80).split())
+    assert ("points" in line) is ("points" in page) is (metric.unit == "%")
+    assert "nats" not in line + page
+    assert ("Multiples of the spread of" in page) is (metric.unit != "%")
+    assert metric.name in line or metric.unit == "%"
+    given = " ".join(_text(power_view(article, [0.02], None, metric), 80).split())
+    assert "no number of seeds is recommended" not in given
+    assert ("nats of validation cross-entropy" in given) is (name == "loss")
 
 
 @pytest.mark.parametrize("width", [80, 160])
