@@ -11,3 +11,4 @@ from darkmagic.trainers.data.prepare import by_channel as by_channel
 from darkmagic.trainers.data.shapes import Shapes as Shapes
 from darkmagic.trainers.data.table import Table as Table
 from darkmagic.trainers.data.torchvision_sets import TorchvisionSet as TorchvisionSet
+from darkmagic.trainers.data.webdataset import WebDataset as WebDataset

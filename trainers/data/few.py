@@ -16,6 +16,7 @@ from darkmagic.trainers.data.image_files.decode import Decoder, ImageFiles
 from darkmagic.trainers.data.items import Items, as_data_set
 from darkmagic.trainers.data.splits.select import read, spread
 from darkmagic.trainers.data.table import Table
+from darkmagic.trainers.data.webdataset import WebDataset
 from darkmagic.trainers.fields import check_fields, whole
 
 __all__ = ["Few"]
@@ -48,7 +49,7 @@ class Few:
             return noise(self.count)
         if isinstance(source, Folder):
             source = _AsNeeded(**vars(source))
-        elif isinstance(source, Table | Items | HuggingFace):
+        elif isinstance(source, Table | Items | HuggingFace | WebDataset):
             source = dataclasses.replace(source, memory_budget=0)
         data = source.load(split_seed)
         if reason := why_malformed(data):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -17,11 +17,13 @@ from darkmagic.trainers.data.assembly.stats import describe_sizes
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.data.splits.split import split_in_three, split_off
-from darkmagic.trainers.data.tables.labels import class_order
+from darkmagic.trainers.data.tables.labels import alike, class_order
 
 __all__ = ["Labelled", "split_labelled"]
 
 MAX_NAMES = 3
+
+Stats = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass
@@ -84,6 +86,12 @@ class Labelled:
             "dataset.source.multilabel=true"
         )
 
+    def doubt_alike(self) -> None:
+        """Doubt labels that differ by capitals, blanks, encoding or zeros alone."""
+        for same in alike(sorted(self.labels)):
+            listed = ", ".join(map(repr, same[:MAX_NAMES]))
+            self.doubts.append(f"{listed} are taken as different labels")
+
     def notes(self, *, doubt: bool) -> list[str]:
         """Return what was left out, in a sentence, that may or may not have been meant."""
         counts = self._left_out.items()
@@ -111,10 +119,12 @@ def split_labelled(
     flip: bool,
     pad: int,
     classes: Sequence[str] | None = None,
+    stats: Callable[[Split], Stats] | None = None,
 ) -> Data:
     """Return the data of `images`, which `found` labels: by their own splits, or cut from train.
 
-    The classes are those of train, in order, unless they are given. Raises `ValueError`, one line,
+    The classes are those of train, in order, unless they are given; `stats` finds the mean and
+    deviation of train, where all trials need not. Raises `ValueError`, one line,
     for a split with a label that train has not, and for one class in all.
     """
     known = list(classes) if classes is not None else class_order(sorted(found.labels))
@@ -146,7 +156,7 @@ def split_labelled(
         if val is None:
             train, val = split_off(train, val_fraction, split_seed + 1)
     names = [printable(name) for name in known]
-    data = assemble(train, val, test, names, flip=flip, pad=pad)
+    data = assemble(train, val, test, names, flip=flip, pad=pad, stats=stats and stats(train))
     notes = (sources, describe_sizes(data), *found.notes(doubt=False))
     doubts = (*found.doubts, *found.notes(doubt=True))
     return dataclasses.replace(data, notes=notes, doubts=doubts)

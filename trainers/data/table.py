@@ -15,15 +15,13 @@ from darkmagic.trainers.data.image_files.layout import split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
 from darkmagic.trainers.data.labelled import Labelled, split_labelled
 from darkmagic.trainers.data.tables.columns import Columns, find_columns
-from darkmagic.trainers.data.tables.labels import Labels, alike, read_labels
+from darkmagic.trainers.data.tables.labels import Labels, read_labels
 from darkmagic.trainers.data.tables.paths import find_files
 from darkmagic.trainers.data.tables.read import DELIMITERS, Rows, read_rows
 from darkmagic.trainers.fields import check_fields, choice, flag, number, size, text, whole
 from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["Table"]
-
-MAX_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,5 @@ class Table:
             else:
                 found.add(file, own, split, rows.numbers[index])
         found.refuse_contradictions()
-        for same in alike(sorted(found.labels)):
-            listed = ", ".join(map(repr, same[:MAX_NAMES]))
-            found.doubts.append(f"{listed} are taken as different labels")
+        found.doubt_alike()
         return found

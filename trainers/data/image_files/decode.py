@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from darkmagic.text import printable
+from darkmagic.trainers.data.image_files.member import ImageFile, Members
 from darkmagic.trainers.data.image_files.pixels import check_header, read_image
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
@@ -43,7 +44,7 @@ class Decoder:
 
     @classmethod
     def for_files(
-        cls, files: Sequence[str], size: int | Sequence[int] | None, channels: int
+        cls, files: Sequence[ImageFile], size: int | Sequence[int] | None, channels: int
     ) -> Decoder:
         """Return the decoder to `size`; None means the size of the first of `files`."""
         if channels not in (1, 3):
@@ -61,7 +62,7 @@ class Decoder:
         """Size in memory."""
         return self.channels * self.size[0] * self.size[1]
 
-    def read(self, path: str) -> np.ndarray:
+    def read(self, path: ImageFile) -> np.ndarray:
         """Return the pixels (H, W) or (H, W, 3). Raises `ValueError` naming a bad file."""
         height, width = self.size
         image = read_image(path, self.channels)
@@ -70,11 +71,11 @@ class Decoder:
             image = cover(image, width, height)
         return np.asarray(image)
 
-    def check(self, path: str) -> None:
+    def check(self, path: ImageFile) -> None:
         """Raise `ValueError` naming a file that is no image, or one of a size that does not fit."""
         self._check_size(path, *check_header(path))
 
-    def _check_size(self, path: str, height: int, width: int) -> None:
+    def _check_size(self, path: ImageFile, height: int, width: int) -> None:
         if self.fixed and (height, width) != self.size:
             raise ValueError(
                 f"{printable(path)} is {width} x {height}, the first image "
@@ -96,8 +97,8 @@ def cover(image: Image.Image, width: int, height: int) -> Image.Image:
 class ImageFiles(Dataset[Tensor]):
     """Image files, each decoded when it is asked for."""
 
-    def __init__(self, files: Sequence[str], decoder: Decoder) -> None:
-        self._files = list(files)
+    def __init__(self, files: Sequence[ImageFile], decoder: Decoder) -> None:
+        self._files = files if isinstance(files, Members) else list(files)
         self._decoder = decoder
 
     def __len__(self) -> int:
@@ -113,7 +114,9 @@ def _channels_first(pixels: np.ndarray) -> np.ndarray:
     return np.array(images, order="C")
 
 
-def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str | None) -> Tensor:
+def decode_all(
+    folder: Path, files: Sequence[ImageFile], decoder: Decoder, cache: str | None
+) -> Tensor:
     """Return all `files` as uint8 (N, C, H, W), decoded once and kept under `cache`.
 
     What is kept is mapped and not read: processes that ask for the same images have one copy of
@@ -138,7 +141,7 @@ def decode_all(folder: Path, files: Sequence[str], decoder: Decoder, cache: str 
 
 def hold_images(
     folder: Path,
-    files: Sequence[str],
+    files: Sequence[ImageFile],
     decoder: Decoder,
     cache: str | None,
     budget: int,
@@ -156,7 +159,7 @@ def hold_images(
 
 def check_all(
     folder: Path,
-    files: Sequence[str],
+    files: Sequence[ImageFile],
     decoder: Decoder,
     cache: str | None,
     digest: str | None = None,
@@ -178,13 +181,13 @@ def check_all(
         _check(files, decoder)
 
 
-def _check(files: Sequence[str], decoder: Decoder) -> None:
+def _check(files: Sequence[ImageFile], decoder: Decoder) -> None:
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(decoder.check, files):
             pass
 
 
-def _decode(files: Sequence[str], decoder: Decoder) -> np.ndarray:
+def _decode(files: Sequence[ImageFile], decoder: Decoder) -> np.ndarray:
     with ThreadPoolExecutor() as pool:  # PIL decodes outside Python's lock
         return _channels_first(np.stack(list(pool.map(decoder.read, files))))
 
@@ -203,10 +206,12 @@ def _digest_key(digest: str, decoder: Decoder) -> str:
     return hashlib.sha256(f"{VERSION} {decoder!r} {digest}".encode()).hexdigest()[:32]
 
 
-def _fingerprint(folder: Path, files: Sequence[str], decoder: Decoder) -> str:
+def _fingerprint(folder: Path, files: Sequence[ImageFile], decoder: Decoder) -> str:
+    if isinstance(files, Members):
+        return _digest_key(files.digest, decoder)
     digest = hashlib.sha256(f"{VERSION} {decoder!r}".encode())
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (strings: there may be a million)
-    for path in files:
+    for path in map(str, files):
         status = os.stat(path)  # noqa: PTH116
         line = f"{path[start:]} {status.st_size} {status.st_mtime_ns}\n"
         digest.update(os.fsencode(line))  # a name need not be UTF-8

@@ -7,17 +7,20 @@ not known are refused by name.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from darkmagic.text import printable
+from darkmagic.trainers.data.image_files.member import ImageFile, Member
 from darkmagic.trainers.errors import short_message
 
 __all__ = ["BACKGROUND", "SCALED", "check_header", "describe_kinds", "read_image"]
@@ -44,13 +47,13 @@ SIDEWAYS = {TURNS[orientation] for orientation in (5, 6, 7, 8)}
 MAX_DESCRIBED = 16  # files whose headers are read to say of what kind a set is
 
 
-def read_image(path: str, channels: int) -> Image.Image:
+def read_image(path: ImageFile, channels: int) -> Image.Image:
     """Return the image at `path` in mode L (1 of `channels`) or RGB (3).
 
     Raises `ValueError`, one line that names the file, for whatever cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(path.read()) if isinstance(path, Member) else path) as image:
             _note_if_large(path, image)
             _unscramble(image)
             image.load()
@@ -67,10 +70,10 @@ _large: list[str] = []
 """The first large image that this process has read, which is all that is said of them."""
 
 
-def _note_if_large(path: str, image: Image.Image) -> None:
+def _note_if_large(path: ImageFile, image: Image.Image) -> None:
     pixels = image.width * image.height
     if Image.MAX_IMAGE_PIXELS and pixels > Image.MAX_IMAGE_PIXELS and not _large:
-        _large.append(path)
+        _large.append(str(path))
         logging.getLogger(__name__).warning(
             "%s has %d megapixels, and others may: they are decoded whole before they are resized, "
             "so make them smaller once (PIL refuses %d and more)",
@@ -88,26 +91,34 @@ def _unscramble(image: Image.Image) -> None:
         image._size = stored  # noqa: SLF001
 
 
-def check_header(path: str) -> tuple[int, int]:
+@contextlib.contextmanager
+def _open_start(path: ImageFile) -> Iterator[Image.Image]:
+    """Give the image at `path`, of which no more is read than what is asked of it."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open()) if isinstance(path, Member) else path
+        yield stack.enter_context(Image.open(file))
+
+
+def check_header(path: ImageFile) -> tuple[int, int]:
     """Return height and width of an image as it is shown, from the start of its file alone.
 
     Raises `ValueError` as `read_image` does, but for what is wrong further on in the file.
     """
     try:
-        with Image.open(path) as image:
+        with _open_start(path) as image:
             turned = TURNS.get(_orientation(image)) in SIDEWAYS
             return image.size if turned else (image.height, image.width)
     except Exception as error:  # PIL raises of every kind for files that are broken
         raise ValueError(f"cannot read {printable(path)}: {_reason(error)}") from error
 
 
-def describe_kinds(files: Sequence[str]) -> str:
+def describe_kinds(files: Sequence[ImageFile]) -> str:
     """Return what kinds of pixels `files` have and what is done with them, by a few headers."""
     step = max(1, len(files) // MAX_DESCRIBED)
     kinds: Counter[str] = Counter()
-    for path in files[::step][:MAX_DESCRIBED]:
+    for index in range(0, len(files), step)[:MAX_DESCRIBED]:
         try:
-            with Image.open(path) as image:
+            with _open_start(files[index]) as image:
                 kinds[_kind(image)] += 1
         except Exception:  # noqa: BLE001, S112 (reading it, later, says what is wrong)
             continue

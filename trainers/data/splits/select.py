@@ -17,8 +17,15 @@ def spread(total: int, count: int) -> Tensor:
 
 
 def select(split: Split, indices: Tensor) -> Split:
-    """Return the images of `split` at `indices` (n,), int64; those of files are not read yet."""
+    """Return the images of `split` at `indices` (n,), int64; those of files are not read yet.
+
+    Those of memory that follow one another are a view of it, so that what processes share they
+    share still, and others are a copy.
+    """
     if isinstance(split.images, Tensor):
+        if len(indices) and torch.equal(indices, torch.arange(len(indices)) + indices[0]):
+            span = slice(int(indices[0]), int(indices[-1]) + 1)
+            return Split(split.images[span], split.targets[span])
         return Split(split.images[indices], split.targets[indices])
     subset: Dataset[Tensor] = Subset(split.images, indices.tolist())
     return Split(subset, split.targets[indices])

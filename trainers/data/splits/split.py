@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,20 +33,26 @@ def stratified_split(
         count = min(max(count, 1), len(members) - 1) if len(members) > 1 else 0
         held_out.append(members[:count])
         kept.append(members[count:])
-    return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
+    return _ascending(kept), _ascending(held_out)
+
+
+def _ascending(parts: Sequence[Tensor]) -> Tensor:
+    return torch.from_numpy(np.sort(torch.cat([*parts]).numpy()))
 
 
 def members_of_classes(targets: Tensor) -> Sequence[Tensor]:
     """Return the ascending indices of each class that `targets` (N,) has, in the classes' order.
 
     The targets are sorted once: to look through all for each class takes half a minute of a
-    million images of a thousand classes.
+    million images of a thousand classes. NumPy sorts whole numbers many times faster than torch
+    where the cores are busy.
 
     >>> members_of_classes(torch.tensor([2, 0, 2, 0]))
     (tensor([1, 3]), tensor([0, 2]))
     """
-    counts = torch.unique(targets, return_counts=True)[1]
-    return torch.split(targets.argsort(stable=True), counts.tolist())
+    values = targets.numpy()
+    in_order = torch.from_numpy(np.argsort(values, kind="stable"))
+    return torch.split(in_order, np.unique(values, return_counts=True)[1].tolist())
 
 
 def one_label(targets: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from darkmagic.trainers.data.tables.columns import YES, Columns, is_flag
 from darkmagic.trainers.data.tables.read import Cell, Rows
 
-__all__ = ["Labels", "alike", "class_order", "read_labels"]
+__all__ = ["Labels", "alike", "class_order", "read_labels", "refuse_quantity"]
 
 SEPARATORS = ("|", ";", ",", " ")
 MAX_SHARE, MIN_IMAGES = 0.5, 20
@@ -51,7 +51,7 @@ def read_labels(
     if not several and any(isinstance(cell, list) and len(cell) > 1 for cell in cells):
         raise ValueError(f"column {name!r} has several labels an image: set multilabel=true")
     found = tuple(_parts(cell, separator) if several else _parts(cell, None) for cell in cells)
-    _refuse_quantity(name, found)
+    refuse_quantity(f"column {name!r}", found)
     how = f"labels: column {name!r}"
     if several:
         divided = f", divided by {separator!r}" if separator else ""
@@ -110,15 +110,20 @@ def _of_flags(rows: Rows, names: Sequence[str]) -> Labels:
     return Labels(tuple(map(tuple, found)), True, how, doubt)
 
 
-def _refuse_quantity(name: str, found: Sequence[tuple[str, ...]]) -> None:
-    """Raise `ValueError` where nearly every image has a label that no other has."""
+def refuse_quantity(
+    where: str, found: Sequence[tuple[str, ...]], noun: str = "column", thing: str = "row"
+) -> None:
+    """Raise `ValueError` where nearly every image has a label that no other has, or none has any.
+
+    `where` names the labels' `noun`, and each is of a `thing`.
+    """
     counts = Counter(label for labels in found for label in labels)
     if not counts:
-        raise ValueError(f"column {name!r} has no label in any row (dataset.source.label)")
+        raise ValueError(f"{where} has no label in any {thing} (dataset.source.label)")
     if len(found) >= MIN_IMAGES and len(counts) > MAX_SHARE * len(found):
         raise ValueError(
-            f"column {name!r} has {len(counts):,} different labels in {len(found):,} rows: it is "
-            "no column of classes; name another (dataset.source.label)"
+            f"{where} has {len(counts):,} different labels in {len(found):,} {thing}s: it is no "
+            f"{noun} of classes; name another (dataset.source.label)"
         )
 
 
