@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import multiprocessing
 import random
 import signal
+import tarfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +18,10 @@ import pytest
 import torch
 from PIL import Image
 
+from darkmagic.trainers.data.base import DataSet
 from darkmagic.trainers.data.folder import Folder
 from darkmagic.trainers.data.shapes import Shapes
+from darkmagic.trainers.data.webdataset import WebDataset
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.outputs.names import CHECKPOINT
@@ -147,11 +152,25 @@ def _folder(root: Path) -> Folder:
     return Folder(str(root / "photos"), memory_budget=0, cache=str(root / "cache"))
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_images_of_files_are_read_from_the_step_on(tmp_path: Path, workers: int) -> None:
+def _shards(root: Path) -> WebDataset:
+    folder = _folder(root)
+    for shard in range(2):
+        with tarfile.open(root / f"train-{shard}.tar", "w") as tar:
+            for path in sorted((root / "photos").rglob("*.png"))[shard::2]:
+                tar.add(path, path.name)
+                label = tarfile.TarInfo(f"{path.stem}.cls")
+                label.size = 1
+                tar.addfile(label, io.BytesIO(path.parent.name.encode()))
+    return WebDataset(str(root / "train-{0..1}.tar"), memory_budget=0, cache=folder.cache)
+
+
+@pytest.mark.parametrize(("workers", "make"), [(0, _folder), (1, _folder), (1, _shards)])
+def test_images_of_files_are_read_from_the_step_on(
+    tmp_path: Path, workers: int, make: Callable[[Path], DataSet]
+) -> None:
     """With and without loading processes, which draw from torch's generator as they begin."""
     recipe = dataclasses.replace(
-        RECIPES["dropout"], dataset=_folder(tmp_path), workers=workers, batch_size=4, epochs=2
+        RECIPES["dropout"], dataset=make(tmp_path), workers=workers, batch_size=4, epochs=2
     )
     _train(recipe, tmp_path / "whole")
     _train(recipe, tmp_path / "part", kill_after=6)

@@ -13,7 +13,6 @@ from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["find_shards"]
 
-GROUP = re.compile(r"\{([^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
 REMOTE = re.compile(r"pipe:|[a-z0-9+]+://")
 MAX_SHARDS = 1_000_000
@@ -47,36 +46,46 @@ def find_shards(pattern: str, field: str) -> list[str]:
 
 
 def _braces(pattern: str, where: str) -> Iterator[str]:
-    """Yield what `pattern` stands for, as a shell has it: of groups in groups, the inner first."""
-    group = GROUP.search(pattern)
-    if group is None:
-        if "{" in pattern or "}" in pattern:
-            raise ValueError(f"{printable(pattern)} has a brace without its other ({where})")
+    """Yield what `pattern` stands for, as a shell has it, with groups in groups."""
+    start = pattern.find("{")
+    if start < 0 and "}" not in pattern:
         yield pattern
         return
-    for each in _choices(group[1], pattern, where):
-        yield from _braces(pattern[: group.start()] + each + pattern[group.end() :], where)
+    depth, commas = 0, list[int]()
+    for end in range(max(start, 0), len(pattern)):
+        depth += (pattern[end] == "{") - (pattern[end] == "}")
+        if depth == 1 and pattern[end] == ",":
+            commas.append(end)
+        if depth <= 0:
+            break
+    if depth:
+        raise ValueError(f"{printable(pattern)} has a brace without its other ({where})")
+    cuts = [start, *commas, end]
+    parts = [pattern[one + 1 : other] for one, other in itertools.pairwise(cuts)]
+    choices = parts if commas else _range(parts[0], pattern, where)
+    for choice in choices:
+        for each in _braces(choice, where):
+            for rest in _braces(pattern[end + 1 :], where):
+                yield pattern[:start] + each + rest
 
 
-def _choices(group: str, pattern: str, where: str) -> list[str]:
-    if numbers := RANGE.fullmatch(group):
-        first, last = numbers.groups()
-        low, high = int(first), int(last)
-        if not 0 <= high - low < MAX_SHARDS:
-            raise ValueError(
-                f"{{{group}}} of {printable(pattern)} counts from {first} to {last}: expected "
-                f"up, such as {{000..147}} ({where})"
-            )
-        padded = first.startswith("0") or last.startswith("0")
-        width = max(len(first), len(last)) if padded else 0
-        return [f"{number:0{width}}" for number in range(low, high + 1)]
-    choices = group.split(",")
-    if len(choices) < 2:
+def _range(group: str, pattern: str, where: str) -> list[str]:
+    numbers = RANGE.fullmatch(group)
+    if not numbers:
         raise ValueError(
             f"{{{printable(group)}}} of {printable(pattern)} is neither a range, such as "
             f"{{000..147}}, nor names with commas, such as {{a,b}} ({where})"
         )
-    return choices
+    first, last = numbers.groups()
+    low, high = int(first), int(last)
+    if not 0 <= high - low < MAX_SHARDS:
+        raise ValueError(
+            f"{{{group}}} of {printable(pattern)} counts from {first} to {last}: expected "
+            f"up, such as {{000..147}} ({where})"
+        )
+    padded = first.startswith("0") or last.startswith("0")
+    width = max(len(first), len(last)) if padded else 0
+    return [f"{number:0{width}}" for number in range(low, high + 1)]
 
 
 def _globbed(path: str) -> list[Path]:
