@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from webdataset import TarWriter
 
 from commanding import run_command
 
@@ -41,6 +42,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         several.append(f"{name},{'indoor|' if index % 3 else ''}{label}")
     (folder / "labels.csv").write_text("\n".join(one) + "\n")
     (folder / "tags.csv").write_text("\n".join(several) + "\n")
+    (folder / "shards").mkdir()
+    for shard in ("train-000", "train-001", "val-000"):
+        with TarWriter(str(folder / "shards" / f"{shard}.tar")) as writer:
+            for index in range(40):
+                image = Image.new("RGB", (16, 16), (4 * index, 200 * (index % 2), 90))
+                writer.write({"__key__": f"{index:03}", "jpg": image, "cls": index % 2})
     for _, title, text in BLOCKS:
         if title:
             (folder / title).parent.mkdir(parents=True, exist_ok=True)
