@@ -17,7 +17,9 @@ ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Windows has no SIGHUP."""
+IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 SURROUNDINGS = (
+    *IN_THE_WAY,
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EROFS,
@@ -62,7 +64,10 @@ def cli_errors() -> Iterator[None]:
             _print_bug(error)
             raise typer.Exit(1) from None
         where = f" {error.filename}" if error.filename else ""
-        message = f"cannot use{where or ' a file'}: {os.strerror(error.errno)}"
+        why = os.strerror(error.errno)
+        if error.errno in IN_THE_WAY:
+            why += " (a file is in the place of a folder, or the other way round)"
+        message = f"cannot use{where or ' a file'}: {why}"
         _print_error(make_console(stderr=True), f"error: {message}")
         raise typer.Exit(2) from None
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -10,8 +11,9 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.distribution import install_extra
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.slurm.ask import check_slurm
+from darkmagic.sweeps.trial.paths import experiment_folder
 
-__all__ = ["DETACHABLE", "check_detach", "check_launcher", "check_ray"]
+__all__ = ["DETACHABLE", "check_detach", "check_folder", "check_launcher", "check_ray"]
 
 DETACHABLE = ("slurm", "worker")
 """Launchers whose trials are run by others than who starts the sweep."""
@@ -19,11 +21,29 @@ DETACHABLE = ("slurm", "worker")
 
 def check_launcher(config: DictConfig) -> None:
     """Raise `UserError` where jobs of `config` cannot be started from this machine."""
+    check_folder(experiment_folder(config))
     if _chosen(config) == "slurm":
         check_slurm()
     if _chosen(config) == "ray":
         check_ray()
     check_devices(config)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `UserError` where `folder` cannot be made, as a file is in its place or above it.
+
+    >>> Path("runs").touch()
+    >>> check_folder(Path("runs/mine"))
+    Traceback (most recent call last):
+    ...
+    darkmagic.checklist.errors.UserError: cannot make the folder runs/mine: runs is a file
+    """
+    for path in (folder, *folder.parents):
+        if path.is_dir():
+            return
+        if path.exists() or path.is_symlink():
+            kind = "a file" if path.exists() else "a link to nothing"
+            raise UserError(f"cannot make the folder {folder}: {path} is {kind}")
 
 
 def check_ray() -> None:

@@ -22,13 +22,17 @@ from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
 from typed_inputs import command_lines, config_files, outcome, write_files
 
-GENERATED = int(os.environ.get("DARKMAGIC_GENERATED", "0"))
-"""Inputs of each kind, where it is set; the same ones in every run, as their seed is kept."""
+GENERATED = {
+    kind: int(os.environ.get(f"DARKMAGIC_GENERATED{kind}", "0"))
+    for kind in ("", "_FOLDERS", "_COMMANDS")
+}
+"""Inputs of each kind, where it is set: a line takes 20 ms, most often, a folder or a command
+seconds. They are the same ones in every run, as their seed is kept."""
 
 
-def _generated(count: int) -> settings:
+def _generated(count: int, kind: str = "") -> settings:
     return settings(
-        max_examples=GENERATED or count,
+        max_examples=GENERATED[kind] or count,
         deadline=None,
         derandomize=True,
         database=None,
@@ -56,7 +60,7 @@ def loader() -> ConfigLoader:
         return hydra.config_loader
 
 
-@pytest.mark.timeout(0 if GENERATED else 300)
+@pytest.mark.timeout(0 if GENERATED[""] else 300)
 @_generated(300)
 @given(command_lines(), st.integers(0, 49))
 def test_generated_command_line_is_planned_or_refused_in_one_line(
@@ -76,8 +80,8 @@ def test_generated_command_line_is_planned_or_refused_in_one_line(
     _check(arguments)
 
 
-@pytest.mark.timeout(0 if GENERATED else 300)
-@_generated(12)
+@pytest.mark.timeout(0 if GENERATED["_FOLDERS"] else 300)
+@_generated(12, "_FOLDERS")
 @given(config_files())
 def test_generated_file_is_planned_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[dict[str, str], list[str]]

@@ -15,7 +15,15 @@ from typer.testing import CliRunner
 
 from darkmagic.cli.main import app
 
-__all__ = ["LIMIT", "command_lines", "config_files", "outcome", "overrides", "write_files"]
+__all__ = [
+    "LIMIT",
+    "command_lines",
+    "config_files",
+    "outcome",
+    "overrides",
+    "study_lines",
+    "write_files",
+]
 
 LIMIT = 20.0
 """Seconds after which a command counts as hanging: usual ones take half a second."""
@@ -24,6 +32,12 @@ KEYS = [
     *("epochs", "batch_size", "lr", "adam_lr", "max_steps", "seed", "test_set", "split_seed"),
     *("amp", "channels_last", "compile", "baseline", "seeds", "baseline_repeats", "min_effect"),
     *("floor", "only", "name", "clip_grad_norm", "ema_decay", "epoch", "x", ""),
+    *("metric", "design", "runs", "budget", "hours", "retune", "retune_tries", "retune_seeds"),
+    *("futility", "folds", "track", "sampler", "objectives", "prune", "gradient_accumulation"),
+    *("interactions", "take", "metrics", "retunes", "command", "trainer", "options", "metric.x"),
+    *("trick/learning_rate", "tricks.learning_rate.factor", "runtime.checkpoint_seconds"),
+    *("runtime.preflight_seconds", "runtime.optional_tricks", "runtime.report_images"),
+    *("hydra.launcher.stall_seconds", "hydra.launcher.retries", "hydra.launcher.gpus_per_trial"),
     *("runtime", "runtime.device", "runtime.cuda_graphs", "runtime.workers", "runtime.experiment"),
     *("runtime.out", "runtime.tracking_uri", "runtime.cache", "runtime.device.x", "runtime.devic"),
     *("dataset", "dataset.name", "dataset.epochs", "dataset.source", "dataset.source.root"),
@@ -56,6 +70,10 @@ VALUES = [
     *("1000000000000", "9" * 400, "1e-400", "0x10", "1_000", "'1'", "'off'", "''", '""', "' '"),
     *("x", "mixup", "cpu", "upc", "auto", "cuda:0", "digits", "tiny", "folder", "own", "timm"),
     *("torchvision", "article", "modern", "adam", "resnet18", "resnet26d", "vanilla", "undecided"),
+    *("accuracy", "balanced_accuracy", "macro_f1", "top5", "auroc", "map", "loss", "Accuracy"),
+    *("screen", "one_at_a_time", "ladder", "optuna", "none", "tpe", "gp", "cma", "ridge", "bohb"),
+    *("80", "8h", "30min", "0h", "2d", "1e999h", "-3h", "nanh", "h", "12 h", "tensorboard", "wandb"),
+    *("[accuracy,time]", "[time]", "[accuracy,accuracy]", "[loss,memory]", "[accuracy,", "False"),
     *(
         "[]",
         "{}",
@@ -149,6 +167,8 @@ RIGHT = [
     *("trick/mixup=on", "trick/cutout=16", "tricks.mixup.alpha=0.5", "checklist=modern"),
     *("baseline=vanilla", "runtime.experiment=mine", "max_steps=3", "min_effect=0.2"),
     *("tricks.lr_regime.cycles=3", "hydra.launcher.devices=cpu", "+note=mine", "floor=0.2"),
+    *("metric=macro_f1", "metric=loss", "budget=80", "budget=8h", "retune=ladder", "futility=20"),
+    *("retune=optuna", "retune_tries=3", "retune_seeds=2", "folds=5", "seeds=5", "track=wandb"),
 ]
 """Overrides that are right, by themselves or together."""
 PREFIXES = ["", "", "", "", "", "+", "++", "~", "~~", "+++", " "]

@@ -34,6 +34,7 @@ from darkmagic.sweeps.compose.session import (
     hydra_session,
     root_config,
 )
+from darkmagic.sweeps.launch.check import check_folder
 from darkmagic.sweeps.trial.paths import experiment_folder
 from darkmagic.sweeps.tune.grid import grid_around
 from darkmagic.trainers.declare.kinds import Declared
@@ -99,6 +100,7 @@ def plan_refinement(
                 f"{trick}.{name}={value:g} of {trick}={option} leaves no grid around it"
             )
         folder = experiment_folder(checked.config) / FOLDER
+        check_folder(folder)
         _write(loader, folder, planner.checklist, trick, contents[option], name, grid)
     rest = [o for o in plain if not o.startswith(DROPPED)]
     if not any(o.startswith("seeds=") for o in rest):
