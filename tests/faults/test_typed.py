@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hydra.core.config_loader import ConfigLoader
@@ -20,32 +22,56 @@ from darkmagic.sweeps.compose.overrides import check_overrides, read_overrides
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
+from typed_commands import blocked_lines
 from typed_inputs import command_lines, config_files, outcome, write_files
+
+T = TypeVar("T")
 
 GENERATED = {
     kind: int(os.environ.get(f"DARKMAGIC_GENERATED{kind}", "0"))
     for kind in ("", "_FOLDERS", "_COMMANDS")
 }
-"""Inputs of each kind, where it is set: a line takes 20 ms, most often, a folder or a command
-seconds. They are the same ones in every run, as their seed is kept."""
+"""Inputs of each kind, where it is set: a line takes a tenth of a second, a folder or a command a
+second. They are the same ones in every run, as their seed is kept."""
 
 
-def _generated(count: int, kind: str = "") -> settings:
-    return settings(
-        max_examples=GENERATED[kind] or count,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],  # to shrink one takes minutes, and they are short
-        suppress_health_check=list(HealthCheck),
-    )
+class _Tried:
+    """Inputs that were tried, and what was wrong with each: one does not hide the next."""
+
+    def __init__(self, kind: str, count: int) -> None:
+        self._count, self._wrong, self._tried = GENERATED[kind] or count, list[str](), 0
+
+    def each(self, inputs: st.SearchStrategy[T], attempt: Callable[[T], None]) -> None:
+        """Try `attempt` with every input, and check that none is wrong."""
+
+        @settings(
+            max_examples=self._count,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],  # to shrink one takes minutes, and they are short
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(inputs)
+        def attempt_one(one: T) -> None:
+            self._tried += 1
+            try:
+                attempt(one)
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is wrong)
+                self._wrong.append(f"{one!r}: {type(error).__name__}: {error}")
+            if self._tried % 100 == 0:
+                print(f"{self._tried} tried, {len(self._wrong)} wrong", flush=True)
+
+        attempt_one()
+        assert self._tried >= self._count / 2  # or else it tried next to nothing
+        assert not self._wrong, "\n\n".join(self._wrong)
 
 
-def _check(arguments: list[str]) -> None:
+def _check(arguments: list[str], *, planned: tuple[int, ...] = (0,)) -> None:
     """Check that it is a plan (exit code 0), or one printable line and exit code 2; never a bug."""
     before = sorted(Path.cwd().rglob("*"))
     code, printed = outcome(arguments)
-    assert code in (0, 2), printed
+    assert code in (2, *planned), printed
     assert "internal error" not in printed
     assert all(c.isprintable() or c == "\n" for c in printed)
     if code == 2 and "Usage:" not in printed:
@@ -61,36 +87,53 @@ def loader() -> ConfigLoader:
 
 
 @pytest.mark.timeout(0 if GENERATED[""] else 300)
-@_generated(300)
-@given(command_lines(), st.integers(0, 49))
-def test_generated_command_line_is_planned_or_refused_in_one_line(
-    loader: ConfigLoader, arguments: list[str], number: int
-) -> None:
+def test_generated_command_line_is_planned_or_refused_in_one_line(loader: ConfigLoader) -> None:
     """No command line is an internal error, hangs, or leaves a file.
 
-    Most are refused word by word, which is tried by itself here as it takes milliseconds; what
+    Those that are refused word by word are tried by that alone, as it takes milliseconds; what
     passes, and one in fifty of the others, goes through the command.
     """
-    _, _, *words = arguments
-    if number:
-        try:
-            read_overrides(loader, words)
-        except UserError:
-            return
-    _check(arguments)
+
+    def attempt(case: tuple[list[str], int]) -> None:
+        arguments, number = case
+        if number:
+            try:
+                read_overrides(loader, arguments[2:])
+            except UserError:
+                return
+        _check(arguments)
+
+    _Tried("", 300).each(st.tuples(command_lines(), st.integers(0, 49)), attempt)
 
 
 @pytest.mark.timeout(0 if GENERATED["_FOLDERS"] else 300)
-@_generated(12, "_FOLDERS")
-@given(config_files())
 def test_generated_file_is_planned_or_refused_in_one_line(
-    tmp_path_factory: pytest.TempPathFactory, case: tuple[dict[str, str], list[str]]
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """No file of a user's own is an internal error, hangs, or leaves a file."""
-    files, overrides = case
-    folder = tmp_path_factory.mktemp("conf")
-    write_files(folder, files)
-    _check(["checklist", "plan", "-c", str(folder), *overrides])
+
+    def attempt(case: tuple[dict[str, str], list[str]]) -> None:
+        files, overrides = case
+        folder = tmp_path_factory.mktemp("conf")
+        write_files(folder, files)
+        _check(["checklist", "plan", "-c", str(folder), *overrides])
+
+    _Tried("_FOLDERS", 12).each(config_files(), attempt)
+
+
+@pytest.mark.timeout(0 if GENERATED["_COMMANDS"] else 300)
+def test_generated_command_that_cannot_write_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Of every command that trains or reads runs: whatever is right of its words, a file stands in
+    the place of its out folder, so that none trains, hangs, or leaves a file.
+    """
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+
+    def attempt(arguments: list[str]) -> None:
+        _check([*arguments, "-o", str(blocked)], planned=())
+        assert [*tmp_path.iterdir()] == [blocked]
+
+    _Tried("_COMMANDS", 10).each(blocked_lines(), attempt)
 
 
 TYPED = {

@@ -17,11 +17,11 @@ from darkmagic.cli.main import app
 
 __all__ = [
     "LIMIT",
+    "RIGHT",
     "command_lines",
     "config_files",
     "outcome",
     "overrides",
-    "study_lines",
     "write_files",
 ]
 
@@ -72,7 +72,20 @@ VALUES = [
     *("torchvision", "article", "modern", "adam", "resnet18", "resnet26d", "vanilla", "undecided"),
     *("accuracy", "balanced_accuracy", "macro_f1", "top5", "auroc", "map", "loss", "Accuracy"),
     *("screen", "one_at_a_time", "ladder", "optuna", "none", "tpe", "gp", "cma", "ridge", "bohb"),
-    *("80", "8h", "30min", "0h", "2d", "1e999h", "-3h", "nanh", "h", "12 h", "tensorboard", "wandb"),
+    *(
+        "80",
+        "8h",
+        "30min",
+        "0h",
+        "2d",
+        "1e999h",
+        "-3h",
+        "nanh",
+        "h",
+        "12 h",
+        "tensorboard",
+        "wandb",
+    ),
     *("[accuracy,time]", "[time]", "[accuracy,accuracy]", "[loss,memory]", "[accuracy,", "False"),
     *(
         "[]",
