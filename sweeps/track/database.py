@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -12,6 +11,7 @@ from filelock import FileLock
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.trial.command.sqlite_store import is_complete
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.durable import set_aside
 
@@ -53,15 +53,10 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def _is_complete(path: Path) -> bool:
-    """Whether all of MLflow's tables were made: the first experiment is added after the last."""
-    if not path.exists() or not path.stat().st_size:
-        return False
+    """Whether all of MLflow's tables were made; raise `UserError` for what is no database."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            return database.execute("SELECT 1 FROM experiments LIMIT 1").fetchone() is not None
+        return is_complete(path)
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return False
         raise UserError(f"MLflow's database {path} cannot be read: {error}") from error
     except sqlite3.DatabaseError as error:
         raise UserError(

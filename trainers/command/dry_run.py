@@ -6,8 +6,9 @@ import dataclasses
 import difflib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from darkmagic.trainers.command.run import Ended, Watcher, run_command
@@ -41,15 +42,19 @@ def dry_run(
     doubted: Sequence[str],
     values: Mapping[str, str],
     seconds: float,
+    surroundings: Callable[[Path], Mapping[str, str]] = lambda _: {},
 ) -> DryRun:
     """Run `command` with `words` behind it, such as `--help`, in a folder that is then deleted.
+
+    `surroundings` are variables of the environment by which what it writes stays in that folder.
 
     A script that ends with another exit code than 0 refuses what it was given. Where the words
     ask for help, the flags among `doubted` have to be in it, or the script is asked again, with
     one more flag that it cannot know: then it names all that it does not know.
     """
+    own = partial(_try, command, values=values, seconds=seconds, surroundings=surroundings)
     try:
-        ended, text = _try(command, words, values, seconds)
+        ended, text = own(words)
     except OSError as error:  # the system does not run it, whatever its words
         return DryRun(f"{command.filled({})[0]} cannot be run: {error.strerror}")
     is_help = any(word in HELP for word in words)
@@ -61,7 +66,7 @@ def dry_run(
     doubtful = [flag for flag in _flags(doubted) if not any(k.startswith(flag) for k in known)]
     if not doubtful or len(known) < 2:
         return DryRun()
-    ended, text = _try(command, [PROBE], values, seconds)
+    ended, text = own([PROBE])
     refusal = next((line for line in _errors(text) if any(f in line for f in doubtful)), None)
     if not ended.failure or ended.timed_out or refusal is None:
         return DryRun()
@@ -75,12 +80,19 @@ class _Collector(Watcher):
 
 
 def _try(
-    command: Command, words: Sequence[str], values: Mapping[str, str], seconds: float
+    command: Command,
+    words: Sequence[str],
+    values: Mapping[str, str],
+    seconds: float,
+    surroundings: Callable[[Path], Mapping[str, str]],
 ) -> tuple[Ended, str]:
     with tempfile.TemporaryDirectory(prefix="darkmagic-") as folder:
         output = Path(folder) / "output"
         log = Path(folder) / "log.txt"
-        limited = dataclasses.replace(command, timeout=seconds, pattern=None)
+        environment = {**surroundings(output), **command.environment}
+        limited = dataclasses.replace(
+            command, timeout=seconds, pattern=None, environment=environment
+        )
         own = {**values, "directory": str(output)}
         ended, _ = run_command(limited, output, own, log, _Collector(), words)
         with log.open("rb") as file:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from darkmagic.sweeps.trial.command.node import TRAINER
+from darkmagic.sweeps.trial.command.trackers import own_environment
 from darkmagic.trainers.command.dry_run import DryRun, dry_run
 from darkmagic.trainers.command.program import missing_program
 from darkmagic.trainers.command.spec import Command
@@ -63,7 +64,9 @@ def refusal_of(trial: Mapping[str, Any]) -> DryRun:
     if key not in _tried:
         values = {"seed": str(trial["seed"]), "directory": "", "device": "cpu", "threads": "1"}
         seconds = float(trial["runtime"]["preflight_seconds"])
-        _tried[key] = dry_run(command, words, command.arguments[1:], values, seconds)
+        _tried[key] = dry_run(
+            command, words, command.arguments[1:], values, seconds, own_environment
+        )
     return _tried[key]
 
 

@@ -12,9 +12,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from darkmagic.sweeps.trial.command.first_store import made_by_one
 from darkmagic.sweeps.trial.command.resume import Earlier, join, read_earlier, resume_words
 from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
-from darkmagic.sweeps.trial.command.trackers import read_mlflow, tracking_environment
+from darkmagic.sweeps.trial.command.trackers import read_mlflow, store_of, tracking_environment
 from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
@@ -35,24 +36,30 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     log = EventLog(directory)
     since = time.time() - 1.0  # of a file system whose clock is coarse
     environment = tracking_environment(directory)
+    shared = store_of(command.mlflow)
     os.environ.update(environment)
     script = script_digest(command.arguments)  # as it is now: it may be edited meanwhile
     more, decided = resume_words(command, directory / OUTPUT, values)
     earlier = read_earlier(directory, command.metric, since) if more else Earlier(since)
+
+    def note(message: str) -> None:
+        log.append({"type": "note", "message": message, "time": time.time()})
+
     if decided:
-        log.append({"type": "note", "message": decided, "time": time.time()})
+        note(decided)
     if not more:  # steps that an earlier attempt had count as new ones
         log.epochs.clear()
     _end_when_told()
     try:
-        ended, lines = run_command(
-            command,
-            directory / OUTPUT,
-            values,
-            directory / LOG,
-            _Reporter(command.metric, log, earlier),
-            more,
-        )
+        with made_by_one(shared, log):
+            ended, lines = run_command(
+                command,
+                directory / OUTPUT,
+                values,
+                directory / LOG,
+                _Reporter(command.metric, log, earlier),
+                more,
+            )
     except OSError as error:  # the program is gone, or may not be run
         directory.mkdir(parents=True, exist_ok=True)
         return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
@@ -68,7 +75,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
         _append_series(log, command.metric, found)
         log.append({"type": "source", "where": found.where, "time": time.time()})
     for message in _remarks(ended.left_out, ended.left_behind):
-        log.append({"type": "note", "message": message, "time": time.time()})
+        note(message)
     return {
         **result,
         SCRIPT: script,

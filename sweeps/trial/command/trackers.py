@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.trial.command.sqlite_store import SQLITE
 from darkmagic.trainers.command.run import OUTPUT
 from darkmagic.trainers.command.sources.values import Found
 
-__all__ = ["read_mlflow", "tracking_environment"]
+__all__ = ["own_environment", "read_mlflow", "store_of", "tracking_environment"]
 
 URI, CONTEXT = "MLFLOW_TRACKING_URI", "MLFLOW_RUN_CONTEXT"
 WANDB_DIR = "WANDB_DIR"
 TRIAL = "darkmagic.trial"
 """The tag that MLflow adds to every run that a trial's script makes, by `MLFLOW_RUN_CONTEXT`."""
 STORE = "mlflow.db"
-SQLITE = "sqlite:///"
 OLDEST_FIRST = ["attributes.start_time ASC"]
 """So that the last value is that of the last run, as of a script that went on in a new one."""
 
@@ -29,11 +29,28 @@ def tracking_environment(directory: Path) -> dict[str, str]:
     A user's own MLflow store stays theirs, as its runs can be marked; a script of a user without
     one has it in the trial's folder. W&B's files, which have no such mark, are always there.
     """
-    own = directory / OUTPUT
-    found = {CONTEXT: json.dumps({TRIAL: str(directory)}), WANDB_DIR: str(own)}
-    if URI not in os.environ:
-        found[URI] = f"{SQLITE}{own}/{STORE}"
+    found = {CONTEXT: json.dumps({TRIAL: str(directory)}), **own_environment(directory / OUTPUT)}
+    if URI in os.environ:
+        del found[URI]
     return found
+
+
+def own_environment(folder: Path) -> dict[str, str]:
+    """Return the environment in which a script's own runs are kept in `folder` and nowhere else.
+
+    >>> own_environment(Path("output"))["WANDB_DIR"]
+    'output'
+    """
+    return {WANDB_DIR: str(folder), URI: f"{SQLITE}{folder}/{STORE}"}
+
+
+def store_of(uri: str | None) -> str:
+    """Return the user's MLflow store that scripts share: `uri`, or else the environment's, or ''.
+
+    >>> store_of("sqlite:///mine.db")
+    'sqlite:///mine.db'
+    """
+    return uri or os.environ.get(URI, "")
 
 
 def read_mlflow(uri: str | None, directory: Path, since: float) -> Iterator[Found]:
@@ -41,7 +58,7 @@ def read_mlflow(uri: str | None, directory: Path, since: float) -> Iterator[Foun
 
     Of the store `uri`, which the user named, it is said too what is wrong there.
     """
-    chosen = uri or os.environ.get(URI, "")
+    chosen = store_of(uri)
     if not chosen:
         return
     if chosen.startswith(SQLITE) and not Path(chosen.removeprefix(SQLITE)).exists():
