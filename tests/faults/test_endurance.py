@@ -27,6 +27,8 @@ from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.orchestrate.report import load_report
 
 KILLS = int(os.environ.get("DARKMAGIC_KILLS", "25"))
+OF_ONE = 5
+"""Kills of one sweep at most, so that stores are made and tables compared several times."""
 TRIALS = int(os.environ.get("DARKMAGIC_TRIALS", "2000"))
 SWEEP = [
     "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]",
@@ -53,7 +55,8 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     """The table of a sweep that was killed over and over equals an undisturbed one's, bit for bit.
 
     Moments are drawn from the whole of a run, start-up and the making of MLflow's tables among
-    them. A run that ends before its kill makes place for a new sweep, whose store is made anew.
+    them. A run that ends before its kill, or whose sweep was killed often, makes place for a new
+    sweep, whose store is made anew.
     """
     began = time.monotonic()
     assert _sweep(tmp_path / "whole").wait() == 0
@@ -61,13 +64,13 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     expected = _table(tmp_path / "whole")
     draw, kills, sweeps = random.Random(0), 0, 0
     while kills < KILLS:
-        sweeps += 1
+        sweeps, last = sweeps + 1, min(kills + OF_ONE, KILLS)
         folder = tmp_path / f"sweep{sweeps}"
         while True:
             process = _sweep(folder)
             moment = draw.uniform(0.1, 1.0) * seconds
             try:
-                code = process.wait(moment if kills < KILLS else None)
+                code = process.wait(moment if kills < last else None)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
