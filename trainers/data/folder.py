@@ -24,6 +24,7 @@ from darkmagic.trainers.data.image_files.pixels import describe_kinds
 from darkmagic.trainers.data.image_files.scan import (
     EXTENSIONS,
     loose_images,
+    sample_state,
     subfolders,
 )
 from darkmagic.trainers.data.splits.split import split_in_three, split_off
@@ -175,7 +176,7 @@ class _Reading:
     left_out: Counter[str] = field(default_factory=Counter)
     doubtful: Counter[str] = field(default_factory=Counter)
     doubts: list[str] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)  # of the listings
+    digests: list[str] = field(default_factory=list)  # of listings and files
 
     def hidden(self, folder: Path) -> None:
         """Count the hidden folders in `folder`, which are no classes."""
@@ -194,7 +195,6 @@ class _Reading:
         places = {name: index for index, name in enumerate(classes)}
         present = [name for name in classes if (folder / name).is_dir()]  # others are train's only
         listing = list_classes(folder, present, cache)
-        self.digests.append(listing.digest)
         for name, scan in listing.scans.items():
             index = places[name]
             files += scan.files
@@ -202,6 +202,7 @@ class _Reading:
             self.left_out += scan.left_out
             self.doubtful += scan.doubtful
             inner.append(frozenset(scan.folders))
+        self.digests.append(f"{listing.digest} {sample_state(files)}")
         self.hidden(folder)
         if loose := loose_images(folder):
             self.doubts.append(

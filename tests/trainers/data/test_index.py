@@ -102,6 +102,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
         (root / "c" / "1.png").unlink(),
         (root / "c").rename(root / "cat"),
     ),
+    "link to nothing": lambda root: (root / "dog" / "more").symlink_to(root / "not mounted"),
     "linked folder": lambda root: (root / "dog" / "link").symlink_to(root / "cat"),
 }
 
@@ -124,6 +125,42 @@ def test_changed_names_are_noticed(
     assert after.scans == _fresh(root)
     assert after.digest != before.digest
     assert _listed(root) == after
+
+
+def test_link_is_followed_once_its_folder_is_there(root: Path) -> None:
+    """As that of a disk which was not mounted: no folder of the class changes when it is."""
+    for name in ("dog", "cat/inner"):
+        (root.parent / "disk").mkdir(exist_ok=True)
+        (root.parent / "disk").rename(root.parent / "away")
+        (root / name / "more").symlink_to(root.parent / "disk" / "more")
+        time.sleep(2 * SETTLED)
+        before = _listed(root)
+        assert before.scans == _fresh(root)
+        assert sum(scan.doubtful["links to nothing"] for scan in before.scans.values())
+        assert _listed(root) == before
+        (root.parent / "away").rename(root.parent / "disk")
+        shutil.copytree(root / "cat" / "inner", root.parent / "disk" / "more", dirs_exist_ok=True)
+        after = _listed(root)
+        assert after.scans == _fresh(root)
+        assert after.digest != before.digest
+        assert not any(scan.doubtful["links to nothing"] for scan in after.scans.values())
+
+
+def test_mean_is_of_files_that_were_written_over_in_place(root: Path) -> None:
+    """A set that was converted where it lies has the mean of its pixels as they are now; what was
+    checked of its files is checked again.
+    """
+    source = Folder(str(root), cache=str(root.parent / "cache"), memory_budget=0)
+    before = source.load(0).mean
+    for path in root.rglob("*.png"):
+        with path.open("r+b") as file:
+            Image.new("RGB", (8, 8), (200, 0, 0)).save(file, "png")
+    after = source.load(0).mean
+    assert after[0] == pytest.approx(200 / 255, abs=1e-3) != before[0]
+    victim = min(root.rglob("*.png"))
+    victim.write_text("no image")
+    with pytest.raises(ValueError, match=f"{victim.name}: not an image"):
+        source.load(0)
 
 
 def test_file_written_over_in_place_is_read_as_it_is_now(root: Path) -> None:

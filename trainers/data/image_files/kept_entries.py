@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from darkmagic.trainers.data.image_files.scan import folder_state
+from darkmagic.trainers.data.image_files.scan import NOTHING, folder_state
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
 
@@ -100,9 +100,19 @@ def _is_as_listed(top: str, entry: Entry | None) -> bool:
     if entry is None:
         return False
     try:
-        return all([*folder_state(top + inner)] == state for inner, *state in entry["states"])
+        return all(_state(top + inner) == state for inner, *state in entry["states"])
     except OSError:  # a folder that is gone, or closed: reading it says which
         return False
+
+
+def _state(path: str) -> list[int]:
+    """Return the state of a folder or file, or that of a link to nothing."""
+    try:
+        return [*folder_state(path)]
+    except FileNotFoundError:
+        if not os.path.lexists(path):  # what is gone is no link to nothing
+            raise
+        return [*NOTHING]
 
 
 def _text(entries: dict[str, Entry]) -> bytes:
