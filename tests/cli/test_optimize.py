@@ -102,6 +102,7 @@ def _optimize(folder: Path, ended: list[str], limit: int | None = None) -> api.O
 
 
 @pytest.mark.weekly
+@pytest.mark.timeout(900)  # thirty trials, and more where it is stopped late
 @pytest.mark.parametrize("moment", [2, 5, 8, 12])
 def test_way_that_is_stopped_is_gone_on_with(tmp_path: Path, moment: int) -> None:
     """Stopped in any stage, the rest is trained and no more, and the answer is the same."""
