@@ -62,7 +62,7 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
     """Return the pair of tricks whose interaction fits the residuals best; None if none can be
     tried. Each pair is tested by F against the main effects alone, and adjusted by Bonferroni.
     """
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
     left = float(fit.residuals @ fit.residuals)
     if fit.df < 2 or left < len(fit.runs) * fit.precision**2:
@@ -81,9 +81,8 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
         after = fit.residuals - added @ weights
         explained = left - float(after @ after)
         rest = max(left - explained, fit.precision**2)
-        found.append(
-            (float(f.sf(explained / rank / (rest / (fit.df - rank)), rank, fit.df - rank)), tricks)
-        )
+        statistic = max(explained, 0.0) / rank / (rest / (fit.df - rank))
+        found.append((float(fdtrc(rank, fit.df - rank, statistic)), tricks))
     if not found:
         return None
     p, tricks = min(found)

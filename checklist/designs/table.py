@@ -214,7 +214,7 @@ class Screened:
         By the externally studentised residual, adjusted for the number of runs.
         """
         import numpy as np
-        from scipy.stats import t
+        from scipy.special import stdtr
 
         fit = self.fit
         if fit is None or fit.df < 2:
@@ -225,7 +225,7 @@ class Screened:
         scale = np.sqrt(np.maximum(left, fit.precision**2) / (fit.df - 1) * rest)
         ratios = np.abs(fit.residuals) / scale
         worst = int(np.argmax(ratios))
-        if 2 * len(ratios) * float(t.sf(ratios[worst], fit.df - 1)) >= MIN_OUTLIER_P:
+        if 2 * len(ratios) * float(stdtr(fit.df - 1, -ratios[worst])) >= MIN_OUTLIER_P:
             return None
         return fit.runs[worst].name, float(fit.residuals[worst] / rest[worst])
 

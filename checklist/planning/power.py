@@ -95,15 +95,18 @@ def best_of_chance(trials: int, spread: float, gain: float) -> tuple[float, floa
     The largest difference to expect among `trials`, in points, and the chance that one is at
     least `gain`, for runs that spread by `spread`.
     """
-    from scipy import integrate, stats
+    from scipy.integrate import quad
+    from scipy.special import ndtr
+
+    def pdf(z: float) -> float:
+        return math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
 
     def survives(z: float) -> float:
         """Density of the baseline's deviation, times P(no trick exceeds it by `gain`)."""
-        return float(stats.norm.pdf(z) * stats.norm.cdf(z + gain / spread) ** trials)
+        return float(pdf(z) * ndtr(z + gain / spread) ** trials)
 
     def at_largest(z: float) -> float:
-        density = trials * stats.norm.pdf(z) * stats.norm.cdf(z) ** (trials - 1)
-        return float(z * density)
+        return float(z * trials * pdf(z) * ndtr(z) ** (trials - 1))
 
-    largest = integrate.quad(at_largest, -10, 10)[0] * spread
-    return float(largest), float(1 - integrate.quad(survives, -10, 10)[0])
+    largest = quad(at_largest, -10, 10)[0] * spread
+    return float(largest), float(1 - quad(survives, -10, 10)[0])

@@ -83,7 +83,7 @@ def togethers(fit: ScreenFit, tricks: tuple[str, str]) -> list[Together]:
 
 def interaction_p(fit: ScreenFit, tricks: tuple[str, str]) -> float | None:
     """Return the p value of no interaction of two `tricks` by F; None if it cannot be tested."""
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
     columns = [column for column, _ in _columns(fit, tricks)]
     if not fit.df or not columns:
@@ -95,7 +95,7 @@ def interaction_p(fit: ScreenFit, tricks: tuple[str, str]) -> float | None:
         return None
     variance = max(fit.variance, 1e-12)
     statistic = float(effects @ np.linalg.pinv(covariance) @ effects) / rank / variance
-    return float(f.sf(statistic, rank, fit.df))
+    return float(fdtrc(rank, fit.df, max(statistic, 0.0)))
 
 
 def unequal_cells(fit: ScreenFit, baseline: Mapping[str, str]) -> Cells:
