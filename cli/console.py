@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Span, Text
 
-from darkmagic.cli.own_command import PRINTED, own_command, pasteable
+from darkmagic.cli.own_command import longer_forms, pasteable
 from darkmagic.text import printable
 
 __all__ = ["SafeConsole", "make_console"]
@@ -56,13 +56,12 @@ class SafeConsole(Console):
 
 def _pasteable(text: Text) -> Text:
     """Return `text` with its commands as they work here, in the styles that it has."""
-    found = list(PRINTED.finditer(text.plain))
-    if not found:
+    longer = longer_forms(text.plain)
+    if not longer:
         return text
-    longer = [(each.end(), len(own_command(each[0])) - len(each[0])) for each in found]
 
     def moved(place: int) -> int:
-        return place + sum(more for end, more in longer if end <= place)
+        return place + sum(len(form) - (end - start) for start, end, form in longer if end <= place)
 
     whole = text.blank_copy(pasteable(text.plain))
     whole.spans = [Span(moved(span.start), moved(span.end), span.style) for span in text.spans]

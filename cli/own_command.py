@@ -15,7 +15,7 @@ from pathlib import Path
 
 from darkmagic.text import shell_line
 
-__all__ = ["COMMANDS", "own_command", "pasteable"]
+__all__ = ["COMMANDS", "longer_forms", "own_command", "pasteable"]
 
 COMMANDS = (
     *("checklist", "compare", "ensemble", "help", "init", "judge", "optimize", "preflight"),
@@ -33,7 +33,22 @@ def pasteable(text: str) -> str:
     >>> pasteable("To go on: darkmagic report")  # of a process that is no command
     'To go on: darkmagic report'
     """
-    return PRINTED.sub(lambda found: own_command(found[0]), text)
+    for start, end, form in reversed(longer_forms(text)):
+        text = text[:start] + form + text[end:]
+    return text
+
+
+def longer_forms(text: str) -> list[tuple[int, int, str]]:
+    """Return where `text` has the name of a program of this environment, and its form here.
+
+    What has that form already, as it has passed here before, is left out.
+    """
+    found = []
+    for match in PRINTED.finditer(text):
+        form = own_command(match[0])
+        if form != match[0] and not text[: match.end()].endswith(form):
+            found.append((*match.span(), form))
+    return found
 
 
 def own_command(program: str = "darkmagic") -> str:

@@ -153,6 +153,25 @@ def test_console_changes_commands_before_it_lays_them_out() -> None:
     ]
 
 
+@pytest.mark.parametrize("form", ["python -m darkmagic", "uv run darkmagic", "a/b darkmagic"])
+def test_a_command_that_has_passed_before_stays(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a string, which the console makes a text of, and of one that was already right."""
+    words = shlex.split(form)
+    monkeypatch.setattr(own_command, "own_command", lambda name: shlex.join([*words[:-1], name]))
+    once = pasteable("first: darkmagic ui, darkmagic report; mlflow ui")
+    mlflow = form.replace("darkmagic", "mlflow")
+    assert once == f"first: {form} ui, {form} report; {mlflow} ui"
+    assert pasteable(once) == once
+    console = SafeConsole(file=StringIO(), width=200)
+    table = Table.grid()
+    table.add_row("darkmagic report")
+    table.add_row(Text("darkmagic report"))
+    with console.capture() as captured:
+        console.print("go on:", "darkmagic report")
+        console.print(table)
+    assert captured.get().splitlines() == [f"go on: {form} report", *[f"{form} report"] * 2]
+
+
 def test_every_command_is_known() -> None:
     """One that is added is told from the project's name."""
     assert sorted(get_command(app).commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
