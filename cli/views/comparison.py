@@ -63,8 +63,8 @@ def comparison_view(
     `alone` leaves out all notes but how runs ended, for runs whose results are discarded.
     """
     columns = list(_columns(report, width, every_run=every_run))
-    if report.overrides is None:  # of runs that were made elsewhere costs may not be known
-        columns = [c for c in columns if any(c.cell(row).plain for row in report.rows)]
+    # Costs of other people's runs and commands may not be known, nor what others published.
+    columns = [c for c in columns if any(c.cell(row).plain for row in report.rows)]
     table = plain_table(edge=False)
     longest = max(len(row.name) for row in report.rows)
     for column in columns:
