@@ -20,6 +20,7 @@ from darkmagic.sweeps.compose.command.checks import (
     refuse_loop_overrides,
     refuse_without_trainer,
 )
+from darkmagic.sweeps.compose.command.lists import as_word_list
 from darkmagic.sweeps.compose.config_keys import flat_items, raw_value
 from darkmagic.sweeps.compose.groups import all_groups
 from darkmagic.sweeps.compose.parse_overrides import (
@@ -92,7 +93,7 @@ def read_overrides(
     refuse_moved_keys(overrides)
     refuse_without_trainer(overrides)
     groups = all_groups(loader)
-    parsed = parse_overrides(loader, overrides, groups)
+    parsed = parse_overrides(loader, list(map(as_word_list, overrides)), groups)
     for override in parsed:
         if is_choice(override, groups):
             check_choice(loader, override, groups)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from darkmagic.trainers.command.log import hydra_error
 from darkmagic.trainers.command.run import Ended, Watcher, run_command
 from darkmagic.trainers.command.spec import Command
 
@@ -121,7 +122,7 @@ def _errors(text: str) -> list[str]:
 
 def _reason(text: str, ended: Ended) -> str:
     lines = _errors(text)
-    return lines[-1][:300] if lines else ended.failure
+    return hydra_error(text) or (lines[-1][:300] if lines else ended.failure)
 
 
 def _without_probe(line: str) -> str:

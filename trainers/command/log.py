@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-__all__ = ["ANSI", "OutputLog", "error_of_traceback", "printable_line"]
+__all__ = ["ANSI", "OutputLog", "error_at_end", "hydra_error", "printable_line"]
 
 HEAD_BYTES, TAIL_BYTES = 8 << 20, 1 << 20
 """That are kept of the beginning and of the end of an output: what is between is left out."""
@@ -20,6 +20,10 @@ ERROR = re.compile(
     rb"^Traceback \(most recent call last\):\r?\n(?:[ \t].*\n)+(\S.*)$((?:\n.*)*)", re.MULTILINE
 )
 """What Python prints of an exception that nothing caught, its last line, and what follows."""
+HYDRA = "Set the environment variable HYDRA_FULL_ERROR=1"
+"""How the last line of a Hydra application's error begins; what is wrong stands above it."""
+GRAMMAR = "override_grammar"
+"""In what Hydra says of words that it cannot parse."""
 MAX_AFTER = 30
 """Lines after it that trackers and launchers print at the end of a process."""
 
@@ -108,12 +112,13 @@ def printable_line(line: bytes) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 4] + " ..."
 
 
-def error_of_traceback(log: Path) -> str:
-    r"""Return the last line of the traceback at the end of an output; empty if there is none.
+def error_at_end(log: Path) -> str:
+    r"""Return the last line of the traceback at the end of an output, or what Hydra says there is
+    wrong with its overrides; empty if there is neither.
 
     >>> text = "Traceback (most recent call last):\n  File 'x'\nValueError: bad\nwandb: bye\n"
     >>> _ = Path("log.txt").write_text(text)
-    >>> error_of_traceback(Path("log.txt"))
+    >>> error_at_end(Path("log.txt"))
     'ValueError: bad'
     """
     with log.open("rb") as file:
@@ -122,5 +127,22 @@ def error_of_traceback(log: Path) -> str:
     start = text.rfind(b"Traceback (most recent call last):")
     found = ERROR.match(text[start:]) if start >= 0 else None
     if found is None or found[2].count(b"\n") > MAX_AFTER:
-        return ""
+        return hydra_error(text.decode(errors="replace"))
     return printable_line(found[1])
+
+
+def hydra_error(text: str) -> str:
+    r"""Return what a Hydra application says is wrong, at the end of its output; empty if nothing.
+
+    >>> hydra_error("Could not override 'lrr'.\nKey 'lrr' is not in struct\n\n" + HYDRA + " ...")
+    "Could not override 'lrr'. Key 'lrr' is not in struct"
+    """
+    before, found, after = text.rpartition(HYDRA)
+    if not found or after.strip().count("\n") > MAX_AFTER:
+        return ""
+    *_, paragraph = before.strip().split("\n\n")
+    said = [line for line in paragraph.splitlines() if not line.startswith("See http")]
+    reason = printable_line(" ".join(said[-6:]).encode())
+    if GRAMMAR in paragraph:
+        reason += "; a value with = or a comma needs quotes of Hydra's: hydra.run.dir='{directory}'"
+    return reason

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkmagic.trainers.command.log import OutputLog, error_of_traceback
+from darkmagic.trainers.command.log import OutputLog, error_at_end
 from darkmagic.trainers.command.sources.files import read_files
 from darkmagic.trainers.command.sources.lines import OF_OUTPUT, Lines
 from darkmagic.trainers.command.sources.values import Found
@@ -109,7 +109,7 @@ def run_command(
         )
     if not ended.failure:
         return ended, lines
-    return dataclasses.replace(ended, error=error_of_traceback(log)), lines
+    return dataclasses.replace(ended, error=error_at_end(log)), lines
 
 
 def _follow(
