@@ -116,7 +116,7 @@ def compare(
     (2.33, 'better')
     """
     rules = rules or Rules()
-    records = with_floor(records, rules.floor)
+    records = with_floor(records, rules.floor, rules.metric)
     metric = rules.metric
     screen = Screened.of(checklist, records, metric, together) if is_screen(records) else None
     groups: Groups = screen.groups if screen else by_trial(checklist, records)
@@ -166,7 +166,7 @@ def compare(
         baseline_runs=len(rows[0].accuracies),
         seeds=max((len(row.accuracies) for row in rows[1:]), default=0),
         baseline_options={trick.name: trick.options[0] for trick in checklist.tricks},
-        unlearnt=nothing_learnt(records) if look and metric.is_accuracy else None,
+        unlearnt=nothing_learnt(records, metric) if look else None,
         screen=screen,
     )
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.runs.guessing import TIMES_CHANCE, guess_of
 
 __all__ = ["Unlearnt", "is_below_floor", "nothing_learnt", "with_floor"]
 
-TIMES_CHANCE = 1.1
-"""A network below this many times chance level has learned nothing."""
 BELOW_FLOOR = "BelowFloor"
-DEVIATIONS = 3.0
-"""Standard errors above guessing that luck, in the best of many runs, does not give."""
 
 
 @dataclass(frozen=True)
 class Unlearnt:
-    """An experiment none of whose runs is better than guessing. All in percent.
+    """An experiment none of whose runs is better than guessing, in the unit of the metric.
 
-    `guess` is what always naming one class gets right, `luck` what is no proof of more on
-    `images`, and `best` the best run.
+    `guess` is what guessing gives, of accuracy to name one class always; `luck` what is no proof
+    of more on `images`, and `best` the best run.
     """
 
     best: float
@@ -32,46 +29,57 @@ class Unlearnt:
     images: int | None
 
 
-def nothing_learnt(records: Sequence[TrialRecord]) -> Unlearnt | None:
+def nothing_learnt(records: Sequence[TrialRecord], metric: Metric = ACCURACY) -> Unlearnt | None:
     """Return why nothing was learnt in `records`; None where a run learnt, or it is not known.
 
     A run has learnt if it is right more often than the commonest class is there, by more than
-    luck explains on so many images.
+    luck explains on so many images; or if it is better than guessing by the `metric` that decides,
+    as one is that ranks rare classes well and names the commonest.
     """
     finished = [r for r in records if r.status is Status.FINISHED and r.accuracy is not None]
     if not finished:
         return None
     found = []
     for record in finished:
-        assert record.accuracy is not None
-        if not record.classes:
+        guess, value = guess_of(metric, record), _value(record, metric)
+        if guess is None or value is None or _learnt(record, ACCURACY) or _learnt(record, metric):
             return None
-        guess = max(1 / record.classes, record.commonest or 0.0)
-        error = math.sqrt(guess * (1 - guess) / record.images) if record.images else 0.0
-        margin = (TIMES_CHANCE - 1) * min(guess, 1 - guess)
-        luck = guess + max(DEVIATIONS * error, margin)
-        if record.accuracy > min(luck, 1 - 1e-9):
-            return None
-        found.append((record.accuracy, guess, luck, record.images))
-    best, guess, luck, images = max(found)
-    return Unlearnt(100 * best, 100 * guess, 100 * min(luck, 1.0), images)
+        found.append((metric.gain(value), guess, record.images))
+    gain, guess, images = max(found, key=lambda each: (each[0], metric.gain(each[1].level)))
+    best, level, luck = (
+        metric.scale * each for each in (metric.gain(gain), guess.level, guess.luck)
+    )
+    return Unlearnt(best, level, luck, images)
 
 
-def with_floor(records: Sequence[TrialRecord], floor: float | None) -> list[TrialRecord]:
-    """Return `records`, those below `floor` (in [0, 1]) as failed.
+def _value(record: TrialRecord, metric: Metric) -> float | None:
+    return record.accuracy if metric.is_accuracy else record.value
 
-    None stands for 1.1 times chance. Where every run of the baseline is below, nothing has
-    learned and every record stays as it is; where some are, they count as failed like others.
+
+def _learnt(record: TrialRecord, metric: Metric) -> bool:
+    """Whether a run is better than luck by `metric`; not where that is not known."""
+    guess, value = guess_of(metric, record), _value(record, metric)
+    return guess is not None and value is not None and metric.gain(value) > metric.gain(guess.luck)
+
+
+def with_floor(
+    records: Sequence[TrialRecord], floor: float | None, metric: Metric = ACCURACY
+) -> list[TrialRecord]:
+    """Return `records`, those whose accuracy is below `floor` (in [0, 1]) as failed.
+
+    None stands for 1.1 times chance, which a run may be below that has learnt by the `metric` that
+    decides. Where every run of the baseline is below, nothing has learned and every record stays
+    as it is; where some are, they count as failed like others.
     """
 
     def fails(record: TrialRecord) -> bool:
-        least = (
-            floor if floor is not None else TIMES_CHANCE / record.classes if record.classes else 0.0
-        )
+        chance = TIMES_CHANCE / record.classes if record.classes else 0.0
+        if floor is None and not metric.is_accuracy and _learnt(record, metric):
+            return False
         return (
             record.status is Status.FINISHED
             and record.accuracy is not None
-            and record.accuracy < least
+            and record.accuracy < (chance if floor is None else floor)
         )
 
     baseline = [r for r in records if r.trick is None and r.status is Status.FINISHED]
