@@ -136,12 +136,18 @@ def test_ensemble_averages_seeds_or_trials_and_refuses_too_few(
     arguments = ["--of", "trials", "-k", "3", "--split", "test", "--devices", "cpu"]
     trials = run_command("ensemble", *arguments, folder=folder)
     assert "on the test set" in trials.stdout
+    losses = run_command("ensemble", "-k", "2", "--metric", "loss", folder=folder)
+    assert re.search(r"together: [+-]0\.\d{4} nats of cross-entropy on their mean", losses.stdout)
+    assert "(lower is better)" in losses.stdout
+    assert "points" not in losses.stdout
     for arguments, message in {
         ("-k", "3"): "there are 2 seeds of baseline",
         ("-k", "1"): "2 members or more",
         ("--of", "seed"): "did you mean seeds",
         ("--trial", "mixup=of"): "did you mean mixup=on",
         ("--split", "train"): "choose val or test",
+        ("--metric", "los"): "--metric=los: no such metric; did you mean loss",
+        ("--metric", "map", "--of", "trials", "-k", "2"): "darkmagic checklist run metric=map",
         ("nothing",): "no experiment 'nothing'",
     }.items():
         refused = run_command("ensemble", *arguments, folder=folder)

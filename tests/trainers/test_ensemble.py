@@ -12,6 +12,9 @@ from sklearn.metrics import log_loss
 
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.ensemble import assess, calibration_error, evaluate_ensemble, predict
+from darkmagic.trainers.metrics.names import METRICS
+from darkmagic.trainers.metrics.plain import plain_loss
+from darkmagic.trainers.metrics.values import metric_value
 from darkmagic.trainers.models.resnet import SmallResNet
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.train import train
@@ -52,6 +55,27 @@ def test_a_calibrated_network_has_no_calibration_error() -> None:
     assert calibration_error(probabilities, classes) == pytest.approx(0.0)
     sure = torch.tensor([[1.0, 0.0]]).repeat(400, 1)
     assert calibration_error(sure, classes) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_value_is_that_of_the_metric_that_decides(name: str) -> None:
+    """Of each member and of the averaged probabilities, as training computes it from logits."""
+    rng = torch.Generator().manual_seed(1)
+    logits = [3 * torch.randn(200, 7, generator=rng) for _ in range(3)]
+    classes = torch.randint(7, (200,), generator=rng)
+    found = evaluate_ensemble([each.softmax(1) for each in logits], classes, name)
+    together = torch.stack([each.softmax(1) for each in logits]).mean(0).log()
+    for quality, network in zip((*found.members, found.together), (*logits, together), strict=True):
+        own = {"accuracy": quality.accuracy, "loss": float(plain_loss(network, classes))}
+        expected = own[name] if name in own else metric_value(name, network, classes)
+        assert quality.value == pytest.approx(expected, abs=1e-6)
+
+
+def test_metric_that_says_nothing_of_so_few_classes_is_refused() -> None:
+    """Of four classes the five likeliest are all."""
+    probabilities, classes = _draw()
+    with pytest.raises(ValueError, match="metric=top5 is 100 % of any network where there are 4"):
+        evaluate_ensemble([probabilities], classes, "top5")
 
 
 def test_members_are_averaged_and_compared_pair_by_pair() -> None:
