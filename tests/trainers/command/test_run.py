@@ -263,3 +263,40 @@ def test_example_beyond_classification_has_its_metric(tmp_path: Path, task: str)
     ]
     assert [result["status"] for result in results] == ["finished", "finished"], results
     assert results[0]["value"] != results[1]["value"]
+
+
+HYDRA_APP = """
+import hydra
+@hydra.main(version_base=None, config_path="conf", config_name="config")
+def main(config):
+    print("METRIC acc=0.5")
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["modl.lr=1"], "Could not override 'modl.lr'"),
+        (["hydra.run.dir={directory}"], "needs quotes of Hydra's: hydra.run.dir='{directory}'"),
+        (["hydra.run.dir='{directory}'"], ""),
+    ],
+)
+def test_what_hydra_refuses_is_the_reason(tmp_path: Path, words: list[str], said: str) -> None:
+    """A trial's folder has an equals sign; and no reason is the advice to show a stack trace."""
+    (tmp_path / "app.py").write_text(HYDRA_APP)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("lr: 1\nmodel: {size: 3}\n")
+    folder = tmp_path / "optimizer=adam-s0"
+    folder.mkdir()
+    command = Command((sys.executable, str(tmp_path / "app.py"), *words), metric="acc")
+    ended, _, result = _run(command, folder)
+    assert (ended.code == 0) is not bool(said), (folder / "log.txt").read_text()
+    assert said in str(result["reason"])
+    assert "HYDRA_FULL_ERROR" not in str(result["reason"])
+    if said:
+        values = {**VALUES, "directory": f"{folder}/output"}
+        tried = dry_run(command, ["--cfg", "job"], [], values, 60)
+        assert tried.understood
+        assert "HYDRA_FULL_ERROR" not in tried.problem

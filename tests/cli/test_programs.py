@@ -1,0 +1,180 @@
+"""Ready-made trainers around the real programs, on images that are made here.
+
+Weekly, as each trial imports and trains. Nothing is downloaded: a test whose program is not there
+is skipped with the variable that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from commanding import start_command
+from programs import make_programs
+
+pytestmark = [pytest.mark.weekly, pytest.mark.timeout(3600)]
+OURS = Path(sys.executable).parent
+
+
+def _wanted(variable: str, what: str) -> Path:
+    """Return the path in a variable of the environment; skip the test where it has none."""
+    if not (found := os.environ.get(variable)):
+        pytest.skip(f"{variable} names no {what} (docs/own.md says how to get it)")
+    return Path(found).absolute()
+
+
+def _checklist(**tricks: Sequence[str]) -> str:
+    rows = [
+        f"{{name: {name}, section: s, options: [{', '.join(map(repr, options))}]}}"
+        for name, options in tricks.items()
+    ]
+    return f"checklist.tricks=[{', '.join(rows)}]"
+
+
+def _sweep(folder: Path, first: Path, *words: str, **env: str) -> dict[str, float]:
+    """Run a sweep in `folder` with the programs of `first`; return each row's value."""
+    path = f"{first}:{OURS}:{os.environ['PATH']}"
+    own = ["seeds=1", "baseline_repeats=1", "-n", "mine", "runtime.preflight_seconds=300"]
+    command = [str(OURS / "darkmagic"), "checklist", "run", *words, *own]
+    done = subprocess.run(
+        [*command, "hydra.launcher.devices=cpu", "--out", str(folder / "runs")],
+        cwd=folder,
+        env={**os.environ, "DARKMAGIC_CACHE": str(folder / "cache"), "PATH": path, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = start_command("report", "mine", "--format", "json", "-o", "runs", folder=folder)
+    rows = json.loads(report.stdout)["rows"]
+    assert not [row for row in rows if row["reason"]], rows
+    return {row["name"]: row["value"] for row in rows}
+
+
+def _square(
+    rng: np.random.Generator, size: int, box: tuple[int, int, int], label: int
+) -> Image.Image:
+    """Return noise with a square in it, at x and y and so wide, of the colour of its class."""
+    pixels = rng.integers(0, 80, (size, size, 3))
+    x, y, width = box
+    pixels[y : y + width, x : x + width, label % 3] = 240
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def _make_classes(folder: Path, size: int) -> None:
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for label in range(6):
+            (folder / split / str(label)).mkdir(parents=True)
+            for number in range(4):
+                image = _square(rng, size, (label, 4, size // 2), label)
+                image.save(folder / split / str(label) / f"{number}.png")
+
+
+def _make_boxes(folder: Path) -> Path:
+    """Make images of squares with the file of labels that `yolo` reads, and return its path."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        for number in range(8):
+            x, y = (int(place) for place in rng.integers(0, 32, 2))
+            image = _square(rng, 64, (x, y, 28), number % 2)
+            image.save(folder / "images" / split / f"{number}.png")
+            box = f"{number % 2} {(x + 14) / 64} {(y + 14) / 64} {28 / 64} {28 / 64}\n"
+            (folder / "labels" / split / f"{number}.txt").write_text(box)
+    text = f"path: {folder}\ntrain: images/train\nval: images/val\nnames: {{0: red, 1: green}}\n"
+    (folder / "boxes.yaml").write_text(text)
+    return folder / "boxes.yaml"
+
+
+@pytest.mark.parametrize("task", ["detect", "classify"])
+def test_yolo_trains_each_option(tmp_path: Path, task: str) -> None:
+    """A network from its YAML, one epoch: its results.csv has the metric of either task."""
+    programs = _wanted("DARKMAGIC_TEST_YOLO", "environment with ultralytics") / "bin"
+    if task == "detect":
+        data, model = _make_boxes(tmp_path / "boxes"), "yolo11n.yaml"
+        options = {"optimizer": ["sgd_nesterov", "adamw"], "mosaic": ["on", "off"]}
+        metric: list[str] = []
+    else:
+        _make_classes(tmp_path / "images", 32)
+        data, model = tmp_path / "images", "yolo11n-cls.yaml"
+        options = {"lr_regime": ["linear", "cosine"], "augmentation": ["randaugment", "none"]}
+        metric = ["trainer.metric=metrics/accuracy_top1"]
+    words = f"[{task}, train, model={model}, data={data}, epochs=1, imgsz=64, batch=4, workers=0]"
+    found = _sweep(
+        tmp_path,
+        programs,
+        "trainer=ultralytics",
+        f"trainer.args={words}",
+        _checklist(**options),
+        *metric,
+        YOLO_OFFLINE="true",
+        YOLO_CONFIG_DIR=str(tmp_path / "settings"),
+    )
+    assert len(found) == 3
+    assert all(0 <= value <= 1 for value in found.values())
+
+
+def _make_mnist(folder: Path, count: int) -> None:
+    """Make files as MNIST's: what is there is not downloaded."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        images = rng.integers(0, 40, (count, 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 4, 6:20] += 180
+        head = struct.pack(">IIII", 2051, count, 28, 28)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+        head = struct.pack(">II", 2049, count)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+
+
+def test_hydra_template_trains_each_option(tmp_path: Path) -> None:
+    """The folders of trials, whose names have an equals sign, reach Hydra as one value."""
+    template = _wanted("DARKMAGIC_TEST_HYDRA_TEMPLATE", "clone of ashleve/lightning-hydra-template")
+    packages = ["lightning", "hydra-core==1.3.2", "hydra-colorlog", "rootutils", "rich"]
+    programs = make_programs(
+        tmp_path / "others", [*packages, "torchvision"], "DARKMAGIC_TEST_HYDRA_ENV"
+    )
+    _make_mnist(tmp_path / "data" / "MNIST" / "raw", 300)
+    split = "data.train_val_test_split=[400,100,100]"
+    found = _sweep(
+        tmp_path,
+        programs,
+        "trainer=lightning_hydra_template",
+        f"trainer.script={template}/src/train.py",
+        f"trainer.args=[trainer.max_epochs=2, data.data_dir={tmp_path}/data, {split}]",
+        _checklist(optimizer=["own", "sgd_nesterov"], gradient_clipping=["off", "on"]),
+    )
+    assert len(found) == 3
+    assert all(value > 0.2 for value in found.values())
+
+
+def test_torchvision_script_trains_each_option(tmp_path: Path) -> None:
+    """Of `references/classification` as it is cloned, with the torchvision that we have."""
+    script = _wanted("DARKMAGIC_TEST_TORCHVISION", "clone of pytorch/vision")
+    script /= "references/classification/train.py"
+    _make_classes(tmp_path / "images", 40)
+    sizes = ["--train-crop-size", "32", "--val-crop-size", "32", "--val-resize-size", "40"]
+    own = ["--data-path", "images", "--model", "resnet18", "--epochs", "1", "-b", "8", "-j", "0"]
+    found = _sweep(
+        tmp_path,
+        OURS,
+        "trainer=torchvision",
+        f"trainer.script={script}",
+        f"trainer.args={' '.join([*own, *sizes])}",
+        _checklist(optimizer=["sgd_nesterov", "adamw"], mixup=["off", "on"]),
+    )
+    assert len(found) == 3
+    assert all(0 <= value <= 100 for value in found.values())
