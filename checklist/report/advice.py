@@ -10,12 +10,10 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
-from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.scale import hidden_effect
 from darkmagic.checklist.report.screened import SUSPICIOUS, larger, predicted, take
-from darkmagic.checklist.runs.floor import Unlearnt
 from darkmagic.text import shell_line
 
 __all__ = ["Advice", "advise", "checklist_command", "of_a_command", "probable", "winners"]
@@ -190,28 +188,9 @@ def _alarm(comparison: Comparison) -> str:
     if found is None:
         return ""
     return (
-        f"Nothing was learnt: {_guessed(found, comparison.metric)}. The table compares nothing, "
+        f"Nothing was learnt: {found.text(comparison.metric)}. The table compares nothing, "
         "and more seeds will not help: look at the data, the labels and the learning rate, or "
         "train for longer."
-    )
-
-
-def _guessed(found: Unlearnt, metric: Metric) -> str:
-    """Say how good the best run is, and how good guessing."""
-    images = f" on {found.images:,} images" if found.images else ""
-    if metric.is_accuracy:
-        luck = f", and up to {found.luck:.1f} % may be luck{images}"
-        return (
-            f"the best run is {found.best:.1f} % right, where always naming one class gives "
-            f"{found.guess:.1f} %{luck if found.luck > found.guess else ''}"
-        )
-    best, guess, luck = (
-        f"{metric.value(value)} {metric.unit}" for value in (found.best, found.guess, found.luck)
-    )
-    side = "up" if metric.sign > 0 else "down"
-    return (
-        f"the best run has a {metric.name} of {best}, where guessing gives {guess}, and {side} to "
-        f"{luck} may be luck{images}"
     )
 
 

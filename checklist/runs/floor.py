@@ -28,6 +28,24 @@ class Unlearnt:
     luck: float
     images: int | None
 
+    def text(self, metric: Metric) -> str:
+        """Return how good the best run is, and how good guessing."""
+        images = f" on {self.images:,} images" if self.images else ""
+        if metric.is_accuracy:
+            luck = f", and up to {self.luck:.1f} % may be luck{images}"
+            return (
+                f"the best run is {self.best:.1f} % right, where always naming one class gives "
+                f"{self.guess:.1f} %{luck if self.luck > self.guess else ''}"
+            )
+        best, guess, luck = (
+            f"{metric.value(value)} {metric.unit}" for value in (self.best, self.guess, self.luck)
+        )
+        side = "up" if metric.sign > 0 else "down"
+        return (
+            f"the best run has a {metric.name} of {best}, where guessing gives {guess}, and {side} "
+            f"to {luck} may be luck{images}"
+        )
+
 
 def nothing_learnt(records: Sequence[TrialRecord], metric: Metric = ACCURACY) -> Unlearnt | None:
     """Return why nothing was learnt in `records`; None where a run learnt, or it is not known.

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from darkmagic.checklist.metric import Metric
-    from darkmagic.trainers.ensemble import Quality
 
 __all__ = ["ensemble"]
 
@@ -66,17 +65,26 @@ def ensemble(
             device = int(devices) if devices.isdigit() else devices
             found = api.ensemble(members, split, device, decisive)
         labels = [f"{member.trial} seed {member.seed}" for member in members]
-        qualities = (*found.members, found.together)
         metric = METRICS[decisive]
+        values = [metric.scale * each.value for each in (*found.members, found.together)]
+        figures = [
+            (100 * each.accuracy, each.cross_entropy, 100 * each.calibration_error)
+            for each in (*found.members, found.together)
+        ]
         own = None if decisive in ("accuracy", "loss") else metric
-        console.print(_table([*labels, "together"], qualities, own))
-        console.print(Text(_gain([quality.value for quality in qualities], split, metric)))
+        console.print(_table([*labels, "together"], values, figures, own))
+        console.print(Text(_gain(values, split, metric)))
         agreement = f"{found.agreement:.1%} of the images; the less, the more there is to gain."
         console.print(Text(f"Two of them agree on {agreement}"))
 
 
-def _table(labels: Sequence[str], qualities: Sequence[Quality], metric: Metric | None) -> Table:
-    """Return a line a run, with the value of `metric` where the other columns have not that."""
+def _table(
+    labels: Sequence[str],
+    values: Sequence[float],
+    figures: Sequence[tuple[float, float, float]],
+    metric: Metric | None,
+) -> Table:
+    """Return a line a run, with the `values` of `metric` where `figures` have not those."""
     from rich.text import Text
 
     from darkmagic.cli.views.blocks import plain_table
@@ -86,17 +94,16 @@ def _table(labels: Sequence[str], qualities: Sequence[Quality], metric: Metric |
     own = [metric.head.removeprefix("val ")] if metric else []
     for head in (*own, "accuracy %", "cross-entropy", "calibration error %"):
         table.add_column(head, justify="right", no_wrap=True)
-    for label, found in zip(labels, qualities, strict=True):
-        cells = [metric.value(metric.scale * found.value)] if metric else []
-        cells += [f"{100 * found.accuracy:.2f}", f"{found.cross_entropy:.3f}"]
-        cells += [f"{100 * found.calibration_error:.2f}"]
+    for label, value, (accuracy, loss, error) in zip(labels, values, figures, strict=True):
+        cells = [metric.value(value)] if metric else []
+        cells += [f"{accuracy:.2f}", f"{loss:.3f}", f"{error:.2f}"]
         table.add_row(Text(label), *cells, end_section=label == labels[-2])
     return table
 
 
 def _gain(values: Sequence[float], split: str, metric: Metric) -> str:
     """Return by how much the last of `values`, of all together, differs from the others."""
-    *members, together = (metric.scale * value for value in values)
+    *members, together = values
     mean = sum(members) / len(members)
     best = max(members, key=metric.gain)
     of = "" if metric.is_accuracy else f" of {metric.name.replace('validation ', '')}"

@@ -57,7 +57,7 @@ def _sweep(folder: Path, first: Path, *words: str, **env: str) -> dict[str, floa
     report = start_command("report", "mine", "--format", "json", "-o", "runs", folder=folder)
     rows = json.loads(report.stdout)["rows"]
     assert not [row for row in rows if row["reason"]], rows
-    return {row["name"]: row["value"] for row in rows}
+    return {row["trial"]: row["value"] for row in rows}
 
 
 def _square(
