@@ -3,7 +3,8 @@
     apt-get install --no-install-recommends munge slurmctld slurmd slurm-client
 
 Two `slurmd` of different names stand for two machines; the file system is what they share. A job of
-the partition `urgent` takes the place of one of `main`, which is requeued.
+the partition `urgent` takes the place of one of `main`, which is requeued. An array has two tasks
+at most, so that each sweep is of several arrays.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ JobRequeue=1
 KillWait=3
 OverTimeLimit=0
 MinJobAge=300
+MaxArraySize=2
 ReturnToService=2
 SlurmdTimeout={node_timeout}
 InactiveLimit=0

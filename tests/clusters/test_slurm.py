@@ -56,7 +56,7 @@ def _run(cluster: SlurmCluster, folder: Path, *words: str, code: int = 0) -> str
 def test_jobs_of_a_foreign_application_run_on_both_nodes(
     cluster: SlurmCluster, tmp_path: Path
 ) -> None:
-    """An array of three tasks runs six jobs, two a task; each is run once, without torch."""
+    """Three tasks run six jobs, once, without torch, in two arrays, as Slurm takes no larger."""
     (tmp_path / "app.py").write_text(APP)
     words = ["-m", "hydra/launcher=slurm", "+x=range(6)", *BRIEF, f"hydra.sweep.dir={tmp_path}/m"]
     words += ["hydra.launcher.trials_per_job=2", "hydra.launcher.gpus_per_trial=1"]
@@ -69,6 +69,7 @@ def test_jobs_of_a_foreign_application_run_on_both_nodes(
     assert {(folder / "modules").read_text() for folder in folders} == {"torch: False"}
     states = {task: state for task, (state, _) in cluster.jobs().items()}
     assert list(states.values()).count("COMPLETED") == 3
+    assert len({task.partition("_")[0] for task in states}) == 2
     assert "gres:gpu:1" in cluster.run("scontrol", "show", "job", next(iter(states)))
     assert not (tmp_path / "m" / ".jobs").exists()
 
@@ -137,7 +138,7 @@ def test_sixteen_trials_survive_what_befalls_a_cluster(
     there.append(f"hydra.launcher.setup=['export PYTHONPATH={tmp_path}/none']")
     process = _start(cluster, folders[1], *there)
     tasks = until(lambda: _tasks(folder) if len(_tasks(folder)) == 16 else None, 300)
-    held = max(tasks, key=lambda task: int(task.partition("_")[2]))
+    held = max(tasks, key=lambda task: [int(part) for part in task.split("_")])
     cluster.run("scontrol", "hold", held)
 
     cancelled, cancelled_trial = next(iter(until(lambda: _training(cluster, folder), 300).items()))

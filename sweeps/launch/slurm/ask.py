@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from darkmagic.checklist.errors import UserError
 from darkmagic.distribution import install_extra
 
-__all__ = ["Standing", "cancel_tasks", "check_slurm", "task_standings"]
+__all__ = ["Standing", "cancel_tasks", "check_slurm", "max_array_size", "task_standings"]
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
 SECONDS = 30
@@ -73,6 +74,22 @@ def task_standings() -> dict[str, Standing] | None:
         return None
     rows = [line.split("|") for line in done.stdout.splitlines()]
     return {row[0]: Standing(row[1], row[2], row[3]) for row in rows if len(row) == 4}
+
+
+def max_array_size() -> int | None:
+    """Return how many tasks an array may have here; None if Slurm does not say."""
+    try:
+        done = subprocess.run(
+            ["scontrol", "show", "config"],  # noqa: S607 (as the user's PATH has it)
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    size = re.search(r"^MaxArraySize\s*=\s*(\d+)", done.stdout, re.MULTILINE)
+    return max(1, int(size[1])) if size else None
 
 
 def cancel_tasks(tasks: Iterable[str]) -> None:

@@ -10,7 +10,12 @@ from typing import Any
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
-from darkmagic.sweeps.launch.slurm.ask import Standing, cancel_tasks, task_standings
+from darkmagic.sweeps.launch.slurm.ask import (
+    Standing,
+    cancel_tasks,
+    max_array_size,
+    task_standings,
+)
 from darkmagic.sweeps.launch.slurm.task import SlurmTask
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
@@ -74,7 +79,6 @@ class SlurmRequest:
             "cpus_per_task": self.cpus_per_trial * self.trials_at_once,
             "mem": None if self.memory_gb is None else f"{int(self.memory_gb * 1024)}MB",
             "time": self.timeout_min,
-            "array_parallelism": self.max_parallel,
             "signal_delay_s": self.signal_delay_s,
             "account": self.account,
             "qos": self.qos,
@@ -121,7 +125,11 @@ class SlurmWorkers:
         self._gone: dict[int, float] = {}
 
     def begin(self, jobs: Sequence[JobFiles]) -> None:
-        """Submit an array for the jobs that no task of an earlier one is to run."""
+        """Submit arrays for the jobs that no task of an earlier one is to run.
+
+        One array is enough unless it would be larger than Slurm takes. Where one of several is
+        refused, those before it are cancelled.
+        """
         standings = task_standings() or {}
         new = []
         for job in jobs:
@@ -130,10 +138,18 @@ class SlurmWorkers:
                 new.append(job)
         size = self._request.trials_per_job
         groups = [new[i : i + size] for i in range(0, len(new), size)]
-        if groups:
-            self._submit(groups)
+        largest = max_array_size() or len(groups)
+        arrays = [groups[i : i + largest] for i in range(0, len(groups), largest or 1)]
+        submitted: list[str] = []
+        try:
+            for array in arrays:
+                submitted += self._submit(array, of=len(arrays))
+        except UserError:
+            cancel_tasks(submitted)
+            raise
 
-    def _submit(self, groups: Sequence[Sequence[JobFiles]]) -> None:
+    def _submit(self, groups: Sequence[Sequence[JobFiles]], of: int) -> list[str]:
+        """Submit one array `of` so many, which share what may run at once; return its tasks."""
         import submitit
 
         request, folder = self._request, self._queue.path.parent
@@ -152,7 +168,8 @@ class SlurmWorkers:
         ]
         executor = submitit.SlurmExecutor(folder / LOGS, max_num_timeout=request.max_timeouts)
         try:
-            executor.update_parameters(**request.sbatch())
+            at_once = max(1, request.max_parallel // of)
+            executor.update_parameters(**{**request.sbatch(), "array_parallelism": at_once})
             submitted = executor.submit_array(tasks)
         except (
             submitit.core.utils.FailedJobError,
@@ -166,6 +183,7 @@ class SlurmWorkers:
             for job in group:
                 with contextlib.suppress(FileNotFoundError):  # it ended already, and was removed
                     write_json(job.path / SLURM, content)
+        return [task.job_id for task in submitted]
 
     def given_up(self, jobs: Mapping[int, JobFiles]) -> Mapping[int, str]:
         """Return the jobs whose task is gone, and what Slurm says of it."""
