@@ -2,7 +2,7 @@
 
 Batches are drawn by generators of their own, one after another, so that whoever goes on at step k
 needs the generators as they were after k batches, and no batch before that. The network's draws
-(dropout) come from torch's global generators.
+(dropout) come from torch's global generators, of which each process of a trial has its own.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ class MidEpoch:
     draws: Draws = field(default_factory=dict)  # of what makes batches
     cpu: Tensor | None = None  # torch's own generators
     gpu: Tensor | None = None
+    others: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
+    """The same of each further process that trains the trial."""
 
     @classmethod
     def after(
         cls, step: int, loss_sum: Tensor, seconds: float, draws: Draws, device: torch.device
     ) -> MidEpoch:
-        """Return the place that training on `device` is at."""
+        """Return the place that training on `device` is at; all processes of a trial call it."""
         gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return cls(step, loss_sum.cpu(), seconds, draws, torch.get_rng_state(), gpu)
+        own, *others = processes().each((torch.get_rng_state(), gpu))
+        return cls(step, loss_sum.cpu(), seconds, draws, *own, others)
 
     @classmethod
     def of(cls, saved: Mapping[str, Any] | None, draws: Mapping[str, Any]) -> MidEpoch:
@@ -66,11 +69,14 @@ class MidEpoch:
         """Yield `batches`, with torch's own generators where they were.
 
         They are put there once the first batch has come: a loader that begins draws from them too.
-        Of several processes it is the first one's place, whose generators it has.
+        A process that was not there when the place was saved keeps its own.
         """
+        states = [(self.cpu, self.gpu), *self.others]
+        rank = processes().rank
+        cpu, gpu = states[rank] if rank < len(states) else (None, None)
         for index, batch in enumerate(batches):
-            if index == 0 and self.cpu is not None and processes().is_first:
-                torch.set_rng_state(self.cpu)
-                if self.gpu is not None and device.type == "cuda":
-                    torch.cuda.set_rng_state(self.gpu, device)
+            if index == 0 and cpu is not None:
+                torch.set_rng_state(cpu)
+                if gpu is not None and device.type == "cuda":
+                    torch.cuda.set_rng_state(gpu, device)
             yield batch

@@ -20,6 +20,8 @@ __all__ = ["TrainingState"]
 
 SHARE_OF_TIME = 0.01
 """That saving within epochs may take: a large network is saved less often than it is asked for."""
+MOST_UNASKED = 1000
+"""Steps after which processes of a trial agree anew on whether a checkpoint is due."""
 
 
 class TrainingState:
@@ -41,6 +43,7 @@ class TrainingState:
         self._earlier = 0.0  # seconds in runs that were interrupted
         self._saved = ((0, 0), started)  # epochs and steps of the checkpoint, and when it was
         self._save_seconds = 0.0  # that the last one took
+        self._asked, self._unasked, self._ask_after = started, 0, 1  # when, and steps since
 
     @property
     def evaluated(self) -> nn.Module:
@@ -63,14 +66,26 @@ class TrainingState:
         """Save a checkpoint of a `place` in an epoch, where the last one is `every` seconds old.
 
         The `last` step of an epoch is followed by the epoch's own. It waits until the batches that
-        were drawn together are used up. A trial of several processes is saved at the ends of its
-        epochs alone: each has generators of its own.
+        were drawn together are used up.
         """
-        since = time.perf_counter() - self._saved[1]
-        if last or since < max(every, self._save_seconds / SHARE_OF_TIME):
-            return
-        if self._pipeline.draws and processes().count == 1:
+        if not last and self._is_due(every) and self._pipeline.draws:
             self.save(directory, place())
+
+    def _is_due(self, every: float) -> bool:
+        """Whether the last checkpoint is old enough, after one more step.
+
+        Of several processes the first one decides, and when it is asked again: asking takes longer
+        than a short step, and all must ask after the same one.
+        """
+        them, now = processes(), time.perf_counter()
+        self._unasked += 1
+        if them.count > 1 and self._unasked < self._ask_after:
+            return False
+        left = max(every, self._save_seconds / SHARE_OF_TIME) - (now - self._saved[1])
+        steps = left * self._unasked / max(now - self._asked, 1e-9)
+        due, self._ask_after = them.agree((left <= 0, max(1, min(int(steps), MOST_UNASKED))))
+        self._asked, self._unasked = now, 0
+        return due
 
     def save(self, directory: Path, within: MidEpoch | None = None) -> None:
         """Save a checkpoint, unless the last one is of the same place."""

@@ -7,11 +7,14 @@ the whole batch, up to the order of sums.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
 
 __all__ = ["Processes", "processes"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,21 @@ class Processes:
         distributed.all_reduce(total)
         return total
 
-    def agree(self, answer: bool) -> bool:
+    def agree(self, answer: T) -> T:
         """Return the first process's answer, for which the others wait."""
         if self.count == 1:
             return answer
         told = [answer]
         distributed.broadcast_object_list(told)
         return told[0]
+
+    def each(self, answer: T) -> list[T]:
+        """Return the answer of each process, in order."""
+        if self.count == 1:
+            return [answer]
+        told: list[T] = [answer] * self.count
+        distributed.all_gather_object(told, answer)
+        return told
 
 
 def _length(rows: slice) -> int:

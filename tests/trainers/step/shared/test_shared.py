@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from darkmagic.sweeps.launch.devices import Lease, check_share, make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.trainers.data.base import Split
 from darkmagic.trainers.data.batches import Batches
+from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.elastic import run_in_processes
 from darkmagic.trainers.runtime.processes import Processes, processes
@@ -22,6 +25,7 @@ from darkmagic.trainers.train import train
 from darkmagic.trainers.tricks import (
     AuxiliaryLoss,
     BalancedWeights,
+    Dropout,
     Ema,
     GradientClipping,
     Sam,
@@ -98,6 +102,53 @@ def test_any_recipe_has_the_losses_of_one_process(
 ) -> None:
     """Averages, closures, weights of classes and uneven shares change nothing."""
     _compare(dataclasses.replace(SHORT, **changes), tmp_path, count)
+
+
+def _killed(recipe: Recipe, folder: str, step: int) -> None:
+    steps = iter(range(1, step + 1))
+
+    def take() -> None:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    train(recipe, Path(folder), on_step=take)
+
+
+def _killed_together(recipe: Recipe, folder: str, step: int) -> str:
+    try:
+        run_in_processes(2, _killed, recipe, folder, step)
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("step", "epochs"), [(6, 1), pytest.param(13, 2, marks=pytest.mark.weekly)]
+)
+def test_two_processes_that_are_killed_go_on_within_the_epoch(
+    tmp_path: Path, step: int, epochs: int
+) -> None:
+    """To the same numbers, bit for bit: with dropout, of which each process draws its own."""
+    tricks = {**RECIPE.tricks, "dropout": Dropout(0.3, wider_than=8)}
+    recipe = dataclasses.replace(
+        RECIPE, tricks=tricks, epochs=epochs, max_steps=None, batch_size=16, checkpoint_seconds=0
+    )
+    whole = _train(recipe, tmp_path / "whole", 2)
+    part = tmp_path / "part"
+    part.mkdir()
+    job = fork_server.start(
+        _killed_together, recipe, str(part), step, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1
+    )
+    assert "SIGKILL" in job.result()
+    saved = load_checkpoint(part)
+    assert saved is not None
+    assert 0 < saved["within"]["step"] < step
+    assert len(saved["within"]["others"]) == 1
+    ended = _train(recipe, part, 2)
+    assert len(ended) == len(whole) == epochs
+    for ours, theirs in zip(ended, whole, strict=True):
+        assert ours["train_loss"] == theirs["train_loss"]
+        assert ours["val_loss"] == theirs["val_loss"]
 
 
 def _fail(folder: str) -> None:
