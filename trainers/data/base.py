@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 from torch.utils.data import Dataset
 
-__all__ = ["Data", "DataSet", "Split"]
+__all__ = ["Data", "DataSet", "Split", "Stats"]
+
+Stats = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation a channel."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Data:
     `flip` and `pad` are the geometry that suits the images: whether a mirrored image keeps
     its class, and how many pixels a random crop may shift. `notes` say how the images were read,
     and `doubts` what of that may not be meant, a sentence each: both are shown before training.
+    `keep_stats` finds mean and deviation of a split of these images that has a name, once for all
+    trials; None where that takes no time.
 
     >>> from darkmagic.trainers.data import Shapes
     >>> data = Shapes(count=100).load(split_seed=0)
@@ -57,6 +63,7 @@ class Data:
     pad: int = 4
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    keep_stats: Callable[[Split, str], Stats] | None = None
 
     @property
     def multilabel(self) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -116,11 +117,14 @@ class Folder:
     ) -> Data:
         """Return the data; `folders` are the splits' own, None where there are none."""
         names = [printable(name) for name in classes]
-        stats = None
+        keep = None
         if not isinstance(train.images, Tensor):
             how = (VERSION, self.size, self.channels, self.val_fraction, self.test_fraction)
             made_of = f"{how} {split_seed} {reading.digests}"
-            stats = kept_channel_stats(train, made_of, self.channels, self.cache)
+            keep = partial(
+                kept_channel_stats, made_of=made_of, channels=self.channels, cache=self.cache
+            )
+        stats = None if keep is None else keep(train)
         data = assemble(train, val, test, names, flip=self.flip, pad=self.pad, stats=stats)
         sources = (
             f"all from {printable(Path(self.root).expanduser().absolute().name)}/, split three ways"
@@ -135,7 +139,10 @@ class Folder:
             )
         sizes = describe_sizes(data)
         return dataclasses.replace(
-            data, notes=(sources, sizes, *reading.notes()), doubts=tuple(reading.all_doubts())
+            data,
+            notes=(sources, sizes, *reading.notes()),
+            doubts=tuple(reading.all_doubts()),
+            keep_stats=keep,
         )
 
     def _read(

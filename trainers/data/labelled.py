@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.assembly.stats import describe_sizes
-from darkmagic.trainers.data.base import Data, Split
+from darkmagic.trainers.data.base import Data, Split, Stats
 from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.data.splits.split import split_in_three, split_off
 from darkmagic.trainers.data.tables.labels import alike, class_order
@@ -22,8 +22,6 @@ from darkmagic.trainers.data.tables.labels import alike, class_order
 __all__ = ["Labelled", "split_labelled"]
 
 MAX_NAMES = 3
-
-Stats = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass
@@ -119,12 +117,12 @@ def split_labelled(
     flip: bool,
     pad: int,
     classes: Sequence[str] | None = None,
-    stats: Callable[[Split], Stats] | None = None,
+    keep_stats: Callable[[Split, str], Stats] | None = None,
 ) -> Data:
     """Return the data of `images`, which `found` labels: by their own splits, or cut from train.
 
-    The classes are those of train, in order, unless they are given; `stats` finds the mean and
-    deviation of train, where all trials need not. Raises `ValueError`, one line,
+    The classes are those of train, in order, unless they are given, and `keep_stats` is as of
+    `Data`. Raises `ValueError`, one line,
     for a split with a label that train has not, and for one class in all.
     """
     known = list(classes) if classes is not None else class_order(sorted(found.labels))
@@ -156,10 +154,12 @@ def split_labelled(
         if val is None:
             train, val = split_off(train, val_fraction, split_seed + 1)
     names = [printable(name) for name in known]
-    data = assemble(train, val, test, names, flip=flip, pad=pad, stats=stats and stats(train))
+    data = assemble(
+        train, val, test, names, flip=flip, pad=pad, stats=keep_stats and keep_stats(train, "")
+    )
     notes = (sources, describe_sizes(data), *found.notes(doubt=False))
     doubts = (*found.doubts, *found.notes(doubt=True))
-    return dataclasses.replace(data, notes=notes, doubts=doubts)
+    return dataclasses.replace(data, notes=notes, doubts=doubts, keep_stats=keep_stats)
 
 
 def _refuse_unknown(part: str, own: Sequence[str], found: Labelled, known: set[str]) -> None:

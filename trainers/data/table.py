@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from darkmagic.text import printable
 from darkmagic.trainers.data.base import Data
-from darkmagic.trainers.data.image_files.decode import Decoder, hold_images
+from darkmagic.trainers.data.image_files.decode import Decoder, fingerprint, hold_images
+from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.layout import split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
 from darkmagic.trainers.data.labelled import Labelled, split_labelled
@@ -79,7 +82,11 @@ class Table:
         labels = read_labels(rows, columns, self.separator, several=self.multilabel)
         found = self._images(rows, columns, labels, root)
         decoder = Decoder.for_files(found.names, self.size, self.channels)
-        images = hold_images(root, found.names, decoder, self.cache, self.memory_budget)
+        key = fingerprint(root, found.names, decoder)
+        images = hold_images(root, found.names, decoder, self.cache, self.memory_budget, key=key)
+        how = (self.val_fraction, self.test_fraction, split_seed, labels.how)
+        own = zip(found.splits, found.of_image, strict=True)  # which decide what train is
+        made_of = f"{key} {how} {hashlib.sha256(repr([*own]).encode()).hexdigest()}"
         data = split_labelled(
             images,
             found,
@@ -88,6 +95,9 @@ class Table:
             split_seed=split_seed,
             flip=self.flip,
             pad=self.pad,
+            keep_stats=partial(
+                kept_channel_stats, made_of=made_of, channels=self.channels, cache=self.cache
+            ),
         )
         first = f"images: column {columns.image!r}; {labels.how}"
         if columns.split:

@@ -105,7 +105,7 @@ class WebDataset:
             split_seed=split_seed,
             flip=self.flip,
             pad=self.pad,
-            stats=partial(
+            keep_stats=partial(
                 kept_channel_stats, made_of=made_of, channels=self.channels, cache=self.cache
             ),
         )

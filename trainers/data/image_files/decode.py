@@ -24,7 +24,15 @@ from darkmagic.trainers.data.image_files.pixels import check_header, read_image
 from darkmagic.trainers.outputs.durable import replace_file
 from darkmagic.trainers.runtime.cache import cache_folder
 
-__all__ = ["Decoder", "ImageFiles", "check_all", "cover", "decode_all", "hold_images"]
+__all__ = [
+    "Decoder",
+    "ImageFiles",
+    "check_all",
+    "cover",
+    "decode_all",
+    "fingerprint",
+    "hold_images",
+]
 
 VERSION = 3
 """Of the pixels that a file gives: what older versions kept is not used."""
@@ -115,7 +123,11 @@ def _channels_first(pixels: np.ndarray) -> np.ndarray:
 
 
 def decode_all(
-    folder: Path, files: Sequence[ImageFile], decoder: Decoder, cache: str | None
+    folder: Path,
+    files: Sequence[ImageFile],
+    decoder: Decoder,
+    cache: str | None,
+    key: str | None = None,
 ) -> Tensor:
     """Return all `files` as uint8 (N, C, H, W), decoded once and kept under `cache`.
 
@@ -125,7 +137,7 @@ def decode_all(
     so is all where what was kept is cut short. Processes that ask at the same time wait for the
     one that decodes. A cache that cannot be written costs time and no more.
     """
-    kept = cache_folder(cache) / "images" / f"{_fingerprint(folder, files, decoder)}.npy"
+    kept = cache_folder(cache) / "images" / f"{key or fingerprint(folder, files, decoder)}.npy"
     pixels: np.ndarray | None = None
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -146,14 +158,16 @@ def hold_images(
     cache: str | None,
     budget: int,
     digest: str | None = None,
+    key: str | None = None,
 ) -> Tensor | ImageFiles:
     """Return `files` decoded, or to be read, and checked, where they take over `budget` bytes.
 
-    The `digest` of their listing, where there is one, spares looking at each file again.
+    The `digest` of their listing, where there is one, spares looking at each file again, and so
+    does their `key`, where their `fingerprint` is known.
     """
     if len(files) * decoder.bytes_per_image <= budget:
-        return decode_all(folder, files, decoder, cache)
-    check_all(folder, files, decoder, cache, digest)
+        return decode_all(folder, files, decoder, cache, key)
+    check_all(folder, files, decoder, cache, digest or key)
     return ImageFiles(files, decoder)
 
 
@@ -169,7 +183,7 @@ def check_all(
     Reads the start of each, some ten thousand a second, once for files of the same `digest`, or
     else of the same names, sizes and times: that they were checked is kept under `cache`.
     """
-    key = _digest_key(digest, decoder) if digest else _fingerprint(folder, files, decoder)
+    key = _digest_key(digest, decoder) if digest else fingerprint(folder, files, decoder)
     kept = cache_folder(cache) / "images" / f"{key}.checked"
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +220,8 @@ def _digest_key(digest: str, decoder: Decoder) -> str:
     return hashlib.sha256(f"{VERSION} {decoder!r} {digest}".encode()).hexdigest()[:32]
 
 
-def _fingerprint(folder: Path, files: Sequence[ImageFile], decoder: Decoder) -> str:
+def fingerprint(folder: Path, files: Sequence[ImageFile], decoder: Decoder) -> str:
+    """Return what differs where the name, the size or the time of any of `files` does."""
     if isinstance(files, Members):
         return _digest_key(files.digest, decoder)
     digest = hashlib.sha256(f"{VERSION} {decoder!r}".encode())

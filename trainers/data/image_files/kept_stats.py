@@ -7,22 +7,23 @@ import logging
 from pathlib import Path
 
 from darkmagic.trainers.data.assembly.stats import channel_stats
-from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.base import Split, Stats
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 from darkmagic.trainers.runtime.cache import cache_folder
 
 __all__ = ["kept_channel_stats"]
 
-Stats = tuple[tuple[float, ...], tuple[float, ...]]
 
-
-def kept_channel_stats(split: Split, made_of: str, channels: int, cache: str | None) -> Stats:
+def kept_channel_stats(
+    split: Split, name: str = "", *, made_of: str, channels: int, cache: str | None
+) -> Stats:
     """Return the mean and deviation of each of so many `channels` of `split`.
 
-    They are kept under `cache` by what the split is `made_of`, to the last digit, so that it does
-    not matter which trial read the images. What is damaged there is made anew.
+    They are kept under `cache` by what the split is `made_of` and its `name`, to the last digit, so
+    that it does not matter which trial read the images. What is damaged there is made anew.
     """
+    made_of = f"{made_of} {name}" if name else made_of
     key = hashlib.sha256(made_of.encode(errors="surrogateescape")).hexdigest()[:32]
     path = cache_folder(cache) / "images" / f"{key}.stats"
     if (kept := _load(path, channels)) is not None:

@@ -51,7 +51,9 @@ def hold_out_fold(data: Data, folds: int, block: int, split_seed: int) -> Data:
     fold_of = fold_indices(whole.targets, folds, generator(split_seed, "folds", repetition))
     train = select(whole, torch.nonzero(fold_of != fold).flatten())
     val = select(whole, torch.nonzero(fold_of == fold).flatten())
-    mean, std = channel_stats(train)
+    name = f"fold {block} of {folds} by {split_seed}"
+    keep = data.keep_stats
+    mean, std = channel_stats(train) if keep is None else keep(train, name)
     counts = class_counts(whole.targets, len(data.classes))
     few = [data.classes[i] for i in ((counts > 0) & (counts < folds)).nonzero().flatten().tolist()]
     doubts = [f"fewer images than the {folds} folds: {', '.join(few[:5])}"] if few else []
