@@ -196,6 +196,16 @@ def test_checkpoints_within_epochs_are_seconds_apart(tmp_path: Path) -> None:
         lambda place: place["draws"].pop("flip"),
         lambda place: place.update(cpu=None),
         lambda place: place.update(more=1),
+        lambda place: place.update(step=STEPS),
+        lambda place: place.update(step=10**9),
+        lambda place: place.update(step=None),
+        lambda place: place.update(loss_sum=torch.zeros(3)),
+        lambda place: place.update(loss_sum=None),
+        lambda place: place.update(seconds="x"),
+        lambda place: place["draws"].update(flip=torch.zeros(8, dtype=torch.uint8)),
+        lambda place: place["draws"].update(flip=torch.zeros(5056)),
+        lambda place: place.update(cpu=torch.zeros(16, dtype=torch.uint8)),
+        lambda place: place.update(draws=None),
     ],
 )
 def test_place_of_other_batches_is_set_aside(tmp_path: Path, change: object) -> None:
@@ -213,6 +223,15 @@ def test_place_of_other_batches_is_set_aside(tmp_path: Path, change: object) -> 
     assert _train(recipe, part) == EPOCHS * STEPS
     assert "starts over" in (part / "events.jsonl").read_text()
     assert same(_weights(part), _weights(tmp_path / "whole"))
+
+
+def test_images_that_were_deleted_meanwhile_start_the_trial_over(tmp_path: Path) -> None:
+    """A place behind the end of the epoch, which is shorter now, ended the trial for ever."""
+    recipe, part = RECIPES["plain"], tmp_path / "part"
+    _train(recipe, part, kill_after=STEPS - 1)
+    fewer = dataclasses.replace(recipe, dataset=Shapes(count=20))  # one step an epoch
+    assert _train(fewer, part) == EPOCHS
+    assert "starts over" in (part / "events.jsonl").read_text()
 
 
 LONG = dataclasses.replace(

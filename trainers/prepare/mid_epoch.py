@@ -48,17 +48,21 @@ class MidEpoch:
         return cls(step, loss_sum.cpu(), seconds, draws, *own, others)
 
     @classmethod
-    def of(cls, saved: Mapping[str, Any] | None, draws: Mapping[str, Any]) -> MidEpoch:
-        """Return the place that `as_dict` gave; an epoch's start for None.
+    def of(cls, saved: Mapping[str, Any] | None, draws: Mapping[str, Any], steps: int) -> MidEpoch:
+        """Return the place that `as_dict` gave, in an epoch of so many `steps`; its start for None.
 
-        Raises `TypeError` or `ValueError` where it is none, or was not drawn by what has the names
-        of `draws`.
+        Raises `TypeError`, `ValueError` or `RuntimeError` where it is none, or was not drawn by
+        what has the names of `draws`. An epoch is shorter than it was where images were deleted.
         """
         if saved is None:
             return cls()
         place = cls(**saved)
-        if place.step < 1 or place.cpu is None or place.draws.keys() != draws.keys():
+        if not 1 <= place.step < steps or place.cpu is None or place.draws.keys() != draws.keys():
             raise ValueError("a place in an epoch of other batches")
+        if place.loss_sum.shape != () or not isinstance(place.seconds, float):
+            raise TypeError("no sum of losses, or no seconds")
+        for state in (*place.draws.values(), place.cpu):
+            torch.Generator().set_state(state)  # raises for what is none
         return place
 
     def as_dict(self) -> dict[str, Any] | None:

@@ -124,7 +124,8 @@ class TrainingState:
             self.history = list(checkpoint["history"])
             self._earlier = float(checkpoint["seconds"])
             self._pipeline.start_epoch(len(self.history))
-            self.within = MidEpoch.of(checkpoint.get("within"), self._pipeline.draws)
+            steps = self._pipeline.steps_per_epoch
+            self.within = MidEpoch.of(checkpoint.get("within"), self._pipeline.draws, steps)
             self._saved = (len(self.history), self.within.step), time.perf_counter()
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             path = directory / CHECKPOINT
