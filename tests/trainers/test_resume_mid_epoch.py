@@ -229,7 +229,7 @@ def test_images_that_were_deleted_meanwhile_start_the_trial_over(tmp_path: Path)
     """A place behind the end of the epoch, which is shorter now, ended the trial for ever."""
     recipe, part = RECIPES["plain"], tmp_path / "part"
     _train(recipe, part, kill_after=STEPS - 1)
-    fewer = dataclasses.replace(recipe, dataset=Shapes(count=20))  # one step an epoch
+    fewer = dataclasses.replace(recipe, batch_size=100)  # one step an epoch, as of fewer images
     assert _train(fewer, part) == EPOCHS
     assert "starts over" in (part / "events.jsonl").read_text()
 
