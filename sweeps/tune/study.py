@@ -6,13 +6,13 @@ killed process left asked and not told is trained to its end, under the same num
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.tune.objectives import Objective
 from darkmagic.sweeps.tune.space.parameters import (
     distributions_of,
@@ -22,9 +22,9 @@ from darkmagic.sweeps.tune.space.parameters import (
 )
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
+from darkmagic.sweeps.tune.storage import damage_named, writing_named
 from darkmagic.sweeps.tune.suggest.propose import propose
 from darkmagic.sweeps.tune.suggest.samplers import STARTUP, Sampler, make_sampler
-from darkmagic.trainers.errors import short_message
 
 if TYPE_CHECKING:
     import optuna
@@ -45,6 +45,20 @@ class Asked:
 
     number: int
     recipe: TunedRecipe
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _names_its_file(method: Method) -> Method:
+    """Have a method of a study raise `UserError` where its file cannot be read or written."""
+
+    @functools.wraps(method)
+    def named(self: TuningStudy, *args: Any, **kwargs: Any) -> Any:
+        with writing_named(self.path):
+            return method(self, *args, **kwargs)
+
+    return cast("Method", named)
 
 
 class TuningStudy:
@@ -70,23 +84,17 @@ class TuningStudy:
         self.objectives = tuple(objectives)
         self._sampler, self._seed = sampler, seed
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with damage_named(path):
             self._study: optuna.Study = optuna.create_study(
                 storage=self.url,
                 study_name=name,
                 directions=[objective.direction for objective in objectives],
                 load_if_exists=True,
             )
-        except Exception as error:
-            from sqlalchemy.exc import SQLAlchemyError
-
-            if not isinstance(error, SQLAlchemyError | RuntimeError):
-                raise
-            raise UserError(
-                f"cannot use {path} as the storage of a study: {short_message(error)}; move it "
-                "away, and the study starts from the trials in MLflow"
-            ) from error
-        self._study.sampler = make_sampler(sampler, seed + len(self.trials))
+            known = self.trials
+            if [trial.number for trial in known] != [*range(len(known))]:
+                raise ValueError("a trial is missing in it")
+        self._study.sampler = make_sampler(sampler, seed + len(known))
 
     @property
     def url(self) -> str:
@@ -101,8 +109,10 @@ class TuningStudy:
     @property
     def trials(self) -> list[FrozenTrial]:
         """All trials, in the order of their numbers."""
-        return self._study.get_trials(deepcopy=False)
+        with writing_named(self.path):
+            return self._study.get_trials(deepcopy=False)
 
+    @_names_its_file
     def mend(self) -> list[Asked]:
         """Return the trials that a process left asked and not told: they are to be trained.
 
@@ -125,6 +135,7 @@ class TuningStudy:
                 self._study.enqueue_trial(fixed)
         return left
 
+    @_names_its_file
     def add(
         self, recipe: TunedRecipe, values: Sequence[float], where: str, seeds: Sequence[int] = ()
     ) -> bool:
@@ -153,6 +164,7 @@ class TuningStudy:
         )
         return True
 
+    @_names_its_file
     def enqueue(self, recipe: TunedRecipe) -> bool:
         """Have `recipe` tried before any other, unless the study has it; return whether."""
         params = parameters_of(self.space, recipe)
@@ -166,6 +178,7 @@ class TuningStudy:
             {**trial.params, **trial.system_attrs.get("fixed_params", {})} for trial in self.trials
         ]
 
+    @_names_its_file
     def ask(self) -> Asked:
         """Return the recipe to try next."""
         from optuna.trial import TrialState
@@ -182,6 +195,7 @@ class TuningStudy:
         trial = self._study.ask()
         return Asked(trial.number, draw_from(self.space, trial))
 
+    @_names_its_file
     def tell(self, number: int, result: Mapping[str, Any], *, same_as: int | None = None) -> None:
         """Tell how the trial ended: its `result.json`, and the trial that it repeats if any."""
         import optuna
@@ -216,6 +230,7 @@ class TuningStudy:
             return None
         return {"status": "pruned", "reason": trial.user_attrs.get("reason", "")}
 
+    @_names_its_file
     def report(self, number: int, values: Mapping[int, float]) -> None:
         """Note the first objective of a trial that runs, by epoch, for the dashboard."""
         import optuna

@@ -19,6 +19,7 @@ from darkmagic.sweeps.orchestrate.watch.room import CHECK_SECONDS, RoomWatch
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
 from darkmagic.trainers.outputs.event_log import EventLog, parse_event
 from darkmagic.trainers.outputs.result_file import read_result, write_result
+from spaces import open_study, space_of
 
 SIZE = 2**20
 
@@ -45,6 +46,29 @@ def _fill(disk: Path, *, but: int = 0) -> Path:
         except OSError:
             os.truncate(path, path.stat().st_size - but)
     return path
+
+
+def test_study_without_room_is_one_line_and_goes_on_when_there_is(disk: Path) -> None:
+    """What was asked and could not be told is asked again, under its number."""
+    study = open_study(disk, space_of())
+    asked = study.ask()
+    fill = _fill(disk)
+    result = {"status": "finished", "reason": "", "val_accuracy": 0.5, "wall_seconds": 2.0}
+
+    def go_on() -> None:
+        number = asked.number
+        while True:
+            study.tell(number, result)
+            number = study.ask().number
+
+    with pytest.raises(UserError, match=r"cannot read or write the study .*full") as found:
+        go_on()
+    assert "\n" not in str(found.value)
+    fill.unlink()
+    again = open_study(disk, space_of())
+    for left in again.mend():
+        again.tell(left.number, result)
+    assert {trial.state.name for trial in again.trials} <= {"COMPLETE", "FAIL"}
 
 
 def test_files_wait_for_room_and_are_whole(disk: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -107,6 +111,49 @@ def test_file_that_is_no_study_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="as the storage of a study") as found:
         open_study(tmp_path, space_of())
     assert "\n" not in str(found.value)
+
+
+def _sql(statement: str) -> Callable[[Path], object]:
+    def run(path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute(statement)
+            database.commit()
+
+    return run
+
+
+def _flip(seed: int) -> Callable[[Path], object]:
+    def run(path: Path) -> None:
+        content, draw = bytearray(path.read_bytes()), random.Random(seed)
+        for _ in range(200):
+            content[draw.randrange(100, len(content))] = draw.randrange(256)
+        path.write_bytes(content)
+
+    return run
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "folder": lambda path: (path.unlink(), path.mkdir()),
+    "no studies": _sql("DROP TABLE studies"),
+    "parameters": _sql("UPDATE trial_params SET distribution_json = '{'"),
+    "attributes": _sql("UPDATE trial_user_attributes SET value_json = '{'"),
+    "state": _sql("UPDATE trials SET state = 'NOPE'"),
+    "a trial gone": _sql("DELETE FROM trials WHERE number = 1"),
+    "of another Optuna": _sql("UPDATE alembic_version SET version_num = 'v99'"),
+    **{f"bytes {seed}": _flip(seed) for seed in range(4)},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_storage_is_one_line(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    """Whatever is wrong with the file, it is named when the study is opened, and left as it is."""
+    _run(open_study(tmp_path, space_of()), 3)
+    damage(tmp_path / "optuna.db")
+    with pytest.raises(UserError, match=r"as the storage of a study: .*; move it away") as found:
+        open_study(tmp_path, space_of())
+    assert "\n" not in str(found.value)
+    assert (tmp_path / "optuna.db").exists()
 
 
 @pytest.mark.parametrize(
