@@ -16,6 +16,7 @@ from darkmagic.sweeps.sources.text import read_text
 __all__ = ["STDIN", "read_source"]
 
 STDIN = "-"
+MAX_NAME = 255  # that file systems have
 MLFLOW = "mlflow"
 SQLITE = b"SQLite format 3\0"
 
@@ -34,19 +35,27 @@ def read_source(
         if sys.stdin.isatty():
             raise UserError("nothing is piped in: cat runs.csv | darkmagic judge -")
         return read_text("standard input", sys.stdin.buffer.read())
+    if "://" in source:
+        return _of_uri(source, experiment, study)
     path = Path(source).expanduser()
+    _check_name(path)
+    if path.exists() and not (path.is_dir() or path.is_file()):
+        raise UserError(f"{source} is no file; pipe what it has: cat {source} | darkmagic judge -")
     if path.is_dir():
         return _of_folder(path, experiment)
     if path.is_file():
         return _of_file(path, experiment, study)
-    if "://" in source:
-        return _of_uri(source, experiment, study)
     if source == MLFLOW:
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         if not uri:
             raise UserError("MLFLOW_TRACKING_URI is not set: give the store, such as mlflow.db")
         return _mlflow(uri, experiment)
     raise UserError(f"no file {source}; " + _near(path))
+
+
+def _check_name(path: Path) -> None:
+    if len(os.fsencode(path.name)) > MAX_NAME:
+        raise UserError(f"no file {path.name[:40]}...: a file's name has up to {MAX_NAME} bytes")
 
 
 def _near(path: Path) -> str:
@@ -90,6 +99,7 @@ def _of_uri(uri: str, experiment: str | None, study: str | None) -> RunTable:
     if sqlite is None:
         return _optuna(uri, study) if study is not None else _mlflow(uri, experiment)
     path = Path(sqlite[2])
+    _check_name(path)
     if not path.is_file():
         raise UserError(f"no database {path}; " + _near(path))
     rows = _rows(path)

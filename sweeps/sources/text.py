@@ -9,6 +9,7 @@ import csv
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -147,7 +148,7 @@ def _columns(source: str, names: Sequence[str]) -> tuple[str, ...]:
     count = max(number for number, name in enumerate(names, 1) if name.strip())
     plain = (" ".join(name.split()).strip("*`") for name in names[:count])
     columns = [name or f"column {number}" for number, name in enumerate(plain, 1)]
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = sorted(name for name, count in Counter(columns).items() if count > 1)
     if twice:
         raise UserError(f"{source} has two columns {twice[0]!r}: rename one")
     return tuple(columns)
@@ -197,6 +198,8 @@ def _from_json(source: str, text: str) -> Parts:
     except json.JSONDecodeError:
         lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
         objects = [(f"line {n}", _json_line(source, n, line)) for n, line in lines]
+    except RecursionError:
+        raise UserError(f"{source} is nested too deeply for a table") from None
     rows: list[dict[str, Cell]] = []
     for place, found in objects:
         if not isinstance(found, dict):
@@ -213,6 +216,8 @@ def _from_json(source: str, text: str) -> Parts:
 def _json_line(source: str, number: int, line: str) -> Any:
     try:
         return json.loads(line)
+    except RecursionError:
+        raise UserError(f"line {number} of {source} is nested too deeply for a table") from None
     except json.JSONDecodeError as error:
         raise UserError(
             f"line {number} of {source} is no JSON: {error.msg} at character {error.pos + 1}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import struct
@@ -90,6 +91,8 @@ def test_text_that_is_no_utf8_is_read_and_said() -> None:
         ("{}", "has no runs"),
         ("[1, 2]", "run 1 of runs.csv is no object"),
         ('{"a": [1], "b": [1, 2]}', "columns of different lengths"),
+        ("[" * 100_000, "runs.csv is nested too deeply"),
+        ('{"a": 1}\n' + '{"a":' * 100_000, "line 2 of runs.csv is nested too deeply"),
     ],
 )
 def test_text_that_is_no_table_is_one_line(content: bytes | str, message: str) -> None:
@@ -347,6 +350,10 @@ def test_store_of_mlflow_is_only_read(store: str, tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("no.db", "no file no.db"),
+        ("x" * 300, "a file's name has up to 255 bytes"),
+        ("sqlite:///" + "x" * 300, "a file's name has up to 255 bytes"),
+        ("fifo.csv", r"is no file; pipe what it has: cat fifo.csv \|"),
+        ("/dev/null", "is no file"),
         ("sqlite:///no.db", "no database no.db"),
         ("sqlite+pysqlite:///no.db?x=1", "no database no.db"),
         ("other.db", "neither of MLflow's nor of Optuna's"),
@@ -358,6 +365,7 @@ def test_store_that_is_none_is_one_line(tmp_path: Path, source: str, message: st
     with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as database:
         database.execute("CREATE TABLE mine (x)")
         database.commit()
+    os.mkfifo(tmp_path / "fifo.csv")
     (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UserError, match=message):
