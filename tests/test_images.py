@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +83,24 @@ def test_job_follows_the_schemas_of_kubernetes() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (done.stdout + done.stderr).count(" passed ") == 2
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(5400)
+def test_image_is_built_and_trains_without_a_daemon(tmp_path: Path) -> None:
+    """Every step of the Dockerfile runs, on a Debian in place of the base, and so does the image.
+
+    Its user, who is not root, runs the health check's command and trains a network.
+    """
+    missing = [tool for tool in ("buildah", "debootstrap") if shutil.which(tool) is None]
+    if missing or os.geteuid() != 0:
+        pytest.skip(f"needs root, buildah and debootstrap; not installed: {missing}")
+    if shutil.disk_usage(tmp_path).free < 40 * 2**30:
+        pytest.skip("needs 40 GiB on the disk")
+    script = REPO / "docker/build_without_daemon.sh"
+    done = subprocess.run([str(script), str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    assert "user: darkmagic, health check: [CMD darkmagic --version]" in done.stdout
+    assert "\n10001\n" in done.stdout
+    assert re.search(r"^\d+\.\d+\.\d+$", done.stdout, re.MULTILINE)
+    assert "val" in done.stdout
