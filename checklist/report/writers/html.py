@@ -112,12 +112,9 @@ def _breakable(name: str) -> Markup:
 
 
 def _kept(report: Report) -> list[str]:
-    """Return the columns that may be empty, and of runs made elsewhere those that are not."""
-    every = [column for _, _, column in HEADS if column is not None]
-    if report.overrides is not None:
-        return every
+    """Return the columns of costs that are known, as those of a command may not be."""
     known = {name for row in report.rows for name, ratio in row.ratios.items() if ratio}
-    return [column for column in every if column in known]
+    return [column for _, _, column in HEADS if column in known]
 
 
 def bars(rows: list[Row]) -> dict[str, dict[str, float]]:
