@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("darkmagic.sweeps.commands",),
     ("hydra_plugins.darkmagic",),
     ("darkmagic.sweeps.tune",),
-    ("darkmagic.sweeps.tune.study",),
+    ("darkmagic.sweeps.tune.storage",),
     ("darkmagic.sweeps.tune.suggest",),
     ("darkmagic.sweeps.tune.space", "darkmagic.sweeps.tune.objectives"),
     ("darkmagic.sweeps.orchestrate",),

@@ -12,6 +12,7 @@ from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
+from darkmagic.checklist.report.notes.alarm import alarm_of
 from darkmagic.checklist.report.scale import hidden_effect
 from darkmagic.checklist.report.screened import SUSPICIOUS, larger, predicted, take
 from darkmagic.text import shell_line
@@ -83,7 +84,7 @@ def advise(
         return Advice((), tuple(steps))
     # A race chooses seeds itself, which the other commands are asked for.
     overrides = [o for o in overrides if not o.startswith("budget=")]
-    alarm = _alarm(comparison)
+    alarm = alarm_of(comparison)
     if alarm:
         why = ("To find out why", shell_line(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
@@ -167,31 +168,6 @@ def _choices(comparison: Comparison) -> Iterator[str]:
             f"Choose freely, by cost or taste: {_list_rows(comparison, same)} would change less "
             f"than {comparison.metric.given(comparison.rules.min_effect)}."
         )
-
-
-def _alarm(comparison: Comparison) -> str:
-    """Return what makes all of the table worthless; empty if nothing does."""
-    found, baseline = comparison.unlearnt, comparison.baseline
-    reason = f" ({baseline.reason})" if baseline.reason else ""
-    if not any(row.accuracies for row in comparison.rows):
-        return f"Nothing was trained: no run has a result{reason}."
-    if not baseline.accuracies and comparison.screen is None:
-        return (
-            f"The baseline has no result{reason}, so there is nothing to compare the tricks with: "
-            "the table has no verdicts."
-        )
-    if comparison.tricks and not any(row.accuracies for row in comparison.tricks):
-        why = next((row.reason for row in comparison.tricks if row.reason), "")
-        return "No trick has a result, so there is nothing to compare" + (
-            f"; the first of them: {why}." if why else "."
-        )
-    if found is None:
-        return ""
-    return (
-        f"Nothing was learnt: {found.text(comparison.metric)}. The table compares nothing, "
-        "and more seeds will not help: look at the data, the labels and the learning rate, or "
-        "train for longer."
-    )
 
 
 def _probably(comparison: Comparison, rows: Sequence[Row], *, others: bool) -> str:

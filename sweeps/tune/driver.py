@@ -26,7 +26,7 @@ from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.sweeps.tune.pruner import Pruner, curve_of_events
-from darkmagic.sweeps.tune.study import Asked, TuningStudy
+from darkmagic.sweeps.tune.storage.study import Asked, TuningStudy
 from darkmagic.trainers.outputs.event_log import last_of_each_epoch
 from darkmagic.trainers.outputs.result_file import write_result
 

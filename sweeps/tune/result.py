@@ -13,7 +13,7 @@ from darkmagic.sweeps.tune.run import StudyOutcome
 from darkmagic.sweeps.tune.space.parameters import recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import BASELINE_RECIPE
-from darkmagic.sweeps.tune.study import SEEDS, WHERE
+from darkmagic.sweeps.tune.storage.study import SEEDS, WHERE
 from darkmagic.text import shell_word
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from darkmagic.sweeps.tune.objectives import Objective
 from darkmagic.sweeps.tune.pruner import Pruner
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
-from darkmagic.sweeps.tune.study import STORAGE, TuningStudy
+from darkmagic.sweeps.tune.storage.study import STORAGE, TuningStudy
 from darkmagic.sweeps.tune.suggest.samplers import Sampler
 
 __all__ = ["StudyOutcome", "StudyRequest", "run_study"]

@@ -13,7 +13,7 @@ from darkmagic.sweeps.tune.objectives import read_objectives
 from darkmagic.sweeps.tune.space.build import make_space
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
-from darkmagic.sweeps.tune.study import TuningStudy
+from darkmagic.sweeps.tune.storage.study import TuningStudy
 from darkmagic.sweeps.tune.suggest.samplers import Sampler
 
 TRICKS = "darkmagic.trainers.tricks."

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
-from darkmagic.sweeps.tune.study import TuningStudy
+from darkmagic.sweeps.tune.storage.study import TuningStudy
 from darkmagic.sweeps.tune.suggest.samplers import Sampler, read_sampler
 from spaces import open_study, space_of, truth
 

@@ -122,9 +122,7 @@ def _killed_together(recipe: Recipe, folder: str, step: int) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    ("step", "epochs"), [(6, 1), pytest.param(2, 2, marks=pytest.mark.weekly)]
-)
+@pytest.mark.parametrize(("step", "epochs"), [(6, 1), pytest.param(2, 2, marks=pytest.mark.weekly)])
 def test_two_processes_that_are_killed_go_on_within_the_epoch(
     tmp_path: Path, step: int, epochs: int
 ) -> None:

@@ -22,7 +22,7 @@ from darkmagic.sweeps.tune.space.parameters import (
 )
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
-from darkmagic.sweeps.tune.storage import damage_named, writing_named
+from darkmagic.sweeps.tune.storage.damage import damage_named, writing_named
 from darkmagic.sweeps.tune.suggest.propose import propose
 from darkmagic.sweeps.tune.suggest.samplers import STARTUP, Sampler, make_sampler
 
