@@ -47,6 +47,7 @@ def test_stop_ends_a_run_before_training(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("result.json"))
 
 
+@pytest.mark.weekly
 def test_trained_baseline_is_not_checked_again(tmp_path: Path) -> None:
     """A run whose baseline has a result makes no checks."""
     arguments = [*TINY, f"runtime.out='{tmp_path}'", "runtime.preflight_seconds=1"]

@@ -59,7 +59,8 @@ def test_a_trial_that_is_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> N
     [
         pytest.param("SIGHUP", 1, "stopped; finished trials are kept", marks=pytest.mark.weekly),
         pytest.param("SIGTERM", 1, "stopped; finished trials are kept", marks=pytest.mark.weekly),
-        ("SIGINT", 2, "To go on: darkmagic checklist run"),
+        # Ctrl-C once is tried in each run: tests/cli/test_interrupt.py.
+        pytest.param("SIGINT", 2, "To go on: darkmagic checklist run", marks=pytest.mark.weekly),
     ],
 )
 def test_a_signal_stops_a_run_and_says_how_to_go_on(

@@ -50,7 +50,9 @@ def test_every_number_of_models_and_data_sets_is_declared(target: str) -> None:
 
 def _valid(target: str) -> dict[str, Any]:
     given: dict[str, Any] = {"root": "photos", "file": "labels.csv", "path": "photos"}
-    given |= {"name": "resnet18", "num_classes": 10, "image_size": [32, 32], "train": [(0, 1)]}
+    given |= {"name": "resnet18", "num_classes": 10, "image_size": [32, 32]}
+    declared = getattr(target_fields(target), "declared", {})
+    given["train"] = "photos" if "train" in declared else [(0, 1)]  # or a data set of the user's
     elsewhere: dict[str, Any] = {"${runtime.cache}": None, "${model.stem}": "auto"}
     content = {name: elsewhere.get(str(v), v) for name, v in TARGETS[target].items()}
     missing = {name for name, value in content.items() if value in UNSET}

@@ -100,6 +100,7 @@ def test_numbers_of_a_worker_are_those_of_the_local_launcher(tmp_path: Path) -> 
     assert not (folders[1] / "e" / ".jobs").exists()
 
 
+@pytest.mark.weekly
 def test_worker_finds_what_was_named_from_the_folder_of_the_command(tmp_path: Path) -> None:
     """A script's relative path, though the worker was started elsewhere."""
     (tmp_path / "train.py").write_text("print('METRIC acc=0.5')")
