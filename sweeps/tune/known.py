@@ -30,6 +30,8 @@ __all__ = ["KnownRecipe", "KnownRun", "known_recipes", "known_runs", "make_prune
 
 FREE = ("seed", "test_set")
 """Keys at a configuration's root that two runs of one recipe may differ in."""
+JUDGING = ("confirmation", "ablation", "path")
+"""Kinds of sweeps whose seeds are for verdicts alone."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,22 @@ def known_runs(
     `metric`.
 
     `baseline` is the resolved configuration of the baseline, from which a run differs in tricks
-    and seed alone; runs under the parent `but` are left out.
+    and seed alone; runs under the parent `but` are left out, and those of confirmations and
+    ablations: what their seeds judge they may not choose.
     """
     client = open_client(uri)
     found = client.get_experiment_by_name(experiment)
     if found is None:
         return []
     common = _common(flatten(dict(baseline)), space)
+    judging = [search_runs(client, found.experiment_id, {KIND: kind}) for kind in JUDGING]
+    left_out = {but, *(parent.info.run_id for parents in judging for parent in parents)}
     runs = []
     for run in search_runs(client, found.experiment_id, {KIND: "trial", STATUS: Status.FINISHED}):
         tags, params = run.data.tags, run.data.params
-        if tags.get(PARENT) == but or not has_trial_tags(tags) or _common(params, space) != common:
+        if tags.get(PARENT) in left_out or not has_trial_tags(tags):
+            continue
+        if _common(params, space) != common:
             continue
         recipe, result = space.read(params), result_of(tags, run.data.metrics, metric)
         if recipe is not None and result is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import shlex
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -73,7 +75,7 @@ def _run_snippet(story: str, recipe: Path) -> None:
 
 
 class Stopping(SilentProgress):
-    """Interrupts as soon as `limit` trials of all stages have ended."""
+    """Interrupts, as Ctrl-C does, as soon as `limit` trials of all stages have ended."""
 
     def __init__(self, ended: list[str], limit: int | None) -> None:
         self._ended, self._limit, self._names = ended, limit, [""]
@@ -88,7 +90,7 @@ class Stopping(SilentProgress):
         if status is not Status.RUNNING:
             self._ended.append(self._names[index])
             if self._limit is not None and len(self._ended) == self._limit:
-                raise KeyboardInterrupt
+                os.kill(os.getpid(), signal.SIGINT)  # this is the thread that follows trials
 
     def event(self, index: int, event: Mapping[str, Any]) -> None:
         """Say nothing."""
