@@ -10,7 +10,7 @@
 # in place of torch's own index.
 set -euo pipefail
 folder=$(realpath -m "${1:?give a folder to build in}")
-suite=${SUITE:-bookworm} mirror=${MIRROR:-http://deb.debian.org/debian}
+suite=${SUITE:-bookworm} # MIRROR: where from, if not debootstrap's own choice
 cd "$(dirname "$0")/.."
 mkdir -p "$folder/tmp"
 export TMPDIR=$folder/tmp BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
@@ -19,7 +19,7 @@ buildah() { command buildah --root "$folder/images" --runroot "$folder/run" "$@"
 root=$folder/base
 if ! buildah images localhost/base > /dev/null 2>&1; then
     [ -e "$root/usr/bin/apt-get" ] ||
-        debootstrap --variant=minbase "$suite" "$root" "$mirror" > "$folder/debootstrap.log"
+        debootstrap --variant=minbase "$suite" "$root" ${MIRROR:+"$MIRROR"} > "$folder/debootstrap.log"
     if [ -n "${SSL_CERT_FILE:-}" ]; then # what this machine trusts, beside what Debian does
         mkdir -p "$root/usr/local/share/ca-certificates"
         cp "$SSL_CERT_FILE" "$root/usr/local/share/ca-certificates/this-machine.crt"

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
@@ -62,34 +62,29 @@ def task_standings() -> dict[str, Standing] | None:
     None if Slurm does not answer now.
     """
     command = ["squeue", "--array", "--noheader", "--states=all", f"--user={os.getuid()}"]
-    try:
-        done = subprocess.run(  # noqa: S603 (fixed arguments)
-            [*command, "--format=%i|%T|%r|%N"],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+    told = _told([*command, "--format=%i|%T|%r|%N"])
+    if told is None:
         return None
-    rows = [line.split("|") for line in done.stdout.splitlines()]
+    rows = [line.split("|") for line in told.splitlines()]
     return {row[0]: Standing(row[1], row[2], row[3]) for row in rows if len(row) == 4}
 
 
 def max_array_size() -> int | None:
     """Return how many tasks an array may have here; None if Slurm does not say."""
+    told = _told(["scontrol", "show", "config"])
+    size = re.search(r"^MaxArraySize\s*=\s*(\d+)", told or "", re.MULTILINE)
+    return max(1, int(size[1])) if size else None
+
+
+def _told(command: Sequence[str]) -> str | None:
+    """Return what Slurm answers to a `command`; None if it does not answer now."""
     try:
-        done = subprocess.run(
-            ["scontrol", "show", "config"],  # noqa: S607 (as the user's PATH has it)
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=True,
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            command, capture_output=True, text=True, timeout=SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    size = re.search(r"^MaxArraySize\s*=\s*(\d+)", done.stdout, re.MULTILINE)
-    return max(1, int(size[1])) if size else None
+    return done.stdout
 
 
 def cancel_tasks(tasks: Iterable[str]) -> None:

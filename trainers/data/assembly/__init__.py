@@ -1,5 +1,5 @@
-"""From splits to a whole `Data`: its statistics, and whether a trial can be trained on it.
+"""From labels or splits to a whole `Data`: its statistics, and whether a trial can train on it.
 
-Three splits enter; the data set with means, counts and sizes leaves, or the line that says what
-it lacks. Data sets import it, and whoever is given one of somebody else's.
+Labels of images, or three splits, enter; the data set with means, counts and sizes leaves, or the
+line that says what it lacks. Data sets import it, and whoever is given one of somebody else's.
 """
