@@ -84,6 +84,13 @@ class Comparison:
         """The rows other than the baseline, each of which is one test."""
         return self.rows[1:]
 
+    @property
+    def ended(self) -> int:
+        """How many runs have a result; a run of a screen is one, whatever options it has."""
+        if self.screen is not None:
+            return len(self.screen.runs(None))
+        return sum(len(row.accuracies) for row in self.rows)
+
     def having(self, *verdicts: Verdict) -> tuple[Row, ...]:
         """Return the tricks' rows with one of `verdicts`."""
         return tuple(row for row in self.tricks if row.verdict in verdicts)

@@ -83,7 +83,8 @@ def duration(seconds: float) -> str:
 def count_of(number: int, noun: str) -> str:
     """Return a number of things in words.
 
-    >>> count_of(1, "run"), count_of(2, "run")
-    ('1 run', '2 runs')
+    >>> count_of(1, "run"), count_of(2, "run"), count_of(2, "class")
+    ('1 run', '2 runs', '2 classes')
     """
-    return f"{number} {noun}" + ("s" if number != 1 else "")
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}" + (plural if number != 1 else "")

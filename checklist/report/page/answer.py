@@ -62,9 +62,9 @@ def answer_of(report: Report) -> Answer:
     if report.advice.alarm:
         return Answer(report.advice.alarm, figures)
     if not comparison.look:
-        ended = sum(len(row.accuracies) for row in comparison.rows)
         waiting = count_of(comparison.waiting, "run")
-        return Answer(f"Nothing is decided yet: {waiting} to go, {ended} done.", figures)
+        done = f"{waiting} to go, {comparison.ended} done"
+        return Answer(f"Nothing is decided yet: {done}.", figures)
     return Answer(" ".join(_sentence(report)), figures)
 
 
@@ -136,8 +136,8 @@ def _figures(report: Report) -> Iterator[Figure]:
         yield Figure(
             metric.amount(hidden), "or less could be there and not show", "more seeds help"
         )
-    ended = sum(len(row.accuracies) for row in comparison.rows)
-    yield Figure(f"{ended}", "runs with a result", f"of {count_of(len(comparison.rows), 'trial')}")
+    of = "a screen" if comparison.screen else count_of(len(comparison.rows), "trial")
+    yield Figure(f"{comparison.ended}", "runs with a result", f"of {of}")
 
 
 def _spread(report: Report) -> str:

@@ -40,17 +40,25 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     setup, comparison = report.setup, report.comparison
     images = [(setup.train_images, "for training"), (comparison.images, "for validation")]
     counts = [f"{number:,} {what}" for number, what in images if number]
-    classes = count_of(setup.classes, "class").replace("classs", "classes") if setup.classes else ""
+    classes = count_of(setup.classes, "class") if setup.classes else ""
     yield "Data", ", ".join(filter(None, [setup.dataset, classes, *counts]))
     size = f"{_short(setup.parameters)} parameters" if setup.parameters else ""
     yield "Network", ", ".join(filter(None, [setup.model, size]))
     epochs = count_of(report.epochs, "epoch") if report.epochs else ""
     yield "Training", epochs
-    runs = setup.runs or sum(len(row.accuracies) for row in comparison.rows)
-    seeds = f", up to {count_of(comparison.seeds, 'seed')}" if comparison.seeds > 1 else ""
-    yield "Runs", f"{runs} in {count_of(len(comparison.rows), 'trial')}{seeds}" if runs else ""
+    runs = setup.runs or comparison.ended
+    yield "Runs", f"{runs} {_arranged(report)}" if runs else ""
     yield "Time", duration(setup.seconds) if setup.seconds else ""
     yield "Machine", report.facts.get("machine", "")
+
+
+def _arranged(report: Report) -> str:
+    """Return how the runs share the trials; a run of a screen belongs to no single one."""
+    comparison = report.comparison
+    if comparison.screen is not None:
+        return "that mix the options of all tricks"
+    seeds = f", up to {count_of(comparison.seeds, 'seed')}" if comparison.seeds > 1 else ""
+    return f"in {count_of(len(comparison.rows), 'trial')}{seeds}"
 
 
 def _short(number: float) -> str:
