@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,10 @@ from darkmagic.checklist.stats.alpha_spending import ALPHA, share_of_look
 if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effect, Effects
 
-__all__ = ["Claim", "claims_at", "over_looks"]
+__all__ = ["Claim", "Estimate", "claims_at", "claims_up_to", "over_looks"]
+
+Estimate = Callable[[int | None], "Effects"]
+"""From a look, or None for all there is, to the effects."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,21 @@ def over_looks(claims: Sequence[Claim]) -> Claim:
         return dataclasses.replace(last, contradicts=contrary[-1])
     found = [claim for claim in claims if claim.direction == ahead]
     return found[-1] if found else last
+
+
+def claims_up_to(
+    last: int, estimate: Estimate, testable: Sequence[bool], *, gains_only: bool
+) -> tuple[Effects, list[Claim]]:
+    """Return the effects at look `last`, and what holds of each row over all looks up to it.
+
+    Before the first look is complete its figures are shown, and nothing is claimed.
+    """
+    effects = estimate(last or None)
+    looks = [effects if look == last else estimate(look) for look in range(1, last + 1)] or [
+        effects
+    ]
+    seen = [
+        claims_at(look, found, testable, gains_only=gains_only)
+        for look, found in enumerate(looks, start=1)
+    ]
+    return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]

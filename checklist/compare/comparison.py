@@ -6,11 +6,11 @@ Statistics are made of gains, of which more is better; rows have the metric's ow
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkmagic.checklist.compare.claims import Claim, claims_at, over_looks
+from darkmagic.checklist.compare.claims import Estimate, claims_up_to
 from darkmagic.checklist.compare.costs import COSTS, Ratio
 from darkmagic.checklist.compare.groups import Groups, by_trial, last_complete_look, runs_of
 from darkmagic.checklist.compare.outlook import outlooks
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from darkmagic.checklist.stats.effects import Effects
 
 __all__ = ["Comparison", "compare"]
-
-Estimate = Callable[[int | None], "Effects"]
-"""From a look, or None for all there is, to the effects."""
 
 FAILURES = (Status.FAILED, Status.DIVERGED, Status.STOPPED)
 
@@ -132,7 +129,8 @@ def compare(
     images = next((r.images for r in records if r.images is not None), None)
     resolution = metric.step if not metric.is_accuracy else 100 / images if images else None
     estimate = _estimate(groups, screen, rules, resolution)
-    effects, claims = _over_looks(groups, estimate, look, gains_only=rules.race)
+    testable = [not any(record.status in FAILURES for record in g) for g in groups.values()]
+    effects, claims = claims_up_to(look, estimate, testable, gains_only=rules.race)
     needs = rates_needed(checklist, screened=screen is not None)
     missed = _missed_errors(groups, metric, look, effects if screen else None)
     rows = [
@@ -188,25 +186,6 @@ def _estimate(
     return lambda look: estimate_effects(
         runs_of(groups, rules.metric, look), resolution, rules.overlap
     )
-
-
-def _over_looks(
-    groups: Groups, estimate: Estimate, last: int, *, gains_only: bool
-) -> tuple[Effects, list[Claim]]:
-    """Return the effects at the last look, and what holds of each row over all looks up to it.
-
-    Before the first look is complete its figures are shown, and nothing is claimed.
-    """
-    testable = [not any(record.status in FAILURES for record in g) for g in groups.values()]
-    effects = estimate(last or None)
-    looks = [effects if look == last else estimate(look) for look in range(1, last + 1)] or [
-        effects
-    ]
-    seen = [
-        claims_at(look, found, testable, gains_only=gains_only)
-        for look, found in enumerate(looks, start=1)
-    ]
-    return effects, [over_looks(claims) for claims in zip(*seen, strict=True)]
 
 
 def _missed_errors(
