@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -70,7 +70,13 @@ class Report:
     def notes(self) -> list[str]:
         """The notes below the table."""
         ours = self.overrides is not None
-        return [*self.remarks, *table_notes(self.comparison, epochs=self.epochs, ours=ours)]
+        notes = table_notes(self.comparison, epochs=self.epochs, ours=ours)
+        return [*self.remarks, *notes, *self._of_another_metric()]
+
+    def _of_another_metric(self) -> Iterator[str]:
+        metric = self.comparison.metric
+        if not metric.is_accuracy and any(self.published(row) for row in self.rows):
+            yield f"What others published is of top-1 accuracy, not of {metric.name}."
 
     @cached_property
     def advice(self) -> Advice:

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from darkmagic.checklist.records import Status
+from darkmagic.sweeps.track.rules import METRICS
 
 __all__ = ["LiveProgress", "PlainProgress", "SweepProgress", "make_progress"]
 
@@ -253,11 +254,9 @@ def _figure(event: Mapping[str, Any]) -> str:
     metric = event.get("metric", "accuracy")
     if "value" in event:  # of a command
         return f"{metric} {_number(event['value'])}"
-    value = event[f"val_{metric}"]
-    name = "val" if metric == "accuracy" else f"val {metric.replace('_', ' ')}"
-    if value is None:
-        return f"{name}   nan"
-    return f"{name} {value:5.3f}" if metric == "loss" else f"{name} {100 * value:5.2f}"
+    value, known = event[f"val_{metric}"], METRICS[metric]
+    shown = "nan" if value is None else known.value(known.scale * value)
+    return f"{known.short.rstrip(',')} {shown:>5}"
 
 
 def _loss(event: Mapping[str, Any]) -> str:

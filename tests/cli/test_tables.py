@@ -14,6 +14,7 @@ from darkmagic.checklist.records import Status
 from darkmagic.cli.views.progress import LiveProgress, PlainProgress, make_progress
 from darkmagic.cli.views.tables import checklist_table, plan_table
 from darkmagic.sweeps import api
+from darkmagic.sweeps.track.rules import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,20 @@ def test_plain_progress_prints_starts_quarters_and_ends() -> None:
     assert any(line.startswith("+ scheduled_weight_decay=linear val 50.00") for line in lines)
     assert any("diverged: loss is not finite in epoch 4  [1/3]" in line for line in lines)
     assert any(line.startswith("x optimizer=adam") and "[3/3]" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_progress_calls_the_metric_as_the_table_does(name: str) -> None:
+    """What decides has one name and one number of decimals, in progress and in the table."""
+    metric = METRICS[name]
+    console = Console(width=160, file=io.StringIO())
+    with make_progress(console) as progress:
+        progress.started(TRIALS[:1], 0)
+        progress.status(0, Status.RUNNING, "")
+        progress.event(0, {**EVENT, "epoch": 2, "metric": name, f"val_{name}": 0.25})
+    assert isinstance(console.file, io.StringIO)
+    shown = metric.value(metric.scale * 0.25)
+    assert f"{metric.short.rstrip(',')} {shown:>5}" in console.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 160])

@@ -9,6 +9,7 @@ import pytest
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
+from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.advice import advise, checklist_command, winners
 from darkmagic.checklist.report.content import Sort
@@ -140,3 +141,16 @@ def test_a_row_shows_what_was_published_for_its_change() -> None:
         swept({"baseline": [90.0], "mixup=off": [91.0]}), reversed_list, cards={"mixup": CARD}
     )
     assert [e.points for e in report.published(report.rows[1])] == [-0.97, -0.1]
+
+
+def test_published_effects_say_of_which_metric_they_are() -> None:
+    """They are of accuracy: beside another metric a note says so."""
+    records = swept({"baseline": [90.0], "mixup=on": [91.0]})
+    top5 = Rules(metric=Metric("validation top-5 accuracy", unit="%", scale=100.0))
+    notes = {
+        rules.metric.name: report_of(records, comparison=compare(SMALL, records, rules)).notes
+        for rules in (Rules(), top5)
+    }
+    said = "What others published is of top-1 accuracy, not of validation top-5 accuracy."
+    assert [name for name, found in notes.items() if said in found] == [top5.metric.name]
+    assert "top-1" not in " ".join(notes[ACCURACY.name])
