@@ -11,6 +11,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
+from darkmagic.checklist.report.again import same_rows
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.notes.alarm import alarm_of
 from darkmagic.checklist.report.scale import hidden_effect
@@ -78,7 +79,7 @@ def advise(
         return dataclasses.replace(advise(comparison, (), run_seconds), steps=())
     steps: list[tuple[str, str]] = []
     if comparison.waiting and (not comparison.look or comparison.rules.race):
-        same = [*overrides, *_same_rows(comparison)]
+        same = [*overrides, *same_rows(comparison)]
         steps.append(("Go on with", checklist_command("run", same)))
     if not comparison.look:
         return Advice((), tuple(steps))
@@ -93,7 +94,7 @@ def advise(
         return _of_screen(comparison, comparison.screen, sentences, overrides)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
-        more = [*overrides, "seeds=3", *_same_rows(comparison)]
+        more = [*overrides, "seeds=3", *same_rows(comparison)]
         steps.append(("To get error bars", checklist_command("run", more)))
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
@@ -133,14 +134,6 @@ def _of_screen(
         command = checklist_command("run", [*others, "design=screen", *size])
         steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
-
-
-def _same_rows(comparison: Comparison) -> list[str]:
-    """Return what keeps a sweep to the tricks that it has rows of; nothing if these are all."""
-    asked = {row.trick for row in comparison.tricks}
-    names = [trick for trick in comparison.baseline_options if trick in asked]
-    missing = len(names) < len(comparison.baseline_options) and not comparison.rules.race
-    return [f"only=[{','.join(names)}]"] if names and missing else []
 
 
 def of_a_command(overrides: Sequence[str]) -> bool:

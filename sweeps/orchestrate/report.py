@@ -10,11 +10,13 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.judging.judgement import with_decimals
 from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.report.advice import checklist_command
+from darkmagic.checklist.report.again import same_rows, same_seeds
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials
@@ -75,7 +77,7 @@ def make_report(snapshot: Snapshot, sort: Sort = Sort.BEST) -> Report:
     return Report(
         title=f"{snapshot.experiment}: what each trick does",
         comparison=comparison,
-        facts={**_facts(snapshot.tags), **screen_trials(comparison)},
+        facts={**_facts(snapshot.tags, comparison), **screen_trials(comparison)},
         overrides=tuple(json.loads(snapshot.tags.get(SWEEP_OVERRIDES, "[]"))),
         epochs=statistics.mode(epochs) if epochs else None,
         run_seconds=statistics.fmean(seconds) if seconds else None,
@@ -127,11 +129,11 @@ def _studies(snapshot: Snapshot) -> Iterator[str]:
     )
 
 
-def _facts(tags: Mapping[str, str]) -> dict[str, str]:
+def _facts(tags: Mapping[str, str], comparison: Comparison) -> dict[str, str]:
     versions = {k.partition(".")[2]: v for k, v in tags.items() if k.startswith("version.")}
     facts = {"versions": ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))}
-    overrides = json.loads(tags.get(SWEEP_OVERRIDES, "[]"))
-    facts["asked for"] = shell_line(["darkmagic", "checklist", "run", *overrides])
+    asked = [*json.loads(tags.get(SWEEP_OVERRIDES, "[]")), *same_seeds(comparison)]
+    facts["asked for"] = checklist_command("run", [*asked, *same_rows(comparison)])
     if "machine" in tags:
         facts["machine"] = tags["machine"]
     if GIT_COMMIT in tags:
