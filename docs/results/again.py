@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     content = json.loads((folder / "report.json").read_text())
+    if "design=screen" in content["facts"]["asked for"]:
+        parser.error(f"{folder} is a screen, whose rows share runs: docs/results/screen.py makes it")
     before = (folder / "report.html").read_text()
     write_result(_report(content), folder)
     after = (folder / "report.html").read_text()
