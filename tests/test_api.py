@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ PUBLIC = [
 ]
 EACH = pytest.mark.parametrize(("package", "name"), PUBLIC, ids=[".".join(p) for p in PUBLIC])
 EXAMPLES = doctest.DocTestFinder(recurse=False)
+NEED_MORE = {"darkmagic.loops.lightning", "darkmagic.loops.transformers"}
+"""Modules that import what their users have installed."""
 
 
 def _public(package: str, name: str) -> Any:
@@ -139,6 +142,29 @@ def test_example_gives_what_it_shows(package: str, name: str) -> None:
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(found, out=said.append)
     assert runner.summarize(verbose=False).failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize("part", ["checklist", "trainers", "sweeps", "cli"])
+def test_examples_of_what_is_not_public_are_true(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each example of a module, a method or an inner function, in a folder of its own."""
+    public = {f"{found.__module__}.{found.__qualname__}" for found in starmap(_public, PUBLIC)}
+    said: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    for path in sorted((REPO / part).rglob("[a-z]*.py")):
+        name = f"{_package(path.relative_to(REPO).parent)}.{path.stem}"
+        if "hydra_plugins" in path.parts or name in NEED_MORE:
+            continue
+        module = importlib.import_module(name)
+        names = {**vars(module), "torch": torch, "nn": nn}
+        for found in doctest.DocTestFinder().find(module, name, globs=names):
+            if found.examples and found.name not in public:
+                (tmp_path / found.name).mkdir()
+                monkeypatch.chdir(tmp_path / found.name)
+                runner.run(found, out=said.append)
+    assert runner.summarize(verbose=False).attempted > 20
+    assert not said, "".join(said)
 
 
 def test_unknown_name_is_refused_with_the_nearest() -> None:
