@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +37,13 @@ class SafeConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print `objects` as `Console.print` does, and cut no line."""
         super().print(*objects, **{"crop": False, **options})
+
+    def on_broken_pipe(self) -> None:
+        """Go on in silence: a sweep outlives whoever read its progress, as `head` does not."""
+        self.quiet = True
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self.file.fileno())  # else Python's last flush fails as well
+        os.close(nothing)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return `text` as it is measured and rendered, such as a cell's."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from darkmagic.checklist.records import Status
 
-__all__ = ["Progress", "SilentProgress", "said_if_slow"]
+__all__ = ["Progress", "SilentProgress", "UnfailingProgress", "said_if_slow"]
 
 SLOW_SECONDS = 5.0
 """Of silence, after which a user wonders what is going on."""
@@ -57,6 +57,50 @@ class SilentProgress(Progress):
     def event(self, index: int, event: Mapping[str, Any]) -> None: ...
     def note(self, message: str) -> None: ...
     def closed(self) -> None: ...
+
+
+class UnfailingProgress(Progress):
+    """Hands each call to `shown` until one fails: no trial is lost by how it is shown.
+
+    `problem` is what that one raised, None as long as none did.
+
+    >>> class Broken(SilentProgress):
+    ...     def note(self, message: str) -> None:
+    ...         raise OSError("no space left")
+    >>> progress = UnfailingProgress(Broken())
+    >>> progress.note("MLflow is away")
+    >>> progress.problem
+    OSError('no space left')
+    """
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+        self.problem: BaseException | None = None
+
+    def _call(self, name: str, *values: Any) -> None:
+        if self.problem is None:
+            try:
+                getattr(self._shown, name)(*values)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a user's own raises)
+                self.problem = error
+
+    def started(self, trials: Sequence[tuple[str, int]], finished: int) -> None:
+        self._call("started", trials, finished)
+
+    def added(self, name: str, seed: int) -> None:
+        self._call("added", name, seed)
+
+    def status(self, index: int, status: Status, reason: str) -> None:
+        self._call("status", index, status, reason)
+
+    def event(self, index: int, event: Mapping[str, Any]) -> None:
+        self._call("event", index, event)
+
+    def note(self, message: str) -> None:
+        self._call("note", message)
+
+    def closed(self) -> None:
+        self._call("closed")
 
 
 @contextmanager

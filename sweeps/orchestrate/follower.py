@@ -9,6 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +20,7 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.launch.jobs.follow import LeftRunning
-from darkmagic.sweeps.launch.progress import Progress, said_if_slow
+from darkmagic.sweeps.launch.progress import Progress, UnfailingProgress, said_if_slow
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
@@ -60,7 +62,7 @@ class Follower:
         self._by_directory = {state.directory: state for state in states}
         self._states = list(states)
         self._tracker = tracker
-        self._progress = progress
+        self._progress = UnfailingProgress(progress)
         self._jobs: list[TrialState] = []
         self._running: dict[int, TrialState] = {}
         self._reports: queue.Queue[tuple[int, JobReturn | None, int | None]] = queue.Queue()
@@ -107,6 +109,9 @@ class Follower:
             self._progress.note(mirrored)
         self._note_deleted()
         self._progress.closed()
+        if self._progress.problem is not None:
+            problem = traceback.format_exception_only(self._progress.problem)[-1].strip()
+            warnings.warn(f"progress was shown no further: {problem}", RuntimeWarning, stacklevel=2)
 
     # The launcher's thread.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -185,3 +186,22 @@ def test_colours_are_seen_on_paper_and_on_black() -> None:
         assert style.color.name not in PALE, (path, text)
         assert not style.color.name.startswith(("bright", "black")), (path, text)
         assert style.bgcolor is None, (path, text)
+
+
+def test_progress_whose_reader_has_gone_leaves_the_result_whole() -> None:
+    """After `2> >(head)` the rest of a command runs, and its table is printed."""
+    code = """
+from darkmagic.cli.console import make_console
+for _ in range(3):
+    make_console(stderr=True).print("an epoch")
+make_console().print("the table")
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=writer, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stdout) == (0, b"the table\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,8 @@ from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status
-from sweeping import Swept, own_config, run
+from darkmagic.sweeps import SilentProgress, api
+from sweeping import TINY, Swept, own_config, run
 
 LAX = Rules(floor=0.0)
 """One epoch on tiny data may well stay at chance."""
@@ -73,3 +76,19 @@ def test_checklist_with_unknown_option_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no option 'onn'; did you mean on"):
         run(tmp_path, ["checklist=own"], [conf])
     assert not (tmp_path / "mlflow.db").exists()
+
+
+class Failing(SilentProgress):
+    """A progress that its writer has not thought through."""
+
+    def event(self, index: int, event: Mapping[str, Any]) -> None:
+        """Fail at the first epoch."""
+        raise KeyError("accuracy")
+
+
+def test_progress_that_fails_takes_no_trial_down(tmp_path: Path) -> None:
+    """Whatever it raises, the trial is followed to its end, and the failure is said."""
+    overrides = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    with pytest.warns(RuntimeWarning, match="shown no further: KeyError: 'accuracy'"):
+        (state,) = api.train([*overrides, "epochs=1", "max_steps=2"], Failing(), multirun=False)
+    assert state.status is Status.FINISHED
