@@ -10,8 +10,8 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
+from darkmagic.checklist.planning.again import same_rows
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
-from darkmagic.checklist.report.again import same_rows
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.notes.alarm import alarm_of
 from darkmagic.checklist.report.scale import hidden_effect

@@ -25,26 +25,15 @@ from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
+from darkmagic.sweeps.orchestrate.watch.thread import KeptThread
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
-from darkmagic.sweeps.track.tracked_run import RUNNING
+from darkmagic.sweeps.track.tracked_run import MLFLOW_STATUS, RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events
 
 __all__ = ["Follower"]
 
 POLL_SECONDS = 0.25
-MLFLOW_STATUS = {
-    Status.FINISHED: "FINISHED",
-    Status.INERT: "FINISHED",
-    Status.NOT_APPLICABLE: "FINISHED",
-    Status.SKIPPED: "FINISHED",
-    Status.PRUNED: "FINISHED",
-    Status.DIVERGED: "FAILED",
-    Status.FAILED: "FAILED",
-    Status.STOPPED: "KILLED",
-    Status.PENDING: "KILLED",
-    Status.RUNNING: "KILLED",
-}
 
 
 class Follower:
@@ -67,11 +56,11 @@ class Follower:
         self._running: dict[int, TrialState] = {}
         self._reports: queue.Queue[tuple[int, JobReturn | None, int | None]] = queue.Queue()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="follower")
+        self._thread = KeptThread(target=self._follow, name="follower")
         self._mirror = mirror or Mirror()
         self._tell_data = tell_data  # what was read as what, where no check says so before
         self._told: set[str] = set()
-        self._sender = threading.Thread(target=self._send, name="sender")
+        self._sender = KeptThread(target=self._send, name="sender")
         self._room = RoomWatch({state.directory.parent for state in states})
 
     def __enter__(self) -> Self:
@@ -109,9 +98,10 @@ class Follower:
             self._progress.note(mirrored)
         self._note_deleted()
         self._progress.closed()
-        if self._progress.problem is not None:
-            problem = traceback.format_exception_only(self._progress.problem)[-1].strip()
-            warnings.warn(f"progress was shown no further: {problem}", RuntimeWarning, stacklevel=2)
+        self._warn()
+        failed = self._thread.error or self._sender.error
+        if failed is not None and error is None:
+            raise failed
 
     # The launcher's thread.
 
@@ -215,6 +205,12 @@ class Follower:
                 f"the run of {deleted[0]}{others} was deleted in MLflow meanwhile; the same "
                 "command makes it again"
             )
+
+    def _warn(self) -> None:
+        problem = self._progress.problem
+        if problem is not None:
+            said = traceback.format_exception_only(problem)[-1].strip()
+            warnings.warn(f"progress was shown no further: {said}", RuntimeWarning, stacklevel=3)
 
     # Both.
 

@@ -14,9 +14,9 @@ from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.judging.judgement import with_decimals
 from darkmagic.checklist.model_json import from_json
+from darkmagic.checklist.planning.again import same_rows, same_seeds
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.advice import checklist_command
-from darkmagic.checklist.report.again import same_rows, same_seeds
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials

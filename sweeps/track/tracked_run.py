@@ -8,11 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkmagic.checklist.records import Status
 from darkmagic.checklist.secrets import mask_nested
 from darkmagic.sweeps.track.schema import EPOCHS_SENT
 
-__all__ = ["RUNNING", "TrackedRun"]
+__all__ = ["MLFLOW_STATUS", "RUNNING", "TrackedRun"]
 
+MLFLOW_STATUS = {
+    Status.FINISHED: "FINISHED",
+    Status.INERT: "FINISHED",
+    Status.NOT_APPLICABLE: "FINISHED",
+    Status.SKIPPED: "FINISHED",
+    Status.PRUNED: "FINISHED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.STOPPED: "KILLED",
+    Status.PENDING: "KILLED",
+    Status.RUNNING: "KILLED",
+}
+"""What MLflow calls how a trial ended."""
 RUNNING = "RUNNING"
 """MLflow's status of a run that has not ended, which every new one has."""
 

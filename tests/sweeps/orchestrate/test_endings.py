@@ -13,6 +13,7 @@ from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import SilentProgress, api
+from darkmagic.sweeps.orchestrate.follower import Follower
 from sweeping import TINY, Swept, own_config, run
 
 LAX = Rules(floor=0.0)
@@ -92,3 +93,17 @@ def test_progress_that_fails_takes_no_trial_down(tmp_path: Path) -> None:
     with pytest.warns(RuntimeWarning, match="shown no further: KeyError: 'accuracy'"):
         (state,) = api.train([*overrides, "epochs=1", "max_steps=2"], Failing(), multirun=False)
     assert state.status is Status.FINISHED
+
+
+def test_failure_of_the_thread_that_follows_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours ends the command as one, and not with a table that waits for its runs."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Follower, "_end", fail)
+    overrides = [*TINY, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    with pytest.raises(ZeroDivisionError):
+        api.train([*overrides, "max_steps=2"], SilentProgress(), multirun=False)

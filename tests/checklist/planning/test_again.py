@@ -6,7 +6,7 @@ import pytest
 
 from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.rows import Rules
-from darkmagic.checklist.report.again import same_rows, same_seeds
+from darkmagic.checklist.planning.again import same_rows, same_seeds
 from records import SMALL, simulated
 from screens import ARTICLE, screen_of, screened
 
