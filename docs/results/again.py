@@ -37,7 +37,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     content = json.loads((folder / "report.json").read_text())
     if "design=screen" in content["facts"]["asked for"]:
-        parser.error(f"{folder} is a screen, whose rows share runs: docs/results/screen.py makes it")
+        parser.error(f"{folder} is a screen, whose rows share runs: screen.py makes it anew")
     before = (folder / "report.html").read_text()
     write_result(_report(content), folder)
     after = (folder / "report.html").read_text()
