@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 __all__ = [
     "autocast",
@@ -19,6 +22,8 @@ __all__ = [
 
 TENSOR_CORES = (7, 0)
 """Compute capability of the first GPUs that have them, in fp16: V100."""
+TRANSPOSED = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
+CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d, *TRANSPOSED)
 
 
 def pick_device(name: str) -> torch.device:
@@ -65,10 +70,54 @@ def forbid_waiting() -> Iterator[None]:
         set_mode(before)
 
 
-def autocast(device: torch.device, amp: str) -> contextlib.AbstractContextManager[object]:
-    """Return the context of a forward pass under `amp`: auto, bf16, fp16 or off."""
+@contextlib.contextmanager
+def autocast(device: torch.device, amp: str) -> Iterator[None]:
+    """Compute the forward pass within under `amp`: auto, bf16, fp16 or off."""
     dtype = precision(device, amp)
-    return contextlib.nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
+    with contextlib.ExitStack() as stack:
+        if dtype is not None:
+            stack.enter_context(torch.autocast(device.type, dtype=dtype))
+        if dtype is torch.bfloat16 and device.type == "cpu":
+            stack.enter_context(_NarrowInFloat32())
+        yield
+
+
+class _NarrowInFloat32(TorchFunctionMode):
+    """Convolutions of maps that are narrower than the stride, in float32.
+
+    Of those in bf16, oneDNN leaves parts of the weights' gradient unwritten, whatever the memory
+    held before (torch 2.15 with oneDNN 3.13, on processors with AVX-512). Such maps are of a few
+    pixels, so that float32 costs nothing.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        result = func(*args, **given)
+        if func not in CONVOLUTIONS:
+            return result
+        named = dict(zip(("input", "weight", "bias", "stride"), args, strict=False)) | given
+        narrowed = result if func in TRANSPOSED else named["input"]
+        if not _is_narrower(narrowed, named["weight"].dim() - 2, named.get("stride", 1)):
+            return result
+        with torch.autocast("cpu", enabled=False):
+            exact = func(*map(_float32, args), **{key: _float32(it) for key, it in given.items()})
+        return exact.to(result.dtype)
+
+
+def _is_narrower(maps: Tensor, dimensions: int, stride: int | tuple[int, ...]) -> bool:
+    steps = (stride,) if isinstance(stride, int) else tuple(stride)
+    steps = steps * dimensions if len(steps) == 1 else steps
+    return any(size < step for size, step in zip(maps.shape[-dimensions:], steps, strict=True))
+
+
+def _float32(argument: Any) -> Any:
+    return argument.float() if isinstance(argument, Tensor) else argument
 
 
 def precision(device: torch.device, amp: str) -> torch.dtype | None:
