@@ -68,7 +68,7 @@ def judge_table(table: RunTable, question: Question) -> Judgement:
 
     Raises `UserError`, with what to say, where the table or the question is not clear.
     """
-    table = split_names(table, question)
+    table = split_names(table.shortened(), question)
     columns = find_columns(table, question)
     numbers = read_metric(table, columns, question.decimal)
     metric = _metric(table, question, columns, numbers)

@@ -25,6 +25,8 @@ ENDINGS = {
 }
 MAX_NAMED = 3
 SMALLEST, LARGEST = 1e-100, 1e100
+MAX_RUNS, MAX_TRIALS = 10_000, 500
+"""That are compared: of more, a column was most often taken for another, and it takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,23 @@ def find_runs(
         runs, repeated = _without_repeats(runs, columns)
         if repeated:
             notes.append(f"{_count(repeated)} there twice and counted once: {_places(repeated)}.")
+    _check_size(table, columns, runs)
     return runs, notes
+
+
+def _check_size(table: RunTable, columns: Columns, runs: Sequence[JudgedRun]) -> None:
+    """Raise `UserError` where there are more runs or trials than can be compared."""
+    names, trials = ", ".join(columns.trials), len({run.names for run in runs})
+    if trials > MAX_TRIALS:
+        raise UserError(
+            f"{table.source} has {trials:,} different trials by {names}; up to {MAX_TRIALS} are "
+            "compared: say --trial and the column that says what was changed, or leave rows out"
+        )
+    if len(runs) > MAX_RUNS:
+        raise UserError(
+            f"{table.source} has {len(runs):,} runs of {names}; up to {MAX_RUNS:,} are compared: "
+            "say --step and the column of epochs where a row is one, or leave rows out"
+        )
 
 
 def _runs(table: RunTable, columns: Columns, readings: Sequence[Reading]) -> Iterator[JudgedRun]:

@@ -47,8 +47,9 @@ def settlement(row: Row, comparison: Comparison) -> Settlement | None:
     """
     if row.verdict is not Verdict.UNDECIDED or row.outlook is None or not row.error:
         return None
+    effect = comparison.effects.by_trial[comparison.rows.index(row)]
     for more in range(1, MAX_MORE_SEEDS + 1):
-        probability = _probability(row, comparison, more)
+        probability = _probability(row, comparison, effect.df, more)
         if probability >= MIN_PROBABILITY:
             return Settlement(more, probability, _new_to_baseline(comparison, more))
     return None
@@ -60,8 +61,10 @@ def _new_to_baseline(comparison: Comparison, more: int) -> int:
     return sum(seed not in comparison.baseline.accuracies for seed in range(first, first + more))
 
 
-def _probability(row: Row, comparison: Comparison, more: int) -> float:
+def _probability(row: Row, comparison: Comparison, known_df: float, more: int) -> float:
     """Return how probably `more` seeds settle `row`, given what is known of its effect.
+
+    Its error has `known_df` degrees of freedom.
 
     Over what its effect may be and over the luck of the new runs, the difference at the next
     look is normal.
@@ -86,8 +89,7 @@ def _probability(row: Row, comparison: Comparison, more: int) -> float:
     mean = (1 - weight) * gain + weight * row.outlook.gain
     spread = weight * math.sqrt(sd**2 + luck)
 
-    effect = comparison.effects.by_trial[comparison.rows.index(row)]
-    df = effect.df + more
+    df = known_df + more
     level = ALPHA * share_of_look(comparison.look + 1)
     critical = critical_level(level, max(len(comparison.tricks), 1), df=df)
     needed = -float(stdtrit(df, critical / 2)) * error

@@ -74,9 +74,10 @@ def find_collapsed(accuracies: Mapping[int, float], spread: float) -> set[int]:
     ordered = sorted(accuracies, key=lambda seed: accuracies[seed])
     fallen: set[int] = set()
     for count in range(1, (len(ordered) - 1) // 2 + 1):
-        others = [accuracies[seed] for seed in ordered[count:]]
-        gap = others[0] - accuracies[ordered[count - 1]]
-        if gap > MIN_GAP * max(spread, statistics.stdev(others)):
+        gap = accuracies[ordered[count]] - accuracies[ordered[count - 1]]
+        if gap <= MIN_GAP * spread:
+            continue
+        if gap > MIN_GAP * statistics.stdev(accuracies[seed] for seed in ordered[count:]):
             fallen = set(ordered[:count])
     return fallen
 

@@ -27,8 +27,12 @@ MARKS = (
 )
 SEPARATORS = (",", ";", "\t", "|")
 SNIFFED_LINES = 20
-RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
+RULE = re.compile(r"(?=[^-]*-)[\s|:+=-]+")
 """The line below the head of a Markdown table."""
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line of a file: text has further ones within, such as U+2028 and form feeds."""
+LARGE_INT = 300
+"""Digits from which a whole number is read as a float, infinite beyond its range."""
 SETTINGS = ("config", "params", "hparams", "args")
 """Columns, or objects, that have what was set."""
 MAX_CELL = 10_000_000
@@ -46,6 +50,7 @@ def read_text(source: str, content: bytes) -> RunTable:
     first = text.lstrip()[:1]
     if not first:
         raise UserError(f"{source} is empty")
+    csv.field_size_limit(MAX_CELL)
     read = _from_json if first in "{[" else _from_csv
     columns, rows, places, settings = read(source, text)
     return RunTable(source, columns, rows, places, {}, settings or None, tuple(notes))
@@ -73,7 +78,7 @@ Parts = tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], tuple[str, ...], tu
 
 
 def _from_csv(source: str, text: str) -> Parts:
-    lines = text.splitlines()
+    lines = LINE_END.split(text)
     head = _markdown_head(lines)
     if head is None:
         head = next(number for number, line in enumerate(lines) if line.strip())
@@ -106,7 +111,6 @@ def _csv_rows(
     source: str, lines: Sequence[str], first: int, separator: str
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not empty, each with the line that it begins in."""
-    csv.field_size_limit(MAX_CELL)
     reader = csv.reader([f"{line}\n" for line in lines], delimiter=separator, strict=True)
     line = first
     try:
@@ -182,21 +186,21 @@ def _dictionary(cell: Cell) -> dict[str, Any] | None:
     """Return the dictionary that a cell writes as Python or JSON does; None of other cells."""
     if not (isinstance(cell, str) and cell.startswith("{") and cell.endswith("}")):
         return None
-    for read in (json.loads, ast.literal_eval):
+    for read in (_load, ast.literal_eval):
         # Python writes numbers that are none as nan and inf, which are no literals.
         text = re.sub(r"(?<=[:\s\[(,-])(nan|inf)(?=[,}\]\s)])", "None", cell)
         with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
             found = read(text)
-            return {str(key): value for key, value in found.items()}
+            return {str(k): v for k, v in found.items()} if isinstance(found, dict) else None
     return None
 
 
 def _from_json(source: str, text: str) -> Parts:
     """Return the runs of an array, of lines, or of an object of lists."""
     try:
-        objects = _of_whole(source, json.loads(text))
+        objects = _of_whole(source, _load(text))
     except json.JSONDecodeError:
-        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(n, line) for n, line in enumerate(LINE_END.split(text), 1) if line.strip()]
         objects = [(f"line {n}", _json_line(source, n, line)) for n, line in lines]
     except RecursionError:
         raise UserError(f"{source} is nested too deeply for a table") from None
@@ -213,9 +217,13 @@ def _from_json(source: str, text: str) -> Parts:
     return columns, cells, tuple(place for place, _ in objects), settings
 
 
+def _load(text: str) -> Any:
+    return json.loads(text, parse_int=lambda n: int(n) if len(n) < LARGE_INT else float(n))
+
+
 def _json_line(source: str, number: int, line: str) -> Any:
     try:
-        return json.loads(line)
+        return _load(line)
     except RecursionError:
         raise UserError(f"line {number} of {source} is nested too deeply for a table") from None
     except json.JSONDecodeError as error:

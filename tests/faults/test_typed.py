@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from darkmagic.checklist.errors import UserError
@@ -22,49 +18,13 @@ from darkmagic.sweeps.compose.overrides import check_overrides, read_overrides
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.launch.progress import SilentProgress
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
+from generated import Tried, asked
 from typed_commands import blocked_lines
 from typed_inputs import command_lines, config_files, outcome, write_files
 
-T = TypeVar("T")
-
-GENERATED = {
-    kind: int(os.environ.get(f"DARKMAGIC_GENERATED{kind}", "0"))
-    for kind in ("", "_FOLDERS", "_COMMANDS")
-}
+GENERATED = {kind: asked(kind) for kind in ("", "_FOLDERS", "_COMMANDS")}
 """Inputs of each kind, where it is set: a line takes a tenth of a second, a folder or a command a
 second. They are the same ones in every run, as their seed is kept."""
-
-
-class _Tried:
-    """Inputs that were tried, and what was wrong with each: one does not hide the next."""
-
-    def __init__(self, kind: str, count: int) -> None:
-        self._count, self._wrong, self._tried = GENERATED[kind] or count, list[str](), 0
-
-    def each(self, inputs: st.SearchStrategy[T], attempt: Callable[[T], None]) -> None:
-        """Try `attempt` with every input, and check that none is wrong."""
-
-        @settings(
-            max_examples=self._count,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=[Phase.generate],  # to shrink one takes minutes, and they are short
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(inputs)
-        def attempt_one(one: T) -> None:
-            self._tried += 1
-            try:
-                attempt(one)
-            except Exception as error:  # noqa: BLE001 (whatever it is, it is wrong)
-                self._wrong.append(f"{one!r}: {type(error).__name__}: {error}")
-            if self._tried % 100 == 0:
-                print(f"{self._tried} tried, {len(self._wrong)} wrong", flush=True)
-
-        attempt_one()
-        assert self._tried >= self._count / 2  # or else it tried next to nothing
-        assert not self._wrong, "\n\n".join(self._wrong)
 
 
 def _check(arguments: list[str], *, planned: tuple[int, ...] = (0,)) -> None:
@@ -103,7 +63,7 @@ def test_generated_command_line_is_planned_or_refused_in_one_line(loader: Config
                 return
         _check(arguments)
 
-    _Tried("", 478).each(st.tuples(command_lines(), st.integers(0, 49)), attempt)
+    Tried("", 478).each(st.tuples(command_lines(), st.integers(0, 49)), attempt)
 
 
 @pytest.mark.timeout(0 if GENERATED["_FOLDERS"] else 300)
@@ -118,7 +78,7 @@ def test_generated_file_is_planned_or_refused_in_one_line(
         write_files(folder, files)
         _check(["checklist", "plan", "-c", str(folder), *overrides])
 
-    _Tried("_FOLDERS", 12).each(config_files(), attempt)
+    Tried("_FOLDERS", 12).each(config_files(), attempt)
 
 
 @pytest.mark.timeout(0 if GENERATED["_COMMANDS"] else 300)
@@ -133,7 +93,7 @@ def test_generated_command_that_cannot_write_is_refused_in_one_line(tmp_path: Pa
         _check([*arguments, "-o", str(blocked)], planned=())
         assert [*tmp_path.iterdir()] == [blocked]
 
-    _Tried("_COMMANDS", 10).each(blocked_lines(), attempt)
+    Tried("_COMMANDS", 10).each(blocked_lines(), attempt)
 
 
 TYPED = {

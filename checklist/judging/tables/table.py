@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,10 @@ Cell = str | float | bool | None
 
 NONE = "(none)"
 """The name of an empty cell among the values of a column."""
+MAX_TEXT = 300
+"""Characters of the longest text that is shown as it is: a name, or what was set."""
+SHOWN = 60
+"""Characters that are shown of a longer one."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,41 @@ class RunTable:
         """Return where a row is from."""
         return self.places[row] if self.places else f"row {row + 1}"
 
+    def shortened(self) -> RunTable:
+        """Return the table with what is too long for a name cut, and told apart by its hash.
+
+        >>> [cell] = RunTable("runs.csv", ("log",), (("ab" * 999,),)).shortened().column("log")
+        >>> cell[:4], cell[SHOWN:]
+        ('abab', '... (1,998 characters, 0b326647)')
+        """
+        rows = (row if all(map(_is_short, row)) else tuple(map(_shorten, row)) for row in self.rows)
+        columns = {column: str(_shorten(column)) for column in self.columns}
+        return dataclasses.replace(
+            self,
+            columns=tuple(columns.values()),
+            rows=tuple(rows),
+            known={key: columns.get(name, name) for key, name in self.known.items()},
+            settings=self.settings and tuple(columns[name] for name in self.settings),
+        )
+
     def keep(self, rows: Sequence[int]) -> RunTable:
         """Return the table with the rows at these indices alone."""
-        import dataclasses
-
         return dataclasses.replace(
             self,
             rows=tuple(self.rows[row] for row in rows),
             places=tuple(self.place(row) for row in rows),
         )
+
+
+def _is_short(cell: Cell) -> bool:
+    return not isinstance(cell, str) or len(cell) <= MAX_TEXT
+
+
+def _shorten(cell: Cell) -> Cell:
+    if not isinstance(cell, str) or len(cell) <= MAX_TEXT:
+        return cell
+    digest = hashlib.sha256(cell.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{cell[:SHOWN].strip()}... ({len(cell):,} characters, {digest})"
 
 
 def last_part(column: str) -> str:
