@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from commanding import start_command
 from programs import make_programs
 
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(3600)]
+REPO = Path(__file__).parents[2]
 OURS = Path(sys.executable).parent
 
 
@@ -161,20 +164,63 @@ def test_hydra_template_trains_each_option(tmp_path: Path) -> None:
     assert all(value > 0.2 for value in found.values())
 
 
-def test_torchvision_script_trains_each_option(tmp_path: Path) -> None:
+SIZES = ["--train-crop-size", "32", "--val-crop-size", "32", "--val-resize-size", "40"]
+RESNET = ["--data-path", "images", "--model", "resnet18", "--epochs", "1", "-b", "8", "-j", "0"]
+
+
+def _torchvision() -> Path:
+    clone = _wanted("DARKMAGIC_TEST_TORCHVISION", "clone of pytorch/vision")
+    return clone / "references/classification/train.py"
+
+
+def test_torchvision_script_trains_two_options(tmp_path: Path) -> None:
     """Of `references/classification` as it is cloned, with the torchvision that we have."""
-    script = _wanted("DARKMAGIC_TEST_TORCHVISION", "clone of pytorch/vision")
-    script /= "references/classification/train.py"
+    script = _torchvision()
     _make_classes(tmp_path / "images", 40)
-    sizes = ["--train-crop-size", "32", "--val-crop-size", "32", "--val-resize-size", "40"]
-    own = ["--data-path", "images", "--model", "resnet18", "--epochs", "1", "-b", "8", "-j", "0"]
     found = _sweep(
         tmp_path,
         OURS,
         "trainer=torchvision",
         f"trainer.script={script}",
-        f"trainer.args={' '.join([*own, *sizes])}",
+        f"trainer.args={' '.join([*RESNET, *SIZES])}",
         _checklist(optimizer=["sgd_nesterov", "adamw"], mixup=["off", "on"]),
     )
     assert len(found) == 3
     assert all(0 <= value <= 100 for value in found.values())
+
+
+EACH = """
+import json, sys, torch, train
+torch.set_num_threads(1)
+for name, words in json.load(sys.stdin).items():
+    print("OPTION", name, flush=True)
+    train.main(train.get_args_parser().parse_args(words))
+"""
+
+
+def test_torchvision_script_takes_every_option(tmp_path: Path) -> None:
+    """Each option of the mapping trains an epoch, and its metric is read from what is printed."""
+    script = _torchvision()
+    mapping = yaml.safe_load((REPO / "sweeps/conf/trainer/torchvision.yaml").read_text())
+    _make_classes(tmp_path / "images", 40)
+    own = [*RESNET, *SIZES, "--device", "cpu", "--output-dir", "out"]
+    words = {
+        f"{trick}={option}": [*own, *words]
+        for trick, options in mapping["tricks"].items()
+        for option, words in options.items()
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", EACH],
+        input=json.dumps(words),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(script.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    _, *parts = done.stdout.split("OPTION ")
+    assert [part.split("\n")[0] for part in parts] == list(words)
+    for part in parts:
+        (value,) = re.findall(mapping["pattern"], part)
+        assert 0 <= float(value) <= 100, part
