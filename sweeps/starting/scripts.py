@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from darkmagic.sweeps.starting.lines import ScriptMetric
+from darkmagic.sweeps.starting.metrics import find_metric
 from darkmagic.text import shell_line
 
 __all__ = ["Script", "compare_command", "find_scripts"]
@@ -24,13 +25,13 @@ MAX_BYTES = 2**20
 @dataclass(frozen=True)
 class Script:
     """A script: `kind` is argparse, hydra, lightning or plain. `options` are its flags, with their
-    defaults as they are written; `metric` the first name of a result in it, or empty.
+    defaults as they are written; `metric` is the figure in it that is likeliest to decide.
     """
 
     path: Path
     kind: str
     options: dict[str, str]
-    metric: str
+    metric: ScriptMetric | None
 
     @property
     def seed_option(self) -> str:
@@ -77,8 +78,7 @@ def _read(path: Path) -> Script | None:
         kind = "plain"
     else:
         return None
-    words = set(re.findall(r"[\w/]+", text))
-    return Script(path, kind, options, next((name for name in METRICS if name in words), ""))
+    return Script(path, kind, options, find_metric(text, tree))
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -109,7 +109,7 @@ def _options(tree: ast.AST) -> Iterator[tuple[str, str]]:
 def compare_command(script: Script, root: Path) -> tuple[str, list[str]]:
     """Return the command that compares changes of `script`, run from `root`, and what to look at.
 
-    >>> script = Script(Path("train.py"), "argparse", {"--seed": "0", "--lr": "0.1"}, "val_acc")
+    >>> script = Script(Path("train.py"), "argparse", {"--seed": "0", "--lr": "0.1"}, None)
     >>> compare_command(script, Path())[0].partition(" --change ")[2]
     "'lr=--lr 0.05' -- python train.py --seed {seed}"
     """
@@ -120,13 +120,22 @@ def compare_command(script: Script, root: Path) -> tuple[str, list[str]]:
         todo.append(
             "put a change's name and its words in place of NAME=WORDS, such as lr=--lr 0.05"
         )
-    if not script.metric:
+    metric = script.metric
+    if metric is None:
         todo.append("name the figure that decides in place of METRIC")
+    elif metric.guessed:
+        todo.append(
+            f"{metric.name} is a word in it, and nothing was seen that prints or logs it: a line "
+            f"METRIC {metric.name}=0.5 does"
+        )
     if not script.seed_option:
         todo.append("it takes no seed that was seen: if it does, add it behind, with {seed}")
     path = script.path.relative_to(root) if script.path.is_relative_to(root) else script.path
     fit = ["fit"] if script.kind == "lightning" else []
-    words = ["darkmagic", "compare", "--metric", script.metric or "METRIC", "--seeds", "3"]
+    words = ["darkmagic", "compare", "--metric", "METRIC" if metric is None else metric.name]
+    if metric is not None and metric.pattern:
+        words += ["--pattern", metric.pattern, *(["--unit", "%"] if metric.percent else [])]
+    words += ["--seeds", "3"]
     words += [word for change in changes for word in ("--change", change)]
     command = shell_line([*words, "--", "python", str(path), *fit])
     return " ".join([command, *([script.seed_option] if script.seed_option else [])]), todo
