@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.checklist.judging.tables.table import Cell, RunTable
+from darkmagic.checklist.judging.tables.table import Cell, RunTable, label
 
-__all__ = ["read_frame"]
+__all__ = ["column_name", "read_frame", "value_name"]
 
 
 def read_frame(data: Any) -> RunTable:
@@ -36,6 +36,9 @@ def read_frame(data: Any) -> RunTable:
 
 def _columns(data: Any) -> tuple[list[tuple[str, list[Any]]], str]:
     if isinstance(data, Mapping):
+        for name, cells in data.items():
+            if isinstance(cells, str) or not isinstance(cells, Iterable):
+                raise UserError(f"the dictionary has no list of cells in {str(name)!r}")
         return [(str(name), list(cells)) for name, cells in data.items()], "the dictionary"
     if isinstance(data, list | tuple):
         if not all(isinstance(row, Mapping) for row in data):
@@ -53,9 +56,41 @@ def _columns(data: Any) -> tuple[list[tuple[str, list[Any]]], str]:
     found = []
     for number, name in enumerate(data.columns):
         cells = data.iloc[:, number] if hasattr(data, "iloc") else data[name]
-        levels = name if isinstance(name, tuple) else (name,)
-        found.append((".".join(str(level) for level in levels if str(level)), list(cells)))
+        found.append((_column(name), list(cells)))
     return found, "the DataFrame"
+
+
+def _column(name: Any) -> str:
+    """Return the name of a column, of several levels too."""
+    levels = name if isinstance(name, tuple) else (name,)
+    return ".".join(str(level) for level in levels if str(level))
+
+
+def column_name(name: Any, option: str) -> str | None:
+    """Return the name of a column of a frame as its table has it; None where none is named.
+
+    >>> column_name(("val", "acc"), "metric"), column_name(2, "seed"), column_name(None, "step")
+    ('val.acc', '2', None)
+    """
+    if name is None or isinstance(name, str):
+        return name
+    cell = _cell(name)
+    if isinstance(name, list | set | dict) or cell is None:
+        raise UserError(f"{option}={name!r}: need the name of one column")
+    return _column(name) if isinstance(name, tuple) else str(name)
+
+
+def value_name(value: Any, option: str) -> str | None:
+    """Return the name that a value of a column gives to a trial; None where there is none.
+
+    >>> value_name(0, "baseline"), value_name(0.10, "baseline"), value_name("sgd", "baseline")
+    ('0', '0.1', 'sgd')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | set | dict):
+        raise UserError(f"{option}={value!r}: need one value of the column of trials")
+    return label(_cell(value))
 
 
 def _cell(value: Any) -> Cell:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 from darkmagic.checklist.judging.judgement import Judgement, judge_table
 from darkmagic.checklist.judging.tables.question import Question
-from darkmagic.sweeps.sources.frame import read_frame
+from darkmagic.sweeps.sources.frame import column_name, read_frame, value_name
 from darkmagic.sweeps.sources.read import read_source
 
 __all__ = ["judge"]
@@ -16,18 +16,18 @@ __all__ = ["judge"]
 
 def judge(
     source: Any,
-    metric: str | None = None,
-    baseline: str | None = None,
+    metric: Hashable | None = None,
+    baseline: Hashable | None = None,
     *,
-    trial: str | Sequence[str] = (),
-    seed: str | None = None,
+    trial: Hashable | Sequence[Hashable] = (),
+    seed: Hashable | None = None,
     direction: str | None = None,
     min_effect: float = 0.0,
     unit: str | None = None,
-    status: str | None = None,
-    step: str | None = None,
+    status: Hashable | None = None,
+    step: Hashable | None = None,
     take: str = "last",
-    sd: str | None = None,
+    sd: Hashable | None = None,
     n: str | int | None = None,
     decimal: str | None = None,
     experiment: str | None = None,
@@ -44,7 +44,9 @@ def judge(
     `opt=sgd,aug=none` of several. `seed` pairs runs, `status` says how they ended, `step` is the
     epoch of a table with a row an epoch, of which `take` takes the `last` or the `best`. `sd` and
     `n` are of a table of means. A column that is not named is guessed; `none` means that there is
-    none. `experiment` and `study` say which of those in a store.
+    none. Columns may be named as the DataFrame has them, by a number or a tuple of levels, and
+    `baseline` may be a number or a truth value. `experiment` and `study` say which of those in a
+    store.
 
     Raises `UserError`, one line with the nearest valid choice, where the table is not clear.
 
@@ -54,15 +56,16 @@ def judge(
     >>> judged.verdicts, judged.meets("better")
     ({'new': 'better'}, True)
     """
+    named = trial if isinstance(trial, list | tuple) else (trial,)
     question = Question(
-        metric=metric,
-        baseline=baseline,
-        trials=(trial,) if isinstance(trial, str) else tuple(trial),
-        seed=seed,
-        status=status,
-        step=step,
+        metric=column_name(metric, "metric"),
+        baseline=value_name(baseline, "baseline"),
+        trials=tuple(name for each in named if (name := column_name(each, "trial")) is not None),
+        seed=column_name(seed, "seed"),
+        status=column_name(status, "status"),
+        step=column_name(step, "step"),
         take=take,
-        sd=sd,
+        sd=column_name(sd, "sd"),
         count=n,
         direction=direction,
         unit=unit,

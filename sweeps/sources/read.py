@@ -31,6 +31,8 @@ def read_source(
     `mlflow` for the store that MLFLOW_TRACKING_URI names. `experiment` and `study` say which of
     those in a store.
     """
+    if not source.strip():
+        raise UserError("the source has no name: name a file, a store or a folder of runs")
     if source == STDIN:
         if sys.stdin.isatty():
             raise UserError("nothing is piped in: cat runs.csv | darkmagic judge -")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.metric import Direction
 
 __all__ = ["Question"]
 
@@ -41,8 +42,12 @@ class Question:
             raise UserError(f"--decimal {self.decimal}: it is . or ,")
         if self.take not in ("last", "best"):
             raise UserError(f"--take {self.take}: choose from: last, best")
-        if not 0 <= self.min_effect < float("inf"):
-            raise UserError(f"--min-effect {self.min_effect:g}: need a number of 0 or more")
+        number = isinstance(self.min_effect, int | float)
+        if not number or not 0 <= self.min_effect < float("inf"):
+            said = f"{self.min_effect:g}" if number else repr(self.min_effect)
+            raise UserError(f"--min-effect {said}: need a number of 0 or more")
+        if self.direction is not None:
+            Direction.parse(str(self.direction))
         if str(self.count).lstrip("-").isdecimal() and int(str(self.count)) < 1:
             raise UserError(f"--n {self.count}: need a number of runs of 1 or more")
 
