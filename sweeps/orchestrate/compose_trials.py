@@ -71,9 +71,11 @@ def compose_trial(
     resolved = resolve(job)
     check_resolved(resolved)
     trial_identity = identity(resolved)
-    subdir = trial_folder_name(trial.name, trial.seed, trial_identity)
+    command = is_command(resolved)
+    subdir = trial_folder_name(trial.name, trial.seed, trial_identity, plain=command)
     mixes = trial.trick in (SCREEN, COMBINATION, TUNED)
-    if mixes or current_context().request.trials:  # the recipe may have another name elsewhere
+    # The recipe may have another name elsewhere; a command's folder had one in earlier versions.
+    if mixes or command or current_context().request.trials:
         subdir = same_trial(folder, trial.seed, trial_identity) or subdir
     if trial_identity not in busy and not is_running(folder, subdir):
         for message in mend_folder(folder / subdir, resolved, trial_identity):

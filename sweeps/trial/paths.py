@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,9 +72,17 @@ def experiment_folder(config: DictConfig) -> Path:
     return out_folder(config) / str(config.runtime.experiment)
 
 
-def trial_folder_name(trial: str, seed: int, identity: str) -> str:
-    """Return a folder's name that a person can read and that no other trial has."""
-    return f"{trial[:100]}-s{seed}-{identity[:8]}"
+def trial_folder_name(trial: str, seed: int, identity: str, *, plain: bool = False) -> str:
+    """Return a folder's name that a person can read and that no other trial has.
+
+    A `plain` one has no sign but `.`, `+` and `-`, so that the words of a command that name it need
+    no quotes of Hydra's or a shell's: in mixup=on the equals sign would be such.
+
+    >>> trial_folder_name("mixup=on", 0, "0123456789", plain=True)
+    'mixup-on-s0-01234567'
+    """
+    name = re.sub(r"[^\w.+-]+", "-", trial, flags=re.ASCII) if plain else trial
+    return f"{name[:100]}-s{seed}-{identity[:8]}"
 
 
 def same_trial(folder: Path, seed: int, identity: str) -> str | None:

@@ -144,16 +144,18 @@ def _make_mnist(folder: Path, count: int) -> None:
 
 
 def test_hydra_template_trains_each_option(tmp_path: Path) -> None:
-    """The folders of trials, whose names have an equals sign, reach Hydra as one value."""
+    """The folders of trials reach Hydra as one value, also below one with an equals sign."""
     template = _wanted("DARKMAGIC_TEST_HYDRA_TEMPLATE", "clone of ashleve/lightning-hydra-template")
     packages = ["lightning", "hydra-core==1.3.2", "hydra-colorlog", "rootutils", "rich"]
     programs = make_programs(
         tmp_path / "others", [*packages, "torchvision"], "DARKMAGIC_TEST_HYDRA_ENV"
     )
+    place = tmp_path / "a=b"
+    place.mkdir()
     _make_mnist(tmp_path / "data" / "MNIST" / "raw", 300)
     split = "data.train_val_test_split=[400,100,100]"
     found = _sweep(
-        tmp_path,
+        place,
         programs,
         "trainer=lightning_hydra_template",
         f"trainer.script={template}/src/train.py",

@@ -86,7 +86,7 @@ def test_metric_of_a_tracker_alone_is_found(
     assert "RuntimeError: the images are gone" in rows["crash"]["reason"]
     assert f"NoMetric: val_acc never came: no number in {source}" in rows["none"]["reason"]
     assert elsewhere in rows["elsewhere"]["reason"]
-    (trial,) = folder.glob("gain=on-*")
+    (trial,) = folder.glob("gain-on-*")
     lines = (trial / "events.jsonl").read_bytes().splitlines()
     events = [event for line in lines if (event := parse_event(line)) is not None]
     assert [e["epoch"] for e in events if e["type"] == "epoch"][:3] == [1, 2, 3]

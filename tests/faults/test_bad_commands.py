@@ -115,7 +115,7 @@ def test_no_process_of_a_script_is_left() -> None:
 
 def test_output_is_kept_up_to_a_size(folder: Path) -> None:
     """The log of a script that prints 40 MB has its beginning and its end, and says so."""
-    (log,) = (folder / "runs/compare-bad_command").glob("flood=on-*/log.txt")
+    (log,) = (folder / "runs/compare-bad_command").glob("flood-on-*/log.txt")
     assert log.stat().st_size < 12e6
     content = log.read_bytes()
     assert b"bytes of output are left out" in content

@@ -103,3 +103,5 @@ def test_former_keys_count_as_null_where_they_are_absent() -> None:
 def test_folder_name_has_trial_seed_and_identity() -> None:
     """A trial's folder is named by the trial, its seed and the start of its identity."""
     assert trial_folder_name("mixup=on", 2, "0123456789abcdef") == "mixup=on-s2-01234567"
+    plain = trial_folder_name("lr=0.1 of 'a'+mixup=on", 2, "0123456789abcdef", plain=True)
+    assert plain == "lr-0.1-of-a-+mixup-on-s2-01234567"

@@ -284,12 +284,12 @@ if __name__ == "__main__":
     ],
 )
 def test_what_hydra_refuses_is_the_reason(tmp_path: Path, words: list[str], said: str) -> None:
-    """A trial's folder has an equals sign; and no reason is the advice to show a stack trace."""
+    """A folder above may have an equals sign; and no reason is the advice to show a stack trace."""
     (tmp_path / "app.py").write_text(HYDRA_APP)
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "config.yaml").write_text("lr: 1\nmodel: {size: 3}\n")
-    folder = tmp_path / "optimizer=adam-s0"
-    folder.mkdir()
+    folder = tmp_path / "lr=0.1" / "adam-s0"
+    folder.mkdir(parents=True)
     command = Command((sys.executable, str(tmp_path / "app.py"), *words), metric="acc")
     ended, _, result = _run(command, folder)
     assert (ended.code == 0) is not bool(said), (folder / "log.txt").read_text()
