@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -156,9 +157,18 @@ def of_tricks(optimizer: Optimizer, total_steps: int, *tricks: Trick) -> LambdaL
     >>> [round(scheduler.lr_lambdas[0](step), 3) for step in range(5)]
     [0.0, 0.427, 0.5, 0.146, 0.0]
     """
-    if total_steps < 1:
-        raise ValueError(f"total_steps={total_steps}: need 1 or more, those of the whole training")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is {type(optimizer).__name__}; give an optimizer of torch")
+    check_steps("total_steps", total_steps)
     return LambdaLR(optimizer, partial(_factor, tricks, total_steps))
+
+
+def check_steps(name: str, steps: int) -> None:
+    """Raise `TypeError` or `ValueError` for a number of steps that is none."""
+    if isinstance(steps, bool) or not isinstance(steps, Integral):
+        raise TypeError(f"{name}={steps!r}: {name} takes a whole number")
+    if steps < 1:
+        raise ValueError(f"{name}={steps}: need 1 or more, those of the whole training")
 
 
 def _factor(tricks: Sequence[Trick], total_steps: int, done: int) -> float:

@@ -111,6 +111,8 @@ IMAGES = torch.zeros(2, 1, 8, 8)
         ({"runtime": {"devise": "cpu"}}, r"no key 'runtime\.devise'; did you mean runtime\.device"),
         ({"tricks": {"mixup": ["off"]}}, "trick 'mixup' needs two options or more"),
         ({"tricks": {"mixup": "on"}}, "trick 'mixup' needs two options or more"),
+        ({"tricks": ["mixup"]}, r"tricks=\['mixup'\]: write {'mixup': \['off', 'on'\]}"),
+        ({"tricks": {"mixup": True}}, "trick 'mixup' needs two options or more"),
         ({"tricks": {"mixpu": ["off", "on"]}}, "names trick 'mixpu', .*; did you mean mixup"),
         ({"tricks": {"mixup": ["off", "much"]}}, "no option 'much'"),
         ({"name": "artcile"}, "no option 'artcile' of checklist .*; did you mean article"),
@@ -125,6 +127,12 @@ def test_bad_input_is_one_line_with_what_to_give(give: dict[str, Any], says: str
         dm.checklist(**give)
     assert "\n" not in str(refused.value)
     assert not list(Path.cwd().glob("runs"))
+
+
+def test_word_that_is_no_text_is_one_line() -> None:
+    """An override is a text, as on the command line."""
+    with pytest.raises(UserError, match="5 is no override; write 'epochs=5'"):
+        dm.checklist("article", 5)  # type: ignore[arg-type]
 
 
 def test_numbers_of_numpy_and_torch_are_numbers() -> None:

@@ -8,6 +8,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ import darkmagic as dm
 import darkmagic.trainers.tricks
 from darkmagic.trainers.models import SmallResNet
 from darkmagic.trainers.trick import NotApplicable, Trick
+from darkmagic.trainers.tricks import Mixup
 from darkmagic.tricks.editing import guess_example
 
 HOOKS = ("augment", "transform_batch", "edit_model", "loss", "transform_gradients", "lr_factor")
@@ -153,6 +155,51 @@ def test_bad_input_is_one_line(call: Callable[[], Any], error: type[Exception], 
     with pytest.raises(error, match=says) as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+IMAGES, LABELS = torch.rand(4, 3, 8, 8), torch.arange(4)
+SGD = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.5)
+NET = SmallResNet(depth=8)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: dm.tricks.mixup((255 * IMAGES).byte(), LABELS, num_classes=4), "give floats"),
+        (lambda: dm.tricks.mixup(IMAGES, LABELS[:3], num_classes=4), "4 images and 3 targets"),
+        (lambda: dm.tricks.mixup(IMAGES, LABELS, num_classes=3), "from 0 to 3; num_classes=3"),
+        (lambda: dm.tricks.cutmix(IMAGES, LABELS - 1, num_classes=4), "from -1 to 2; num_classes"),
+        (lambda: dm.tricks.mixup(IMAGES.numpy(), LABELS, num_classes=4), "images are ndarray"),
+        (lambda: dm.tricks.mixup(IMAGES, [0, 1, 2, 3], num_classes=4), "targets are list"),
+        (lambda: dm.tricks.cutmix(IMAGES[0], LABELS[:3], num_classes=4), "give floats"),
+        (lambda: dm.tricks.cutout(IMAGES, generator=0), "torch.Generator().manual_seed(0)"),
+        (lambda: dm.tricks.cutout(IMAGES, generator="x"), "generator is str"),
+        (lambda: dm.tricks.random_erasing(IMAGES.long()), "give floats"),
+        (lambda: dm.tricks.rotate(IMAGES.numpy()), "images are ndarray"),
+        (lambda: dm.tricks.smoothed_cross_entropy(IMAGES[0, 0], LABELS.repeat(2) + 8), "classes"),
+        (lambda: dm.tricks.add_squeeze_excite(SmallResNet), "give a network, SmallResNet()"),
+        (lambda: dm.tricks.freeze_all_but_head(None), "model is NoneType"),
+        (lambda: dm.tricks.clip_gradients(NET), "network.parameters()"),
+        (lambda: dm.schedules.cosine(SGD, 1.5), "total_steps=1.5: total_steps takes a whole"),
+        (lambda: dm.schedules.step(SGD, "9"), "total_steps='9': total_steps takes a whole"),
+        (lambda: dm.schedules.warmup(NET, 9), "optimizer is SmallResNet"),
+        (lambda: dm.Recipe.of({"m": Mixup()}).attach(NET, total_steps=0), "total_steps=0: need 1"),
+        (lambda: dm.Recipe.of({"m": Mixup()}).attach(SmallResNet), "is the class SmallResNet"),
+    ],
+)
+def test_what_a_function_cannot_take_is_one_line(call: Callable[[], Any], says: str) -> None:
+    """It says what came and what to give, where torch's own error would be about its insides."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(says)) as refused:
+        call()
+    assert "\n" not in str(refused.value)
+
+
+def test_gradient_of_one_parameter_is_clipped() -> None:
+    """As torch takes it: a tensor is no list of its rows, which have no gradients."""
+    weight = nn.Parameter(torch.zeros(2))
+    weight.grad = torch.tensor([3.0, 4.0])
+    dm.tricks.clip_gradients(weight, max_norm=1.0)
+    assert weight.grad.norm().item() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", [name for name in dm.schedules.__all__ if name != "of_tricks"])

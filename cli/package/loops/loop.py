@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkmagic.schedules import check_steps
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.roles import mark_roles
 from darkmagic.trainers.prepare.edit_recipe import edit_recipe
@@ -17,7 +18,7 @@ from darkmagic.trainers.step.average import update_average, use_average
 from darkmagic.trainers.step.eager import training_step
 from darkmagic.trainers.trick import Trick
 from darkmagic.tricks.batch import one_hot
-from darkmagic.tricks.editing import guess_example
+from darkmagic.tricks.editing import check_network, guess_example
 
 __all__ = ["Loop"]
 
@@ -75,6 +76,9 @@ class Loop:
         example: Tensor | None = None,
         optimizer: torch.optim.Optimizer | None = None,
     ) -> None:
+        check_network(model)
+        if total_steps is not None:
+            check_steps("total_steps", total_steps)
         edited = edit_recipe(recipe)
         _refuse(recipe, edited)
         self.total_steps, self.epoch_steps = total_steps, epoch_steps

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.study.objects import Data, Model, data_words, model_words
 from darkmagic.study.study import Study
 from darkmagic.study.words import as_words, checklist_words, only_word, text
@@ -42,6 +43,9 @@ def checklist(
     >>> [trial.name for trial in study.plan().trials]
     ['baseline', 'mixup=on']
     """
+    for word in words:
+        if not isinstance(word, str):
+            raise UserError(f"{word!r} is no override; write 'epochs=5', or epochs=5 as a keyword")
     every = checklist_words(name, tricks)
     every += [] if data is None else data_words(data)
     every += [] if model is None else model_words(model)

@@ -80,9 +80,13 @@ def checklist_words(name: str, tricks: Mapping[str, Sequence[Any]] | None) -> li
     """
     if tricks is None:
         return [f"checklist={name}"]
+    if not isinstance(tricks, Mapping):
+        raise UserError(
+            f"tricks={tricks!r}: write {{'mixup': ['off', 'on']}}, by trick its options"
+        )
     rows = []
     for trick, options in tricks.items():
-        if isinstance(options, str) or len(options) < 2:
+        if not isinstance(options, list | tuple) or len(options) < 2:
             raise UserError(
                 f"trick {trick!r} needs two options or more, the baseline's first, and got "
                 f"{options!r}; write {{{trick!r}: ['off', 'on']}}"

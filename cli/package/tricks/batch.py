@@ -124,24 +124,40 @@ def _transform(
     num_classes: int | None,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:
+    _check_images(images, any_shape=isinstance(trick, Mixup))
     soft = one_hot(targets, num_classes).to(images.dtype)
+    if len(soft) != len(images):
+        raise ValueError(f"{len(images)} images and {len(soft)} targets: give one of each")
     return trick.transform_batch(images, soft, own_generator(generator))
 
 
 def _images_only(trick: Trick, images: Tensor, generator: torch.Generator | None) -> Tensor:
+    _check_images(images)
     targets = images.new_zeros(len(images), 1)
     return trick.transform_batch(images, targets, own_generator(generator))[0]
+
+
+def _check_images(images: Tensor, *, any_shape: bool = False) -> None:
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images are {type(images).__name__}; give a tensor of floats")
+    if not images.is_floating_point() or not (images.dim() == 4 or (any_shape and images.dim())):
+        raise ValueError(
+            f"images are {images.dtype} {tuple(images.shape)}; give floats (B, C, H, W), as a "
+            "network takes them"
+        )
 
 
 def one_hot(targets: Tensor, num_classes: int | None) -> Tensor:
     """Return probabilities (B, K) as they are, and classes (B,) as those of `num_classes`.
 
-    Raises `ValueError` for classes without their number.
+    Raises `ValueError` for classes without their number, or beyond it.
 
     >>> one_hot(torch.tensor([1, 0]), 2)
     tensor([[0., 1.],
             [1., 0.]])
     """
+    if not isinstance(targets, Tensor):
+        raise TypeError(f"targets are {type(targets).__name__}; give a tensor")
     if targets.dim() == 2 and targets.is_floating_point():
         return targets
     if targets.dim() != 1 or targets.is_floating_point():
@@ -151,7 +167,13 @@ def one_hot(targets: Tensor, num_classes: int | None) -> Tensor:
         )
     if num_classes is None:
         raise ValueError("targets are classes (B,); give num_classes=K, or probabilities (B, K)")
-    return F.one_hot(targets, num_classes).float()
+    try:
+        return F.one_hot(targets.long(), num_classes).float()
+    except RuntimeError:  # on a CPU; a GPU is not waited for
+        raise ValueError(
+            f"targets are classes from {targets.min()} to {targets.max()}; num_classes="
+            f"{num_classes} has those from 0 to {num_classes - 1}"
+        ) from None
 
 
 def own_generator(generator: torch.Generator | None) -> torch.Generator:
@@ -161,6 +183,12 @@ def own_generator(generator: torch.Generator | None) -> torch.Generator:
     """
     if generator is None:
         return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator is {generator!r}; give torch.Generator().manual_seed({generator!r})"
+            if isinstance(generator, int)
+            else f"generator is {type(generator).__name__}; give torch.Generator()"
+        )
     if generator.device.type != "cpu":
         raise ValueError(f"generator is of {generator.device}; give torch.Generator(), of the CPU")
     return generator

@@ -14,10 +14,19 @@ from darkmagic.trainers.models.verify import edit_and_verify
 from darkmagic.trainers.runtime.randomness import generator
 from darkmagic.trainers.trick import Trick
 
-__all__ = ["edit", "freeze_tensors", "guess_example"]
+__all__ = ["check_network", "edit", "freeze_tensors", "guess_example"]
 
 SIDES = (32, 64, 224)
 """Of images to try on a network that does not say what it takes."""
+
+
+def check_network(model: object) -> None:
+    """Raise `TypeError` for what is no network that can be edited, such as the class of one."""
+    if isinstance(model, nn.Module):
+        return
+    if isinstance(model, type):
+        raise TypeError(f"model is the class {model.__name__}; give a network, {model.__name__}()")
+    raise TypeError(f"model is {type(model).__name__}; give a network, a torch.nn.Module")
 
 
 def edit(model: nn.Module, trick: Trick, example: Tensor | None) -> nn.Module:
@@ -26,6 +35,7 @@ def edit(model: nn.Module, trick: Trick, example: Tensor | None) -> nn.Module:
     New weights are drawn from torch's global generator. Raises `NotApplicable` where there is
     nothing to edit.
     """
+    check_network(model)
     images = guess_example(model) if example is None else example
     name = inspect.getmodule(type(trick)).__name__.rpartition(".")[2]  # type: ignore[union-attr]
     edited, _ = edit_and_verify(
@@ -41,6 +51,7 @@ def freeze_tensors(
     example: Tensor | None,
 ) -> nn.Module:
     """Return `model`, of which the modules that `choose` names no longer train."""
+    check_network(model)
     images = guess_example(model) if example is None else example
     tensors = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
     freeze(choose(model, images), tensors)
@@ -55,6 +66,7 @@ def guess_example(model: nn.Module) -> Tensor:
     >>> guess_example(nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(3600, 2))).shape
     torch.Size([2, 1, 32, 32])
     """
+    check_network(model)
     first = next(iter(model.parameters()), torch.zeros(()))
     channels = input_channels(model) or 3
     for height, width in [*_own_size(model), *((side, side) for side in SIDES)]:

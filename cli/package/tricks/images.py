@@ -169,6 +169,8 @@ def trivialaugment(images: Tensor, *, generator: torch.Generator | None = None) 
 
 
 def _augment(trick: Trick, images: Tensor, generator: torch.Generator | None) -> Tensor:
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images are {type(images).__name__}; give a tensor of uint8")
     if images.dtype != torch.uint8 or images.dim() != 4:
         raise ValueError(
             f"images are {images.dtype} {tuple(images.shape)}; give uint8 (B, C, H, W), before "
