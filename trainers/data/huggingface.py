@@ -90,7 +90,14 @@ class HuggingFace:
             ) from error
         if not isinstance(found, datasets.DatasetDict):
             return {"train": found}
-        parts = {split: part for name, part in found.items() if (split := split_of(name))}
+        named = {str(name): split for name in found if (split := split_of(name))}
+        parts = {split: found[name] for name, split in named.items()}
+        if len(parts) < len(named):
+            twice = [n for n, s in named.items() if [*named.values()].count(s) > 1]
+            raise ValueError(
+                f"{printable(path)} has the splits {' and '.join(twice)}, which are one of train, "
+                "val and test: leave one out, or join them by concatenate_datasets"
+            )
         if "train" not in parts:
             names = ", ".join(map(str, found))
             raise ValueError(f"{printable(path)} has the splits {names}, and no train")

@@ -110,7 +110,7 @@ class Table:
         names = [cell if isinstance(cell, str) else "" for cell in rows.column(columns.image)]
         files = find_files(names, rows.numbers, root, leave_out=self.missing == "leave_out")
         found = Labelled(several=labels.several)
-        found.doubts += [labels.doubt] if labels.doubt else []
+        found.doubts += [each for each in (columns.doubt, labels.doubt) if each]
         found.leave_out("empty rows", rows.empty)
         found.leave_out("rows whose image is not there", files.count(None))
         splits = [str(cell) for cell in rows.column(columns.split)] if columns.split else []

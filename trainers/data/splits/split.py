@@ -81,7 +81,15 @@ def split_off(split: Split, fraction: float, split_seed: int) -> tuple[Split, Sp
 def split_in_three(
     split: Split, val_fraction: float, test_fraction: float, split_seed: int
 ) -> tuple[Split, Split, Split]:
-    """Return train, validation and test splits; both fractions are of the whole."""
+    """Return train, validation and test splits; both fractions are of the whole.
+
+    Raises `ValueError` where they leave nothing to train on.
+    """
+    if val_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"val_fraction={val_fraction:g} and test_fraction={test_fraction:g} leave nothing to "
+            "train on: together they need to be less than 1"
+        )
     rest, test = split_off(split, test_fraction, split_seed)
     train, val = split_off(rest, val_fraction / (1 - test_fraction), split_seed + 1)
     return train, val, test

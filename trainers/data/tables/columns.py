@@ -30,11 +30,15 @@ MAX_SHOWN = 12
 
 @dataclass(frozen=True)
 class Columns:
-    """Their names. Of several `labels`, each column says of one label which images have it."""
+    """Their names. Of several `labels`, each column says of one label which images have it.
+
+    `doubt` is a sentence on a column that may be meant and is not used, empty where there is none.
+    """
 
     image: str
     labels: tuple[str, ...]
     split: str | None
+    doubt: str = ""
 
 
 def find_columns(
@@ -48,14 +52,23 @@ def find_columns(
     Raises `ValueError`, one line with what to set, where nothing or more than one thing fits.
     """
     found_image = _named(rows, image, "image") if image else _image(rows)
-    found_split = _named(rows, split, "split") if split else _split(rows, found_image)
+    if not image and _extension(found_image) in EXTENSIONS:
+        raise ValueError(
+            f"the first line has no names of columns, as {found_image!r} in it is an image: put a "
+            "line above it, such as image,label"
+        )
+    if split:
+        found_split, doubt = _named(rows, split, "split"), ""
+    else:
+        found_split, doubt = _split(rows, found_image)
     if label:
         names = label.split(",") if isinstance(label, str) and label not in rows.columns else label
         several = [names] if isinstance(names, str) else list(names)
         labels = tuple(_named(rows, each.strip(), "label") for each in several)
     else:
-        labels = _labels(rows, {found_image, found_split})
-    return Columns(found_image, labels, found_split)
+        not_labels = {found_image, found_split}
+        labels = _labels(rows, not_labels | ({_split_name(rows, found_image)} if doubt else set()))
+    return Columns(found_image, labels, found_split, doubt)
 
 
 def _named(rows: Rows, name: str, field: str) -> str:
@@ -108,12 +121,24 @@ def _image(rows: Rows) -> str:
     )
 
 
-def _split(rows: Rows, image: str) -> str | None:
-    chosen = _by_name([name for name in rows.columns if name != image], SPLIT_NAMES)
+def _split_name(rows: Rows, image: str) -> str | None:
+    return _by_name([name for name in rows.columns if name != image], SPLIT_NAMES)
+
+
+def _split(rows: Rows, image: str) -> tuple[str | None, str]:
+    """Return the column of splits, and a doubt where one is left aside for some of its words."""
+    chosen = _split_name(rows, image)
     if chosen is None:
-        return None
-    cells = {cell for cell in _sample(rows, chosen) if isinstance(cell, str)}
-    return chosen if cells and all(split_of(cell) for cell in cells) else None
+        return None, ""
+    cells = {cell for cell in rows.column(chosen) if isinstance(cell, str) and cell}
+    unknown = sorted(cell for cell in cells if not split_of(cell))
+    if not unknown or len(unknown) == len(cells):
+        return (chosen if cells and not unknown else None), ""
+    return None, (
+        f"column {printable(chosen)!r} is not used, and splits are drawn: {printable(unknown[0])!r}"
+        f" in it is none of train, val and test; dataset.source.split={printable(chosen)} uses it "
+        "without those rows"
+    )
 
 
 def is_flag(cell: Cell) -> bool:

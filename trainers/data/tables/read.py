@@ -180,6 +180,14 @@ def _from_records(records: Iterable[Any], name: str) -> Rows:
         if not isinstance(record, dict):
             shown = f"{record!r:.60}"
             raise ValueError(f"{name}, row {number} is no object with names: {shown}")  # noqa: TRY004
+        for key, value in record.items():
+            if _is_image(value):
+                raise ValueError(
+                    f"{name}: column {printable(key)!r} has the images themselves, not names of "
+                    "files; save it as a data set of Hugging Face's, datasets.load_dataset("
+                    "'parquet', data_files=...).save_to_disk(FOLDER), and give dataset=huggingface "
+                    "dataset.source.path=FOLDER"
+                )
         row = {printable(key): _cell(value) for key, value in record.items()}
         columns.update(dict.fromkeys(row))
         if any(row.values()):
@@ -190,6 +198,14 @@ def _from_records(records: Iterable[Any], name: str) -> Rows:
     if not rows:
         raise ValueError(f"{name} has no rows")
     return Rows(tuple(columns), tuple(rows), tuple(numbers), empty)
+
+
+def _is_image(value: Any) -> bool:
+    """Whether a cell is the content of an image, alone or as Hugging Face's `Image` holds it."""
+    if isinstance(value, dict):
+        value = value.get("bytes")
+    starts = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+    return isinstance(value, bytes) and value.startswith(starts)
 
 
 def _cell(value: Any) -> Cell:

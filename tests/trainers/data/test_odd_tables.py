@@ -1,0 +1,103 @@
+"""Tables that look right and are not: each is refused in a line, or doubted before training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from darkmagic.trainers.data import Digits, Folder, HuggingFace, Table
+
+COUNT = 24
+NAMES = [f"{number}.png" for number in range(COUNT)]
+LABELS = [f"c{number % 3}" for number in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder of small images."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in NAMES:
+        Image.fromarray(rng.integers(0, 255, (8, 8, 3)).astype(np.uint8)).save(folder / name)
+    return folder
+
+
+def _table(photos: Path, splits: Sequence[str] | None = None, **fields: Any) -> Table:
+    frame = pd.DataFrame({"image": NAMES, "label": LABELS})
+    if splits is not None:
+        frame["split"] = splits
+    frame.to_csv(photos / "labels.csv", index=False)
+    return Table(file=str(photos / "labels.csv"), **fields)
+
+
+def test_column_of_splits_with_another_word_is_doubted(photos: Path) -> None:
+    """Left aside silently, its test images would be trained on; named, its other rows go."""
+    splits = ["train"] * 15 + ["val"] * 3 + ["test"] * 3 + ["extra"] * 3
+    data = _table(photos, splits).load(0)
+    (doubt,) = data.doubts
+    assert doubt.startswith("column 'split' is not used, and splits are drawn: 'extra' in it")
+    named = _table(photos, splits, split="split").load(0)
+    assert [len(part.images) for part in (named.train, named.val, named.test)] == [15, 3, 3]
+    assert "rows of the split 'extra'" in named.doubts[0]
+
+
+@pytest.mark.parametrize("splits", [["a", "b", "c"] * 8, ["0", "1"] * 12, None])
+def test_column_that_is_called_as_splits_and_has_none_is_no_doubt(
+    photos: Path, splits: list[str] | None
+) -> None:
+    """A column `split` of other words altogether is something else."""
+    assert _table(photos, splits, label="label").load(0).doubts == ()
+
+
+def test_table_without_a_line_of_names_is_refused(photos: Path) -> None:
+    """Else its first image would be lost, and the others be called by it."""
+    rows = [f"{name},{label}" for name, label in zip(NAMES, LABELS, strict=True)]
+    (photos / "bare.csv").write_text("\n".join(rows))
+    with pytest.raises(ValueError, match=re.escape("'0.png' in it is an image: put a line")):
+        Table(file=str(photos / "bare.csv")).load(0)
+
+
+@pytest.mark.parametrize("held", ["bytes", "as Hugging Face's"])
+def test_table_with_the_images_themselves_says_what_reads_it(photos: Path, held: str) -> None:
+    """One line without the bytes."""
+    content = [(photos / name).read_bytes() for name in NAMES]
+    cells: list[Any] = content
+    if held != "bytes":
+        cells = [{"bytes": each, "path": None} for each in content]
+    pd.DataFrame({"image": cells, "label": LABELS}).to_parquet(photos / "inside.parquet")
+    with pytest.raises(ValueError, match="'image' has the images themselves") as refused:
+        Table(file=str(photos / "inside.parquet")).load(0)
+    assert "dataset=huggingface" in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_fractions_that_leave_nothing_are_named(photos: Path) -> None:
+    """Of a table and of a folder: the line has both fields."""
+    both = re.escape("val_fraction=0.9 and test_fraction=0.2 leave nothing to train on")
+    with pytest.raises(ValueError, match=both):
+        _table(photos, val_fraction=0.9).load(0)
+    for name, label in zip(NAMES, LABELS, strict=True):
+        (photos / "by_class" / label).mkdir(parents=True, exist_ok=True)
+        (photos / "by_class" / label / name).write_bytes((photos / name).read_bytes())
+    with pytest.raises(ValueError, match=both):
+        Folder(root=str(photos / "by_class"), val_fraction=0.9).load(0)
+    with pytest.raises(ValueError, match="val_fraction"):
+        Digits(val_fraction=0.9)
+
+
+def test_two_splits_of_one_kind_are_refused(photos: Path, tmp_path: Path) -> None:
+    """`val` and `validation` of a DatasetDict are one split: none is dropped silently."""
+    datasets = pytest.importorskip("datasets")
+    rows = {"image": [str(photos / name) for name in NAMES], "label": LABELS}
+    part = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    parts = {"train": part, "val": part, "validation": part}
+    datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "saved"))
+    with pytest.raises(ValueError, match="has the splits val and validation, which are one"):
+        HuggingFace(path=str(tmp_path / "saved")).load(0)
