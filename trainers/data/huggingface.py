@@ -52,13 +52,19 @@ class HuggingFace:
 
         Raises `ValueError`, one line, for what is not such a data set.
         """
-        parts = self._parts(expand(self.path))
+        parts, left_out = self._parts(expand(self.path))
         features = parts["train"].features
         image = self._column(features, self.image, "image", ("Image",))
         label = self._column(features, self.label, "label", ("ClassLabel", "List", "Sequence"))
+        for name, part in parts.items():
+            if missing := [column for column in (image, label) if column not in part.features]:
+                raise ValueError(
+                    f"the split {name} has no column {missing[0]!r}, which train has; it has: "
+                    f"{', '.join(part.features)}"
+                )
         names = _names(features[label])
         shaped = {
-            name: _Column(part, image, label, self.size, self.channels, names)
+            name: HuggingFaceRows(part, image, label, self.size, self.channels, names)
             for name, part in parts.items()
         }
         items = Items(
@@ -71,9 +77,13 @@ class HuggingFace:
         )
         data = items.load(split_seed)
         first = f"images: column {image!r}; labels: column {label!r}"
-        return dataclasses.replace(data, notes=(first, *data.notes[1:]))
+        doubts = [f"left out: the split {printable(name)}" for name in left_out]
+        return dataclasses.replace(
+            data, notes=(first, *data.notes[1:]), doubts=(*doubts, *data.doubts)
+        )
 
-    def _parts(self, path: Path) -> dict[str, Any]:
+    def _parts(self, path: Path) -> tuple[dict[str, Any], list[str]]:
+        """Return the data sets by split, and the names of those that are none of ours."""
         try:
             import datasets  # noqa: PLC0415 (an extra, and slow)
         except ModuleNotFoundError:
@@ -89,7 +99,7 @@ class HuggingFace:
                 f"{printable(path)} is no data set that save_to_disk wrote: {short_message(error)}"
             ) from error
         if not isinstance(found, datasets.DatasetDict):
-            return {"train": found}
+            return {"train": found}, []
         named = {str(name): split for name in found if (split := split_of(name))}
         parts = {split: found[name] for name, split in named.items()}
         if len(parts) < len(named):
@@ -101,7 +111,7 @@ class HuggingFace:
         if "train" not in parts:
             names = ", ".join(map(str, found))
             raise ValueError(f"{printable(path)} has the splits {names}, and no train")
-        return parts
+        return parts, [str(name) for name in found if str(name) not in named]
 
     def _column(self, features: Any, named: str | None, field: str, kinds: tuple[str, ...]) -> str:
         columns = ", ".join(features)
@@ -129,7 +139,7 @@ def _names(feature: Any) -> list[str] | None:
     return list(getattr(inner, "names", None) or []) or None
 
 
-class _Column:
+class HuggingFaceRows:
     """The items (image, label) of one split."""
 
     def __init__(

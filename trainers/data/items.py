@@ -125,6 +125,7 @@ class _Reader:
         self._classes = getattr(train, "classes", None)
         self.shape: tuple[int, ...] | None = None
         self.kind = ""
+        self._flags: int | None = None  # how many labels each item says yes or no of
 
     def item(self, part: Any, index: int, name: str) -> tuple[Tensor, Any]:
         where = f"{name}[{index}]"
@@ -162,6 +163,12 @@ class _Reader:
         if isinstance(label, float) and label.is_integer():
             return (str(int(label)),), False
         if isinstance(label, list | tuple) and label and all(x in (0, 1) for x in label):
+            self._flags = self._flags or len(label)
+            if len(label) != self._flags:
+                raise ValueError(
+                    f"the label of {name}[{index}] has {len(label)} numbers of 0 and 1, earlier "
+                    f"ones {self._flags}: expected one for each label"
+                )
             return tuple(str(place) for place, has in enumerate(label) if has), True
         if isinstance(label, list | tuple | set) and all(isinstance(x, str) for x in label):
             return tuple(dict.fromkeys(label)), True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkmagic.trainers.data import Digits, Folder, HuggingFace, Table
+from darkmagic.trainers.data import Digits, Folder, HuggingFace, Items, Table
 
 COUNT = 24
 NAMES = [f"{number}.png" for number in range(COUNT)]
@@ -92,12 +92,52 @@ def test_fractions_that_leave_nothing_are_named(photos: Path) -> None:
         Digits(val_fraction=0.9)
 
 
-def test_two_splits_of_one_kind_are_refused(photos: Path, tmp_path: Path) -> None:
-    """`val` and `validation` of a DatasetDict are one split: none is dropped silently."""
+def _saved(photos: Path, folder: Path, columns: Mapping[str, Sequence[str]]) -> HuggingFace:
+    """Save a DatasetDict with these splits, each with the names of its columns."""
     datasets = pytest.importorskip("datasets")
-    rows = {"image": [str(photos / name) for name in NAMES], "label": LABELS}
-    part = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
-    parts = {"train": part, "val": part, "validation": part}
-    datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "saved"))
-    with pytest.raises(ValueError, match="has the splits val and validation, which are one"):
-        HuggingFace(path=str(tmp_path / "saved")).load(0)
+    parts = {}
+    for split, (image, label) in columns.items():
+        rows = {image: [str(photos / name) for name in NAMES], label: LABELS}
+        parts[split] = datasets.Dataset.from_dict(rows).cast_column(image, datasets.Image())
+    datasets.DatasetDict(parts).save_to_disk(str(folder))
+    return HuggingFace(path=str(folder))
+
+
+USUAL = ("image", "label")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"train": USUAL, "val": USUAL, "validation": USUAL},
+            "has the splits val and validation, which are one of train",
+        ),
+        (
+            {"train": USUAL, "test": ("image", "kind")},
+            "the split test has no column 'label', which train has; it has: image, kind",
+        ),
+    ],
+)
+def test_splits_of_hugging_face_that_do_not_fit_are_refused(
+    photos: Path, tmp_path: Path, columns: Mapping[str, Sequence[str]], message: str
+) -> None:
+    """Two that are one split, of which the last would count, and one with other columns."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        _saved(photos, tmp_path / "saved", columns).load(0)
+
+
+def test_split_of_hugging_face_of_another_name_is_doubted(photos: Path, tmp_path: Path) -> None:
+    """It is left out, and said to be."""
+    saved = _saved(photos, tmp_path / "saved", {"train": USUAL, "unsupervised": USUAL})
+    data = saved.load(0)
+    assert data.doubts == ("left out: the split unsupervised",)
+    assert len(data.train.images) + len(data.val.images) + len(data.test.images) == COUNT
+
+
+def test_labels_of_another_number_than_the_first_are_refused() -> None:
+    """0 and 1 of each label: items have as many of them, or the places would be other labels."""
+    image = np.zeros((3, 8, 8), dtype=np.uint8)
+    items = [(image, [1, 0, 1]), (image, [0, 1])] * 4
+    with pytest.raises(ValueError, match=re.escape("train[1] has 2 numbers of 0 and 1, earlier")):
+        Items(items).load(0)
