@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from darkmagic.sweeps.launch.jobs import claims, follow, serve
-from darkmagic.sweeps.launch.slurm.submit import SlurmRequest as Request
+from darkmagic.sweeps.launch.slurm.request import SlurmRequest as Request
 from darkmagic.sweeps.orchestrate import follower
 from darkmagic.sweeps.track import tracker
 

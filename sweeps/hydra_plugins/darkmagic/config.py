@@ -9,6 +9,9 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from darkmagic.sweeps.launch.ray.request import RayRequest
+from darkmagic.sweeps.launch.slurm.request import SlurmRequest
+
 __all__ = [
     "ChecklistSweeperConf",
     "LocalLauncherConf",
@@ -78,57 +81,24 @@ class WorkerLauncherConf:
 
 
 @dataclass
-class SlurmLauncherConf:
+class SlurmLauncherConf(SlurmRequest):
     """Trials are run by tasks of Slurm's job arrays, which share the sweep's folder and no more.
 
-    A task has `trials_per_job` trials, `trials_at_once` of them side by side, each with its own
-    `gpus_per_trial` and `cpus_per_trial`; `memory_gb` is the task's. After `timeout_min` minutes,
-    or when preempted, it is requeued and its trials go on from their checkpoints: `signal_delay_s`
-    before the end it leaves off, at most `max_timeouts` times. `max_parallel`: tasks at once.
-    `setup`: lines of the shell before. `parameters`: others of sbatch's, as {nice: 100}.
-    `threads`: of each trial, as many as its CPUs if null. `retries`, `stall_seconds`: as the local
-    launcher has them, and `lease_seconds` as the worker's.
+    What is asked for them: see `SlurmRequest`. `lease_seconds`: as the worker's.
     """
 
     _target_: str = "hydra_plugins.darkmagic.slurm_launcher.SlurmLauncher"
-    partition: str | None = None
-    gpus_per_trial: int = 0
-    cpus_per_trial: int = 2
-    memory_gb: float | None = None
-    timeout_min: int = 240
-    trials_per_job: int = 1
-    trials_at_once: int = 1
-    max_parallel: int = 256
-    max_timeouts: int = 20
-    signal_delay_s: int = 90
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    setup: list[str] = field(default_factory=list)
-    parameters: dict[str, Any] = field(default_factory=dict)
-    threads: int | None = None
-    retries: int = 1
-    stall_seconds: Any = "auto"
     lease_seconds: float = 60.0
 
 
 @dataclass
-class RayLauncherConf:
-    """Trials are run by tasks of the Ray cluster at `address`, such as auto; null starts one here.
+class RayLauncherConf(RayRequest):
+    """Trials are run by tasks of a Ray cluster: see `RayRequest`.
 
-    `gpus_per_trial`: 0.5 for two trials a GPU, 2 for one on two. `resources`: of your nodes, as
-    {a100: 1}. `threads`: of each trial, as many as its CPUs if null. `retries`, `stall_seconds`: as
-    the local launcher has them, and `lease_seconds` as the worker's.
+    `lease_seconds`: as the worker's.
     """
 
     _target_: str = "hydra_plugins.darkmagic.ray_launcher.RayLauncher"
-    address: str | None = None
-    gpus_per_trial: float = 0
-    cpus_per_trial: float = 1
-    resources: dict[str, float] = field(default_factory=dict)
-    threads: int | None = None
-    retries: int = 1
-    stall_seconds: Any = "auto"
     lease_seconds: float = 60.0
 
 

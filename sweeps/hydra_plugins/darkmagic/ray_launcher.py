@@ -23,7 +23,8 @@ class RayLauncher(QueuedLauncher):
         check_ray()
 
     def workers(self) -> Callable[[Queue], Workers]:
-        from darkmagic.sweeps.launch.ray.submit import RayRequest, RayWorkers
+        from darkmagic.sweeps.launch.ray.request import RayRequest
+        from darkmagic.sweeps.launch.ray.submit import RayWorkers
 
         request = RayRequest(**self._request)
         request.check()

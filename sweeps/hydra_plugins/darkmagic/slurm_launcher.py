@@ -23,7 +23,8 @@ class SlurmLauncher(QueuedLauncher):
         check_slurm()
 
     def workers(self) -> Callable[[Queue], Workers]:
-        from darkmagic.sweeps.launch.slurm.submit import SlurmRequest, SlurmWorkers
+        from darkmagic.sweeps.launch.slurm.request import SlurmRequest
+        from darkmagic.sweeps.launch.slurm.submit import SlurmWorkers
 
         request = SlurmRequest(**self._request)
         request.check()

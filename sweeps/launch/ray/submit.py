@@ -6,43 +6,19 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.jobs.named import serve_named
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.ray.request import RayRequest
 
-__all__ = ["RayRequest", "RayWorkers"]
+__all__ = ["RayWorkers"]
 
 CONNECT_SECONDS = 10.0
 GONE_SECONDS = 10.0
 """That a task may be over before its job's end is seen in the folder, through a network's cache."""
-
-
-@dataclass(frozen=True)
-class RayRequest:
-    """What is asked of Ray for each trial. `address`: of a cluster; None starts one here."""
-
-    address: str | None = None
-    gpus_per_trial: float = 0
-    cpus_per_trial: float = 1
-    resources: Mapping[str, float] | None = None
-    threads: int | None = None
-    retries: int = 1
-    stall_seconds: Any = "auto"
-
-    def check(self) -> None:
-        """Raise `UserError` for numbers that cannot be."""
-        gpus = self.gpus_per_trial
-        if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
-            raise UserError(
-                f"hydra.launcher.gpus_per_trial={gpus}: need a part of a GPU, such as 0.5, or a "
-                "whole number"
-            )
-        if self.cpus_per_trial < 0:
-            raise UserError(f"hydra.launcher.cpus_per_trial={self.cpus_per_trial}: need 0 or more")
 
 
 class RayWorkers:
@@ -61,7 +37,7 @@ class RayWorkers:
         remote = ray.remote(_run).options(
             num_cpus=request.cpus_per_trial,
             num_gpus=request.gpus_per_trial,
-            resources=dict(request.resources or {}),
+            resources=dict(request.resources),
             max_retries=-1,  # of nodes that die; a job that kills its node ends by its claims
             name="darkmagic",
         )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
@@ -16,11 +14,12 @@ from darkmagic.sweeps.launch.slurm.ask import (
     max_array_size,
     task_standings,
 )
+from darkmagic.sweeps.launch.slurm.request import SlurmRequest
 from darkmagic.sweeps.launch.slurm.task import SlurmTask
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 
-__all__ = ["SlurmRequest", "SlurmWorkers", "task_of"]
+__all__ = ["SlurmWorkers", "task_of"]
 
 SLURM = "slurm.json"
 """In a job's folder: the task that is to run it, and its log."""
@@ -28,81 +27,6 @@ LOGS = ".slurm"
 ASK_SECONDS = 5.0
 GONE_SECONDS = 15.0
 """That a task may be gone before its job's end is seen in the folder, through a network's cache."""
-
-
-@dataclass(frozen=True)
-class SlurmRequest:
-    """What is asked of Slurm for each task."""
-
-    partition: str | None = None
-    gpus_per_trial: int = 0
-    cpus_per_trial: int = 2
-    memory_gb: float | None = None
-    timeout_min: int = 240
-    trials_per_job: int = 1
-    trials_at_once: int = 1
-    max_parallel: int = 256
-    max_timeouts: int = 20
-    signal_delay_s: int = 90
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    setup: Sequence[str] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    threads: int | None = None
-    retries: int = 1
-    stall_seconds: Any = "auto"
-
-    def check(self) -> None:
-        """Raise `UserError` for numbers that cannot be."""
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UserError(f"hydra.launcher.{name}={value}: need a whole number from {least}")
-        if self.trials_at_once > self.trials_per_job:
-            raise UserError(
-                f"hydra.launcher.trials_at_once={self.trials_at_once}: a job has "
-                f"{self.trials_per_job}; give trials_per_job too"
-            )
-        if self.signal_delay_s >= self.timeout_min * 60:
-            raise UserError(
-                f"hydra.launcher.signal_delay_s={self.signal_delay_s} leaves no time to train in "
-                f"{self.timeout_min} min"
-            )
-
-    def sbatch(self) -> dict[str, Any]:
-        """Return the parameters of submitit's."""
-        gpus = self.gpus_per_trial * self.trials_at_once
-        wanted = {
-            "partition": self.partition,
-            "gpus_per_node": gpus or None,
-            "cpus_per_task": self.cpus_per_trial * self.trials_at_once,
-            "mem": None if self.memory_gb is None else f"{int(self.memory_gb * 1024)}MB",
-            "time": self.timeout_min,
-            "signal_delay_s": self.signal_delay_s,
-            "account": self.account,
-            "qos": self.qos,
-            "constraint": self.constraint,
-            "setup": list(self.setup) or None,
-            "additional_parameters": {"requeue": True, **self.parameters},
-            "job_name": "darkmagic",
-            "ntasks_per_node": 1,
-            "stderr_to_stdout": True,
-        }
-        return {key: value for key, value in wanted.items() if value is not None}
-
-
-_LEAST = {
-    "gpus_per_trial": 0,
-    "cpus_per_trial": 1,
-    "timeout_min": 1,
-    "trials_per_job": 1,
-    "trials_at_once": 1,
-    "max_parallel": 1,
-    "max_timeouts": 0,
-    "signal_delay_s": 1,
-    "retries": 0,
-}
 
 
 def task_of(job: JobFiles) -> tuple[str, str] | None:
