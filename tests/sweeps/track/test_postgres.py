@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def _connect_until_refused(uri: str) -> None:
 def test_wrong_password_is_one_line_at_once(postgres: Postgres) -> None:
     """MLflow would try for more than a minute; neither it nor we say the password."""
     postgres.ask_for_passwords()
+    importlib.import_module("mlflow")  # seconds of its own, or a minute on a busy machine
     began = time.monotonic()
     with pytest.raises(UserError, match=r"answer: .*password authentication failed") as no:
         _connect_until_refused(postgres.uri)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,12 +205,16 @@ def _check_artifacts(client: Any, run: Any, files: list[Path]) -> None:
 
 
 @pytest.mark.weekly
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("password", ["", "wrong"])
 def test_sweep_without_a_password_is_one_line(
     server: MLflowServer, tmp_path: Path, password: str
 ) -> None:
-    """A server that knows nobody of that name ends the command before anything is trained."""
-    began = time.monotonic()
+    """A server that knows nobody of that name ends the command before anything is trained.
+
+    It is asked once, as it will not think better of it. How long that takes says nothing: most of
+    it is MLflow's import.
+    """
     words = ["dataset=tiny", "--skip-preflight", "-n", "stranger"]
     env = {**os.environ, "MLFLOW_TRACKING_URI": server.uri, **_as("ann", password)}
     done = subprocess.run(
@@ -220,10 +223,12 @@ def test_sweep_without_a_password_is_one_line(
         env=env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr
     assert f"MLflow's store at {server.uri} does not answer" in done.stderr.replace("\n", " ")
     assert not list(tmp_path.rglob("result.json"))
-    assert time.monotonic() - began < 60
+    asked = [line for line in server.log.read_text().splitlines() if "/api/" in line]
+    assert len(asked) == 1
+    assert "401" in asked[0]
