@@ -133,6 +133,7 @@ def test_the_last_call_ends_those_that_run_and_wait() -> None:
     assert {result.error for result in results[2:]} == {"it was not run: an earlier one failed"}
 
 
+@pytest.mark.parametrize("ahead", [0.0, -7200.0, 7200.0])
 @pytest.mark.parametrize(
     ("limit", "signs", "silent", "ended"),
     [
@@ -155,20 +156,22 @@ def test_a_trial_has_as_long_as_its_own_pace_gives_it(
     limit: float | str | None,
     signs: list[float],
     silent: float,
+    ahead: float,
     *,
     ended: bool,
 ) -> None:
-    """By the times at which its events were touched."""
+    """By the times at which its events were touched, whatever the clock of who keeps the file."""
     now = [1e9]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     watch = StallWatch([tmp_path], limit)
     (tmp_path / EVENTS).touch()
-    os.utime(tmp_path / EVENTS, (now[0] - 5000, now[0] - 5000))  # of a run before
+    before = now[0] - 5000 + ahead  # of a run before
+    os.utime(tmp_path / EVENTS, (before, before))
     began = now[0]
     assert watch.stalled(0, began) is None
     for after in signs:
         now[0] += after
-        os.utime(tmp_path / EVENTS, (now[0], now[0]))
+        os.utime(tmp_path / EVENTS, (now[0] + ahead, now[0] + ahead))
         assert watch.stalled(0, began) is None
     now[0] += silent
     reason = watch.stalled(0, began)

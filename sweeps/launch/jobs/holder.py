@@ -7,6 +7,7 @@ machine waits for the file's time to stand still, by the clock of the file syste
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -18,11 +19,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SILENT_SECONDS", "Holder", "read_holder", "seconds_since"]
+__all__ = ["SILENT_SECONDS", "Holder", "folder_time", "read_holder", "seconds_since"]
 
 SILENT_SECONDS = 60.0
 """A holder of another machine that is silent for so long is taken for dead."""
 PS_SECONDS = 10.0
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,30 @@ def seconds_since(path: Path) -> float:
 
     The file is opened, which has a client of NFS ask the server rather than its cache.
     """
-    probe = path.with_name(f".probe.{uuid.uuid4().hex}")
     try:
         with path.open("rb") as file:
             written = os.fstat(file.fileno()).st_mtime
+        return folder_time(path.parent) - written
+    except OSError:
+        return 0.0
+
+
+def folder_time(folder: Path) -> float:
+    """Return the unix time by the clock of the file system that has `folder`.
+
+    Where nothing may be written there, as by who only looks on, by this machine's. Raises `OSError`
+    where the folder cannot be reached.
+    """
+    probe = folder / f".probe.{uuid.uuid4().hex}"
+    try:
         probe.touch()
         now = probe.stat().st_mtime
         probe.unlink()
-    except OSError:
-        return 0.0
-    return now - written
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        return time.time()
+    return now
 
 
 def _machine() -> str:

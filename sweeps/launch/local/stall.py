@@ -20,9 +20,14 @@ LEAST_SECONDS, TIMES = 300.0, 10.0
 
 @dataclass
 class _Signs:
-    """When a run of a trial began, its last sign of life, and its longest silence, in seconds."""
+    """Of a run that `began` then: its last sign of life, and its longest silence, in seconds.
+
+    What was `seen` then is the time of the file, by the clock of who keeps it; seconds are counted
+    here, by a clock that neither jumps nor goes on while the machine sleeps.
+    """
 
     began: float
+    seen: float | None
     last: float
     count: int = 0
     longest: float = 0.0
@@ -52,18 +57,20 @@ class StallWatch:
 
         Events of an earlier run are no sign of this one.
         """
-        signs = self._signs.get(index)
-        if signs is None or signs.began != began:
-            signs = self._signs[index] = _Signs(began, began)
+        now, signs = time.monotonic(), self._signs.get(index)
         try:
             seen = self._files[index].stat().st_mtime
         except OSError:
+            seen = None
+        if signs is None or signs.began != began:
+            signs = self._signs[index] = _Signs(began, seen, now)
+        if seen is None:
             return None
-        if seen > signs.last:
+        if seen != signs.seen:
             if signs.count:  # the first sign comes when all is ready
-                signs.longest = max(signs.longest, seen - signs.last)
-            signs.last, signs.count = seen, signs.count + 1
-        silent, limit = time.time() - signs.last, self._seconds(signs)
+                signs.longest = max(signs.longest, now - signs.last)
+            signs.seen, signs.last, signs.count = seen, now, signs.count + 1
+        silent, limit = now - signs.last, self._seconds(signs)
         return f"no progress for {silent:.0f} s" if limit is not None and silent > limit else None
 
     def _seconds(self, signs: _Signs) -> float | None:

@@ -88,6 +88,26 @@ def test_job_is_had_while_its_worker_lives(
         assert (second.number, second.deaths) == (2, 1)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
+@pytest.mark.parametrize(("silent", "had"), [(LEASE - 10, True), (LEASE + 5, False)])
+def test_who_may_only_read_the_folder_sees_who_died(
+    tmp_path: Path, silent: float, *, had: bool
+) -> None:
+    """Without a file to ask the folder's clock by, this machine's says how long one is silent."""
+    (job,) = _publish(tmp_path, "a")
+    claim = claim_job(job, ELSEWHERE, LEASE)
+    assert claim is not None
+    then = time.time() - silent
+    os.utime(claim.path, (then, then))
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        assert (last_claim(job, LEASE) is not None) == had
+    finally:
+        os.seteuid(0)
+
+
 def test_job_that_is_given_back_is_had_at_once_and_counts_no_death(tmp_path: Path) -> None:
     """A worker that is stopped leaves what it had to the next."""
     (job,) = _publish(tmp_path, "a")
