@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.jobs.holder import SILENT_SECONDS, Holder, read_holder
 
-__all__ = ["HELD", "SILENT_SECONDS", "check_free", "hold_experiment", "hold_trials", "is_held"]
+__all__ = ["HELD", "SILENT_SECONDS", "check_free", "hold_experiment", "hold_trials", "holder_of"]
 
 HELD = ".held.json"
 BEAT_SECONDS = 5.0
@@ -28,15 +28,15 @@ GUARD_SECONDS = 10.0
 
 def check_free(folder: Path) -> None:
     """Raise `UserError` if another process holds the experiment in `folder`."""
-    found = read_holder(folder / HELD)
-    if found is not None and found.is_alive(folder / HELD):
+    found = holder_of(folder)
+    if found is not None:
         raise _held(_name(folder), found)
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a process trains the experiment in `folder`."""
+def holder_of(folder: Path) -> Holder | None:
+    """Return the process that trains the experiment in `folder`; None if none does."""
     found = read_holder(folder / HELD)
-    return found is not None and found.is_alive(folder / HELD)
+    return found if found is not None and found.is_alive(folder / HELD) else None
 
 
 @contextlib.contextmanager

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.jobs.claims import last_claim
 from darkmagic.sweeps.launch.jobs.follow import withdraw_jobs
+from darkmagic.sweeps.launch.jobs.holder import folder_time
 from darkmagic.sweeps.launch.jobs.queue import FOLDER, JobFiles, Queue
 from darkmagic.sweeps.launch.slurm.ask import Standing, task_standings
-from darkmagic.sweeps.launch.slurm.submit import SlurmRequest, SlurmWorkers, task_of
-from darkmagic.sweeps.orchestrate.hold import is_held
+from darkmagic.sweeps.launch.slurm.submit import cancel_tasks_of, task_of
+from darkmagic.sweeps.orchestrate.hold import holder_of
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.names import CONFIG, EVENTS
@@ -80,7 +81,7 @@ def standings(folder: Path) -> list[TrialStanding]:
     tasks = (task_standings() if asked else None) or {}
     known = {path.parent.name for path in folder.glob(f"*/{CONFIG}")}
     names = [*sorted(known - jobs.keys()), *jobs]
-    here = is_held(folder)
+    here = holder_of(folder) is not None
     return [_standing(folder / name, jobs.get(name), queue, tasks, here=here) for name in names]
 
 
@@ -99,7 +100,6 @@ def _standing(
         (event for event in reversed(events) if event["type"] == "epoch"), {}
     )
     epoch, epochs = int(last.get("epoch", 0)), int(last.get("epochs", 0))
-    seconds = _since(directory / EVENTS)
     if job is not None:
         holder = last_claim(job, queue.lease_seconds)
         task = task_of(job)
@@ -107,7 +107,7 @@ def _standing(
         if holder is None:
             return TrialStanding(name, seed, WAITING, epoch, epochs, waits)
         where = holder.host if task is None else f"{holder.host}, Slurm job {task[0]}"
-        return TrialStanding(name, seed, RUNNING, epoch, epochs, where, seconds)
+        return TrialStanding(name, seed, RUNNING, epoch, epochs, where, _since(directory / EVENTS))
     try:
         result = read_result(directory)
     except DamagedFileError as damage:
@@ -115,6 +115,7 @@ def _standing(
     if result is not None:
         reason = str(result.get("reason") or "")
         return TrialStanding(name, seed, str(result["status"]), epoch, epochs, reason=reason)
+    seconds = _since(directory / EVENTS)
     runs = here and seconds is not None and seconds < SILENT_SECONDS
     status = RUNNING if runs else INTERRUPTED
     return TrialStanding(name, seed, status, epoch, epochs, seconds=seconds)
@@ -122,7 +123,7 @@ def _standing(
 
 def _since(path: Path) -> float | None:
     try:
-        return max(0.0, time.time() - path.stat().st_mtime)
+        return max(0.0, folder_time(path.parent) - path.stat().st_mtime)
     except OSError:
         return None
 
@@ -136,8 +137,12 @@ def cancel_sweep(folder: Path) -> int:
     queue = Queue(folder)
     jobs = list(queue.open_jobs())
     if not jobs:
-        running = "; Ctrl-C ends the command that trains it" if is_held(folder) else ""
+        holder = holder_of(folder)
+        running = "" if holder is None else f"; {holder} trains it, and Ctrl-C there ends it"
         raise UserError(f"nothing of {folder.name!r} waits or runs elsewhere{running}")
-    withdraw_jobs(queue, jobs, SlurmWorkers(queue, SlurmRequest()))
-    queue.tidy()
+    left = withdraw_jobs(queue, jobs, partial(cancel_tasks_of, queue))
+    if holder_of(folder) is None:  # or else the jobs' files, and ends, are for who follows them
+        for job in left:
+            job.remove()
+        queue.tidy()
     return len(jobs)

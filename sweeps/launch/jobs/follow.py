@@ -126,24 +126,28 @@ class Jobs:
 
     def withdraw(self, workers: Workers) -> None:
         """Withdraw what is open, and wait a little until those who have it have given it back."""
-        open_jobs = list(self._open.values())
-        withdraw_jobs(self._queue, open_jobs, workers)
+        for job in withdraw_jobs(self._queue, list(self._open.values()), workers.cancel):
+            job.remove()
 
 
-def withdraw_jobs(queue: Queue, jobs: Sequence[JobFiles], workers: Workers) -> None:
-    """Have nobody run `jobs`: those that run are ended, and go on from their checkpoints later."""
+def withdraw_jobs(
+    queue: Queue, jobs: Sequence[JobFiles], cancel: Callable[[Sequence[JobFiles]], None]
+) -> list[JobFiles]:
+    """Have nobody run `jobs`: those that run are ended, and go on from their checkpoints later.
+
+    `cancel` ends what was begun for them. Returns those that nobody has any more, whose files may
+    be removed.
+    """
     for job in jobs:
         job.withdraw()
-    workers.cancel(jobs)
+    cancel(jobs)
     deadline = time.monotonic() + SECONDS_TO_GIVE_BACK
     left = list(jobs)
     while left and time.monotonic() < deadline:
         left = [job for job in left if last_claim(job, queue.lease_seconds) is not None]
         if left:
             time.sleep(POLL_SECONDS)
-    for job in jobs:
-        if job not in left:
-            job.remove()
+    return [job for job in jobs if job not in left]
 
 
 def run_queued(

@@ -19,7 +19,7 @@ from darkmagic.sweeps.launch.slurm.task import SlurmTask
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 
-__all__ = ["SlurmWorkers", "task_of"]
+__all__ = ["SlurmWorkers", "cancel_tasks_of", "task_of"]
 
 SLURM = "slurm.json"
 """In a job's folder: the task that is to run it, and its log."""
@@ -36,6 +36,17 @@ def task_of(job: JobFiles) -> tuple[str, str] | None:
     except DamagedFileError:
         return None
     return None if content is None else (str(content["task"]), str(content["log"]))
+
+
+def cancel_tasks_of(queue: Queue, jobs: Sequence[JobFiles]) -> None:
+    """End the tasks of `jobs` that have no other jobs of the queue to run; Slurm alone has any."""
+    names = {job.name for job in jobs}
+    tasks: dict[str, set[str]] = {}
+    for name in {*queue.names(), *names}:
+        task = task_of(queue.job(name))
+        if task is not None:
+            tasks.setdefault(task[0], set()).add(name)
+    cancel_tasks(task for task, theirs in tasks.items() if theirs <= names)
 
 
 class SlurmWorkers:
@@ -134,10 +145,4 @@ class SlurmWorkers:
 
     def cancel(self, jobs: Sequence[JobFiles]) -> None:
         """End the tasks that have no other jobs to run."""
-        names = {job.name for job in jobs}
-        tasks: dict[str, set[str]] = {}
-        for name in {*self._queue.names(), *names}:
-            task = task_of(self._queue.job(name))
-            if task is not None:
-                tasks.setdefault(task[0], set()).add(name)
-        cancel_tasks(task for task, theirs in tasks.items() if theirs <= names)
+        cancel_tasks_of(self._queue, jobs)

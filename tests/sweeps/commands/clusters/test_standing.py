@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from commanding import run_command
@@ -15,7 +18,8 @@ from darkmagic.cli.views.standing import standing_table
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.jobs.claims import claim_job
 from darkmagic.sweeps.launch.jobs.holder import Holder
-from darkmagic.sweeps.launch.jobs.queue import Queue
+from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome, Queue
+from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.trial.paths import read_events
 from sweeping import TINY, Recorder
 
@@ -58,6 +62,44 @@ def test_trials_wait_run_and_are_cancelled(detached: Path) -> None:
     assert not (folder / ".jobs").exists()
     with pytest.raises(UserError, match="nothing of 'e' waits or runs elsewhere"):
         api.cancel_sweep(folder)
+
+
+def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
+    configs = [
+        OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
+        for subdir in subdirs
+    ]
+    return Queue(folder).publish(b"shared", configs, lease_seconds=60)
+
+
+def test_cancelled_jobs_are_left_to_who_follows_them(tmp_path: Path) -> None:
+    """The end of a trial stays to be read where the sweep is held; else nothing stays."""
+    ended, waiting = _publish(tmp_path, "a-s0-1", "b-s0-1")
+    ended.end(Outcome(None, 0, 1, "here"))
+    with hold_experiment(tmp_path):
+        assert api.cancel_sweep(tmp_path) == 1
+        assert ended.outcome() == Outcome(None, 0, 1, "here")
+        assert not waiting.is_open
+        with pytest.raises(UserError, match=rf"process {os.getpid()} on .* Ctrl-C there ends it"):
+            api.cancel_sweep(tmp_path)
+    _publish(tmp_path, "b-s0-1")
+    assert api.cancel_sweep(tmp_path) == 1
+    assert not (tmp_path / ".jobs").exists()
+
+
+@pytest.mark.parametrize("ahead", [-7200.0, 0.0, 7200.0])
+def test_signs_of_life_go_by_the_clock_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """A trial that trains now does so whatever this machine's clock says."""
+    _left(tmp_path, "baseline-s0-0123abcd", EPOCH)
+    now = time.time()
+    with hold_experiment(tmp_path):
+        monkeypatch.setattr(time, "time", lambda: now + ahead)
+        (trial,) = api.standings(tmp_path)
+    assert trial.status == "running"
+    assert trial.seconds is not None
+    assert trial.seconds < 60
 
 
 def _left(folder: Path, name: str, *events: dict[str, object], result: str | None = None) -> None:
