@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkmagic.cli.console import make_console
@@ -20,10 +18,13 @@ class WorkerLines:
     side by side.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self._console = make_console()
         self._began: dict[str, float] = {}
-        self._print(f"{platform.node()}: waiting for trials of sweeps in {folder.absolute()}")
+
+    def note(self, text: str) -> None:
+        """Print a line of no one trial."""
+        self._print(text)
 
     def began(self, job: JobFiles) -> None:
         """Print that this worker has a trial."""

@@ -98,6 +98,7 @@ class Launcher:
     stall_seconds: int | str | None = whole(
         "auto", at_least=1, words=("auto",), changes_result=False
     )
+    lease_seconds: float = number(60, at_least=5, changes_result=False)  # of eight heartbeats
 
 
 def settings() -> Iterator[tuple[str, Declared]]:

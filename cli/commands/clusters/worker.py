@@ -55,7 +55,7 @@ def worker(
         from darkmagic.sweeps import api
 
         with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
-            lines = WorkerLines(out)
+            lines = WorkerLines()
             count = api.run_worker(
                 out,
                 lines,

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
+from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from darkmagic.checklist.errors import UserError
 
 if TYPE_CHECKING:
     from darkmagic.sweeps.launch.jobs.follow import Workers
     from darkmagic.sweeps.launch.jobs.queue import Queue
 
-__all__ = ["OurLauncher", "QueuedLauncher"]
+__all__ = ["LauncherError", "OurLauncher", "QueuedLauncher", "one_line"]
+
+
+class LauncherError(UserError, CompactHydraException):
+    """An error of the user's, of which Hydra prints the line and no traceback, as of its own."""
+
+
+@contextlib.contextmanager
+def one_line() -> Iterator[None]:
+    """Turn errors of the user's into those that Hydra prints as a line."""
+    try:
+        yield
+    except UserError as error:
+        raise LauncherError(str(error)) from error
 
 
 class OurLauncher(Launcher):
@@ -33,6 +51,8 @@ class OurLauncher(Launcher):
         from darkmagic.sweeps.compose.caching_loader import RememberingLoader
         from darkmagic.sweeps.launch.local import fork_server
 
+        with one_line():
+            _check_numbers(config.hydra.launcher)
         # The sweeper has the same context, and composes with it from here on.
         hydra_context.config_loader = RememberingLoader(hydra_context.config_loader)
         self._hydra_context = hydra_context
@@ -41,6 +61,18 @@ class OurLauncher(Launcher):
         if self.forks_here:
             # It imports torch, if at all, while the sweeper composes.
             fork_server.warm_up(torch=fork_server.pays_with_torch(config))
+
+
+def _check_numbers(launcher: DictConfig) -> None:
+    """Raise `UserError` for a number of any launcher's that cannot be, in any application."""
+    from darkmagic.sweeps.trial.settings import Launcher
+    from darkmagic.trainers.fields import check_fields
+
+    names = {each.name for each in dataclasses.fields(Launcher)} & launcher.keys()
+    try:
+        check_fields(Launcher(**{str(name): launcher[name] for name in names}))
+    except ValueError as error:
+        raise UserError(f"hydra.launcher.{error}") from None
 
 
 class QueuedLauncher(OurLauncher):
@@ -65,7 +97,8 @@ class QueuedLauncher(OurLauncher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        self.check()
+        with one_line():
+            self.check()
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def launch(
@@ -73,12 +106,13 @@ class QueuedLauncher(OurLauncher):
     ) -> Sequence[JobReturn]:
         from darkmagic.sweeps.launch.jobs.follow import run_queued
 
-        return run_queued(
-            self._hydra_context,
-            self._task_function,
-            self._config,
-            job_overrides,
-            initial_job_idx,
-            make_workers=self.workers(),
-            lease_seconds=self._lease_seconds,
-        )
+        with one_line():
+            return run_queued(
+                self._hydra_context,
+                self._task_function,
+                self._config,
+                job_overrides,
+                initial_job_idx,
+                make_workers=self.workers(),
+                lease_seconds=self._lease_seconds,
+            )

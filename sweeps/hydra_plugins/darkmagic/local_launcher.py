@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
-from hydra_plugins.darkmagic._launching import OurLauncher
+from hydra_plugins.darkmagic._launching import OurLauncher, one_line
 
 __all__ = ["LocalLauncher"]
 
@@ -45,17 +45,18 @@ class LocalLauncher(OurLauncher):
     ) -> Sequence[JobReturn]:
         from darkmagic.sweeps.launch.local.launcher import launch_local
 
-        return launch_local(
-            self._hydra_context,
-            self._task_function,
-            self._config,
-            job_overrides,
-            initial_job_idx,
-            devices=self._devices,
-            trials_per_device=self._trials_per_device,
-            threads=self._threads,
-            retries=self._retries,
-            stall_seconds=self._stall_seconds,
-            feed=feed,
-            gpus_per_trial=self._gpus_per_trial,
-        )
+        with one_line():
+            return launch_local(
+                self._hydra_context,
+                self._task_function,
+                self._config,
+                job_overrides,
+                initial_job_idx,
+                devices=self._devices,
+                trials_per_device=self._trials_per_device,
+                threads=self._threads,
+                retries=self._retries,
+                stall_seconds=self._stall_seconds,
+                feed=feed,
+                gpus_per_trial=self._gpus_per_trial,
+            )

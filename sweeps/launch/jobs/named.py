@@ -16,6 +16,10 @@ __all__ = ["PrintWork", "serve_named"]
 class PrintWork:
     """A `WorkLog` whose lines go to the log that the scheduler keeps."""
 
+    def note(self, text: str) -> None:
+        """Print a line of no one job."""
+        print(text, flush=True)  # noqa: T201
+
     def began(self, job: JobFiles) -> None:
         """Print that a job began."""
         print(f"began {job.name}", flush=True)  # noqa: T201

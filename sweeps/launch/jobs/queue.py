@@ -28,6 +28,7 @@ import cloudpickle
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
+from darkmagic._version import __version__
 from darkmagic.sweeps.launch.jobs.run import failed_job, job_directory
 from darkmagic.trainers.outputs.durable import DamagedFileError, write_file
 from darkmagic.trainers.outputs.json_file import read_json, write_json
@@ -176,7 +177,12 @@ class Queue:
             _write(job.path / JOB, pickle.dumps(content))
         names = [job.name for job in jobs]
         others = [name for name in self.names() if name not in names and self.job(name).is_open]
-        order = {"jobs": [*names, *others], "lease_seconds": lease_seconds, "torch": torch}
+        order = {
+            "jobs": [*names, *others],
+            "lease_seconds": lease_seconds,
+            "torch": torch,
+            "version": __version__,
+        }
         write_json(self.path / ORDER, order)
         return jobs
 
@@ -208,6 +214,12 @@ class Queue:
     def wants_torch(self) -> bool:
         """Whether workers are to import torch before they fork."""
         return bool(self._order().get("torch", True))
+
+    @property
+    def version(self) -> str | None:
+        """The version of darkmagic that published the jobs; None if it does not say."""
+        version = self._order().get("version")
+        return None if version is None else str(version)
 
     def open_jobs(self) -> Iterator[JobFiles]:
         """Yield the jobs that have not ended and are not withdrawn, in their order."""

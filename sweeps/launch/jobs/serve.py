@@ -29,7 +29,7 @@ from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 
-__all__ = ["IgnoreWork", "WorkLog", "run_job_files", "serve"]
+__all__ = ["IgnoreWork", "Work", "WorkLog", "run_job_files", "serve"]
 
 PAUSE_SECONDS = 1.0
 SECONDS_OF_OUR_OWN = 2.0
@@ -37,6 +37,9 @@ SECONDS_OF_OUR_OWN = 2.0
 
 class WorkLog(Protocol):
     """Receives what a worker does, to show it."""
+
+    def note(self, text: str) -> None:
+        """Receive a line of no one job."""
 
     def began(self, job: JobFiles) -> None:
         """Receive a job that this process has from now on."""
@@ -48,13 +51,14 @@ class WorkLog(Protocol):
 class IgnoreWork:
     """A `WorkLog` that shows nothing."""
 
+    def note(self, text: str) -> None: ...
     def began(self, job: JobFiles) -> None: ...
     def ended(self, job: JobFiles, what: str) -> None: ...
 
 
 @dataclass
-class _Work:
-    """The jobs that this worker has had, by the index of their call in the pool."""
+class Work:
+    """The jobs that a worker has had, by the index of their call in the pool."""
 
     holder: Holder
     log: WorkLog
@@ -62,10 +66,24 @@ class _Work:
     claims: list[Claim] = field(default_factory=list)
     running: dict[int, Claim] = field(default_factory=dict)
 
-    def add(self, claim: Claim) -> Call:
+    def add(self, claim: Claim) -> Call | None:
+        """Return the call of a job that was claimed; None for one that is not to be run any more.
+
+        A job whose file nobody can read is ended, as it would be the next worker's to fail on.
+        """
+        try:
+            directory = claim.job.directory
+        except FileNotFoundError:  # withdrawn since it was claimed
+            claim.give_back()
+            return None
+        except Exception as error:  # noqa: BLE001 (what unpickles may raise anything)
+            what = f"its file {claim.job.path} cannot be read: {type(error).__name__}: {error}"
+            claim.job.end(Outcome(what, None, claim.number, platform.node()))
+            self.log.note(what)
+            return None
         self.running[len(self.claims)] = claim
         self.claims.append(claim)
-        self.watch.add(claim.job.directory)
+        self.watch.add(directory)
         env = {}
         if claim.deaths:
             env[RETRY_REASON] = "trained again: the worker that had it died"
@@ -110,13 +128,13 @@ def serve(
     `jobs` gives those that are open, each with the seconds of its lease. When this is interrupted,
     what runs is ended and given back, so that another worker goes on with it at once.
     """
-    work = _Work(Holder.this_process(), log, StallWatch([], stall_seconds))
+    work = Work(Holder.this_process(), log, StallWatch([], stall_seconds))
 
     def more() -> Call | None:
         for job, lease_seconds in jobs():
             claim = claim_job(job, work.holder, lease_seconds)
-            if claim is not None:
-                return work.add(claim)
+            if claim is not None and (call := work.add(claim)) is not None:
+                return call
         return None
 
     stop = threading.Event()
@@ -138,7 +156,7 @@ def serve(
 
 
 def _run_round(
-    work: _Work, leases: Sequence[Lease], more: Callable[[], Call | None], retries: int
+    work: Work, leases: Sequence[Lease], more: Callable[[], Call | None], retries: int
 ) -> None:
     """Run jobs until there is none to be had and none runs."""
     first = len(work.claims)

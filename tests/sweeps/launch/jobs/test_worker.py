@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from commanding import command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.launch.devices import make_leases
-from darkmagic.sweeps.launch.jobs.queue import Queue
-from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, serve
+from darkmagic.sweeps.launch.jobs.claims import claim_job, last_claim
+from darkmagic.sweeps.launch.jobs.holder import Holder
+from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, serve
+from darkmagic.sweeps.launch.local.stall import StallWatch
 from machines import APP, FOUR, read_trials, start_worker, until
 from sweeping import run
 
@@ -188,10 +194,80 @@ def test_sixteen_trials_on_four_workers_of_which_one_is_killed(tmp_path: Path) -
         ({}, "no folder .*nowhere on this machine: --out is the folder of all experiments"),
         ({"gpus_per_trial": 2, "trials_per_device": 2}, "leave one of them out"),
         ({"gpus_per_trial": 0}, "need a whole number, 1 or more"),
+        ({"devices": "foo"}, "--devices foo: choose auto, cpu, or indices of GPUs such as 0,1"),
+        ({"devices": ""}, "--devices : choose auto"),
+        ({"devices": "0,,1"}, "choose auto"),
+        ({"devices": "99"}, "names 99, but the GPUs here are"),
     ],
 )
-def test_bad_options_are_one_line(tmp_path: Path, options: dict[str, int], message: str) -> None:
+def test_bad_options_are_one_line(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     """A folder that is not there, and numbers that cannot be, are refused before any trial."""
     folder = tmp_path if options else tmp_path / "nowhere"
     with pytest.raises(UserError, match=message):
         run_worker(folder, IgnoreWork(), idle_seconds=0, **options)
+
+
+class _Lines:
+    """A `WorkLog` that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+    def began(self, job: JobFiles) -> None:
+        self.said.append(f"began {job.name}")
+
+    def ended(self, job: JobFiles, what: str) -> None:
+        self.said.append(f"ended {job.name}: {what}")
+
+
+def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
+    configs = [
+        OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
+        for subdir in subdirs
+    ]
+    return Queue(folder).publish(b"shared", configs, lease_seconds=60, torch=False)
+
+
+def test_sweep_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    """Its trials would be another version's among its own: one line says so, once."""
+    (job,) = _publish(tmp_path / "e", "a")
+    order = tmp_path / "e" / ".jobs" / "order.json"
+    order.write_text(json.dumps({**json.loads(order.read_text()), "version": "0.0.1"}))
+    lines = _Lines()
+    assert run_worker(tmp_path, lines, devices="cpu", idle_seconds=1) == 0
+    assert job.is_open
+    assert job.outcome() is None
+    assert [line for line in lines.said if "0.0.1" in line] == lines.said[1:]
+    assert "pip install 'darkmagic-checklist==0.0.1'" in lines.said[1]
+
+
+def test_job_whose_file_is_damaged_ends_no_worker(tmp_path: Path) -> None:
+    """It has ended, with what is wrong with its file; what is behind it is looked at too."""
+    damaged, unlike, withdrawn = _publish(tmp_path / "e", "a", "b", "c")
+    (damaged.path / "job.pkl").write_bytes(b"no pickle")
+    (unlike.path / "job.pkl").write_bytes(pickle.dumps({"of": "another version"}))
+    withdrawn.withdraw()
+    lines = _Lines()
+    assert run_worker(tmp_path, lines, devices="cpu", idle_seconds=0.5) == 0
+    for job, why in ((damaged, "UnpicklingError"), (unlike, "KeyError: 'directory'")):
+        outcome = job.outcome()
+        assert outcome is not None
+        assert outcome.error is not None
+        assert f"{job.path} cannot be read: {why}" in outcome.error
+        assert outcome.error in lines.said
+    assert withdrawn.outcome() is None
+
+
+def test_job_that_is_withdrawn_while_it_is_claimed_is_given_back(tmp_path: Path) -> None:
+    """As `cancel` may come between the two: the worker has the next job to look at."""
+    (job,) = _publish(tmp_path, "a")
+    work = Work(Holder.this_process(), IgnoreWork(), StallWatch([], None))
+    claim = claim_job(job, work.holder, 60)
+    assert claim is not None
+    job.withdraw()
+    assert work.add(claim) is None
+    assert not work.running
+    assert last_claim(job, 60) is None
