@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from darkmagic.cli.console import make_console
 
 if TYPE_CHECKING:
-    from darkmagic.sweeps.launch.jobs.queue import JobFiles
+    from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 
 __all__ = ["WorkerLines"]
 

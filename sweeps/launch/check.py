@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.distribution import install_extra
 from darkmagic.sweeps.launch.devices import check_devices
+from darkmagic.sweeps.launch.ray.request import RayRequest
 from darkmagic.sweeps.launch.slurm.ask import check_slurm
+from darkmagic.sweeps.launch.slurm.request import SlurmRequest
 from darkmagic.sweeps.trial.paths import experiment_folder
 
 __all__ = ["DETACHABLE", "check_detach", "check_folder", "check_launcher", "check_ray"]
@@ -20,8 +22,10 @@ DETACHABLE = ("slurm", "worker")
 
 
 def check_launcher(config: DictConfig) -> None:
-    """Raise `UserError` where jobs of `config` cannot be started from this machine."""
+    """Raise `UserError` where jobs of `config` cannot be started from this machine, or at all."""
     check_folder(experiment_folder(config))
+    if issubclass(OmegaConf.get_type(config.hydra.launcher) or object, SlurmRequest | RayRequest):
+        OmegaConf.to_object(config.hydra.launcher).check()  # type: ignore[union-attr]
     if _chosen(config) == "slurm":
         check_slurm()
     if _chosen(config) == "ray":

@@ -12,7 +12,8 @@ from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.jobs.claims import last_claim
 from darkmagic.sweeps.launch.jobs.follow import withdraw_jobs
 from darkmagic.sweeps.launch.jobs.holder import folder_time
-from darkmagic.sweeps.launch.jobs.queue import FOLDER, JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
+from darkmagic.sweeps.launch.jobs.queue import FOLDER, Queue
 from darkmagic.sweeps.launch.slurm.ask import Standing, task_standings
 from darkmagic.sweeps.launch.slurm.submit import cancel_tasks_of, task_of
 from darkmagic.sweeps.orchestrate.hold import holder_of

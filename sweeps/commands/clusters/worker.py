@@ -13,7 +13,8 @@ from darkmagic._version import __version__
 from darkmagic.checklist.errors import UserError
 from darkmagic.distribution import DISTRIBUTION
 from darkmagic.sweeps.launch.devices import AUTO, CPU, Lease, check_share, make_leases
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue, find_queues
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
+from darkmagic.sweeps.launch.jobs.queue import Queue, find_queues
 from darkmagic.sweeps.launch.jobs.serve import WorkLog, serve
 from darkmagic.sweeps.launch.local import fork_server
 

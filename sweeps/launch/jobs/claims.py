@@ -4,6 +4,7 @@ A job's claims are numbered files. To claim a job is to make the next one, which
 lets one process do. Nobody renames or removes a claim, so that none can be taken by mistake. Its
 owner renews the time of the last one; when it stands still for the time of a lease, the next may be
 made. A worker that was taken for dead, as its machine slept, finds the next claim and leaves off.
+So does what it has train, by itself, when the worker alone is stopped.
 """
 
 from __future__ import annotations
@@ -16,9 +17,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from darkmagic.sweeps.launch.jobs.holder import Holder, read_holder, seconds_since
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome, Queue, job_name
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
+from darkmagic.sweeps.launch.jobs.queue import Queue, job_name
 
-__all__ = ["BEATS_A_LEASE", "MAX_DEATHS", "Claim", "claim_job", "is_running", "last_claim"]
+__all__ = [
+    "BEATS_A_LEASE",
+    "LOST_SHARE",
+    "MAX_DEATHS",
+    "Claim",
+    "claim_job",
+    "is_running",
+    "last_claim",
+    "wait_until_lost",
+]
 
 GRACE_SECONDS = 7.0
 """After the death of a worker of this machine, whose children have five seconds to end."""
@@ -47,7 +58,9 @@ class Claim:
         return _file(self.job, self.number)
 
     def beat(self) -> None:
-        """Renew the claim."""
+        """Renew the claim, unless it is lost: another worker may be about to make the next."""
+        if self.lost() is not None:
+            return
         with contextlib.suppress(OSError):
             os.utime(self.path)
             self._beaten = time.monotonic()
@@ -59,13 +72,33 @@ class Claim:
         if _file(self.job, self.number + 1).exists():
             return "another worker has it"
         if time.monotonic() - self._beaten > LOST_SHARE * self.lease_seconds:
-            return "its folder could not be reached"
+            return "its claim could not be renewed"
         return None
 
     def give_back(self) -> None:
         """Leave the job to the next worker, at once."""
         with contextlib.suppress(OSError):
             self.path.write_text(json.dumps(GIVEN_BACK))
+
+
+def wait_until_lost(job: JobFiles, number: int, lease_seconds: float) -> str:
+    """Return why claim `number` of `job` is lost, when it is: for the process that trains it.
+
+    Who renews the claim may be stopped while what it started goes on, beside the next worker's.
+    Only changes of the file's time count, so that it matters neither whose clock that is, nor that
+    the whole machine sleeps.
+    """
+    path, following = _file(job, number), _file(job, number + 1)
+    seen, last = _time_of(path), time.monotonic()
+    while True:
+        time.sleep(lease_seconds / BEATS_A_LEASE / 2)
+        if following.exists():
+            return "another worker has it"
+        now, written = time.monotonic(), _time_of(path)
+        if written is not None and written != seen:
+            seen, last = written, now
+        elif now - last > LOST_SHARE * lease_seconds:
+            return f"its worker gave no sign of life for {now - last:.0f} s"
 
 
 def claim_job(job: JobFiles, holder: Holder, lease_seconds: float) -> Claim | None:
@@ -115,6 +148,13 @@ def _is_live(job: JobFiles, number: int, lease_seconds: float) -> bool:
     if holder is not None and holder.is_here:
         return holder.runs_here() or seconds_since(path) < min(GRACE_SECONDS, lease_seconds)
     return seconds_since(path) < lease_seconds  # one whose file is being written among them
+
+
+def _time_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _was_given_back(path: Path) -> bool:

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.jobs.claims import last_claim
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.run import compose_jobs, has_failed, job_directory, ship
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Ended

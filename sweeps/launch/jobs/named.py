@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from darkmagic.sweeps.launch.devices import make_leases
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.serve import serve
 from darkmagic.sweeps.launch.local import fork_server
 

@@ -7,6 +7,7 @@ Everything is in `.jobs` beside the folders of the trials, and a job has a folde
 - `claim.1`, `claim.2`, ...: who has taken it (`darkmagic.sweeps.launch.jobs.claims`).
 - `stop`: why the worker that has it is to end it.
 - `return.3.pkl`: what the job returned under claim 3; then `ended.json`, written last.
+- `left.3`: why the process that ran it under claim 3 left off by itself.
 
 Pickled files run code when they are read: who may write to the folder may do so on every worker.
 """
@@ -19,121 +20,26 @@ import os
 import pickle
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import cloudpickle
-from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from darkmagic._version import __version__
-from darkmagic.sweeps.launch.jobs.run import failed_job, job_directory
-from darkmagic.trainers.outputs.durable import DamagedFileError, write_file
+from darkmagic.sweeps.launch.jobs.job_files import ENDED, JOB, STOP, JobFiles, write_bytes
+from darkmagic.sweeps.launch.jobs.run import job_directory
+from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 
-__all__ = ["FOLDER", "JobFiles", "Outcome", "Queue", "find_queues", "job_name"]
+__all__ = ["FOLDER", "Queue", "find_queues", "job_name"]
 
 FOLDER = ".jobs"
 ORDER = "order.json"
-JOB, ENDED, STOP = "job.pkl", "ended.json", "stop"
 LONGEST_NAME = 200
 DEPTH = 2
 """How far below a folder its queues are looked for: Hydra's own are in multirun/DATE/TIME."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended, as its worker says it."""
-
-    error: str | None
-    exit_code: int | None
-    claim: int
-    host: str
-
-
-@dataclass(frozen=True)
-class JobFiles:
-    """The files of one job, in the folder `path`."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The name of the job's folder, which says which it is."""
-        return self.path.name
-
-    @property
-    def is_open(self) -> bool:
-        """Whether workers may take it or go on with it."""
-        return (self.path / JOB).exists()
-
-    def read(self) -> tuple[bytes, DictConfig]:
-        """Return what its launch shares, pickled, and its configuration."""
-        content = self._content()
-        config: DictConfig = cloudpickle.loads(content["config"])
-        return (self.path.parent / content["shared"]).read_bytes(), config
-
-    def _content(self) -> dict[str, Any]:
-        """Return what `job.pkl` says; its configuration is left pickled, as it may need imports."""
-        content: dict[str, Any] = pickle.loads((self.path / JOB).read_bytes())  # noqa: S301
-        return content
-
-    @property
-    def directory(self) -> Path:
-        """The folder of the job's output."""
-        return Path(self._content()["directory"])
-
-    def stop(self, reason: str) -> None:
-        """Ask the worker that has it to end it."""
-        with contextlib.suppress(FileNotFoundError):
-            _write(self.path / STOP, reason.encode())
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why it is to be ended; None if it is not."""
-        try:
-            return (self.path / STOP).read_text()
-        except FileNotFoundError:
-            return None
-
-    def withdraw(self) -> None:
-        """Close it: no worker takes it, and one that has it gives it back."""
-        (self.path / JOB).unlink(missing_ok=True)
-
-    def keep_return(self, claim: int, job: JobReturn) -> None:
-        """Write what the job returned, before it is said that it ended."""
-        _write(self.path / f"return.{claim}.pkl", cloudpickle.dumps(job))
-
-    def end(self, outcome: Outcome) -> None:
-        """Say that the job has ended."""
-        with contextlib.suppress(FileNotFoundError):  # withdrawn and removed meanwhile
-            write_json(self.path / ENDED, vars(outcome))
-
-    def outcome(self) -> Outcome | None:
-        """Return how the job ended; None if it has not."""
-        try:
-            content = read_json(self.path / ENDED)
-            return None if content is None else Outcome(**content)
-        except (DamagedFileError, TypeError) as error:
-            return Outcome(f"its end cannot be read ({error})", None, 0, "")
-
-    def result(self, outcome: Outcome, config: DictConfig) -> JobReturn:
-        """Return the `JobReturn` of a job that has ended, or one that says why there is none."""
-        if outcome.error is not None:
-            return failed_job(outcome.error, config)
-        try:
-            job = cloudpickle.loads((self.path / f"return.{outcome.claim}.pkl").read_bytes())
-        except Exception as error:  # noqa: BLE001 (what unpickles may raise anything)
-            return failed_job(f"what it returned cannot be read: {error}", config)
-        assert isinstance(job, JobReturn)
-        return job
-
-    def remove(self) -> None:
-        """Remove the files of a job that nobody runs: `job.pkl` first, so that nobody takes it."""
-        self.withdraw()
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 class Queue:
@@ -162,7 +68,7 @@ class Queue:
         self.path.mkdir(parents=True, exist_ok=True)
         shared_name = f"shared.{hashlib.sha256(shared).hexdigest()[:16]}.pkl"
         if not (self.path / shared_name).exists():
-            _write(self.path / shared_name, shared)
+            write_bytes(self.path / shared_name, shared)
         jobs = [self.job(job_name(str(config.hydra.sweep.subdir))) for config in configs]
         for job, config in zip(jobs, configs, strict=True):
             if job.outcome() is not None:
@@ -174,7 +80,7 @@ class Queue:
                 "directory": str(job_directory(config)),
                 "config": cloudpickle.dumps(config),
             }
-            _write(job.path / JOB, pickle.dumps(content))
+            write_bytes(job.path / JOB, pickle.dumps(content))
         names = [job.name for job in jobs]
         others = [name for name in self.names() if name not in names and self.job(name).is_open]
         order = {
@@ -253,7 +159,3 @@ def job_name(subdir: str) -> str:
     if len(name) > LONGEST_NAME:
         name = f"{name[:150]}-{hashlib.sha256(subdir.encode()).hexdigest()[:16]}"
     return name
-
-
-def _write(path: Path, content: bytes) -> None:
-    write_file(path, lambda file: file.write(content))

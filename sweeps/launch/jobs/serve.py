@@ -20,10 +20,16 @@ from typing import Protocol
 from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.sweeps.launch.devices import AUTO, Lease
-from darkmagic.sweeps.launch.jobs.claims import BEATS_A_LEASE, Claim, claim_job
+from darkmagic.sweeps.launch.jobs.claims import (
+    BEATS_A_LEASE,
+    Claim,
+    claim_job,
+    wait_until_lost,
+)
 from darkmagic.sweeps.launch.jobs.holder import Holder
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
 from darkmagic.sweeps.launch.jobs.run import retry_of, run_shipped
+from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Call, Ended
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import StallWatch
@@ -88,7 +94,8 @@ class Work:
         if claim.deaths:
             env[RETRY_REASON] = "trained again: the worker that had it died"
         self.log.began(claim.job)
-        return Call(run_job_files, (str(claim.job.path), claim.number, env))
+        args = (str(claim.job.path), claim.number, claim.lease_seconds, env)
+        return Call(run_job_files, args)
 
     def to_end(self, index: int, began: float) -> str | None:
         """Return why a job that runs is to be ended here."""
@@ -100,6 +107,8 @@ class Work:
             time.sleep(SECONDS_OF_OUR_OWN)  # whoever ended the child may be ending this process too
         claim = self.running.pop(index)
         lost = claim.lost()
+        if lost is None and ended.error is not None:
+            lost = claim.job.left_reason(claim.number)
         if lost is None:
             outcome = Outcome(ended.error, ended.exit_code, claim.number, platform.node())
             claim.job.end(outcome)
@@ -172,13 +181,14 @@ def _run_round(
     )
 
 
-def run_job_files(path: str, claim: int, env: Mapping[str, str]) -> JobReturn:
+def run_job_files(path: str, claim: int, lease_seconds: float, env: Mapping[str, str]) -> JobReturn:
     """Run the job in `path`, in a child; leave what it returned beside it.
 
     The worker, which may not have what it takes to read that, gets its status and its result alone.
     """
     os.environ.update(env)
     job = JobFiles(Path(path))
+    threading.Thread(target=_leave_when_lost, args=(job, claim, lease_seconds), daemon=True).start()
     try:
         shared, config = job.read()
         returned = run_shipped(shared, config)
@@ -193,6 +203,12 @@ def run_job_files(path: str, claim: int, env: Mapping[str, str]) -> JobReturn:
     if isinstance(value, dict) and "status" in value:
         brief.return_value = {key: str(value.get(key)) for key in ("status", "reason")}
     return brief
+
+
+def _leave_when_lost(job: JobFiles, claim: int, lease_seconds: float) -> None:
+    """End this process before another trains the job beside it."""
+    job.leave(claim, wait_until_lost(job, claim, lease_seconds))
+    fork_server.end_child()
 
 
 def _describe(ended: Ended) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from darkmagic.sweeps.launch.context import current_context
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.text import shell_word
 
 __all__ = ["Volunteers"]

@@ -26,7 +26,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import cloudpickle
 
@@ -38,7 +38,15 @@ from darkmagic.trainers.runtime.cores import THREADS
 if TYPE_CHECKING:  # Windows has none, and reads reports all the same
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-__all__ = ["Job", "import_from_here", "pays_with_torch", "preloads_torch", "start", "warm_up"]
+__all__ = [
+    "Job",
+    "end_child",
+    "import_from_here",
+    "pays_with_torch",
+    "preloads_torch",
+    "start",
+    "warm_up",
+]
 
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
@@ -237,6 +245,11 @@ def _exit_with(owner: Connection) -> None:
     """
     with contextlib.suppress(OSError):
         owner.poll(None)
+    end_child()
+
+
+def end_child() -> NoReturn:
+    """End this process, a child of the server, from any thread of it."""
     os.kill(os.getpid(), signal.SIGTERM)  # a command is ended with all that it started
     time.sleep(SECONDS_TO_END)
     os._exit(1)

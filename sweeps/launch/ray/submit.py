@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.named import serve_named
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.ray.request import RayRequest
 
 __all__ = ["RayWorkers"]

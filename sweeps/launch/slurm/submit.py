@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.slurm.ask import (
     Standing,
     cancel_tasks,

@@ -18,7 +18,8 @@ from darkmagic.cli.views.standing import standing_table
 from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.jobs.claims import claim_job
 from darkmagic.sweeps.launch.jobs.holder import Holder
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.trial.paths import read_events
 from sweeping import TINY, Recorder

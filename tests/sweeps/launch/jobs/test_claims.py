@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,16 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from darkmagic.sweeps.launch.jobs.claims import MAX_DEATHS, claim_job, last_claim
+from darkmagic.sweeps.launch.jobs.claims import (
+    LOST_SHARE,
+    MAX_DEATHS,
+    claim_job,
+    last_claim,
+    wait_until_lost,
+)
 from darkmagic.sweeps.launch.jobs.holder import Holder
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Outcome, Queue, find_queues, job_name
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
+from darkmagic.sweeps.launch.jobs.queue import Queue, find_queues, job_name
 
 LEASE = 60.0
 ELSEWHERE = replace(Holder.this_process(), machine="another", host="node7")
@@ -106,6 +114,41 @@ def test_who_may_only_read_the_folder_sees_who_died(
         assert (last_claim(job, LEASE) is not None) == had
     finally:
         os.seteuid(0)
+
+
+def test_what_trains_knows_when_its_claim_is_lost(tmp_path: Path) -> None:
+    """It is not while the worker renews it; then it soon is, and at once if another has the job."""
+    (job,) = _publish(tmp_path, "a")
+    claim = claim_job(job, Holder.this_process(), 0.8)
+    assert claim is not None
+    began = time.monotonic()
+
+    def renew() -> None:
+        while time.monotonic() - began < 1.0:
+            claim.beat()
+            time.sleep(0.05)
+
+    renewal = threading.Thread(target=renew)
+    renewal.start()
+    reason = wait_until_lost(job, claim.number, 0.8)
+    renewal.join()
+    assert time.monotonic() - began > 1.0 + LOST_SHARE * 0.8 - 0.1
+    assert "gave no sign of life" in reason
+    (job.path / "claim.2").touch()
+    assert wait_until_lost(job, claim.number, 0.8) == "another worker has it"
+
+
+def test_claim_that_is_lost_is_not_renewed(tmp_path: Path) -> None:
+    """A worker that was stopped leaves off, though nobody has its job yet."""
+    (job,) = _publish(tmp_path, "a")
+    claim = claim_job(job, Holder.this_process(), LEASE)
+    assert claim is not None
+    late = replace(claim, lease_seconds=0.01)
+    time.sleep(0.02)
+    os.utime(claim.path, (0, 0))
+    late.beat()
+    assert claim.path.stat().st_mtime == 0
+    assert late.lost() == "its claim could not be renewed"
 
 
 def test_job_that_is_given_back_is_had_at_once_and_counts_no_death(tmp_path: Path) -> None:

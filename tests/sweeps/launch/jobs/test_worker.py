@@ -21,7 +21,8 @@ from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.jobs.claims import claim_job, last_claim
 from darkmagic.sweeps.launch.jobs.holder import Holder
-from darkmagic.sweeps.launch.jobs.queue import JobFiles, Queue
+from darkmagic.sweeps.launch.jobs.job_files import JobFiles
+from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, serve
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from machines import APP, FOUR, read_trials, start_worker, until
