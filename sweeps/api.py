@@ -48,7 +48,8 @@ from darkmagic.sweeps.launch.check import check_detach
 from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import ui_command
-from darkmagic.sweeps.starting.data import FoundData, find_data, look_at
+from darkmagic.sweeps.starting.data import find_data, look_at
+from darkmagic.sweeps.starting.found import FoundData
 from darkmagic.sweeps.starting.scripts import Script, compare_command, find_scripts
 from darkmagic.sweeps.starting.write import (
     dataset_yaml,

@@ -1,15 +1,15 @@
-"""The data sets in a repository: folders of images, tables of labels, Hugging Face's on disk."""
+"""The data sets in a repository: images in folders or shards, tables, Hugging Face's on disk."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkmagic.text import printable
+from darkmagic.sweeps.starting.found import FoundData, described
+from darkmagic.sweeps.starting.shards import look_at_shards
 from darkmagic.trainers.data.image_files.layout import find_layout
 from darkmagic.trainers.data.image_files.scan import (
     has_images,
@@ -22,45 +22,14 @@ from darkmagic.trainers.data.tables.labels import read_labels
 from darkmagic.trainers.data.tables.paths import find_files
 from darkmagic.trainers.data.tables.read import EXTENSIONS, read_rows
 
-__all__ = ["FoundData", "find_data", "look_at"]
+__all__ = ["find_data", "look_at"]
 
 DEPTH = 3
 """Levels of folders that are looked into."""
 MAX_TABLES, MAX_BYTES = 20, 2**26
 """Tables that are read, and the largest."""
-SAMPLE = 60  # images whose headers are read
-SIDES = (32, 64, 96, 128, 160, 224)
 LEFT_OUT = {"runs", "mlruns", "node_modules", "site-packages", "dist", "build", "outputs", "wandb"}
 TABLES = set(EXTENSIONS) - {".txt"}
-SMALL = 48
-"""Pixels a side, up to which images are trained on as they are by a small network."""
-MAX_IMBALANCE = 10
-
-
-@dataclass(frozen=True)
-class FoundData:
-    """A data set: the option of `dataset` that reads it, with `fields`, and what was seen there.
-
-    `several` says that images have several labels; `why` is there where it cannot be used.
-    """
-
-    option: str
-    path: Path
-    fields: dict[str, Any]
-    images: int
-    labels: tuple[str, ...]
-    several: bool = False
-    uneven: bool = False
-    side: int | None = None
-    notes: tuple[str, ...] = ()
-    why: str = ""
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def kind(self) -> str:
-        """What it is, in a phrase."""
-        names = {"folder": "a folder of images", "table": "a table of labels"}
-        return names.get(self.option, "a Hugging Face data set")
 
 
 def find_data(root: Path) -> list[FoundData]:
@@ -91,10 +60,10 @@ def look_at(path: Path, **columns: str | None) -> FoundData | None:
     `columns` are those of a table that are named. Imports no torch.
     """
     if path.is_file():
-        return _look_at_table(path, columns)
+        return look_at_shards(path) if path.suffix == ".tar" else _look_at_table(path, columns)
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         return FoundData("huggingface", path, {"path": str(path)}, 0, ())
-    return _look_at_folder(path) if path.is_dir() else None
+    return (_look_at_folder(path) or look_at_shards(path)) if path.is_dir() else None
 
 
 def _folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
@@ -137,7 +106,7 @@ def _look_at_folder(path: Path) -> FoundData | None:
         files += own
     splits = [] if whole is not None else [f"{s} in {f.name}/" for s, f in layout.folders.items()]
     notes = [f"splits: {', '.join(splits)}"] if splits else []
-    return _described("folder", path, {"root": str(path)}, files, counts, notes)
+    return described("folder", path, {"root": str(path)}, files, counts, notes)
 
 
 def _is_code(path: Path) -> bool:
@@ -168,67 +137,4 @@ def _look_at_table(path: Path, named: dict[str, str | None]) -> FoundData | None
         fields["split"] = columns.split
     notes = [f"images: column {columns.image!r}; {labels.how}"]
     unique = list(dict.fromkeys(file for file in files if file))
-    return _described("table", path, fields, unique, counts, notes, several=labels.several)
-
-
-def _described(
-    option: str,
-    path: Path,
-    fields: dict[str, Any],
-    files: Sequence[str],
-    counts: dict[str, int],
-    notes: list[str],
-    *,
-    several: bool = False,
-) -> FoundData:
-    sizes, grey = _headers(files[:: max(1, len(files) // SAMPLE)])
-    side = min(min(size) for size in sizes) if sizes else None
-    own = {}
-    if len(set(sizes)) > 1 or (side or 0) > max(SIDES):
-        target = max([each for each in SIDES if each <= (side or 0)], default=SIDES[0])
-        own["size"] = target
-        low, high = min(sizes), max(sizes)
-        notes.append(
-            f"sizes from {low[0]} x {low[1]} to {high[0]} x {high[1]}: all are brought to "
-            f"{target} x {target}"
-        )
-        side = target
-    elif sizes:
-        notes.append(f"all of {sizes[0][0]} x {sizes[0][1]} pixels")
-    if grey:
-        own["channels"] = 1
-        notes.append("grey")
-    present = [count for count in counts.values() if count]
-    return FoundData(
-        option=option,
-        path=path,
-        fields={**fields, **own},
-        images=len(files),
-        labels=tuple(sorted(counts)),
-        several=several,
-        uneven=bool(present) and max(present) > MAX_IMBALANCE * min(present),
-        side=side,
-        notes=tuple(notes),
-        counts=dict(counts),
-    )
-
-
-def _headers(files: Sequence[str]) -> tuple[list[tuple[int, int]], bool]:
-    """Return width and height of each image that can be read, and whether all are grey."""
-    from PIL import Image
-
-    sizes, modes = [], set()
-    for path in files:
-        try:
-            with Image.open(path) as image:
-                sizes.append(image.size)
-                modes.add(image.mode)
-        except Exception:  # noqa: BLE001, S112 (a check before training names it)
-            continue
-    return sizes, bool(modes) and modes <= {"L", "1", "LA", "I;16"}
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """Return the first of `names`, printable, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(printable(name) for name in names[:most]) + more
+    return described("table", path, fields, unique, counts, notes, several=labels.several)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.starting.data import SMALL, FoundData
+from darkmagic.sweeps.starting.found import SMALL, FoundData
 from darkmagic.text import shell_line
 from darkmagic.trainers.outputs.durable import write_file
 
@@ -22,7 +22,8 @@ MIN_STEPS = 20
 
 def option_name(found: FoundData) -> str:
     """Return what the data set is called: by its folder or file, in letters that Hydra takes."""
-    stem = found.path.stem if found.option == "table" else found.path.name
+    is_file = found.option == "table" or found.path.suffix == ".tar"
+    stem = found.path.stem if is_file else found.path.name
     if stem.lower() in ("data", "dataset", "datasets", "images", "labels", "train", ""):
         stem = found.path.absolute().parent.name or stem
     plain = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower()

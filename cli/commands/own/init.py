@@ -21,7 +21,9 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The repository.")] = Path(),
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="A folder of images, a table of labels, or a set on disk."),
+        typer.Option(
+            "--data", help="A folder of images or tar shards, a table of labels, or a set on disk."
+        ),
     ] = None,
     root: Annotated[
         Path | None, typer.Option("--root", help="The folder that a table's names are from.")
@@ -46,8 +48,8 @@ def init(
 ) -> None:
     """Look at a repository, write the YAML of its data, and show the next command.
 
-    Finds folders of images, tables of labels, Hugging Face sets and training scripts. Asks only
-    where there is more than one set of data, and only at a terminal.
+    Finds images in folders and tar shards, tables of labels, Hugging Face sets and training
+    scripts. Asks only where there is more than one set of data, and only at a terminal.
     """
     with cli_errors():
         from darkmagic.checklist.errors import UserError
@@ -95,7 +97,9 @@ def _named(data: Path, columns: Mapping[str, str | None]) -> FoundData:
         raise UserError(f"--data {data}: there is no such file or folder")
     found = api.look_at(data.absolute(), **columns)
     if found is None:
-        raise UserError(f"--data {data}: it has no folders of images, a class each")
+        raise UserError(
+            f"--data {data}: it has no folders of images, a class each, and no tar shards"
+        )
     if found.why:
         raise UserError(f"--data {data}: {found.why}")
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from darkmagic.sweeps.starting.write import (
     option_name,
     write_option,
 )
+from darkmagic.trainers.data.shards.patterns import find_shards
 
 
 def _images(
@@ -61,13 +64,50 @@ def _hugging_face(root: Path) -> None:
     (root / "hf" / "dataset_dict.json").write_text("{}")
 
 
+def _shard(path: Path, count: int = 6, **parts: bytes) -> None:
+    """Write a shard of pictures, each with a class of two or with `parts`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for index in range(count):
+            picture = io.BytesIO()
+            Image.new("RGB", (8, 8), (9 * index, 0, 0)).save(picture, "png")
+            label = parts or {"cls": b"ab"[index % 2 :][:1]}
+            for name, content in {"png": picture.getvalue(), **label}.items():
+                member = tarfile.TarInfo(f"{index:03}.{name}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+
+
+def _shards(root: Path) -> None:
+    for name in ("train-000", "train-001", "val-000"):
+        _shard(root / "shards" / f"{name}.tar")
+
+
+def _shards_of_splits(root: Path) -> None:
+    for name in ("train/0", "train/1", "validation/0"):
+        _shard(root / "packed" / f"{name}.tar")
+
+
+def _unsplit_shards(root: Path) -> None:
+    for name in ("photos-0", "photos-1"):
+        _shard(root / "photos" / f"{name}.tar")
+
+
 SEEN: dict[str, tuple[Callable[[Path], None], str, tuple[str, ...]]] = {
     "folder of images": (_photos, "folder", ("cat", "dog")),
     "splits": (_splits, "folder", ("cat", "dog")),
     "table": (_csv, "table", ("a", "b")),
     "several labels": (_tags, "table", ("a", "b")),
     "Hugging Face": (_hugging_face, "huggingface", ()),
+    "shards": (_shards, "webdataset", ("a", "b")),
+    "shards of splits": (_shards_of_splits, "webdataset", ("a", "b")),
+    "shards of no split": (_unsplit_shards, "webdataset", ("a", "b")),
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKMAGIC_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.mark.parametrize(("make", "option", "labels"), list(SEEN.values()), ids=list(SEEN))
@@ -88,6 +128,58 @@ def test_data_of_a_repository_is_found(
     assert written["defaults"] == [option, "_self_"]
     assert written["name"] == name
     assert not any(str(value).startswith("/") for value in written["source"].values())
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        (["train-000", "train-001", "val-000"], {"train": "x/train-*.tar", "val": "x/val-000.tar"}),
+        (["a", "b"], {"train": "x"}),
+        (["train/0", "train/1", "test/0"], {"train": "x/train", "test": "x/test/0.tar"}),
+        (
+            ["im-train-1", "im-train-2", "im-val-1"],
+            {"train": "x/im-train-*.tar", "val": "x/im-val-1.tar"},
+        ),
+        (
+            ["1-train", "2-train", "1-val"],
+            {"train": "x/{1-train.tar,2-train.tar}", "val": "x/1-val.tar"},
+        ),
+        (["train-0", "more-0"], {"train": "x"}),  # what else than a split would that be
+        (["val-0", "val-1"], {"train": "x"}),
+        (
+            ["[a]-train-0", "[a]-train-1", "[a]-val-0"],
+            {"train": "x/[[]a]-train-*.tar", "val": "x/[a]-val-0.tar"},
+        ),
+    ],
+)
+def test_shards_are_named_as_their_option_reads_them(
+    tmp_path: Path, names: list[str], lines: dict[str, str]
+) -> None:
+    """Each split by its folder, by what its shards' names share, or one by one; and they load."""
+    for name in names:
+        _shard(tmp_path / "x" / f"{name}.tar")
+    found = look_at(tmp_path / "x")
+    assert found is not None
+    assert (found.why, found.images, found.counts) == (
+        "",
+        6 * len(names),
+        {"a": 3 * len(names), "b": 3 * len(names)},
+    )
+    source = yaml.safe_load(dataset_yaml(found, "x", tmp_path))["source"]
+    assert source == lines
+    read = {split: find_shards(str(tmp_path / pattern), split) for split, pattern in source.items()}
+    assert sorted(Path(each).name for shards in read.values() for each in shards) == sorted(
+        Path(f"{name}.tar").name for name in names
+    )
+
+
+def test_archives_that_hold_no_samples_are_no_data(tmp_path: Path) -> None:
+    """Unless they are named: then what is missing is said."""
+    _shard(tmp_path / "x" / "code.tar", 1, txt=b"1", md=b"2")
+    assert find_data(tmp_path) == []
+    found = look_at(tmp_path / "x" / "code.tar")
+    assert found is not None
+    assert "which member of a sample is the label?" in found.why
 
 
 def test_sizes_and_grey_are_seen(tmp_path: Path) -> None:
