@@ -118,7 +118,18 @@ def identity(resolved: dict[str, Any]) -> str:
     if isinstance(relevant.get("model"), Mapping) and relevant["model"].get("output") is None:
         # A key that there was not before, at the value that has no effect.
         relevant["model"] = {k: v for k, v in relevant["model"].items() if k != "output"}
+    if "dataset" in relevant:
+        relevant["dataset"] = _without_cache(relevant["dataset"], resolved.get("runtime"))
     if is_command(relevant):
         relevant[TRAINER] = relevant_keys(relevant[TRAINER])
     content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _without_cache(dataset: Any, runtime: Any) -> Any:
+    """Return `dataset` as it is where no cache is named: what is kept there changes no image."""
+    source = dataset.get("source") if isinstance(dataset, Mapping) else None
+    cache = runtime.get("cache") if isinstance(runtime, Mapping) else None
+    if cache is None or not isinstance(source, Mapping) or source.get("cache") != cache:
+        return dataset
+    return {**dataset, "source": {**source, "cache": None}}

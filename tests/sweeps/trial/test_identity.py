@@ -29,6 +29,22 @@ def test_identity_ignores_where_and_beside_what_a_trial_runs(word: str) -> None:
 
 @pytest.mark.parametrize(
     "word",
+    [*(f"hydra/launcher={name}" for name in ("local", "worker", "slurm", "ray")),
+     "runtime.cache=elsewhere", "runtime.out=elsewhere"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [("dataset=webdataset", "dataset.source.train=shards", "dataset.source.val='more/{0..3}.tar'"),
+     ("dataset=folder", "dataset.source.root=photos"), ("dataset=tiny",)],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_identity_is_the_same_whichever_launcher_runs_it(data: tuple[str, ...], word: str) -> None:
+    """Of shards as of folders, wherever this machine keeps what it has read of them."""
+    assert _identity(*data, word) == _identity(*data)
+
+
+@pytest.mark.parametrize(
+    "word",
     ["seed=1", "epochs=3", "lr=0.2", "trick/mixup=on", "split_seed=1", "model.build.width=8",
      "tricks.lr_regime.cycles=3", "amp=off", "compile=true", "dataset.source.val_fraction=0.3"],
 )  # fmt: skip
