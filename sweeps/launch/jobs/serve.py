@@ -188,6 +188,8 @@ def run_job_files(path: str, claim: int, lease_seconds: float, env: Mapping[str,
     """
     os.environ.update(env)
     job = JobFiles(Path(path))
+    if job.left_reason(claim) is not None:  # as the pool makes calls of processes that died again
+        fork_server.end_child()
     threading.Thread(target=_leave_when_lost, args=(job, claim, lease_seconds), daemon=True).start()
     try:
         shared, config = job.read()
