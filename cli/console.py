@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -13,6 +13,9 @@ from rich.text import Span, Text
 
 from darkmagic.cli.own_command import longer_forms, pasteable
 from darkmagic.text import printable
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 __all__ = ["SafeConsole", "make_console"]
 
@@ -37,6 +40,12 @@ class SafeConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print `objects` as `Console.print` does, and cut no line."""
         super().print(*objects, **{"crop": False, **options})
+
+    def status(self, status: RenderableType, **options: Any) -> Status:
+        """Show what is done meanwhile; in a file or a pipe, where nothing turns, as a line."""
+        if not self.is_terminal:
+            self.print(status, "...")
+        return super().status(status, **options)
 
     def on_broken_pipe(self) -> None:
         """Go on in silence: a sweep outlives whoever read its progress, as `head` does not."""

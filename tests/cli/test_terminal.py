@@ -188,6 +188,16 @@ def test_colours_are_seen_on_paper_and_on_black() -> None:
         assert style.bgcolor is None, (path, text)
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_takes_long_says_so_in_a_file_too(terminal: bool) -> None:
+    """A terminal has a spinner, which leaves no line; a file gets one line."""
+    console = SafeConsole(file=io.StringIO(), width=80, force_terminal=terminal)
+    with console.status("checking before training"):
+        pass
+    assert isinstance(console.file, io.StringIO)
+    assert ("checking before training ...\n" in console.file.getvalue()) != terminal
+
+
 def test_progress_whose_reader_has_gone_leaves_the_result_whole() -> None:
     """After `2> >(head)` the rest of a command runs, and its table is printed."""
     code = """
