@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = [
     "CaptureFailed",
     "Conflict",
+    "LoaderDied",
     "NotApplicable",
     "TrialSkipped",
     "format_error",
@@ -29,6 +30,10 @@ class CaptureFailed(RuntimeError):  # noqa: N818 (what happened, by its name)
 
     Its random generators and its allocator still capture. `cuda_graphs="off"` trains, in a new one.
     """
+
+
+class LoaderDied(RuntimeError):  # noqa: N818 (what happened, by its name)
+    """A process that reads images was killed or crashed: the trial may go on in a new one."""
 
 
 class NotApplicable(Exception):  # noqa: N818 (a finding, not an error)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.loader import make_loader, read_batches
 from darkmagic.trainers.runtime.processes import processes
 
 __all__ = ["Batches"]
@@ -44,12 +44,8 @@ class Batches:
         if isinstance(split.images, Tensor):
             self._images = split.images.to(device)
         else:
-            self._loader = DataLoader(
-                split.images,
-                batch_sampler=self._order,
-                num_workers=workers,
-                pin_memory=device.type == "cuda",
-                persistent_workers=workers > 0,
+            self._loader = make_loader(
+                split.images, self._order, workers, pin_memory=device.type == "cuda"
             )
 
     def __len__(self) -> int:
@@ -85,7 +81,7 @@ class Batches:
             shared = [len(chunk) >= them.count for chunk in chunks]
             own = [c[them.own(len(c))] if s else c for c, s in zip(chunks, shared, strict=True)]
             self._order.batches = [chunk.tolist() for chunk in own]
-            read = zip(_named(self._loader), chunks, shared, strict=True)
+            read = zip(read_batches(self._loader), chunks, shared, strict=True)
             for images, chunk, is_shared in read:
                 places = chunk.to(self._device, non_blocking=True)
                 on_device = images.to(self._device, non_blocking=True)
@@ -100,20 +96,6 @@ class Batches:
             places = order[done : done + sum(now)]
             yield self._images[places], self._targets[places], now
             done, count = done + sum(now), min(2 * count, most)
-
-
-def _named(loader: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Yield the batches of `loader`; a file that cannot be read ends in one line with its name.
-
-    The loader hands on the whole traceback of its process as the message.
-    """
-    try:
-        yield from loader
-    except ValueError as error:
-        lines = str(error).splitlines()
-        if not lines or "DataLoader worker" not in lines[0]:
-            raise
-        raise ValueError(lines[-1].removeprefix("ValueError: ")) from error
 
 
 class _Order(torch.utils.data.Sampler[list[int]]):

@@ -21,7 +21,7 @@ from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Ended, Retry
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
-from darkmagic.trainers.errors import CaptureFailed
+from darkmagic.trainers.errors import CaptureFailed, LoaderDied
 
 __all__ = [
     "compose_job",
@@ -106,7 +106,7 @@ def retry_of(ended: Ended) -> Retry | None:
 
     Its process may have died: killed, as for want of memory, or crashed. Its neighbours on the
     device may be the cause: memory is shared, and under MPS a fault of one process ends all the
-    others. And a process in which a capture failed trains no more.
+    others. And a process in which a capture failed trains no more, nor one whose loaders died.
     """
     if ended.error is not None:
         killed = ended.exit_code == -signal.SIGKILL
@@ -114,6 +114,8 @@ def retry_of(ended: Ended) -> Retry | None:
     reason = _failure(ended)
     if reason.startswith(f"{CaptureFailed.__name__}:"):
         return Retry("a CUDA graph's capture failed", alone=False, env={WITHOUT_GRAPHS: "1"})
+    if f"{LoaderDied.__name__}:" in reason:
+        return Retry("a process that reads images ended", alone=True)
     if "OutOfMemoryError" in reason or "can't allocate memory" in reason:
         return Retry("out of memory", blames_neighbours=True)
     return Retry("a CUDA error", blames_neighbours=True) if "CUDA error" in reason else None

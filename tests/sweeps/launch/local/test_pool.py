@@ -167,6 +167,7 @@ def test_a_call_made_again_alone_shares_with_none() -> None:
         ("failed", "RuntimeError: DefaultCPUAllocator: can't allocate memory", "out of memory"),
         ("failed", "AcceleratorError: CUDA error: unspecified launch failure", "a CUDA error"),
         ("failed", "CaptureFailed: CUDA error: invalidated", "a CUDA graph's capture failed"),
+        ("failed", "LoaderDied: killed by signal: Killed", "a process that reads images ended"),
         ("failed", "ValueError: planted", None),
         ("finished", "CUDA error", None),
     ],
