@@ -7,7 +7,7 @@ from torch import Tensor
 
 from darkmagic.trainers.metrics.names import METRICS, MIN_CLASSES, OURS
 
-__all__ = ["metric_value", "why_no_metric"]
+__all__ = ["metric_value", "why_no_metric", "why_no_value"]
 
 NOTHING_LEFT = "metric={} has no value: of no label are there images with it and images without"
 
@@ -27,6 +27,23 @@ def why_no_metric(name: str, classes: int, *, multilabel: bool) -> str:
             f"metric={name} is 100 % of any network where there are {classes} classes; "
             "take metric=accuracy"
         )
+    return ""
+
+
+def why_no_value(name: str, truth: Tensor) -> str:
+    """Return why `name` has no value on images with these classes (N,) or labels (N, K); empty
+    where it has one, whatever a network answers.
+
+    >>> why_no_value("auroc", torch.tensor([1, 1])), why_no_value("macro_f1", torch.tensor([1, 1]))
+    ('all of its images are of one class', '')
+    """
+    if truth.ndim == 1:
+        alone = name in ("auroc", "map") and not bool((truth != truth[:1]).any())
+        return "all of its images are of one class" if alone else ""
+    if name == "macro_f1":
+        return "" if bool(truth.any()) else "no image of it has a label"
+    if name in ("auroc", "map", "balanced_accuracy") and not bool(_defined(truth).any()):
+        return "each label is of all of its images, or of none"
     return ""
 
 

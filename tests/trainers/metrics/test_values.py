@@ -11,7 +11,7 @@ import torch
 from sklearn import metrics as sk
 
 from darkmagic.trainers.metrics.names import METRICS, OURS
-from darkmagic.trainers.metrics.values import metric_value, why_no_metric
+from darkmagic.trainers.metrics.values import metric_value, why_no_metric, why_no_value
 
 RANKED = [name for name in METRICS if name not in OURS]
 GENERATED = [(seed, classes) for seed, classes in enumerate((2, 3, 7, 12, 7))]
@@ -106,3 +106,34 @@ def test_labels_that_all_or_none_have_are_refused(name: str) -> None:
     truth = torch.tensor([[1, 0], [1, 0]])
     with pytest.raises(ValueError, match=f"metric={name} has no value"):
         metric_value(name, torch.zeros(2, 2), truth)
+
+
+TRUTHS = {
+    "classes": torch.tensor([0, 1, 2, 1, 0]),
+    "a class is missing": torch.tensor([0, 2, 2, 6, 0]),
+    "one class": torch.full((5,), 6),
+    "one image": torch.tensor([3]),
+    "labels": torch.eye(5, 7).long(),
+    "one label": torch.tensor([[1], [0], [1]]),
+    "every label": torch.ones(5, 7).long(),
+    "no label": torch.zeros(5, 7).long(),
+    "labels of one image": torch.tensor([[1, 0, 1]]),
+    "a label of all": torch.tensor([[1, 0], [1, 0], [1, 0]]),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("name", RANKED)
+def test_metric_without_a_value_is_known_from_the_labels_alone(name: str, truth: str) -> None:
+    """Before a network is trained; every other has a finite value, without a warning."""
+    labels = TRUTHS[truth]
+    classes = labels.shape[1] if labels.ndim == 2 else 7
+    if why_no_metric(name, classes, multilabel=labels.ndim == 2):
+        return
+    logits = torch.randn(len(labels), classes, generator=torch.Generator().manual_seed(0))
+    if why_no_value(name, labels):
+        with pytest.raises(ValueError, match=f"metric={name} has no value"):
+            metric_value(name, logits, labels)
+    else:
+        assert 0 <= metric_value(name, logits, labels) <= 1
