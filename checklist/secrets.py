@@ -11,13 +11,14 @@ __all__ = ["mask_nested", "mask_secrets"]
 MASK = "***"
 WEB = re.compile(r"(?P<scheme>\bhttps?://)[^\s/'\"]+@", re.IGNORECASE)
 """Who asks a server: a token may be the user, the password or both."""
-USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<who>[^\s/@'\"]+)@", re.IGNORECASE)
+USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+._-]*://)(?P<who>[^\s/@'\"]+)@", re.IGNORECASE)
 """The user and password of a URI. A password may have an `@`, `/` or `#` in it, unquoted."""
 PASSWORD = re.compile(
-    r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s:/@'\"]*):(?P<word>[^\s'\"]+)@", re.IGNORECASE
+    r"(?P<scheme>\b[a-z][a-z0-9+._-]*://)(?P<user>[^\s:/'\"]*):(?P<word>[^\s'\"]+)@", re.IGNORECASE
 )
 QUERY = re.compile(
-    r"(?P<name>[?&;][\w.-]*(?:pass|pwd|token|secret|key|sig|auth|credential)[\w.-]*=)[^&;\s'\"#]+",
+    r"(?P<name>[?&;][\w.\[-]*(?:pass|pwd|token|secret|key|sig|auth|credential|odbc_connect)"
+    r"[\w.\]-]*=)[^&;\s'\"#]+",
     re.IGNORECASE,
 )
 PLAIN_USERS = re.compile(r"[a-z_][a-z0-9_.-]{0,20}", re.IGNORECASE)

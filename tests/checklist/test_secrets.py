@@ -22,6 +22,13 @@ URIS = [
     "http://host/api?x=1&api-key={}",
     "s3://host/x?X-Amz-Signature={}",
     "DATABRICKS://token:{}@host",
+    "oracle+cx_oracle://me:{}@host/db",
+    "oracle+cx_oracle://{}0123456789abcdef@host/db",
+    "postgresql://me@corp:{}@host:5432/db",
+    "postgresql://me@corp:p@ss/{}@host/db",
+    "mssql+pyodbc:///?odbc_connect=DRIVER%3D%7BODBC%7D%3BUID%3Dme%3BPWD%3D{}",
+    "mssql+pyodbc:///?odbc_connect=DRIVER={{ODBC}};UID=me;PWD={};Encrypt=yes",
+    "http://host/api?user[password]={}",
 ]
 
 
@@ -43,6 +50,8 @@ def test_secret_of_a_uri_is_masked_wherever_it_stands(uri: str, around: str) -> 
         "sqlite:////home/me/runs/mlflow.db",
         "http://127.0.0.1:5000",
         "postgresql://me@host/db",
+        "postgresql://me@host:5432/db?connect_timeout=10",
+        "oracle+cx_oracle://me@host:1521/?service_name=x",
         "a password=x that is in no URI, mail me@example.org",
         "https://host/path?page=2",
         "",
