@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["mask_nested", "mask_secrets"]
+__all__ = ["mask_nested", "mask_secrets", "masked_traceback"]
 
 MASK = "***"
 WEB = re.compile(r"(?P<scheme>\bhttps?://)[^\s/'\"]+@", re.IGNORECASE)
@@ -56,6 +57,18 @@ def mask_nested(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [mask_nested(each) for each in value]
     return value
+
+
+def masked_traceback() -> str:
+    """Return the traceback of the exception that is handled, masked: a log's too is read by others.
+
+    >>> try:
+    ...     raise ValueError("no store at http://me:secret@host")
+    ... except ValueError:
+    ...     print(masked_traceback().splitlines()[-1])
+    ValueError: no store at http://***@host
+    """
+    return mask_secrets(traceback.format_exc())
 
 
 def _user(name: str) -> str:

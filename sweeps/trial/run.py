@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import traceback
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from hydra.utils import instantiate
 
+from darkmagic.checklist.secrets import mask_nested, masked_traceback
 from darkmagic.sweeps.trial.former_names import current_node
 from darkmagic.sweeps.trial.identity import identity
 from darkmagic.sweeps.trial.paths import decides
@@ -52,7 +53,7 @@ def train_recipe(resolved: dict[str, Any], directory: Path) -> Result:
     except TrialSkipped as finding:
         return Result("skipped", str(finding))
     except Exception as error:  # noqa: BLE001 (a trial's failure is a row of the table)
-        traceback.print_exc()
+        sys.stderr.write(masked_traceback())
         return Result("failed", own_error(error))
     return found
 
@@ -76,7 +77,7 @@ def _train_here(resolved: dict[str, Any], directory: Path) -> Result:
     except TrialSkipped as finding:
         return Result("skipped", str(finding))
     except Exception as error:  # noqa: BLE001 (a trial's failure is a row of the table)
-        traceback.print_exc()
+        sys.stderr.write(masked_traceback())
         return Result("failed", own_error(error))
 
 
@@ -163,9 +164,9 @@ def _train_upstream(config: dict[str, Any], folder: Path, log: EventLog) -> dict
     except (NotApplicable, TrialSkipped):
         raise
     except Exception as error:
-        traceback.print_exc()
+        sys.stderr.write(masked_traceback())
         raise TrialSkipped(f"upstream training failed: {own_error(error)}") from error
-    write_result(folder, outcome.as_dict())
+    write_result(folder, mask_nested(outcome.as_dict()))
     return outcome.as_dict()
 
 

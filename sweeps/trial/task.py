@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkmagic.checklist.secrets import mask_nested
 from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.paths import decides, is_final, write_config
@@ -50,6 +51,8 @@ def run_trial(config: DictConfig) -> dict[str, Any]:
     if RETRY_REASON in os.environ:
         again, reason = os.environ[RETRY_REASON], result["reason"]
         result = {**result, "reason": f"{reason}; {again}" if reason else again}
+    # A reason may be the user's own exception, with a URI in it.
+    result = {key: mask_nested(value) for key, value in result.items()}
     write_result(directory, result)
     return result
 

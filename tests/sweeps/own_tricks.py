@@ -30,7 +30,7 @@ class Misbehave(Trick):
         if self.how == "memory" and "DARKMAGIC_RETRIED" not in os.environ:
             raise torch.OutOfMemoryError("planted")
         if self.how == "raise":
-            raise RuntimeError("planted error")
+            raise RuntimeError("planted error: no http://me:s3cr3t@host")
         if self.how == "exit":
             os._exit(3)
         if self.how == "kill":

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
 
+from darkmagic.checklist.secrets import masked_traceback
 from darkmagic.sweeps.launch.devices import AUTO, Lease
 from darkmagic.sweeps.launch.jobs.claims import (
     BEATS_A_LEASE,
@@ -195,7 +196,7 @@ def run_job_files(path: str, claim: int, lease_seconds: float, env: Mapping[str,
         shared, config = job.read()
         returned = run_shipped(shared, config)
     except Exception as error:  # noqa: BLE001 (such as of a module that is not on this machine)
-        traceback.print_exc()
+        sys.stderr.write(masked_traceback())
         message = f"on {platform.node()}: {type(error).__name__}: {error}"
         returned = JobReturn(status=JobStatus.FAILED)
         returned.return_value = RuntimeError(message)

@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 
 from darkmagic.checklist.records import STOPPED, Status
+from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.result_file import read_result, write_result
 
@@ -36,6 +37,7 @@ def judge_job(
     if result is not None and (whole or result["status"] == Status.PRUNED):
         return result
     reason = str(job._return_value) if job.status is JobStatus.FAILED else left  # noqa: SLF001
+    reason = mask_secrets(reason)
     failure: dict[str, Any] = {"status": "failed", "reason": reason}
     if reason.startswith(STOPPED):
         reason = reason.removeprefix(STOPPED)

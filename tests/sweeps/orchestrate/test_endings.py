@@ -68,6 +68,17 @@ def test_traceback_of_a_failed_trial_is_in_its_log(own: Swept) -> None:
     assert "RuntimeError: planted error" in (folder / "log.txt").read_text()
 
 
+def test_secret_in_an_exception_of_the_users_is_in_no_file(own: Swept) -> None:
+    """Neither in a log, a result, a report nor MLflow's store: all of them have it masked."""
+    files = [
+        path for path in own.folder.rglob("*") if path.is_file() and "own_tricks" not in str(path)
+    ]
+    read = {path: path.read_bytes() for path in files}
+    assert [path for path, content in read.items() if b"s3cr3t" in content] == []
+    masked = {path.name for path, content in read.items() if b"no http://***@host" in content}
+    assert {"log.txt", "result.json", "mlflow.db", "report.html"} <= masked
+
+
 def test_checklist_with_unknown_option_starts_nothing(tmp_path: Path) -> None:
     """An option without a file is an error that names the nearest, before anything is written."""
     conf = own_config(tmp_path)
