@@ -74,6 +74,10 @@ class Conflict(NotApplicable):
     """
 
 
+GENERATED = "<string>"
+"""The file of code that has none, as the `__init__` of a dataclass, whose lines nobody can read."""
+
+
 def short_message(error: BaseException) -> str:
     r"""Return an error's message in one line, its type's name where it has none.
 
@@ -103,7 +107,11 @@ def own_error(error: BaseException) -> str:
         error = error.__cause__
     message = format_error(error)
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not any(part in frame.filename for part in LIBRARIES)]
+    own = [
+        frame
+        for frame in frames
+        if not any(part in frame.filename for part in LIBRARIES) and frame.filename != GENERATED
+    ]
     if not own:
         return message
     last = own[-1]

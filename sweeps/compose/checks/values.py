@@ -88,6 +88,11 @@ def check_resolved(resolved: Mapping[str, Any]) -> None:
     _check_settings(resolved, command=command)
     if command:
         return
+    pieces, images = resolved["gradient_accumulation"], resolved["batch_size"]
+    if pieces > images:
+        raise UserError(
+            f"gradient_accumulation={pieces}: a batch has {images} images, and each piece needs one"
+        )
     upstream = _select(resolved, "dataset.upstream")
     if isinstance(upstream, Mapping):
         epochs = upstream.get("epochs")

@@ -67,8 +67,17 @@ def test_setting_out_of_range_is_refused_in_one_line(plain: dict[str, Any], key:
 @pytest.mark.parametrize("key", SETTINGS)
 def test_setting_at_the_ends_of_its_range_passes(plain: dict[str, Any], key: str) -> None:
     """A value at either end of its declared range is taken."""
+    room = {**plain, "batch_size": 2**31} if key == "gradient_accumulation" else plain
     for value in valid_ends(SETTINGS[key]):
-        check_resolved(_with(plain, key, value))
+        check_resolved(_with(room, key, value))
+
+
+def test_more_pieces_than_images_of_a_batch_are_refused(plain: dict[str, Any]) -> None:
+    """Before anything starts: each trial would fail of it."""
+    content = {**plain, "batch_size": 8}
+    check_resolved({**content, "gradient_accumulation": 8})
+    with pytest.raises(UserError, match="gradient_accumulation=9: a batch has 8 images"):
+        check_resolved({**content, "gradient_accumulation": 9})
 
 
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda p: f"{p.parent.name}={p.stem}")
