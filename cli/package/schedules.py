@@ -163,7 +163,7 @@ def of_tricks(optimizer: Optimizer, total_steps: int, *tricks: Trick) -> LambdaL
     return LambdaLR(optimizer, partial(_factor, tricks, total_steps))
 
 
-def check_steps(name: str, steps: int) -> None:
+def check_steps(name: str, steps: object) -> None:
     """Raise `TypeError` or `ValueError` for a number of steps that is none."""
     if isinstance(steps, bool) or not isinstance(steps, Integral):
         raise TypeError(f"{name}={steps!r}: {name} takes a whole number")

@@ -90,6 +90,6 @@ def _soft(logits: Tensor, targets: Tensor) -> Tensor:
 def _change(trick: Trick, parameters: Iterable[nn.Parameter]) -> None:
     if isinstance(parameters, nn.Module):
         raise TypeError("parameters are a network; give those of it: network.parameters()")
-    if isinstance(parameters, Tensor):  # of which one would change rows, which have no gradient
+    if isinstance(parameters, nn.Parameter):  # its rows have no gradients
         parameters = [parameters]
     trick.transform_gradients([each for each in parameters if each.grad is not None])

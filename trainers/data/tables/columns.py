@@ -57,17 +57,16 @@ def find_columns(
             f"the first line has no names of columns, as {found_image!r} in it is an image: put a "
             "line above it, such as image,label"
         )
+    found_split, doubt = _split(rows, found_image)
     if split:
         found_split, doubt = _named(rows, split, "split"), ""
-    else:
-        found_split, doubt = _split(rows, found_image)
     if label:
         names = label.split(",") if isinstance(label, str) and label not in rows.columns else label
         several = [names] if isinstance(names, str) else list(names)
         labels = tuple(_named(rows, each.strip(), "label") for each in several)
     else:
-        not_labels = {found_image, found_split}
-        labels = _labels(rows, not_labels | ({_split_name(rows, found_image)} if doubt else set()))
+        left_aside = _split_name(rows, found_image) if doubt else None
+        labels = _labels(rows, {found_image, found_split, left_aside})
     return Columns(found_image, labels, found_split, doubt)
 
 
