@@ -95,7 +95,9 @@ class JobFiles:
 
     def keep_return(self, claim: int, job: JobReturn) -> None:
         """Write what the job returned, before it is said that it ended."""
-        write_bytes(self.path / f"return.{claim}.pkl", cloudpickle.dumps(job))
+        content = cloudpickle.dumps(job)
+        with contextlib.suppress(FileNotFoundError):  # withdrawn and removed meanwhile
+            write_bytes(self.path / f"return.{claim}.pkl", content)
 
     def end(self, outcome: Outcome) -> None:
         """Say that the job has ended."""

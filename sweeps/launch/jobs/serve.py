@@ -196,7 +196,8 @@ def run_job_files(path: str, claim: int, lease_seconds: float, env: Mapping[str,
         shared, config = job.read()
         returned = run_shipped(shared, config)
     except Exception as error:  # noqa: BLE001 (such as of a module that is not on this machine)
-        sys.stderr.write(masked_traceback())
+        if job.is_open:  # or else it was withdrawn before it was read
+            sys.stderr.write(masked_traceback())
         message = f"on {platform.node()}: {type(error).__name__}: {error}"
         returned = JobReturn(status=JobStatus.FAILED)
         returned.return_value = RuntimeError(message)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.utils import JobStatus
 from omegaconf import OmegaConf
 
 from commanding import command
@@ -23,7 +24,7 @@ from darkmagic.sweeps.launch.jobs.claims import claim_job, last_claim
 from darkmagic.sweeps.launch.jobs.holder import Holder
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import Queue
-from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, serve
+from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, run_job_files, serve
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from machines import APP, FOUR, read_trials, start_worker, until
 from sweeping import run
@@ -272,3 +273,15 @@ def test_job_that_is_withdrawn_while_it_is_claimed_is_given_back(tmp_path: Path)
     assert work.add(claim) is None
     assert not work.running
     assert last_claim(job, 60) is None
+
+
+def test_job_that_is_removed_while_it_is_begun_leaves_no_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As by `cancel`: there is nobody to tell how it ended, and nothing is wrong."""
+    (job,) = _publish(tmp_path, "a")
+    job.remove()
+    returned = run_job_files(str(job.path), 1, 60.0, {})
+    assert returned.status is JobStatus.FAILED
+    assert not job.path.exists()
+    assert capfd.readouterr() == ("", "")
