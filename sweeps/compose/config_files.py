@@ -33,6 +33,7 @@ COMPOSITION = (
     *(AssertionError, IndexError, RecursionError, OSError),
 )
 """What Hydra raises, some of it by chance, for files and overrides that make no configuration."""
+HYDRAS_MERGING = "Error merging override "
 HYDRAS_ADVICE = ("To append", "To override", "Key ", "Set the environment", "You may also")
 """Starts of lines with which Hydra advises what is no help here."""
 
@@ -88,6 +89,9 @@ def config_message(error: BaseException) -> str:
     kept = [line for line in kept if not line.startswith("full_key:")]
     first = lines[0] if lines else type(error).__name__
     message = " ".join([first, *kept[:2]]) if first.endswith((".", ":")) or not kept else first
+    override, cause = message.removeprefix(HYDRAS_MERGING), error.__cause__
+    if override != message and cause is not None:  # what is wrong with it is the cause's to say
+        return f"{override}: {str(cause).strip().partition(chr(10))[0]}"
     key = getattr(error, "full_key", None)
     return f"{key}: {message}" if key and str(key) not in message else message
 

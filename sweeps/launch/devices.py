@@ -123,6 +123,7 @@ def check_devices(config: DictConfig) -> None:
     launcher than ours has devices of its own.
     """
     device, launcher = str(config.runtime.device), config.hydra.launcher
+    _check_several(launcher, config.get("batch_size"))
     kind, _, index = device.partition(":")
     if kind == "mps" and sys.platform != "darwin":
         raise UserError(
@@ -141,6 +142,18 @@ def check_devices(config: DictConfig) -> None:
     if kind == "cuda" and names == [CPU]:
         raise UserError(
             f"runtime.device={device}: trials are given the CPU here; choose runtime.device=auto"
+        )
+
+
+def _check_several(launcher: DictConfig, batch_size: Any) -> None:
+    """Raise `UserError` where trials of `launcher` cannot have the GPUs, or processes, they ask."""
+    each = launcher.get("gpus_per_trial", 1)
+    if "devices" in launcher:
+        check_share(launcher.get("trials_per_device"), each)
+    if isinstance(batch_size, int) and each > 1 and batch_size < each:
+        raise UserError(
+            f"batch_size={batch_size} cannot be shared by the processes of hydra.launcher."
+            f"gpus_per_trial={each}: give a larger batch, or fewer GPUs a trial"
         )
 
 
