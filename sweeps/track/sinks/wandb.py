@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from darkmagic.sweeps.track.schema import EPOCHS_SENT
 from darkmagic.sweeps.track.sinks.sink import Sink
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 
-__all__ = ["WandbSink", "run_id"]
+__all__ = ["WandbSink", "project_name", "run_id"]
 
 EPOCH = "epoch"
 FINAL_STEP = 0
@@ -30,6 +31,15 @@ def run_id(experiment: str, trial: str) -> str:
     True
     """
     return hashlib.sha256(f"{experiment}/{trial}".encode()).hexdigest()[:16]
+
+
+def project_name(experiment: str) -> str:
+    """Return the name of an experiment's project, without the signs that wandb refuses in one.
+
+    >>> project_name("lr: 0.1, 50 %?"), project_name("article")
+    ('lr- 0.1- 50 --', 'article')
+    """
+    return re.sub(r"[/\\#?%:,]", "-", experiment)
 
 
 class WandbSink(Sink):
@@ -75,7 +85,7 @@ class WandbSink(Sink):
         written = wandb.init(
             mode="offline",
             dir=str(self.folder),
-            project=os.environ.get("WANDB_PROJECT", self.experiment),
+            project=os.environ.get("WANDB_PROJECT") or project_name(self.experiment),
             id=identity,
             name=name,
             config=dict(config),

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from darkmagic.sweeps.track.schema import IDENTITY, KIND
-from darkmagic.sweeps.track.sinks.wandb import WandbSink, run_id
+from darkmagic.sweeps.track.sinks.wandb import WandbSink, project_name, run_id
 from darkmagic.sweeps.track.store import open_client, search_runs
 from sweeping import run
 
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(300)]
-pytest.importorskip("wandb")
+Settings = pytest.importorskip("wandb").Settings
 
 HEADER, BLOCK, CHUNK = 7, 32768, struct.Struct("<IHB")
 FULL, LAST = 1, 4
@@ -118,3 +118,10 @@ def test_trial_that_did_not_end_is_written_when_it_does(tmp_path: Path) -> None:
         written = _read(offline)
         assert written["exit"] == int(ends == "FAILED")
         assert [point["epoch"] for point in written["history"]] == [*range(1, epochs + 1)]
+
+
+@pytest.mark.parametrize("sign", list("!\"#$%&'()*+,-.:;<=>?@[\\]^_`{|}~äß ✓"))
+def test_any_name_of_an_experiment_makes_a_project(sign: str) -> None:
+    """Wandb refuses some signs in a project's name: nothing would be written of the sweep."""
+    name = f"a{sign}b"
+    Settings(project=project_name(name))
