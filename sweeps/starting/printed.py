@@ -36,7 +36,7 @@ def printed(call: ast.Call) -> Printed | None:
     r"""Return what a call prints; None for a call of another kind.
 
     >>> printed(ast.parse("print('valid', f'{acc:.2f}')", mode="eval").body)
-    Printed(text='valid \\x00', values=('acc',), first=True)
+    Printed(text='valid \x00', values=('acc',), first=True)
     """
     name = name_of(call)
     if name in PRINTS and not any(isinstance(each, ast.Starred) for each in call.args):

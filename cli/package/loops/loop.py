@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkmagic.loops.refusal import refuse_what_is_ours
 from darkmagic.schedules import check_steps
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.roles import mark_roles
@@ -22,9 +23,6 @@ from darkmagic.tricks.editing import check_network, guess_example
 
 __all__ = ["Loop"]
 
-OF_OUR_DATA: tuple[str, ...] = ("fit_scaling", "epoch_order", "image_repeats", "image_chances")
-OF_OUR_DATA += ("class_weights", "crop_training", "crop_validation")
-"""Hooks that act where images are read and scaled, which a loop of one's own does itself."""
 CALLS = {
     "augment": "call images = loop.augment(images) on uint8 images, before they are scaled",
     "transform_batch": "call images, targets = loop.batch(images, targets) in each step",
@@ -80,7 +78,7 @@ class Loop:
         if total_steps is not None:
             check_steps("total_steps", total_steps)
         edited = edit_recipe(recipe)
-        _refuse(recipe, edited)
+        refuse_what_is_ours(recipe, edited)
         self.total_steps, self.epoch_steps = total_steps, epoch_steps
         self.num_classes: int | None = None  # where targets are classes; else the logits say it
         self.steps = 0
@@ -268,19 +266,3 @@ class Loop:
         for hook, call in CALLS.items():
             if hook in self._due:
                 raise ValueError(f"{self.having(hook)[0]} has no place in this loop: {call}")
-
-
-def _refuse(recipe: Recipe, edited: Recipe) -> None:
-    """Raise `ValueError` for a trick that acts where a loop of one's own does not ask it."""
-    for name, trick in recipe.tricks.items():
-        for hook in OF_OUR_DATA:
-            if getattr(type(trick), hook) is not getattr(Trick, hook):
-                raise ValueError(
-                    f"{name} acts where images are read and scaled, which your loop does itself: "
-                    "leave it out of the recipe"
-                )
-    for number in ("epochs", "batch_size"):
-        if getattr(recipe, number) != getattr(edited, number):
-            raise ValueError(
-                f"a trick changes {number}, which your loop sets itself: leave it out of the recipe"
-            )
