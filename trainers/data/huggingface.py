@@ -95,8 +95,10 @@ class HuggingFace:
         try:
             found = datasets.load_from_disk(str(path))
         except Exception as error:  # what it raises is not one class
+            # An IndexError is datasets' own of a set without rows, which save_to_disk does write.
+            why = "no rows" if isinstance(error, IndexError) else short_message(error)
             raise ValueError(
-                f"{printable(path)} is no data set that save_to_disk wrote: {short_message(error)}"
+                f"{printable(path)} is no data set that save_to_disk wrote: {why}"
             ) from error
         if not isinstance(found, datasets.DatasetDict):
             return {"train": found}, []

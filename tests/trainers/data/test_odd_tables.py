@@ -48,6 +48,16 @@ def test_column_of_splits_with_another_word_is_doubted(photos: Path) -> None:
     assert "rows of the split 'extra'" in named.doubts[0]
 
 
+@pytest.mark.parametrize(
+    ("labels", "doubts"), [((0, 1, -1), 1), ((-1, 1), 0), ((0, 1), 0), ((1, 2), 0)]
+)
+def test_class_of_what_has_no_label_is_doubted(labels: Sequence[int], doubts: int) -> None:
+    """Many sets write -1 where there is no label; -1 and 1 alone are two classes."""
+    images = np.zeros((COUNT, 8, 8, 3), np.uint8)
+    data = Items([(each, labels[n % len(labels)]) for n, each in enumerate(images)]).load(0)
+    assert len([doubt for doubt in data.doubts if "-1 is taken as a class" in doubt]) == doubts
+
+
 @pytest.mark.parametrize("splits", [["a", "b", "c"] * 8, ["0", "1"] * 12, None])
 def test_column_that_is_called_as_splits_and_has_none_is_no_doubt(
     photos: Path, splits: list[str] | None
@@ -141,3 +151,13 @@ def test_labels_of_another_number_than_the_first_are_refused() -> None:
     items = [(image, [1, 0, 1]), (image, [0, 1])] * 4
     with pytest.raises(ValueError, match=re.escape("train[1] has 2 numbers of 0 and 1, earlier")):
         Items(items).load(0)
+
+
+def test_set_without_rows_is_refused(tmp_path: Path) -> None:
+    """Such as one that a filter left nothing of."""
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})
+    empty = datasets.Dataset.from_dict({"image": [], "label": []}, features=features)
+    empty.save_to_disk(str(tmp_path / "set"))
+    with pytest.raises(ValueError, match="save_to_disk wrote: no rows"):
+        HuggingFace(path=str(tmp_path / "set")).load(0)

@@ -90,6 +90,15 @@ class Labelled:
             listed = ", ".join(map(repr, same[:MAX_NAMES]))
             self.doubts.append(f"{listed} are taken as different labels")
 
+    def doubt_unlabelled(self) -> None:
+        """Doubt a class -1 beside a class 0: many data sets write it where there is no label."""
+        count = sum("-1" in labels for labels in self.of_image)
+        if count and "0" in self.labels:
+            self.doubts.append(
+                f"-1 is taken as a class, of {count:,} images; where it says that there is no "
+                "label, leave them out"
+            )
+
     def notes(self, *, doubt: bool) -> list[str]:
         """Return what was left out, in a sentence, that may or may not have been meant."""
         counts = self._left_out.items()
@@ -125,6 +134,7 @@ def split_labelled(
     `Data`. Raises `ValueError`, one line,
     for a split with a label that train has not, and for one class in all.
     """
+    found.doubt_unlabelled()
     known = list(classes) if classes is not None else class_order(sorted(found.labels))
     own = [split or "train" for split in found.splits]
     pairs = zip(own, found.of_image, strict=True)
