@@ -278,6 +278,8 @@ def test_file_of_a_trial_is_its_recipe(tmp_path: Path) -> None:
             "did you mean Mixup",
         ),
         ("tricks: {mixup: on", "cannot read .*recipe.yaml"),
+        ("tricks: {mixup: on, mixup: off}", "found duplicate key mixup"),
+        ("tricks: {mixup: on}\nlr: 0.1\nlr: 0.2", "found duplicate key lr"),
     ],
 )
 def test_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str, says: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.study.words import as_words, text
@@ -53,15 +54,15 @@ def read_recipe(path: Path, config_dirs: Sequence[Path] = ()) -> ReadRecipe:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = OmegaConf.to_container(OmegaConf.load(path))  # refuses a key that is there twice
     except FileNotFoundError:
         beside = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise UserError(f"no file {path}; {nearest(path.name, beside)}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not content:
         raise UserError(f"{path} is no mapping; write {SUCH_AS}")
-    return content
+    return {str(key): value for key, value in content.items()}
 
 
 def _trial(content: dict[str, Any]) -> ReadRecipe:
