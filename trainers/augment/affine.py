@@ -30,11 +30,25 @@ def affine(images: Tensor, matrices: Tensor) -> Tensor:
     positions = (_cached_positions if device.type == "cpu" else _positions)(height, width, device)
     half = torch.tensor([[width / 2], [height / 2]])
     to_source = (matrices.float() / half).to(device, non_blocking=True)
-    grid = (to_source @ positions).view(-1, 2, height, width).permute(0, 2, 3, 1)
+    placed = _placed(to_source, positions) if device.type == "cpu" else to_source @ positions
+    grid = placed.view(-1, 2, height, width).permute(0, 2, 3, 1)
     sampled = F.grid_sample(
         images.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False
     )
     return cut(sampled)
+
+
+def _placed(matrices: Tensor, positions: Tensor) -> Tensor:
+    """Return `matrices @ positions`, (n, 2, H * W), each element by the same roundings.
+
+    Products of matrices round by the processor's kernel for their sizes, and of a source between
+    two pixels that decides which is taken: an image alone would differ from one in a batch.
+    """
+    x, y, _ = positions
+    placed: Tensor = matrices[:, :, :1] * x
+    placed += matrices[:, :, 1:2] * y
+    placed += matrices[:, :, 2:]
+    return placed
 
 
 def _positions(height: int, width: int, device: torch.device) -> Tensor:

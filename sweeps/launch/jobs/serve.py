@@ -36,7 +36,7 @@ from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from darkmagic.sweeps.trial.retry import RETRY_REASON
 
-__all__ = ["IgnoreWork", "Work", "WorkLog", "run_job_files", "serve"]
+__all__ = ["IgnoreWork", "Work", "WorkLog", "run_files", "run_job_files", "serve"]
 
 PAUSE_SECONDS = 1.0
 SECONDS_OF_OUR_OWN = 2.0
@@ -183,15 +183,21 @@ def _run_round(
 
 
 def run_job_files(path: str, claim: int, lease_seconds: float, env: Mapping[str, str]) -> JobReturn:
-    """Run the job in `path`, in a child; leave what it returned beside it.
+    """Run the job in `path`, in a child that ends where its claim is lost.
 
-    The worker, which may not have what it takes to read that, gets its status and its result alone.
+    Leaves what the job returned beside it: the worker, which may not have what it takes to read
+    that, gets its status and its result alone.
     """
     os.environ.update(env)
     job = JobFiles(Path(path))
     if job.left_reason(claim) is not None:  # as the pool makes calls of processes that died again
         fork_server.end_child()
     threading.Thread(target=_leave_when_lost, args=(job, claim, lease_seconds), daemon=True).start()
+    return run_files(job, claim)
+
+
+def run_files(job: JobFiles, claim: int) -> JobReturn:
+    """Run `job` in this process, and leave what it returned beside it; return that in brief."""
     try:
         shared, config = job.read()
         returned = run_shipped(shared, config)

@@ -24,7 +24,7 @@ from darkmagic.sweeps.launch.jobs.claims import claim_job, last_claim
 from darkmagic.sweeps.launch.jobs.holder import Holder
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import Queue
-from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, run_job_files, serve
+from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, run_files, serve
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from machines import APP, FOUR, read_trials, start_worker, until
 from sweeping import run
@@ -281,7 +281,7 @@ def test_job_that_is_removed_while_it_is_begun_leaves_no_traceback(
     """As by `cancel`: there is nobody to tell how it ended, and nothing is wrong."""
     (job,) = _publish(tmp_path, "a")
     job.remove()
-    returned = run_job_files(str(job.path), 1, 60.0, {})
+    returned = run_files(job, 1)
     assert returned.status is JobStatus.FAILED
     assert not job.path.exists()
     assert capfd.readouterr() == ("", "")
