@@ -249,13 +249,15 @@ class Follower:
             self._progress.note(message)
 
     def _send_end(self, state: TrialState) -> None:
-        self._mirror.end(state, MLFLOW_STATUS[state.status])
-        run = state.run
+        run, ends = state.run, MLFLOW_STATUS[state.status]
+        self._mirror.end(state, ends)
         if run is None or run.status == state.status:
+            if run is not None and run.state != ends:  # it failed after the tags that say so
+                run.next_status = ends
             return
         if state.status is Status.FINISHED and state.correct.exists():
             run.files.append(state.correct)
         run.add_metrics(result_metrics(state.result), when=time.time(), step=0)
         run.set_tags(state.tags)
-        run.next_status = MLFLOW_STATUS[state.status]
+        run.next_status = ends
         run.status = state.status

@@ -23,12 +23,11 @@ FOLDER = Path(__file__).resolve().parent
 GATED = (
     "autoaugment",
     "one_trial",
-    "noop_trials",
     "tracking",
     "scaling",
     "startup",
 )
-WEEKLY = ("packing_cpu",)
+WEEKLY = ("noop_trials", "packing_cpu")
 """Those that take minutes however small: with `--full` alone."""
 SLACK = 2.0
 MISSED = {

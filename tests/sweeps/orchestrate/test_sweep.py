@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.records import Status
@@ -26,7 +27,7 @@ from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from sweeping import Recorder, Swept, run
 
 
-def _runs(swept: Swept) -> dict[str, object]:
+def _runs(swept: Swept) -> dict[str, Run]:
     client = MlflowClient(swept.uri)
     experiment = client.get_experiment_by_name(swept.outcome.experiment)
     assert experiment is not None
@@ -173,7 +174,12 @@ def test_report_is_written_without_the_store(tmp_path: Path) -> None:
 
 
 def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
-    """A second run of an experiment starts nothing and leaves checkpoints and runs as they are."""
+    """A second run of an experiment starts nothing and leaves checkpoints and runs as they are.
+
+    But for a run whose end the store did not take, after it had taken the tags that tell of it.
+    """
+    cut = next(record.run_id for record in swept.outcome.records)
+    MlflowClient(tracking_uri=swept.uri).update_run(cut, status="RUNNING")
     before = {p: p.stat().st_mtime_ns for p in swept.outcome.folder.glob("*/checkpoint.pt")}
     again = run(swept.folder, ["epochs=2", "seeds=2", "baseline_repeats=1"])
     assert again.progress.trials == []
@@ -181,6 +187,7 @@ def test_finished_trials_are_not_trained_again(swept: Swept) -> None:
     assert again.outcome.records == swept.outcome.records
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert len(_runs(again)) == 33
+    assert {run.info.status for run in _runs(again).values()} == {"FINISHED"}
 
 
 def test_another_recipe_is_another_sweep_of_the_experiment(swept: Swept) -> None:
