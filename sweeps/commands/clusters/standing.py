@@ -79,7 +79,7 @@ def standings(folder: Path) -> list[TrialStanding]:
     queue = Queue(folder)
     jobs = {job.directory.name: job for job in queue.open_jobs()}
     asked = any(task_of(job) is not None for job in jobs.values())
-    tasks = (task_standings() if asked else None) or {}
+    tasks = task_standings() if asked else None
     known = {path.parent.name for path in folder.glob(f"*/{CONFIG}")}
     names = [*sorted(known - jobs.keys()), *jobs]
     here = holder_of(folder) is not None
@@ -90,7 +90,7 @@ def _standing(
     directory: Path,
     job: JobFiles | None,
     queue: Queue,
-    tasks: Mapping[str, Standing],
+    tasks: Mapping[str, Standing] | None,
     *,
     here: bool,
 ) -> TrialStanding:
@@ -104,9 +104,10 @@ def _standing(
     if job is not None:
         holder = last_claim(job, queue.lease_seconds)
         task = task_of(job)
-        waits = "a worker" if task is None else f"Slurm job {task[0]}: {tasks.get(task[0], 'gone')}"
         if holder is None:
-            return TrialStanding(name, seed, WAITING, epoch, epochs, waits)
+            waits, status = _without_worker(task, tasks)
+            left = WAITING if here else status
+            return TrialStanding(name, seed, left, epoch, epochs, waits)
         where = holder.host if task is None else f"{holder.host}, Slurm job {task[0]}"
         return TrialStanding(name, seed, RUNNING, epoch, epochs, where, _since(directory / EVENTS))
     try:
@@ -120,6 +121,22 @@ def _standing(
     runs = here and seconds is not None and seconds < SILENT_SECONDS
     status = RUNNING if runs else INTERRUPTED
     return TrialStanding(name, seed, status, epoch, epochs, seconds=seconds)
+
+
+def _without_worker(
+    task: tuple[str, str] | None, tasks: Mapping[str, Standing] | None
+) -> tuple[str, str]:
+    """Return what an open job waits for, and whether it waits or its task has left it.
+
+    Slurm may not answer, which is no end of a task.
+    """
+    if task is None:
+        return "a worker", WAITING
+    if tasks is None:
+        return f"Slurm job {task[0]}: Slurm does not answer", WAITING
+    found = tasks.get(task[0])
+    ends = found is None or not found.is_live
+    return f"Slurm job {task[0]}: {found or 'gone'}", INTERRUPTED if ends else WAITING
 
 
 def _since(path: Path) -> float | None:
