@@ -77,9 +77,10 @@ NodeName=n2 Name=gpu File=/dev/tty[0-1]
 
 
 def missing_tools() -> list[str]:
-    """Return what of Slurm is not installed here."""
+    """Return what Slurm needs and this machine or user has not: its daemons change users."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
+    return missing if os.getuid() == 0 else [*missing, "root's rights"]
 
 
 @dataclass

@@ -109,7 +109,8 @@ def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.weekly
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(bool(missing_tools()), reason="Slurm is not installed")
+@pytest.mark.skipif(bool(missing_tools()), reason=f"missing: {missing_tools()}")
+@pytest.mark.xdist_group("slurm")
 def test_commands_of_slurm(slurm: dict[str, str], tmp_path: Path) -> None:
     """The sweep is left, looked at, watched to its end, and picked up for its table."""
     assert "checklist status -n cluster" in _run(_command("--detach"), tmp_path, slurm)

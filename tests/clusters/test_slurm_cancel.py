@@ -15,8 +15,9 @@ from machines import APP, read_trials, until
 from slurm_cluster import SlurmCluster, missing_tools, slurm_cluster
 
 pytestmark = [
-    pytest.mark.skipif(bool(missing_tools()), reason=f"not installed: {missing_tools()}"),
+    pytest.mark.skipif(bool(missing_tools()), reason=f"missing: {missing_tools()}"),
     pytest.mark.timeout(1500),
+    pytest.mark.xdist_group("slurm"),  # a node that one cluster loses has the name of another's
 ]
 
 

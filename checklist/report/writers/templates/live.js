@@ -2,7 +2,8 @@ const live = document.getElementById("live");
 const LIVE_MILLISECONDS = 2000;
 
 function isInUse() { // what is opened, chosen or typed would be lost
-  return document.querySelector("main details[open]") !== null || find.value !== "" || only.value !== "";
+  const chosen = [find, only, document.getElementById("shown-effect")].some((each) => each?.value);
+  return chosen || document.querySelector("main details[open], main [aria-sort]") !== null;
 }
 
 async function follow() {
