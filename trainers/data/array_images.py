@@ -7,9 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from darkmagic.trainers.data.image_files.pixels import as_shown
+
 __all__ = ["size_text", "to_pixels"]
+
+GREY = ("1", "L", "I", "F")
+"""How PIL's modes of one channel begin, with transparency or without; LAB is refused."""
 
 
 def size_text(shape: Sequence[int]) -> str:
@@ -24,8 +30,7 @@ def to_pixels(image: Any, where: str) -> tuple[Tensor, str]:
     torch.Size([3, 4, 4])
     """
     if hasattr(image, "getbands"):  # PIL's
-        image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        image, kind, last = torch.from_numpy(np.array(image)), "PIL images", True
+        image, kind, last = torch.from_numpy(_pixels(image, where)), "PIL images", True
     elif isinstance(image, Tensor | np.ndarray):
         last = isinstance(image, np.ndarray)
         kind = "arrays" if last else "tensors"
@@ -41,6 +46,15 @@ def to_pixels(image: Any, where: str) -> tuple[Tensor, str]:
     if _channels_last(image.shape, usual=last):
         image = image.permute(2, 0, 1)
     return _bytes(image, where).contiguous(), kind
+
+
+def _pixels(image: Any, where: str) -> NDArray[np.uint8]:
+    """Return the pixels of a PIL image as a viewer shows it, of one channel where it is grey."""
+    is_grey = image.mode.startswith(GREY)
+    try:
+        return np.array(as_shown(image, 1 if is_grey else 3))
+    except ValueError as error:
+        raise ValueError(f"the image of {where}: {error}") from None
 
 
 def _channels_last(shape: Sequence[int], *, usual: bool) -> bool:

@@ -13,6 +13,7 @@ from darkmagic.text import printable
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.image_files.decode import cover
 from darkmagic.trainers.data.image_files.layout import split_of
+from darkmagic.trainers.data.image_files.pixels import as_shown
 from darkmagic.trainers.data.items import Items
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
@@ -169,7 +170,7 @@ class HuggingFaceRows:
         if label is None:
             raise ValueError("it has no label")
         if hasattr(image, "convert"):
-            image = image.convert("L" if self._channels == 1 else "RGB")
+            image = as_shown(image, self._channels)
         if self._size is not None:
             sides = (self._size, self._size) if isinstance(self._size, int) else self._size
             image = cover(image, sides[1], sides[0])

@@ -23,7 +23,7 @@ from darkmagic.text import printable
 from darkmagic.trainers.data.image_files.member import ImageFile, Member
 from darkmagic.trainers.errors import short_message
 
-__all__ = ["BACKGROUND", "SCALED", "check_header", "describe_kinds", "read_image"]
+__all__ = ["BACKGROUND", "SCALED", "as_shown", "check_header", "describe_kinds", "read_image"]
 
 SCALED = "scaled to 8 bits"
 """What is said of pixels that had more."""
@@ -57,11 +57,19 @@ def read_image(path: ImageFile, channels: int) -> Image.Image:
             _note_if_large(path, image)
             _unscramble(image)
             image.load()
-            plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
-            turn = TURNS.get(_orientation(image))
-            return plain if turn is None else plain.transpose(turn)
+            return as_shown(image, channels)
     except Exception as error:  # PIL raises of every kind for files that are broken
         raise ValueError(f"cannot read {printable(path)}: {_reason(error)}") from error
+
+
+def as_shown(image: Image.Image, channels: int) -> Image.Image:
+    """Return `image` as a viewer shows it, in mode L (1 of `channels`) or RGB (3).
+
+    Raises `ValueError` for pixels whose range is not known.
+    """
+    plain = _eight_bits(image).convert("L" if channels == 1 else "RGB")
+    turn = TURNS.get(_orientation(image))
+    return plain if turn is None else plain.transpose(turn)
 
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
