@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from darkmagic.sweeps.launch.devices import Lease, make_leases
 from darkmagic.sweeps.launch.jobs.run import retry_of
+from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Call, Ended
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import FIRST_SECONDS, LEAST_SECONDS, StallWatch
@@ -106,6 +108,18 @@ def test_what_a_child_leaves_behind_is_ended_with_it(tmp_path: Path, *, dies: bo
         time.sleep(0.05)
     else:
         assert not Path(f"/proc/{grandchild}").exists()
+
+
+def _leave_a_thread() -> str:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return "done"
+
+
+def test_thread_that_outlives_its_call_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python waits for such a thread at its end; what the call returned counts."""
+    monkeypatch.setattr(fork_server, "SECONDS_TO_LEAVE", 1.0)
+    ended = _run(Call(_leave_a_thread, ()), retries=0)
+    assert (ended.value, ended.error) == ("done", None)
 
 
 def _fail(ended: Ended) -> bool:

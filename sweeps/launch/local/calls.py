@@ -55,7 +55,7 @@ def collect(job: fork_server.Job) -> Ended:
         value, error = job.result(), None
     except EOFError:
         value, error = None, "it ended without a result"
-    code = job.exit_code()
+    code = job.exit_code(answered=error is None)
     job.connection.close()
     job.end_group()
     if error is None and code == 0:

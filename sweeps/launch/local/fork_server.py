@@ -53,6 +53,8 @@ LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
 _main_lock = threading.Lock()
 SECONDS_TO_END = 5.0
+SECONDS_TO_LEAVE = 30.0
+"""That a child has to end in after it has answered; a GPU's memory may take seconds to give back."""
 """That a child has for what it started, when its owner is gone."""
 MARK = "DARKMAGIC_JOB"
 """A variable in the environment of all that one child starts."""
@@ -83,10 +85,18 @@ class Job:
         """
         return cloudpickle.loads(self.connection.recv_bytes())
 
-    def exit_code(self) -> int | None:
-        """Wait for the child and return its exit code, the negative signal if killed."""
+    def exit_code(self, *, answered: bool = False) -> int | None:
+        """Wait for the child and return its exit code, the negative signal if killed.
+
+        One that has `answered` is done, and is not waited for long: it does not end by itself
+        while a thread or a process that it started goes on.
+        """
+        self.process.join(SECONDS_TO_LEAVE if answered else None)
+        if not self.process.is_alive():
+            return self.process.exitcode
+        self.process.kill()
         self.process.join()
-        return self.process.exitcode
+        return 0
 
     def print_stacks(self, seconds: float = 0.5) -> None:
         """Have the child write the stacks of its threads to its stderr, and give it time."""
