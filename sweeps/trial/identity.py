@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkmagic.checklist.plan import Retune
+from darkmagic.checklist.secrets import mask_nested
 from darkmagic.sweeps.trial.command.node import TRAINER, effective, is_command, relevant_keys
 from darkmagic.sweeps.trial.former_names import former_node
 from darkmagic.sweeps.trial.settings import irrelevant_keys
@@ -122,7 +123,9 @@ def identity(resolved: dict[str, Any]) -> str:
         relevant["dataset"] = _without_cache(relevant["dataset"], resolved.get("runtime"))
     if is_command(relevant):
         relevant[TRAINER] = relevant_keys(relevant[TRAINER])
-    content = json.dumps({**FORMER, **relevant}, sort_keys=True, separators=(",", ":"))
+    # Masked as `config.yaml` is, from which it is to follow too.
+    known = mask_nested({**FORMER, **relevant})
+    content = json.dumps(known, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -112,9 +112,11 @@ def read_events(directory: Path, offset: int = 0) -> tuple[list[dict[str, Any]],
 
 
 def write_config(directory: Path, resolved: Mapping[str, Any]) -> None:
-    """Write the configuration of the trial in `directory`, without the secrets of its store."""
-    content = {**resolved, "runtime": mask_nested(resolved["runtime"])}
-    text = yaml.safe_dump(content, sort_keys=False)
+    """Write the configuration of the trial in `directory`, without the secrets in it.
+
+    Such as a store's password, which a command may have in its words or its environment too.
+    """
+    text = yaml.safe_dump(mask_nested(dict(resolved)), sort_keys=False)
     write_file(directory / CONFIG, lambda file: file.write(text.encode()))
 
 

@@ -53,9 +53,9 @@ LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
 _main_lock = threading.Lock()
 SECONDS_TO_END = 5.0
-SECONDS_TO_LEAVE = 30.0
-"""That a child has to end in after it has answered; a GPU's memory may take seconds to give back."""
 """That a child has for what it started, when its owner is gone."""
+SECONDS_TO_LEAVE = 30.0
+"""That a child has to end in after it has answered; giving back a GPU's memory takes seconds."""
 MARK = "DARKMAGIC_JOB"
 """A variable in the environment of all that one child starts."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.former_names import current_node, former_node
 from darkmagic.sweeps.trial.identity import identity, resolve
-from darkmagic.sweeps.trial.paths import trial_folder_name
+from darkmagic.sweeps.trial.paths import is_edited, trial_folder_name, write_config
 
 
 def _identity(*words: str) -> str:
@@ -121,3 +123,19 @@ def test_folder_name_has_trial_seed_and_identity() -> None:
     assert trial_folder_name("mixup=on", 2, "0123456789abcdef") == "mixup=on-s2-01234567"
     plain = trial_folder_name("lr=0.1 of 'a'+mixup=on", 2, "0123456789abcdef", plain=True)
     assert plain == "lr-0.1-of-a-+mixup-on-s2-01234567"
+
+
+@pytest.mark.parametrize("key", ["dataset", "trainer", "tricks", "runtime"])
+def test_configuration_that_is_written_has_no_secret_and_the_same_identity(
+    tmp_path: Path, key: str
+) -> None:
+    """Whichever key has the password: what the file says is no edit of the trial's own."""
+    with hydra_session() as hydra:
+        resolved = resolve(compose(hydra.config_loader, ()))
+    own = {"words": ["--store", "postgresql://me:s3cr3t@host/db"]}
+    resolved = {**resolved, key: {**(resolved.get(key) or {}), "own": own}}
+    write_config(tmp_path, resolved)
+    text = (tmp_path / "config.yaml").read_text()
+    assert "me:***@host" in text
+    assert "s3cr3t" not in text
+    assert not is_edited(tmp_path / "config.yaml", identity(resolved))
