@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.plan import Plan
@@ -14,8 +15,10 @@ from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import lease_here
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.orchestrate.hold import check_free
+from darkmagic.sweeps.track.store import open_client
 from darkmagic.sweeps.trial.command.look import refusal_of
 from darkmagic.sweeps.trial.command.node import TRAINER, is_command
+from darkmagic.sweeps.trial.command.sqlite_store import SQLITE
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.paths import (
     decides,
@@ -54,6 +57,13 @@ def preflight(planned: PlannedSweep, *, unless_trained: bool = False) -> list[Fi
 def _check_command(resolved: dict[str, Any]) -> list[Finding]:
     """Return what a dry run of the baseline's command finds."""
     words = shell_line(resolved[TRAINER]["command"])
+    store = resolved[TRAINER].get("mlflow") or ""
+    if store and not store.startswith(SQLITE):  # a file is the script's to make
+        try:
+            open_client(store)
+        except UserError as error:
+            advice = "every trial's metric would be looked for there: start it, or mend its URI"
+            return [Finding("command", Level.STOP, str(error), advice)]
     found = refusal_of(resolved)
     if found.problem:
         advice = f"every trial would end the same way: {words}"

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,15 @@ def test_no_torch_is_needed(project: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert _report(project, "light")["mixup=on"]["runs"] == {"finished": 1}
+
+
+def test_store_that_cannot_be_read_is_told_of_before_a_script_runs(tmp_path: Path) -> None:
+    """Each trial would be trained, and then fail as its metric is looked for there."""
+    (tmp_path / "train.py").write_text("open('ran', 'w')")
+    store = ["--mlflow", "mysql+pymysql://me:s3cr3t@127.0.0.1/x", "--metric", "acc"]
+    script = ["--change", "a=--a", "--", sys.executable, "train.py"]
+    done = run_command("compare", *store, *script, folder=tmp_path)
+    assert done.returncode == 2
+    assert "needs the Python package pymysql" in done.stderr
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert not (tmp_path / "ran").exists()

@@ -80,7 +80,7 @@ def read_mlflow(uri: str | None, directory: Path, since: float) -> Iterator[Foun
             for name in run.data.metrics:
                 for metric in client.get_metric_history(run.info.run_id, name):
                     found.add(name, metric.value, metric.step)
-    except (MlflowException, OSError) as error:
+    except (ImportError, MlflowException, OSError) as error:  # a database's driver is missing
         reason = mask_secrets(" ".join(str(error).split()))[:200]
         print(f"its MLflow store cannot be read: {reason}", flush=True)  # noqa: T201 (the log)
         yield Found(f"its MLflow store, which cannot be read: {reason}")
