@@ -12,8 +12,9 @@ from darkmagic.checklist.model import Trial
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.launch.devices import lease_here
+from darkmagic.sweeps.launch.devices import AUTO, lease_here
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.stall import FIRST_SECONDS
 from darkmagic.sweeps.orchestrate.hold import check_free
 from darkmagic.sweeps.track.store import open_client
 from darkmagic.sweeps.trial.command.look import refusal_of
@@ -85,7 +86,11 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     job = fork_server.start(
         _check, resolve(baseline), weights, env=lease.env, threads=lease.threads
     )
+    seconds = _patience(baseline)
     try:
+        if not job.connection.poll(seconds):
+            job.print_stacks()
+            return [_silent(seconds or 0.0)]
         findings: list[Finding] = job.result()
     except EOFError:
         code = job.exit_code()
@@ -93,6 +98,21 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     finally:
         job.stop()
     return findings
+
+
+def _patience(baseline: DictConfig) -> float | None:
+    """Return how many seconds the checks may take: their own, after data are read as in a trial."""
+    limit = baseline.hydra.launcher.get("stall_seconds", AUTO)
+    if limit is None:
+        return None
+    return float(FIRST_SECONDS if limit == AUTO else limit) + float(baseline.runtime[BUDGET])
+
+
+def _silent(seconds: float) -> Finding:
+    """Return the finding of checks that hang, as in a data set's `load`."""
+    seen = f"the checks gave no answer for {seconds:.0f} s; the stacks above say where they were"
+    advice = "a trial would hang too; hydra.launcher.stall_seconds=N waits so long"
+    return Finding("process", Level.STOP, seen, advice)
 
 
 def _is_trained(baseline: DictConfig, trial: Trial) -> bool:

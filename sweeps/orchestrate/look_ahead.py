@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,7 @@ def look_findings(look: Look | None, progress: Progress) -> list[Finding]:
         if look.job.connection.poll(SECONDS):
             findings = look.job.result()
         else:
+            look.job.print_stacks()
             progress.note(f"the look ahead took {SECONDS} s and was ended: {UNSEEN}")
     except EOFError:
         progress.note("the look ahead was killed: each trial is looked at by itself")
@@ -78,5 +80,10 @@ def _one_by_one(trials: Sequence[dict[str, Any]]) -> list[Finding]:
         make_leases(CPU, None),
         on_start=lambda _: None,
         on_end=lambda *_: None,
+        stalled=_too_long,
     )
     return [None, *(None if each.value is None else each.value[1] for each in ended)]
+
+
+def _too_long(_: int, began: float) -> str | None:
+    return f"no answer for {SECONDS} s" if time.time() - began > SECONDS else None

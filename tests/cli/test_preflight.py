@@ -94,6 +94,27 @@ def test_killed_checks_are_a_stop(tmp_path: Path) -> None:
     assert "lower batch_size" in done.stdout
 
 
+HANGING = """
+import time
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        time.sleep(600)
+"""
+
+
+def test_checks_that_hang_are_a_stop(tmp_path: Path) -> None:
+    """In what is made before any check: a network's constructor, or a data set's `load`."""
+    (tmp_path / "hanging.py").write_text(HANGING)
+    arguments = [*TINY, "model=own", "model.build._target_=hanging.Net"]
+    limits = ["hydra.launcher.stall_seconds=2", "runtime.preflight_seconds=2"]
+    done = run_command("preflight", *arguments, *limits, folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "the checks gave no answer for 4 s" in done.stdout
+
+
 LAYERS = [[f"blocks.{n}.conv", "Conv2d", 36864, 1000, 4672 if n else None] for n in range(8)]
 FINDINGS = [
     Finding("classes", Level.OK, "10 classes; train 1,079, val 359"),

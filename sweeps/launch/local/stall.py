@@ -10,7 +10,7 @@ from pathlib import Path
 from darkmagic.sweeps.launch.devices import AUTO
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["StallWatch"]
+__all__ = ["FIRST_SECONDS", "StallWatch"]
 
 FIRST_SECONDS = 3600.0
 """Without a sign of life before training has a pace: data may be fetched, a network compiled."""
