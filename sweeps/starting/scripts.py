@@ -106,6 +106,13 @@ def _options(tree: ast.AST) -> Iterator[tuple[str, str]]:
             yield flags[0], shown
 
 
+OUTPUTS = {
+    "lightning": "--trainer.default_root_dir {directory}",
+    "hydra": "hydra.run.dir={directory}",
+}
+"""What has a kind of script write its logs, and so its metrics, where they are looked for."""
+
+
 def compare_command(script: Script, root: Path) -> tuple[str, list[str]]:
     """Return the command that compares changes of `script`, run from `root`, and what to look at.
 
@@ -137,8 +144,15 @@ def compare_command(script: Script, root: Path) -> tuple[str, list[str]]:
         words += ["--pattern", metric.pattern, *(["--unit", "%"] if metric.percent else [])]
     words += ["--seeds", "3"]
     words += [word for change in changes for word in ("--change", change)]
-    command = shell_line([*words, "--", "python", str(path), *fit])
-    return " ".join([command, *([script.seed_option] if script.seed_option else [])]), todo
+    check = ["--check", "--print_config"] if script.kind == "lightning" else []
+    command = shell_line([*words, *check, "--", "python", str(path), *fit])
+    behind = [script.seed_option, OUTPUTS.get(script.kind, "")]
+    if metric is not None and not metric.pattern and script.kind not in OUTPUTS:
+        todo.append(
+            f"{metric.name} is looked for in its output and in files below {{directory}}: have it "
+            "write there, or name the file by --file"
+        )
+    return " ".join([command, *filter(None, behind)]), todo
 
 
 def _changes(script: Script) -> Iterator[str]:

@@ -42,15 +42,16 @@ SCRIPTS = {
         HYDRA,
         (
             "darkmagic compare --metric val/acc --seeds 3 --change NAME=WORDS -- "
-            "python src/train.py seed={seed}"
+            "python src/train.py seed={seed} hydra.run.dir={directory}"
         ),
     ),
     "lightning": (
         "main.py",
         LIGHTNING,
         (
-            "darkmagic compare --metric val_loss --seeds 3 --change NAME=WORDS -- "
-            "python main.py fit --seed_everything {seed}"
+            "darkmagic compare --metric val_loss --seeds 3 --change NAME=WORDS "
+            "--check --print_config -- python main.py fit --seed_everything {seed} "
+            "--trainer.default_root_dir {directory}"
         ),
     ),
     "plain": (
