@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from test_image_files import SAME
 
-from darkmagic.trainers.data.array_images import to_pixels
 from darkmagic.trainers.data.huggingface import HuggingFaceRows
+from darkmagic.trainers.data.image_files.array_images import to_pixels
 
 SIDEWAYS = np.kron(np.array([[0, 80], [255, 40], [9, 7]], np.uint8), np.ones((16, 16), np.uint8))
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from darkmagic.trainers.data.array_images import size_text, to_pixels
 from darkmagic.trainers.data.assembly.labelled import Labelled, split_labelled
 from darkmagic.trainers.data.base import Data, DataSet
+from darkmagic.trainers.data.image_files.array_images import size_text, to_pixels
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import check_fields, flag, number, whole
 

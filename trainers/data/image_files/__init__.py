@@ -1,5 +1,5 @@
-"""Image files in folders, read as a viewer shows them.
+"""Images as a viewer shows them: of files in folders, and of objects that a data set hands over.
 
-A folder enters; which of its folders are splits, its files and their pixels leave. `data.folder`
-imports it, and what says before training how files were read.
+A folder or an image enters; which of its folders are splits, its files and their pixels leave. The
+data sets import it, and what says before training how files were read.
 """
