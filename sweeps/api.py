@@ -10,7 +10,7 @@ from darkmagic.sweeps.commands.clusters.standing import (
 )
 from darkmagic.sweeps.commands.clusters.worker import run_worker
 from darkmagic.sweeps.commands.confirm import Confirmed, confirm_winners
-from darkmagic.sweeps.commands.dry_run import check_tracking, dry_run_overrides
+from darkmagic.sweeps.commands.dry_run import dry_run_overrides, plan_dry_run
 from darkmagic.sweeps.commands.ensemble import (
     EnsembleKind,
     Member,
@@ -81,7 +81,6 @@ __all__ = [
     "cancel_sweep",
     "check",
     "check_detach",
-    "check_tracking",
     "checklists",
     "choose_members",
     "compare_command",
@@ -105,6 +104,7 @@ __all__ = [
     "optimize",
     "option_name",
     "plan",
+    "plan_dry_run",
     "plan_optimization",
     "plan_refinement",
     "plan_study",

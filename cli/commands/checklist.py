@@ -135,15 +135,15 @@ def run(
 
         study = Study(all_overrides(overrides, name, out), config_dir or ())
         with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
-            planned = study.plan(will_train=True, interactions=interactions)
-            if detach:
-                api.check_detach(planned.config)
             if dry_run:
-                api.check_tracking(planned.config)
-                with api.dry_run_overrides(study.overrides, study.config_dirs) as words:
-                    tried = api.plan(words, study.config_dirs)
+                with api.plan_dry_run(
+                    study.overrides, study.config_dirs, interactions=interactions
+                ) as tried:
                     failed = train_and_show(tried, dry_run=True, fail_fast=fail_fast)
             else:
+                planned = study.plan(will_train=True, interactions=interactions)
+                if detach:
+                    api.check_detach(planned.config)
                 if not skip_preflight:
                     stop_before_training(planned, study.overrides)
                 try:

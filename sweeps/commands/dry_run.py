@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from darkmagic.sweeps.commands.plan import PlannedSweep, plan
 from darkmagic.sweeps.compose.checks.values import resolve_part
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import literal, quote
@@ -18,10 +20,26 @@ from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.track.store import default_uri, open_client
 from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.paths import out_folder
+from darkmagic.trainers.runtime.cache import OFFLINE
 
-__all__ = ["check_tracking", "dry_run_overrides"]
+__all__ = ["dry_run_overrides", "plan_dry_run"]
 
 FEW = "darkmagic.trainers.data.few.Few"
+
+
+@contextmanager
+def plan_dry_run(
+    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, interactions: bool = False
+) -> Iterator[PlannedSweep]:
+    """Yield the trials of `overrides`, each as short as can be, in a folder that ends with it.
+
+    What they would be in earnest is planned first, and their tracking server asked. Nothing is
+    downloaded. Raises `UserError` where either cannot be used.
+    """
+    with _offline():
+        _check_tracking(plan(overrides, config_dirs, interactions=interactions).config)
+        with dry_run_overrides(overrides, config_dirs) as words:
+            yield plan(words, config_dirs, will_train=True)
 
 
 @contextmanager
@@ -71,6 +89,23 @@ def dry_run_overrides(
         ]
 
 
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Have this process, and those that it starts, download nothing.
+
+    A trial that needs published weights, which are not here yet, is then skipped.
+    """
+    before = os.environ.get(OFFLINE)
+    os.environ[OFFLINE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OFFLINE]
+        else:
+            os.environ[OFFLINE] = before
+
+
 def _few(key: str, source: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
     """Return the overrides that put a few images of `source` at `key`, in place of the tiny set,
     which has `fields`.
@@ -79,7 +114,7 @@ def _few(key: str, source: Mapping[str, Any], fields: Sequence[str]) -> list[str
     return [f"{key}._target_={FEW}", *leave_out, f"+{key}.source={literal(source)}"]
 
 
-def check_tracking(config: DictConfig) -> None:
+def _check_tracking(config: DictConfig) -> None:
     """Raise `UserError` where the tracking server of `config` does not answer.
 
     A store in a file is not asked: to ask makes one.

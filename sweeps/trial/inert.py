@@ -45,21 +45,20 @@ def survey_options(
     for those that cannot tell anything here, as `find_inert` does and `skipped` too; and pairs of
     the others that exclude each other, by index.
     """
-    from darkmagic.sweeps.trial.pretraining import without_upstream_training
-    from darkmagic.sweeps.trial.run import make_recipe
     from darkmagic.trainers.trick import TrialSkipped
 
     seen = [_inspect(trial) for trial in trials]
     findings = _findings(seen)
     for index, resolved in enumerate(trials):
-        if seen[index] is None:  # an error; without weights that are trained first, or one for good
+        if seen[index] is None:  # an error: weights that are yet to be trained, or one for good
             try:
-                recipe = make_recipe(without_upstream_training(resolved))
-                _fingerprint(resolved, recipe)
+                _inspect_before_upstream(resolved)
             except TrialSkipped as finding:
                 findings[index] = ("skipped", str(finding))
             except Exception:  # noqa: BLE001, S112 (the trial itself reports it, with its log)
                 continue
+    if findings[0] is not None:  # what the baseline has not either tells nothing of an option
+        findings = [None if found == findings[0] else found for found in findings]
     left = [index for index in range(1, len(trials)) if findings[index] is None]
     return findings, list(find_apart(trials, tricks, left))
 
@@ -100,6 +99,21 @@ def _inspect(resolved: dict[str, Any]) -> dict[str, str] | tuple[str, str] | Non
         return ("not_applicable", str(finding))
     except Exception:  # noqa: BLE001 (the trial itself reports it, with its log)
         return None
+
+
+def _inspect_before_upstream(resolved: dict[str, Any]) -> None:
+    """Make what `resolved` trains, but for weights that it first trains itself.
+
+    Of those it looks for the images. Raises `TrialSkipped` where something cannot be had here.
+    """
+    from darkmagic.sweeps.trial.pretraining import without_upstream_training
+    from darkmagic.sweeps.trial.run import make_recipe, upstream_config
+
+    without = without_upstream_training(resolved)
+    if without is not resolved:
+        upstream = upstream_config(resolved)
+        _load(upstream, make_recipe(upstream))
+    _fingerprint(without, make_recipe(without))
 
 
 def _fingerprint(resolved: dict[str, Any], recipe: Any) -> dict[str, str]:

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-__all__ = ["cache_folder", "downloading", "expand", "forget_silence", "is_silence"]
+__all__ = ["OFFLINE", "cache_folder", "downloading", "expand", "forget_silence", "is_silence"]
+
+OFFLINE = "DARKMAGIC_OFFLINE"
+"""A variable of the environment, under which nothing is downloaded; dry runs set it."""
 
 SILENT_SECONDS = 20.0
 """After which a server that sends nothing is given up."""
@@ -25,12 +28,15 @@ def downloading(server: str) -> Iterator[None]:
     Those of torch and torchvision set no time themselves, so that a trial behind a firewall that
     drops what it is sent would wait for ever. A server that was silent is remembered on this
     machine: other trials do not wait for it again, but raise `OSError` at once, which says since
-    when. That ends after `REMEMBERED_SECONDS`, or with `forget_silence`.
+    when. That ends after `REMEMBERED_SECONDS`, or with `forget_silence`. Under `OFFLINE` no server
+    is asked: `OSError`, too.
 
     >>> with downloading("example.org"):
     ...     print(socket.getdefaulttimeout())
     20.0
     """
+    if os.environ.get(OFFLINE):
+        raise OSError(f"nothing is downloaded in a dry run, nor where {OFFLINE} is set")
     mark = _silences() / f"{quote(server, safe='')}@{socket.gethostname()}"
     _refuse_silent(server, mark)
     before = socket.getdefaulttimeout()

@@ -100,13 +100,11 @@ class Study:
         """
         show: MakeProgress = make_progress if progress is None else lambda: _Given(progress)
         try:
-            planned = self.plan(will_train=True)
             if dry_run:
-                api.check_tracking(planned.config)
-                with api.dry_run_overrides(self.overrides, self.config_dirs) as words:
-                    tried = api.plan(words, self.config_dirs)
+                with api.plan_dry_run(self.overrides, self.config_dirs) as tried:
                     self._report = train(tried, show, fail_fast=fail_fast).report
                 return self
+            planned = self.plan(will_train=True)
             if preflight:
                 _refuse_stops(api.preflight(planned, unless_trained=True), show)
             self._report = train(planned, show, fail_fast=fail_fast).report
