@@ -19,6 +19,10 @@ from darkmagic.trainers.outputs.durable import write_file
 __all__ = ["answer_of", "confirmed_of", "train_command", "write_story"]
 
 SHOWN = 5
+UNTOLD = (
+    "Too few of them have a result to tell what one option does: report.html, beside this file, "
+    "says why, and has each of them."
+)
 LEFT_OUT = ("checklist", "seeds", "baseline_repeats", "design", "runs", "retune")
 """Keys of a sweep: no part of a recipe."""
 SNIPPET = """\
@@ -150,7 +154,8 @@ def _screened(found: Optimized) -> Section:
             (
                 f"{found.planned.shares.screen} runs mixed options of all tricks. A difference is "
                 "an average over the other options, and what is expected of it is drawn towards 0."
-            )
+            ),
+            *([] if rows else [UNTOLD]),
         ],
         ("option", "difference", "expected", "helps", "verdict"),
         rows,
