@@ -50,7 +50,7 @@ row() { # NAME: one benchmark
     optimize) # WORDS="dataset=digits model=resnet8" tries it without a GPU
         local words=(dataset=folder "dataset.source.root='$data'" model=resnet20)
         [ -z "${WORDS:-}" ] || read -ra words <<<"$WORDS"
-        TAIL=40 step 420 optimize env DARKMAGIC_CACHE="$images" "$PYTHON" -m darkmagic.cli \
+        TAIL=40 step 450 optimize env DARKMAGIC_CACHE="$images" "$PYTHON" -m darkmagic.cli \
             optimize "${words[@]}" "epochs=${EPOCHS:-8}" "budget=${BUDGET:-48}" -o "$site/runs"
         (cd "$site/runs" && find . -maxdepth 2 -type f ! -name '*.db*' -print0 |
             tar cf "$OUT/optimize.tar" --null -T -)

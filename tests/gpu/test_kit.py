@@ -86,3 +86,24 @@ def test_environment_has_all_of_the_package(tmp_path: Path) -> None:
     for part in ("checklist", "trainers", "sweeps", "cli", "tests"):
         (root / part).symlink_to(REPO / part)
     subprocess.run(["bash", "-c", bare, "bash", str(root), code, *names], env=env, check=True)
+
+
+def test_environment_without_an_install_knows_the_version(tmp_path: Path) -> None:
+    """A checkout's folders that are linked are a package with a version, which reports name."""
+    (tmp_path / "installed").touch()
+    ask = "import importlib.metadata as m; print(m.version('darkmagic-checklist'))"
+    script = f'. tests/gpu/env.sh && cd / && "{sys.executable}" -S -c "{ask}"'
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DARKMAGIC_SITE": str(tmp_path),
+        "OUT": str(tmp_path),
+    }
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f'version = "{done.stdout.strip()}"' in (REPO / "pyproject.toml").read_text()
