@@ -53,6 +53,7 @@ def test_stages_end_in_a_recipe_that_can_be_used(tmp_path: Path) -> None:
         alone = next((tmp_path / "runs/alone").rglob("config.yaml"))
         assert recipe["tricks"] == yaml.safe_load(alone.read_text())["tricks"]
         assert "4 of 4" in done.stderr
+        assert re.search(r"## The answer\n\n[+-]?[\d.]+ points on the test set", story)
         _run_snippet(story, folder / "recipe.yaml")
     again = run_command("optimize", BUDGET, *words, folder=tmp_path)
     assert again.returncode == 0, again.stderr

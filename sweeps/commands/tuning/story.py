@@ -127,8 +127,11 @@ def answer_of(found: Optimized) -> Section:
     interval = test.interval()
     span = "" if interval is None else f", {metric.span(*interval)} with 95 %"
     span += f" ({metric.better})" if metric.better else ""
-    verb = "adopt it" if found.proved else "that is not proved, so keep the baseline or add seeds"
-    said = f"{found.winner.changes}: {gain} on the test set{span}; {verb}."
+    if found.proved:
+        verb = "Adopt this recipe"
+    else:
+        verb = "That is not proved: keep the baseline, or add seeds. The recipe tried"
+    said = f"{gain} on the test set{span}. {verb}: {found.winner.changes}."
     return Section("The answer", [said, spent])
 
 
