@@ -20,12 +20,14 @@ Choice = tuple[str, str]
 class Limits:
     """What a screen leaves out: `dropped` options with the reason, and `apart`, pairs of options
     that exclude each other, each a trick and an option. `together` are pairs of tricks that it has
-    runs of its own to tell apart.
+    runs of its own to tell apart. `unseen` says why it is not known what cannot be had; empty where
+    it is.
     """
 
     dropped: Mapping[Choice, str] = field(default_factory=dict)
     apart: Collection[tuple[Choice, Choice]] = ()
     together: Collection[tuple[str, str]] = ()
+    unseen: str = ""
 
     @property
     def sentences(self) -> list[str]:
@@ -34,7 +36,8 @@ class Limits:
         >>> print(*Limits({("drop_path", "0.1"): "does not apply: no sum of two"}).sentences)
         drop_path=0.1 is not in the screen: it does not apply: no sum of two.
         """
-        found = [
+        found = [f"{self.unseen}."] if self.unseen else []
+        found += [
             f"{trick}={option} is not in the screen: it {reason}."
             for (trick, option), reason in self.dropped.items()
         ]

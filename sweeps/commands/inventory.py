@@ -17,6 +17,7 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.stall import answer, patience
 from darkmagic.sweeps.trial.identity import fields_of, resolve
 
 __all__ = ["checklists", "trick_cards", "tricks_on"]
@@ -83,12 +84,7 @@ def tricks_on(
     lease = make_leases(CPU, 1)[0]
     nodes = {name: nodes[name] for name in order if name in nodes}
     job = fork_server.start(_survey, resolved, nodes, env=lease.env, threads=lease.threads)
-    try:
-        found = job.result()
-    except EOFError:
-        raise UserError(f"the process that tried the tricks died ({job.exit_code()})") from None
-    finally:
-        job.stop()
+    found = answer(job, "trying each trick", patience(config.hydra.launcher, trials=len(nodes)))
     if isinstance(found, str):
         raise UserError(found)
     rows = dict(zip(nodes, found, strict=True))

@@ -12,9 +12,9 @@ from darkmagic.checklist.model import Trial
 from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.session import compose, hydra_session
-from darkmagic.sweeps.launch.devices import AUTO, lease_here
+from darkmagic.sweeps.launch.devices import lease_here
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.stall import FIRST_SECONDS
+from darkmagic.sweeps.launch.local.stall import SETTING, patience
 from darkmagic.sweeps.orchestrate.hold import check_free
 from darkmagic.sweeps.track.store import open_client
 from darkmagic.sweeps.trial.command.look import refusal_of
@@ -102,16 +102,14 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
 
 def _patience(baseline: DictConfig) -> float | None:
     """Return how many seconds the checks may take: their own, after data are read as in a trial."""
-    limit = baseline.hydra.launcher.get("stall_seconds", AUTO)
-    if limit is None:
-        return None
-    return float(FIRST_SECONDS if limit == AUTO else limit) + float(baseline.runtime[BUDGET])
+    seconds = patience(baseline.hydra.launcher)
+    return None if seconds is None else seconds + float(baseline.runtime[BUDGET])
 
 
 def _silent(seconds: float) -> Finding:
     """Return the finding of checks that hang, as in a data set's `load`."""
     seen = f"the checks gave no answer for {seconds:.0f} s; the stacks above say where they were"
-    advice = "a trial would hang too; hydra.launcher.stall_seconds=N waits so long"
+    advice = f"a trial would hang too; {SETTING}=N waits so long"
     return Finding("process", Level.STOP, seen, advice)
 
 

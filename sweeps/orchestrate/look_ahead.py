@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Call
 from darkmagic.sweeps.launch.local.pool import run_calls
+from darkmagic.sweeps.launch.local.stall import LOOK_SECONDS, SETTING, patience
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.trial.command.look import find_refused
@@ -20,7 +21,6 @@ from darkmagic.sweeps.trial.inert import find_inert
 
 __all__ = ["Look", "look_findings", "start_look"]
 
-SECONDS = 300
 UNSEEN = "trials that change nothing are trained too"
 Finding = tuple[str, str] | None
 """A status and its reason, of a trial that needs no training."""
@@ -30,23 +30,31 @@ Finding = tuple[str, str] | None
 class Look:
     """A look under way at `trials`, resolved configurations, the baseline first.
 
-    Trials of a command are looked at without a child.
+    Trials of a command are looked at without a child. `launcher` says how long it may take.
     """
 
     job: fork_server.Job | None
     trials: list[dict[str, Any]]
+    launcher: Mapping[str, Any]
+
+    def patience(self, trials: int) -> float | None:
+        """Return the seconds that a look at so many of the trials may take; None for ever."""
+        return patience(self.launcher, LOOK_SECONDS, trials)
 
 
-def start_look(states: Sequence[TrialState]) -> Look | None:
-    """Start to compare the first seed's trials with their baseline, in a child on the CPU."""
+def start_look(states: Sequence[TrialState], launcher: Mapping[str, Any]) -> Look | None:
+    """Start to compare the first seed's trials with their baseline, in a child on the CPU.
+
+    `launcher` is the configuration of what will train them.
+    """
     seed = states[0].trial.seed
     if all(state.status is not Status.PENDING for state in states):
         return None
     trials = [state.resolved for state in states if state.trial.seed == seed]
     if is_command(trials[0]):
-        return Look(None, trials)
+        return Look(None, trials, launcher)
     env = {"CUDA_VISIBLE_DEVICES": ""}
-    return Look(fork_server.start(find_inert, trials, env=env, threads=1), trials)
+    return Look(fork_server.start(find_inert, trials, env=env, threads=1), trials, launcher)
 
 
 def look_findings(look: Look | None, progress: Progress) -> list[Finding]:
@@ -60,30 +68,36 @@ def look_findings(look: Look | None, progress: Progress) -> list[Finding]:
     if look.job is None:
         return find_refused(look.trials, progress.note)
     findings: list[Finding] = []
+    seconds = look.patience(len(look.trials))
     try:
-        if look.job.connection.poll(SECONDS):
+        if look.job.connection.poll(seconds):
             findings = look.job.result()
         else:
             look.job.print_stacks()
-            progress.note(f"the look ahead took {SECONDS} s and was ended: {UNSEEN}")
+            progress.note(
+                f"the look ahead took {seconds:.0f} s and was ended: {UNSEEN} "
+                f"({SETTING}=N waits N s for each)"
+            )
     except EOFError:
         progress.note("the look ahead was killed: each trial is looked at by itself")
-        findings = _one_by_one(look.trials)
+        findings = _one_by_one(look)
     look.job.stop()
     return findings
 
 
-def _one_by_one(trials: Sequence[dict[str, Any]]) -> list[Finding]:
-    baseline, *others = trials
+def _one_by_one(look: Look) -> list[Finding]:
+    baseline, *others = look.trials
+    seconds = look.patience(2)  # the baseline and one more
+
+    def too_long(_: int, began: float) -> str | None:
+        late = seconds is not None and time.time() - began > seconds
+        return f"no answer for {seconds:.0f} s" if late else None
+
     ended = run_calls(
         [Call(find_inert, ([baseline, trial],)) for trial in others],
         make_leases(CPU, None),
         on_start=lambda _: None,
         on_end=lambda *_: None,
-        stalled=_too_long,
+        stalled=too_long,
     )
     return [None, *(None if each.value is None else each.value[1] for each in ended)]
-
-
-def _too_long(_: int, began: float) -> str | None:
-    return f"no answer for {SECONDS} s" if time.time() - began > SECONDS else None

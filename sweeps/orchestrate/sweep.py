@@ -109,8 +109,10 @@ def _run_held(
 ) -> SweepOutcome:
     """Run the sweep, while no other process trains the experiment."""
     context = current_context()
+    if plan.limits.unseen:
+        context.progress.note(plan.limits.unseen)
     states = compose_trials(loader, master, plan, context.progress)
-    look = start_look(states)
+    look = start_look(states, master.hydra.launcher)
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
     tags = _sweep_tags(master, plan, context.request)

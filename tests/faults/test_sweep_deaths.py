@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from commanding import FIVE, command
+from commanding import FIVE, command, run_command
 from commanding import TINY as COMMAND_TINY
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps import api
@@ -148,3 +148,97 @@ def test_a_trick_that_kills_the_look_ahead_does_not_blind_it(tmp_path: Path) -> 
         "misbehave=not_applicable": Status.NOT_APPLICABLE,
     }
     assert "the look ahead was killed: each trial is looked at by itself" in progress.notes
+
+
+def test_a_look_ahead_that_hangs_is_ended_by_stall_seconds(tmp_path: Path) -> None:
+    """The line says so and how to wait longer, and what would have been found trains."""
+    conf = own_config(tmp_path)
+    (conf / "trick" / "misbehave" / "hang_look.yaml").write_text(
+        "# @package tricks.misbehave\n_target_: own_tricks.Misbehave\nhow: hang_look\n"
+    )
+    trick = "{name: misbehave, section: s, options: ['off', hang_look, inert]}"
+    words = [*TINY, *PLAIN, f"checklist.tricks=[{trick}]", "max_steps=1"]
+    words += [f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
+    words += ["hydra.launcher.stall_seconds=1"]
+    os.chdir(tmp_path)
+    progress = Recorder()
+    outcome = api.sweep(api.plan(words, [conf], will_train=True), progress)
+    assert {record.status for record in outcome.records} == {Status.FINISHED}
+    (note,) = (note for note in progress.notes if "look ahead" in note)
+    assert note.startswith("the look ahead took 3 s and was ended: trials that change nothing are")
+    assert "hydra.launcher.stall_seconds=N" in note
+
+
+HANGS = """
+import os
+import time
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes, in_channels=1, how="hang", **_):
+        super().__init__(nn.Flatten(), nn.LazyLinear(num_classes))
+        if how == "hang":
+            time.sleep(600)
+        if how == "die":
+            os._exit(7)
+        if how == "raise":
+            raise ValueError("no such head")
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "how", "code", "words"),
+    [
+        (
+            ["checklist", "plan", "design=screen"],
+            "hang",
+            0,
+            "options that cannot be had are not left out: the look at them took 2 s and was ended",
+        ),
+        (
+            ["checklist", "plan", "design=screen"],
+            "die",
+            0,
+            "options that cannot be had are not left out: the process that looked at them was",
+        ),
+        *(
+            pytest.param(*row, marks=pytest.mark.weekly)
+            for row in (
+                (
+                    ["checklist", "plan", "--estimate"],
+                    "hang",
+                    2,
+                    "each trial took more than 2 s and",
+                ),
+                (["checklist", "plan", "--estimate"], "die", 2, "ended its process (exit code 7)"),
+                (["checklist", "plan", "--estimate"], "raise", 2, "no such head"),
+                (["tricks", "--on"], "die", 2, "trying each trick ended its process (exit code 7)"),
+            )
+        ),
+    ],
+)
+def test_what_looks_at_trials_before_never_hangs_and_says_what_it_missed(
+    tmp_path: Path, arguments: list[str], how: str, code: int, words: str
+) -> None:
+    """By `stall_seconds`, of each trial: nothing is left out without a word."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    own = ["model=own", "model.build._target_=hangs.Net", f"+model.build.how={how}"]
+    only = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
+    done = run_command(
+        *arguments, *COMMAND_TINY, *own, only, "hydra.launcher.stall_seconds=1", folder=tmp_path
+    )
+    assert done.returncode == code, done.stderr
+    assert words in " ".join((done.stdout + done.stderr).split())
+    assert "internal error" not in done.stderr
+
+
+@pytest.mark.weekly
+def test_estimate_of_a_trick_that_does_not_apply_takes_no_time(tmp_path: Path) -> None:
+    """It ended the estimate of all."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    own = ["model=own", "model.build._target_=hangs.Net", "+model.build.how=no"]
+    only = "checklist.tricks=[{name: drop_path, section: s, options: ['0', '0.1']}]"
+    words = ["checklist", "plan", "--estimate", *COMMAND_TINY, *own, only]
+    done = run_command(*words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "minutes of training" in done.stdout

@@ -23,6 +23,8 @@ class Misbehave(Trick):
     def edit_model(self, model: nn.Module, example: Tensor) -> nn.Module:
         if self.how == "not_applicable":
             raise NotApplicable("this network has no eyebrows")
+        if self.how == "hang_look" and not _training():
+            time.sleep(600)
         if self.how == "kill_look" and not _training():
             os.kill(os.getpid(), signal.SIGKILL)
         if os.environ.get("CUDA_VISIBLE_DEVICES") is None or not _training():

@@ -56,6 +56,7 @@ class PlannedStudy:
     request: StudyRequest
     overrides: tuple[str, ...]  # of the recipe alone
     screen: Screened | None = None  # of the experiment, if it has one
+    unseen: str = ""  # why it is not known which options cannot be had
 
 
 def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> PlannedStudy:
@@ -120,7 +121,7 @@ def plan_study(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> Pl
         overrides=words,
     )
     planned = PlannedSweep(plan, Request(overrides=words), checked, tuple(config_dirs))
-    return PlannedStudy(planned, study, tuple(plain), screen)
+    return PlannedStudy(planned, study, tuple(plain), screen, limits.unseen)
 
 
 def train_study(study: PlannedStudy, progress: Progress) -> StudyResult:
@@ -129,6 +130,8 @@ def train_study(study: PlannedStudy, progress: Progress) -> StudyResult:
     What it has trained is not trained again: the same study goes on where it was stopped.
     """
     checked = study.planned.checked
+    if study.unseen:
+        progress.note(study.unseen)
     with hydra_session(study.planned.config_dirs) as hydra:
 
         def instead(loader, master, launcher):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202

@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.devices import AUTO
+from darkmagic.sweeps.launch.local.fork_server import Job
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["FIRST_SECONDS", "StallWatch"]
+__all__ = ["FIRST_SECONDS", "LOOK_SECONDS", "SETTING", "StallWatch", "answer", "patience"]
+
+SETTING = "hydra.launcher.stall_seconds"
 
 FIRST_SECONDS = 3600.0
 """Without a sign of life before training has a pace: data may be fetched, a network compiled."""
 LEAST_SECONDS, TIMES = 300.0, 10.0
 """By a trial's pace: ten times the longest time between two signs so far, at least five minutes."""
+LOOK_SECONDS = 300.0
+"""That a look at all trials before training may take, where the user says nothing of it."""
+
+
+def patience(
+    launcher: Mapping[str, Any], auto: float = FIRST_SECONDS, trials: int = 1
+) -> float | None:
+    """Return how many seconds what precedes training may take without an answer; None for ever.
+
+    By `stall_seconds` of the `launcher`, `auto` where that is `auto` or the launcher has none. A
+    look at several `trials` has as long for each, but five minutes in all where that is longer.
+
+    >>> patience({"stall_seconds": 2}, trials=3), patience({"stall_seconds": 900}, trials=3)
+    (6.0, 900.0)
+    """
+    limit = launcher.get("stall_seconds", AUTO)
+    if limit is None:
+        return None
+    if limit == AUTO:
+        return auto
+    return max(float(limit), min(LOOK_SECONDS, float(limit) * trials))
+
+
+def answer(job: Job, what: str, seconds: float | None) -> Any:
+    """Return what `job` returns, and end it; `what` is what it does.
+
+    Raises `UserError` where it dies, or takes more than `seconds`; its stacks are on stderr then.
+    """
+    try:
+        if not job.connection.poll(seconds):
+            job.print_stacks()
+            raise UserError(f"{what} took more than {seconds:.0f} s and was ended ({SETTING}=N)")
+        return job.result()
+    except EOFError:
+        raise UserError(f"{what} ended its process (exit code {job.exit_code()})") from None
+    finally:
+        job.stop()
 
 
 @dataclass

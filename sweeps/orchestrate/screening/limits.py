@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from darkmagic.checklist.designs.factors import Limits
 from darkmagic.sweeps.track.schema import LIMITS
@@ -13,13 +14,15 @@ __all__ = ["limits_tags", "read_limits"]
 
 def limits_tags(limits: Limits) -> dict[str, str]:
     """Return the tag of `limits`; none where nothing is left out."""
-    if not limits.dropped and not limits.apart and not limits.together:
+    if limits == Limits():
         return {}
-    content = {
+    content: dict[str, Any] = {
         "dropped": [[*choice, reason] for choice, reason in limits.dropped.items()],
         "apart": [list(pair) for pair in limits.apart],
         "together": [list(pair) for pair in limits.together],
     }
+    if limits.unseen:
+        content["unseen"] = limits.unseen
     return {LIMITS: json.dumps(content)}
 
 
@@ -30,4 +33,5 @@ def read_limits(tags: Mapping[str, str]) -> Limits:
         {(trick, option): reason for trick, option, reason in content.get("dropped", [])},
         [((a[0], a[1]), (b[0], b[1])) for a, b in content.get("apart", [])],
         [(a, b) for a, b in content.get("together", [])],
+        str(content.get("unseen", "")),
     )

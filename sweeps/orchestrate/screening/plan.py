@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import compose
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.stall import LOOK_SECONDS, SETTING, patience
 from darkmagic.sweeps.orchestrate.extend import find_sweep, known_records, sweep_key
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.trial.identity import resolve
@@ -29,7 +30,7 @@ from darkmagic.sweeps.trial.inert import survey_options
 
 __all__ = ["make_plan", "read_design", "survey", "suspected"]
 
-SECONDS = 300
+UNSEEN = "options that cannot be had are not left out"
 STATUS_WORDS = {
     "inert": "changes nothing here",
     "not_applicable": "does not apply",
@@ -142,20 +143,24 @@ def survey(loader: ConfigLoader, planner: Planner) -> tuple[Limits, dict[Choice,
         for trial, config in zip(reversed(alone.trials), reversed(composed), strict=True)
         for trick, option in trial.choices.items()
     }
-    return _limits(alone, [resolve(config) for config in composed]), contents
+    launcher = composed[0].hydra.launcher
+    return _limits(alone, [resolve(config) for config in composed], launcher), contents
 
 
-def _limits(alone: Plan, resolved: Sequence[dict[str, Any]]) -> Limits:
+def _limits(alone: Plan, resolved: Sequence[dict[str, Any]], launcher: Mapping[str, Any]) -> Limits:
     tricks = [trial.trick or "" for trial in alone.trials]
     job = fork_server.start(
         survey_options, resolved, tricks, env={"CUDA_VISIBLE_DEVICES": ""}, threads=1
     )
+    seconds = patience(launcher, LOOK_SECONDS, len(resolved))
     try:
-        if not job.connection.poll(SECONDS):
-            return Limits()
+        if not job.connection.poll(seconds):
+            job.print_stacks()
+            why = f"the look at them took {seconds:.0f} s and was ended"
+            return Limits(unseen=f"{UNSEEN}: {why} ({SETTING}=N waits N s for each)")
         findings, apart = job.result()
     except EOFError:  # a trial shows why when it trains
-        return Limits()
+        return Limits(unseen=f"{UNSEEN}: the process that looked at them was killed")
     finally:
         job.stop()
     choices = [(trial.trick or "", trial.option or "") for trial in alone.trials]
