@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from darkmagic.trainers.metrics.values import metric_value
 from darkmagic.trainers.runtime.device import autocast
 from darkmagic.trainers.runtime.processes import processes
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "beating", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,20 @@ class Evaluation:
     value: float
 
 
+def beating(
+    batches: Iterable[tuple[Tensor, Tensor]], beat: Callable[[], None]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield `batches`, and call `beat` with each: a pass over a large split is no silence.
+
+    >>> list(beating([(1, 2)], lambda: print("alive")))
+    alive
+    [(1, 2)]
+    """
+    for batch in batches:
+        beat()
+        yield batch
+
+
 @torch.inference_mode()
 def evaluate(
     network: nn.Module,
@@ -41,12 +55,14 @@ def evaluate(
     device: torch.device,
     amp: str,
     metric: str = "accuracy",
+    beat: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Evaluate `network` on `batches`, in their order, with their classes (B,) or labels (B, K).
 
     The loss is plain cross-entropy whatever the trick trains on, so that trials compare; of images
     with several labels it is the sum of each label's, and an image is right if all of them are.
-    Sums stay on the device: one synchronisation in all, and one of a metric that needs all logits.
+    `beat` is called with each batch. Sums stay on the device: one synchronisation in all, and one
+    of a metric that needs all logits.
 
     >>> images, classes = torch.eye(2), torch.tensor([0, 1])
     >>> evaluate(nn.Identity(), [(4 * images, classes)], torch.device("cpu"), amp="off").accuracy
@@ -57,7 +73,7 @@ def evaluate(
     loss = torch.zeros((), device=device)
     correct, kept = [], []
     them = processes()
-    for images, truth in batches:
+    for images, truth in beating(batches, beat):
         own = them.own(len(images)) if len(images) >= them.count > 1 else slice(None)
         with autocast(device, amp):
             logits = network(images[own])

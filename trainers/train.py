@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from darkmagic.trainers.data.assembly.stats import commonest_share
-from darkmagic.trainers.evaluate import Evaluation, evaluate
+from darkmagic.trainers.evaluate import Evaluation, beating, evaluate
 from darkmagic.trainers.hooks import Hooks
 from darkmagic.trainers.models.notes import notes_of
 from darkmagic.trainers.outputs.correct import write_correct
@@ -52,12 +52,14 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     *,
     on_event: Callable[[dict[str, Any]], None] | None = None,
     on_step: Callable[[], None] | None = None,
+    on_alive: Callable[[], None] | None = None,
 ) -> Result:
     """Train `recipe`, continuing from the checkpoint in `directory` if there is one.
 
     Appends to `events.jsonl` an epoch, and saves `checkpoint.pt` at the end and in between, within
-    epochs too, every `recipe.checkpoint_seconds` at most; `on_event` gets each event too, and
-    `on_step` is called after each step, in place of showing in the log that training goes on.
+    epochs too, every `recipe.checkpoint_seconds` at most; `on_event` gets each event too, `on_step`
+    is called after each step. `on_alive` is called with each batch of evaluation, and with each
+    step where there is no `on_step`, in place of showing in the log that the trial goes on.
     Raises `NotApplicable` and `TrialSkipped` as the tricks and the data set do.
 
     >>> from darkmagic.trainers.data import Shapes
@@ -80,10 +82,12 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     them = processes()
     log = open_log(directory, writes=them.is_first)
-    step_taken = log.beat if on_step is None else on_step
+    alive = log.beat if on_alive is None else on_alive
+    step_taken = alive if on_step is None else on_step
+    evaluated = partial(evaluate, device=device, amp=recipe.amp, metric=recipe.metric, beat=alive)
     _log_reading(log, trial)
     if not _resume(state, directory, log):  # the network may hold a part of what was damaged
-        return train(asked, directory, on_event=on_event, on_step=on_step)
+        return train(asked, directory, on_event=on_event, on_step=on_step, on_alive=on_alive)
 
     status, reason = "finished", ""
     evaluation: Evaluation | None = None
@@ -121,11 +125,12 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         seconds = time.perf_counter() - epoch_started
 
         _settle_statistics(
-            state, hooks, moved, islice(pipeline.training_epoch(epoch), STATISTICS_BATCHES)
+            state,
+            hooks,
+            moved,
+            beating(islice(pipeline.training_epoch(epoch), STATISTICS_BATCHES), alive),
         )
-        evaluation = evaluate(
-            state.evaluated, pipeline.validation(), device, recipe.amp, recipe.metric
-        )
+        evaluation = evaluated(state.evaluated, pipeline.validation())
         group = state.optimizer.param_groups[0]
         event = {
             "type": "epoch",
@@ -155,13 +160,11 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
 
     state.save(directory)
     if evaluation is None:  # killed after its last epoch, before its result
-        evaluation = evaluate(
-            state.evaluated, pipeline.validation(), device, recipe.amp, recipe.metric
-        )
+        evaluation = evaluated(state.evaluated, pipeline.validation())
     _write_correct(directory, evaluation)
     test = None
     if recipe.test_set:
-        test = evaluate(state.evaluated, pipeline.test(), device, recipe.amp, recipe.metric)
+        test = evaluated(state.evaluated, pipeline.test())
     synchronize(device)
     last = state.history[-1]
     return Result(

@@ -159,7 +159,7 @@ def _train_upstream(config: dict[str, Any], folder: Path, log: EventLog) -> dict
             make_recipe(config, folder),
             folder,
             on_event=lambda event: log.append({**event, "type": "upstream"}),
-            on_step=log.beat,
+            on_alive=log.beat,
         )
     except (NotApplicable, TrialSkipped):
         raise

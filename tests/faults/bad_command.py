@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import shutil
 import signal
@@ -31,9 +32,29 @@ def _nothing() -> None:
 
 
 def _hang() -> None:
-    print("waiting for the others", flush=True)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for _ in range(600):
+        print("waiting for the others", flush=True)
+        time.sleep(1)
+
+
+def _stall() -> None:
+    """Wait for ever on what never comes, beside a child, and write stacks when asked to."""
+    faulthandler.register(signal.SIGUSR1)
+    subprocess.Popen([sys.executable, "-c", "import time; 'a loader'; time.sleep(600)"])
+    print("METRIC val_acc=0.5 epoch=1", flush=True)
+    print("epoch 2 of 3", flush=True)
     time.sleep(600)
+
+
+def _quiet() -> None:
+    """Print nothing for long, and write to a file meanwhile."""
+    with Path(os.environ["DARKMAGIC_DIRECTORY"], "log.csv").open("w") as file:
+        for step in range(2 * int(ARGUMENTS.mark)):
+            file.write(f"{step},\n")
+            file.flush()
+            time.sleep(1)
+    _good()
 
 
 def _fork() -> None:

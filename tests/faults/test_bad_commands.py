@@ -31,6 +31,8 @@ ROWS = {
     "daemon": r"val_acc never came: no number in its output .*\(its last line: in the back",
     "last_words": "ExitCode 3: ValueError: the images are gone",
     "folder_as_file": "NoMetric: val_acc never came: no number in its output or",
+    "stall": r"^no progress for \d+ s \(hydra.launcher.stall_seconds=N allows N s\); "
+    "its last line: epoch 2 of 3",
 }
 """By a script's way of failing: what its row says."""
 WORKS = (
@@ -71,6 +73,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "4",
         "--check",
         "",
+        "--set",
+        "hydra.launcher.stall_seconds=7",
     ]
     arguments = ["compare", *settings, *words, "--", "python", str(SCRIPT)]
     done = run_command(*arguments, folder=folder)
@@ -120,3 +124,25 @@ def test_output_is_kept_up_to_a_size(folder: Path) -> None:
     content = log.read_bytes()
     assert b"bytes of output are left out" in content
     assert content.rstrip().endswith(b"METRIC val_acc=0.9")
+
+
+def test_log_of_a_silent_command_has_what_ran_and_where_it_stood(folder: Path) -> None:
+    """Each process with its state, and the stack of a script that has faulthandler write it."""
+    (log,) = (folder / "runs/compare-bad_command").glob("stall-on-*/log.txt")
+    text = log.read_text()
+    told = [line for line in text.splitlines() if line.startswith("no progress: process")]
+    assert len(told) == 2
+    assert f"{SCRIPT} --how stall" in told[0]
+    assert "sleeps" in told[0]
+    assert "a loader" in told[1]
+    assert re.search(r'bad_command.py", line \d+ in _stall', text)
+
+
+@pytest.mark.weekly
+def test_silent_command_that_writes_files_is_alive(tmp_path: Path) -> None:
+    """It prints nothing for twice as long as it may, and finishes."""
+    settings = ["--metric", "val_acc", "--seeds", "1", "--check", ""]
+    settings += ["--set", "hydra.launcher.stall_seconds=4", "--change", "again=--how quiet"]
+    words = ["--", "python", str(SCRIPT), "--how", "quiet", "--mark", "4"]
+    done = run_command("compare", *settings, *words, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -190,7 +190,8 @@ def test_a_trial_has_as_long_as_its_own_pace_gives_it(
     now[0] += silent
     reason = watch.stalled(0, began)
     assert watch.stalled(0, now[0]) is None  # a run that begins only now
-    assert reason == (f"no progress for {silent:.0f} s" if ended else None)
+    said = f"no progress for {silent:.0f} s (hydra.launcher.stall_seconds=N allows N s)"
+    assert reason == (said if ended else None)
 
 
 def test_a_job_without_events_is_never_judged(tmp_path: Path) -> None:

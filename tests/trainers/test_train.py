@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.models.resnet import SmallResNet
+from darkmagic.trainers.outputs.event_log import EventLog
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import TrialSkipped
 from darkmagic.trainers.tricks.lr_regime import Cosine
@@ -63,6 +65,31 @@ def test_steps_can_be_limited(tmp_path: Path) -> None:
     assert [event["steps"] for event in events] == [3, 2]
     assert events[-1]["lr"] == pytest.approx(0.05 * Cosine().lr_factor(4 / 5))
     assert result["epochs"] == 2
+
+
+def test_each_batch_of_evaluation_is_a_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On validation and test images: a pass over many is no silence."""
+    seen: list[tuple[bool, float]] = []
+
+    class Slow(SmallResNet):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append((self.training, beats[-1]))
+            return super().forward(images)
+
+    beats = [0]
+
+    def beat(_: EventLog) -> None:
+        beats.append(beats[-1] + 1)
+
+    monkeypatch.setattr(EventLog, "beat", beat)
+    recipe = dataclasses.replace(
+        RECIPE, build=partial(Slow, depth=8, width=4), epochs=1, test_set=True, batch_size=8
+    )
+    train(recipe, tmp_path)
+    evaluated = [count for training, count in seen if not training and count]
+    assert len(evaluated) == len(set(evaluated)) == 2  # a batch of either split
 
 
 def test_non_finite_loss_is_diverged(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkmagic.trainers.command.life import telling_what_runs
 from darkmagic.trainers.command.log import OutputLog, error_at_end
 from darkmagic.trainers.command.sources.files import read_files
 from darkmagic.trainers.command.sources.lines import OF_OUTPUT, Lines
@@ -38,6 +39,12 @@ class Watcher:
 
     def line(self, text: str) -> None:
         """Receive its newest line, now and then."""
+
+    def quiet(self, text: str) -> None:
+        """Receive its newest line again, while it prints nothing, several times a second."""
+
+    def stalled(self, text: str) -> None:
+        """Receive a line on a process of it that runs, before it is ended for want of progress."""
 
     def value(self, found: Found) -> None:
         """Receive what lines have, when one had a value of the metric."""
@@ -91,7 +98,8 @@ def run_command(
     with OutputLog(log) as output:
         tree = ProcessTree(words, command.environ(values))
         try:
-            timed_out = _follow(tree, output, lines, watcher, command.timeout, began)
+            with telling_what_runs(tree, watcher.stalled):
+                timed_out = _follow(tree, output, lines, watcher, command.timeout, began)
             seconds = time.monotonic() - began
             code, left = tree.poll(), tree.left_behind()
         finally:
@@ -131,6 +139,8 @@ def _follow(
                 if lines.concerns(b"\n".join(completed)) and sum(map(lines.read, completed)):
                     watcher.value(next(f for f in lines.found if f.values.get(lines.metric)))
                 watcher.line(output.last)
+            else:
+                watcher.quiet(output.last)
             now = time.monotonic()
             if timeout is not None and now - began > timeout:
                 return True

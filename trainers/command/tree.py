@@ -62,7 +62,7 @@ class ProcessTree:
         for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
             deadline = time.monotonic() + seconds
             asked: set[int] = set()
-            while running := self._running():
+            while running := self.running():
                 for pid in running - asked if number == signal.SIGTERM else running:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, number)
@@ -78,9 +78,9 @@ class ProcessTree:
 
     def left_behind(self) -> int:
         """Return how many processes still run of those that the program started."""
-        return len(self._running() - {self.process.pid})
+        return len(self.running() - {self.process.pid})
 
-    def _running(self) -> set[int]:
+    def running(self) -> set[int]:
         """Return what runs of the tree, after those that have ended were collected.
 
         What this process adopted is told from its other children by a variable that it inherited.

@@ -18,6 +18,7 @@ from darkmagic.trainers.outputs.names import EVENTS
 __all__ = [
     "EventLog",
     "NoEventLog",
+    "last_line",
     "last_of_each_epoch",
     "open_log",
     "parse_event",
@@ -32,6 +33,7 @@ FIGURES = ("train_loss", "val_loss", "val_accuracy")
 
 
 BEAT_SECONDS = 2.0
+TAIL_BYTES = 1 << 16
 
 
 class EventLog:
@@ -114,6 +116,20 @@ def last_of_each_epoch(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str,
     """
     last = {event["epoch"]: event for event in events if event["type"] == "epoch"}
     return [last[epoch] for epoch in sorted(last)]
+
+
+def last_line(path: Path) -> str:
+    """Return the last line that a trial's command printed, by the log of events `path`.
+
+    Empty for a trial of our own loop, and where it cannot be read.
+    """
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        for line in reversed(file.read().splitlines()):
+            event = parse_event(line)
+            if event is not None and event["type"] == "line":
+                return str(event.get("text", ""))
+    return ""
 
 
 def repair_events(directory: Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.devices import AUTO
 from darkmagic.sweeps.launch.local.fork_server import Job
+from darkmagic.trainers.outputs.event_log import last_line
 from darkmagic.trainers.outputs.names import EVENTS
 
 __all__ = ["FIRST_SECONDS", "LOOK_SECONDS", "SETTING", "StallWatch", "answer", "patience"]
@@ -113,7 +114,11 @@ class StallWatch:
                 signs.longest = max(signs.longest, now - signs.last)
             signs.seen, signs.last, signs.count = seen, now, signs.count + 1
         silent, limit = now - signs.last, self._seconds(signs)
-        return f"no progress for {silent:.0f} s" if limit is not None and silent > limit else None
+        if limit is None or silent <= limit:
+            return None
+        last = last_line(self._files[index])
+        said = f"; its last line: {last}" if last else ""
+        return f"no progress for {silent:.0f} s ({SETTING}=N allows N s){said}"
 
     def _seconds(self, signs: _Signs) -> float | None:
         if self._limit != AUTO:

@@ -12,10 +12,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.trial.command.first_store import made_by_one
 from darkmagic.sweeps.trial.command.resume import Earlier, join, read_earlier, resume_words
 from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
 from darkmagic.sweeps.trial.command.trackers import read_mlflow, store_of, tracking_environment
+from darkmagic.trainers.command.life import FileLife
 from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
@@ -50,6 +52,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     if not more:  # steps that an earlier attempt had count as new ones
         log.epochs.clear()
     _end_when_told()
+    life = FileLife(directory / OUTPUT, command.files, values)
     try:
         with made_by_one(shared, log):
             ended, lines = run_command(
@@ -57,7 +60,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
                 directory / OUTPUT,
                 values,
                 directory / LOG,
-                _Reporter(command.metric, log, earlier),
+                _Reporter(command.metric, log, earlier, life),
                 more,
             )
     except OSError as error:  # the program is gone, or may not be run
@@ -101,12 +104,25 @@ def trial_values(resolved: Mapping[str, Any], directory: Path) -> dict[str, str]
 class _Reporter(Watcher):
     """Writes the events of a trial while its command runs."""
 
-    def __init__(self, metric: str, log: EventLog, earlier: Earlier) -> None:
+    def __init__(self, metric: str, log: EventLog, earlier: Earlier, life: FileLife) -> None:
         self._metric, self._log, self._earlier = metric, log, earlier.found
+        self._life = life
         self._shown, self._when = "", 0.0
 
     def line(self, text: str) -> None:
         self._log.beat()
+        self._show(text)
+
+    def quiet(self, text: str) -> None:
+        if self._life.has_grown():
+            self._log.beat()
+        self._show(text)
+
+    def stalled(self, text: str) -> None:
+        sys.stderr.write(f"{mask_secrets(text)}\n")  # the trial's log
+        sys.stderr.flush()
+
+    def _show(self, text: str) -> None:
         now = time.monotonic()
         if text and text != self._shown and now - self._when > LINE_SECONDS:
             self._shown, self._when = text, now
