@@ -13,6 +13,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.compose.checks.choices import check_choice, chosen_options, is_choice
 from darkmagic.sweeps.compose.checks.fields import check_key, check_trick_field, takes_text
 from darkmagic.sweeps.compose.checks.moved_keys import refuse_moved_keys, refuse_moved_values
+from darkmagic.sweeps.compose.checks.secret_uri import hide_secret_uri
 from darkmagic.sweeps.compose.checks.unread_keys import refuse_unread_keys
 from darkmagic.sweeps.compose.checks.values import MISSING, check_config, check_swept_values
 from darkmagic.sweeps.compose.command.checks import (
@@ -115,7 +116,7 @@ def read_overrides(
             check_trick_field(loader, override)
         else:
             check_key(override, base)
-    return base, parsed, choices
+    return base, list(map(hide_secret_uri, parsed)), choices
 
 
 def _is_tricks_own(override: Override) -> bool:
