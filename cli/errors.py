@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
 
 import typer
+
+from darkmagic.distribution import DISTRIBUTION
 
 __all__ = ["Settings", "cli_errors", "interruptible"]
 
@@ -34,6 +37,15 @@ SURROUNDINGS = (
 )
 """Errors of the machine that we run on, which are no bugs of ours."""
 
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "hydra": "hydra-core",
+    "omegaconf": "hydra-core",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Of those that we import, whose name is another than the module's."""
+
 
 class Settings:
     """Settings of the whole process."""
@@ -52,29 +64,43 @@ def cli_errors() -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
-    except UserError as error:
-        if Settings.debug:
-            raise
-        _print_error(make_console(stderr=True), "error: " + " ".join(str(error).splitlines()))
-        raise typer.Exit(2) from None
-    except OSError as error:
-        if Settings.debug:
-            raise
-        if error.errno not in SURROUNDINGS:
-            _print_bug(error)
-            raise typer.Exit(1) from None
-        where = f" {error.filename}" if error.filename else ""
-        why = os.strerror(error.errno)
-        if error.errno in IN_THE_WAY:
-            why += " (a file is in the place of a folder, or the other way round)"
-        message = f"cannot use{where or ' a file'}: {why}"
-        _print_error(make_console(stderr=True), f"error: {message}")
-        raise typer.Exit(2) from None
     except Exception as error:
         if Settings.debug:
             raise
-        _print_bug(error)
-        raise typer.Exit(1) from None
+        if isinstance(error, UserError):
+            message = " ".join(str(error).splitlines())
+        elif isinstance(error, ModuleNotFoundError):
+            message = _missing_package(error)
+        else:
+            message = _of_surroundings(error) if isinstance(error, OSError) else ""
+        if not message:
+            _print_bug(error)
+            raise typer.Exit(1) from None
+        _print_error(make_console(stderr=True), f"error: {message}")
+        raise typer.Exit(2) from None
+
+
+def _of_surroundings(error: OSError) -> str:
+    """Return what is wrong with this machine; empty where that is a bug of ours."""
+    if error.errno not in SURROUNDINGS:
+        return ""
+    where = f" {error.filename}" if error.filename else ""
+    why = os.strerror(error.errno)
+    if error.errno in IN_THE_WAY:
+        why += " (a file is in the place of a folder, or the other way round)"
+    return f"cannot use{where or ' a file'}: {why}"
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    """Return which package is not installed; empty where a module within one is missing."""
+    name = (error.name or "").partition(".")[0]
+    if not name or importlib.util.find_spec(name) is not None:
+        return ""
+    package = DISTRIBUTIONS.get(name, name)
+    return (
+        f"this needs the Python package {package}, which is not installed: pip install {package}, "
+        f"or all that is needed: pip install {DISTRIBUTION}"
+    )
 
 
 def _print_bug(error: Exception) -> None:

@@ -50,6 +50,7 @@ class OurLauncher(Launcher):
         """Take what Hydra gives a launcher before it composes the jobs."""
         from darkmagic.sweeps.compose.caching_loader import RememberingLoader
         from darkmagic.sweeps.launch.local import fork_server
+        from darkmagic.sweeps.launch.local.torch_needed import has_torch, pays_with_torch
 
         with one_line():
             _check_numbers(config.hydra.launcher)
@@ -60,7 +61,8 @@ class OurLauncher(Launcher):
         self._config = config
         if self.forks_here:
             # It imports torch, if at all, while the sweeper composes.
-            fork_server.warm_up(torch=fork_server.pays_with_torch(config))
+            # An application whose script tries to import torch may do without.
+            fork_server.warm_up(torch=pays_with_torch(config) and has_torch())
 
 
 def _check_numbers(launcher: DictConfig) -> None:

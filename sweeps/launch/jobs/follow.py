@@ -16,8 +16,8 @@ from darkmagic.sweeps.launch.jobs.claims import last_claim
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
 from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.run import compose_jobs, has_failed, job_directory, ship
-from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Ended
+from darkmagic.sweeps.launch.local.torch_needed import pays_with_torch
 
 __all__ = ["Jobs", "LeftRunning", "Workers", "run_queued", "withdraw_jobs"]
 
@@ -172,7 +172,7 @@ def run_queued(
     shared = ship(hydra_context, task_function)
     context.observer.launching([(job_directory(each), each) for each in configs])
     files = queue.publish(
-        shared, configs, lease_seconds=lease_seconds, torch=fork_server.pays_with_torch(config)
+        shared, configs, lease_seconds=lease_seconds, torch=pays_with_torch(config)
     )
     jobs = Jobs(queue, files, configs)
     try:

@@ -15,7 +15,6 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
-import re
 import signal
 import sys
 import threading
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import cloudpickle
 
 from darkmagic.checklist.errors import UserError
-from darkmagic.sweeps.trial.command.node import is_command
+from darkmagic.sweeps.launch.local.torch_needed import check_torch
 from darkmagic.trainers.command.tree import with_variable
 from darkmagic.trainers.runtime.cores import THREADS
 
@@ -42,7 +41,6 @@ __all__ = [
     "Job",
     "end_child",
     "import_from_here",
-    "pays_with_torch",
     "preloads_torch",
     "start",
     "warm_up",
@@ -144,8 +142,11 @@ def warm_up(modules: Sequence[str] = (), *, torch: bool = True) -> None:
     """Start the server, which imports in the background, and return at once.
 
     `modules` are imported too, for children that would each do so. Without `torch` it imports
-    none, for children that need none. The first start decides.
+    none, for children that need none. The first start decides. Raises `UserError` where torch is
+    needed and not installed.
     """
+    if torch:
+        check_torch()
     _Server.preload = PRELOAD if torch else LIGHT_PRELOAD
     _Server.more = tuple(dict.fromkeys((*_Server.more, *modules)))
     _context()
@@ -172,25 +173,6 @@ def _without_slurms_signal() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGUSR2, before)
-
-
-def pays_with_torch(config: Mapping[str, Any]) -> bool:
-    """Whether jobs of the application with `config` need torch, as far as can be known.
-
-    Those of our own do, unless they are commands, and so do those of one that has imported it, or
-    whose script will, as one does that imports it in its jobs.
-    """
-    if is_command(config):
-        return False
-    return "tricks" in config or "torch" in sys.modules or _script_imports_torch()
-
-
-def _script_imports_torch() -> bool:
-    try:
-        text = Path(str(getattr(sys.modules["__main__"], "__file__", ""))).read_text()
-    except (OSError, UnicodeDecodeError):
-        return False
-    return re.search(r"^\s*(import|from)\s+torch", text, re.MULTILINE) is not None
 
 
 def start(
