@@ -14,6 +14,9 @@ from darkmagic.text import shell_line
 
 __all__ = ["cancel", "left_running", "status", "watch"]
 
+EVERY = 5.0
+"""Seconds between two looks."""
+
 
 def status(name: Name = None, out: Out = None) -> None:
     """Show how each trial of a sweep stands, from its files alone.
@@ -32,7 +35,9 @@ def status(name: Name = None, out: Out = None) -> None:
 def watch(
     name: Name = None,
     out: Out = None,
-    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between looks.")] = 5,
+    every: Annotated[
+        float, typer.Option("--every", min=0.1, help="Seconds between looks.")
+    ] = EVERY,
 ) -> None:
     """Show how a sweep stands until nothing of it waits or runs.
 
@@ -47,7 +52,10 @@ def watch(
 
         console = make_console()
         folder = api.find_sweep(_out(out), name)
-        with interruptible(shell_line(["darkmagic", "checklist", "watch", "-n", folder.name])):
+        words = ["darkmagic", "checklist", "watch", "-n", folder.name]
+        words += ["-o", str(out)] if out is not None else []
+        words += ["--every", f"{every:g}"] if every != EVERY else []
+        with interruptible(shell_line(words)):
             trials = api.standings(folder)
             if console.is_terminal:
                 with Live(console=console, auto_refresh=False) as live:

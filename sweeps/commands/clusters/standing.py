@@ -15,7 +15,7 @@ from darkmagic.sweeps.launch.jobs.holder import folder_time
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import FOLDER, Queue
 from darkmagic.sweeps.launch.slurm.ask import Standing, task_standings
-from darkmagic.sweeps.launch.slurm.submit import cancel_tasks_of, task_of
+from darkmagic.sweeps.launch.slurm.submit import cancel_tasks_of, task_of, users_of
 from darkmagic.sweeps.orchestrate.hold import holder_of
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.durable import DamagedFileError
@@ -78,8 +78,8 @@ def standings(folder: Path) -> list[TrialStanding]:
     """Return how each trial of the experiment in `folder` stands, those that wait among them."""
     queue = Queue(folder)
     jobs = {job.directory.name: job for job in queue.open_jobs()}
-    asked = any(task_of(job) is not None for job in jobs.values())
-    tasks = task_standings() if asked else None
+    users = users_of(jobs.values())
+    tasks = task_standings(users) if users else None
     known = {path.parent.name for path in folder.glob(f"*/{CONFIG}")}
     names = [*sorted(known - jobs.keys()), *jobs]
     here = holder_of(folder) is not None

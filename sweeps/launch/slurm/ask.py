@@ -56,12 +56,14 @@ def check_slurm() -> None:
         raise UserError(f"hydra/launcher=slurm needs submitit: {install_extra('slurm')}") from None
 
 
-def task_standings() -> dict[str, Standing] | None:
-    """Return how each task of this user stands that Slurm knows of, by name, such as `12_3`.
+def task_standings(users: Iterable[int] = ()) -> dict[str, Standing] | None:
+    """Return how each task of `users` stands that Slurm knows of, by name, such as `12_3`.
 
-    None if Slurm does not answer now.
+    Users are by their numbers; this one's tasks, if there are none. None if Slurm does not answer
+    now.
     """
-    command = ["squeue", "--array", "--noheader", "--states=all", f"--user={os.getuid()}"]
+    whose = ",".join(map(str, sorted(set(users)))) or os.getuid()
+    command = ["squeue", "--array", "--noheader", "--states=all", f"--user={whose}"]
     told = _told([*command, "--format=%i|%T|%r|%N"])
     if told is None:
         return None
@@ -103,6 +105,8 @@ def cancel_tasks(tasks: Iterable[str]) -> None:
     except FileNotFoundError:
         raise UserError(f"no scancel on this machine: jobs {', '.join(names)} go on") from None
     except subprocess.SubprocessError as error:
-        text = str(getattr(error, "stderr", "") or error).strip()
-        if "Invalid job id" not in text:  # it has ended, long ago
-            raise UserError(f"scancel: {text}") from None
+        text = str(getattr(error, "stderr", "") or error)
+        # One that is unknown has ended, long ago; others are refused beside it.
+        told = [line.strip() for line in text.splitlines() if "Invalid job id" not in line]
+        if refused := "; ".join(filter(None, told)):
+            raise UserError(refused) from None

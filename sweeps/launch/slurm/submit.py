@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
@@ -20,12 +20,13 @@ from darkmagic.sweeps.launch.slurm.task import SlurmTask
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 
-__all__ = ["SlurmWorkers", "cancel_tasks_of", "task_of"]
+__all__ = ["SlurmWorkers", "cancel_tasks_of", "task_of", "users_of"]
 
 SLURM = "slurm.json"
 """In a job's folder: the task that is to run it, and its log."""
 LOGS = ".slurm"
-ASK_SECONDS = 5.0
+ASK_SECONDS, ASK_AGAIN = 5.0, 3
+COMPLETED = Standing("COMPLETED")
 GONE_SECONDS = 15.0
 """That a task may be gone before its job's end is seen in the folder, through a network's cache."""
 
@@ -37,6 +38,15 @@ def task_of(job: JobFiles) -> tuple[str, str] | None:
     except DamagedFileError:
         return None
     return None if content is None else (str(content["task"]), str(content["log"]))
+
+
+def users_of(jobs: Iterable[JobFiles]) -> set[int]:
+    """Return who submitted the tasks that are to run `jobs`, as numbers: a folder may be shared."""
+    users = set()
+    for job in jobs:
+        with contextlib.suppress(OSError):
+            users.add((job.path / SLURM).stat().st_uid)
+    return users
 
 
 def cancel_tasks_of(queue: Queue, jobs: Sequence[JobFiles]) -> None:
@@ -64,13 +74,17 @@ class SlurmWorkers:
         """Submit arrays for the jobs that no task of an earlier one is to run.
 
         One array is enough unless it would be larger than Slurm takes. Where one of several is
-        refused, those before it are cancelled.
+        refused, those before it are cancelled. While Slurm does not answer, a task that was
+        submitted counts as live: that it is gone is found while the jobs are followed.
         """
-        standings = task_standings() or {}
+        tasks = {job.name: task_of(job) for job in jobs}
+        standings = self._ask(again=any(tasks.values()))
         new = []
         for job in jobs:
-            task = task_of(job)
-            if task is None or not standings.get(task[0], Standing("COMPLETED")).is_live:
+            task = tasks[job.name]
+            if task is not None and standings is None:
+                continue
+            if task is None or not (standings or {}).get(task[0], COMPLETED).is_live:
                 new.append(job)
         size = self._request.trials_per_job
         groups = [new[i : i + size] for i in range(0, len(new), size)]
@@ -83,6 +97,16 @@ class SlurmWorkers:
         except UserError:
             cancel_tasks(submitted)
             raise
+
+    def _ask(self, *, again: bool) -> dict[str, Standing] | None:
+        """Return how tasks stand; `again` asks some times, as Slurm may just be restarted."""
+        standings = task_standings()
+        for _ in range(ASK_AGAIN if again else 0):
+            if standings is not None:
+                break
+            time.sleep(ASK_SECONDS)
+            standings = task_standings()
+        return standings
 
     def _submit(self, groups: Sequence[Sequence[JobFiles]], of: int) -> list[str]:
         """Submit one array `of` so many, which share what may run at once; return its tasks."""

@@ -88,35 +88,6 @@ def test_cancelled_jobs_are_left_to_who_follows_them(tmp_path: Path) -> None:
     assert not (tmp_path / ".jobs").exists()
 
 
-SQUEUE = {
-    "7_0|PENDING|Resources|": ("waiting", "pending (Resources)"),
-    "7_0|RUNNING|None|n1": ("waiting", "running on n1"),
-    "7_0|CANCELLED|None|n1": ("interrupted", "cancelled"),
-    "7_0|OUT_OF_MEMORY|None|n1": ("interrupted", "out_of_memory"),
-    "8_0|RUNNING|None|n1": ("interrupted", "gone"),
-    None: ("waiting", "Slurm does not answer"),
-}
-"""What Slurm says of task 7_0, and how its trial stands where nobody follows the sweep."""
-
-
-@pytest.mark.parametrize("said", SQUEUE)
-def test_trial_whose_task_has_ended_waits_for_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None
-) -> None:
-    """`watch` ends then; who follows the sweep submits it again, or says why not."""
-    (job,) = _publish(tmp_path / "e", "a-s0-1")
-    (job.path / "slurm.json").write_text(json.dumps({"task": "7_0", "log": "l"}))
-    squeue = tmp_path / "squeue"
-    squeue.write_text("#!/bin/sh\n" + ("exit 1\n" if said is None else f"echo '{said}'\n"))
-    squeue.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    (found,) = api.standings(tmp_path / "e")
-    status, where = SQUEUE[said]
-    assert (found.status, found.where) == (status, f"Slurm job 7_0: {where}")
-    with hold_experiment(tmp_path / "e"):
-        assert api.standings(tmp_path / "e")[0].status == "waiting"
-
-
 @pytest.mark.parametrize("ahead", [-7200.0, 0.0, 7200.0])
 def test_signs_of_life_go_by_the_clock_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float
