@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.jobs.held import being_trained, holding
 from darkmagic.sweeps.launch.jobs.holder import SILENT_SECONDS, Holder, read_holder
 
 __all__ = ["HELD", "SILENT_SECONDS", "check_free", "hold_experiment", "hold_trials", "holder_of"]
@@ -30,7 +31,7 @@ def check_free(folder: Path) -> None:
     """Raise `UserError` if another process holds the experiment in `folder`."""
     found = holder_of(folder)
     if found is not None:
-        raise _held(_name(folder), found)
+        raise being_trained(_name(folder), found)
 
 
 def holder_of(folder: Path) -> Holder | None:
@@ -73,7 +74,8 @@ def _hold(files: Mapping[Path, str]) -> Iterator[None]:
             _take(path, ours, name)
             taken.append(path)
         beats.start()
-        yield
+        with holding(files, ours):
+            yield
     except KeyboardInterrupt:
         if lost:
             raise lost[0] from None
@@ -93,7 +95,7 @@ def _take(path: Path, ours: Holder, name: str) -> None:
         with FileLock(f"{path}.lock", timeout=GUARD_SECONDS):
             found = read_holder(path)
             if found is not None and found.is_alive(path):
-                raise _held(name, found)
+                raise being_trained(name, found)
             part = path.with_name(f"{path.name}.{ours.token}")
             part.write_text(json.dumps(asdict(ours)) + "\n")
             part.replace(path)
@@ -108,13 +110,7 @@ def _take(path: Path, ours: Holder, name: str) -> None:
         raise UserError(f"cannot write to {path.parent}: {reason}") from error
     found = read_holder(path)
     if found is not None and found != ours:  # on a file system whose locks do nothing
-        raise _held(name, found)
-
-
-def _held(name: str, holder: Holder) -> UserError:
-    return UserError(
-        f"{name} is being trained by {holder}; wait for it, or give another name: -n NAME"
-    )
+        raise being_trained(name, found)
 
 
 def _beat(
@@ -125,7 +121,7 @@ def _beat(
         for path, name in files.items():
             found = read_holder(path)
             if found is not None and found != ours:
-                lost.append(_held(name, found))
+                lost.append(being_trained(name, found))
                 # To the main thread itself, as only that ends a call that it waits in.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return

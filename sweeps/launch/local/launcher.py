@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.devices import AUTO
 from darkmagic.sweeps.launch.feed import Feed
+from darkmagic.sweeps.launch.jobs.held import Held, check_held, held_here, wait_until_taken
 from darkmagic.sweeps.launch.jobs.run import (
     compose_job,
     compose_jobs,
@@ -22,7 +24,8 @@ from darkmagic.sweeps.launch.jobs.run import (
     run_shipped,
     ship,
 )
-from darkmagic.sweeps.launch.local.calls import Call, Ended
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.calls import Call, Ended, Retry
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
 from darkmagic.sweeps.launch.local.stall import StallWatch
@@ -61,7 +64,8 @@ def launch_local(
         return watch.stalled(index, began) or context.hopeless(job_directory(configs[index]))
 
     shared = ship(hydra_context, task_function)
-    calls = [Call(run_shipped, (shared, job_config)) for job_config in configs]
+    held = held_here()
+    calls = [Call(_run_held, (held, shared, job_config)) for job_config in configs]
 
     def more() -> Call | None:
         overrides = None if feed is None else feed.next_job()
@@ -72,9 +76,14 @@ def launch_local(
         configs.append(job_config)
         watch.add(job_directory(job_config))
         observer.added(job_directory(job_config), job_config)
-        return Call(run_shipped, (shared, job_config))
+        return Call(_run_held, (held, shared, job_config))
+
+    def retry(ended: Ended) -> Retry | None:
+        check_held()  # it may have left off for a successor
+        return retry_of(ended)
 
     def on_end(index: int, ended: Ended) -> None:
+        check_held()
         observer.ended(index, _job_return(ended, configs[index]), ended.exit_code)
 
     expected = configs if feed is None else [*configs, *[config] * feed.expected]
@@ -92,7 +101,7 @@ def launch_local(
             leases,
             on_start=observer.started,
             on_end=on_end,
-            retry=retry_of,
+            retry=retry,
             retries=retries,
             stalled=to_end,
             is_last=lambda ended: fail_fast and has_failed(ended),
@@ -100,6 +109,18 @@ def launch_local(
             more=more,
         )
     return [_job_return(*pair) for pair in zip(results, configs, strict=True)]
+
+
+def _run_held(held: tuple[Held, ...], shared: bytes, config: DictConfig) -> JobReturn:
+    """Run a job in this child, which ends where another process takes what its owner holds."""
+    if held:
+        threading.Thread(target=_leave_when_taken, args=(held,), daemon=True).start()
+    return run_shipped(shared, config)
+
+
+def _leave_when_taken(held: tuple[Held, ...]) -> None:
+    wait_until_taken(held)
+    fork_server.end_child()
 
 
 def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
