@@ -10,6 +10,7 @@ import typer
 from darkmagic.cli.errors import cli_errors
 from darkmagic.cli.expected import Expected
 from darkmagic.cli.options import Expect, ExpectOf
+from darkmagic.cli.read_only import read_only
 
 if TYPE_CHECKING:
     from darkmagic.checklist.judging.judgement import Judgement
@@ -94,7 +95,7 @@ def judge(
     ] = False,
 ) -> None:
     """Say which of your own runs differ from the baseline, and by how much."""
-    with cli_errors():
+    with cli_errors(), read_only():
         from darkmagic.checklist.errors import UserError, nearest
         from darkmagic.checklist.report.write import ALL_FORMATS
         from darkmagic.cli.views.written import print_report
