@@ -10,7 +10,7 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.table import Screened
-from darkmagic.checklist.planning.again import same_rows
+from darkmagic.checklist.planning.again import enough_seeds, rest, same_rows
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.notes.alarm import alarm_of
@@ -18,7 +18,16 @@ from darkmagic.checklist.report.scale import hidden_effect
 from darkmagic.checklist.report.screened import SUSPICIOUS, larger, predicted, take
 from darkmagic.text import shell_line
 
-__all__ = ["Advice", "advise", "checklist_command", "of_a_command", "probable", "winners"]
+__all__ = [
+    "Advice",
+    "advise",
+    "checklist_command",
+    "error_bars",
+    "larger_screen",
+    "of_a_command",
+    "probable",
+    "winners",
+]
 
 MAX_NAMES = 5
 
@@ -79,8 +88,7 @@ def advise(
         return dataclasses.replace(advise(comparison, (), run_seconds), steps=())
     steps: list[tuple[str, str]] = []
     if comparison.waiting and (not comparison.look or comparison.rules.race):
-        same = [*overrides, *same_rows(comparison)]
-        steps.append(("Go on with", checklist_command("run", same)))
+        steps.append(("Go on with", checklist_command("run", [*overrides, *rest(comparison)])))
     if not comparison.look:
         return Advice((), tuple(steps))
     # A race chooses seeds itself, which the other commands are asked for.
@@ -94,8 +102,7 @@ def advise(
         return _of_screen(comparison, comparison.screen, sentences, overrides)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
-        more = [*overrides, "seeds=3", *same_rows(comparison)]
-        steps.append(("To get error bars", checklist_command("run", more)))
+        steps.append(("To get error bars", error_bars(comparison, overrides)))
     undecided = comparison.having(Verdict.UNDECIDED)
     if undecided:
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
@@ -130,10 +137,23 @@ def _of_screen(
         steps.append(
             (f"To tell {' and '.join(suspect.tricks)} apart", checklist_command("run", words))
         )
-    if (undecided or comparison.having(Verdict.NOT_TESTED)) and (size := larger(screen)):
-        command = checklist_command("run", [*others, "design=screen", *size])
+    command = larger_screen(screen, overrides)
+    if command and (undecided or comparison.having(Verdict.NOT_TESTED)):
         steps.append(("To narrow all intervals at once", command))
     return Advice(tuple(sentences), tuple(steps))
+
+
+def error_bars(comparison: Comparison, overrides: Sequence[str]) -> str:
+    """Return the command that trains single runs often enough to tell them from luck."""
+    seeds = f"seeds={enough_seeds(comparison)}"
+    return checklist_command("run", [*overrides, seeds, *same_rows(comparison)])
+
+
+def larger_screen(screen: Screened, overrides: Sequence[str]) -> str:
+    """Return the command that gives a screen more runs; empty if it cannot have more."""
+    others = [o for o in overrides if not o.startswith(("runs=", "design="))]
+    size = larger(screen)
+    return checklist_command("run", [*others, "design=screen", *size]) if size else ""
 
 
 def of_a_command(overrides: Sequence[str]) -> bool:

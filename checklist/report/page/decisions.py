@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.costs import TITLES
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
-from darkmagic.checklist.report.advice import (
-    checklist_command,
-    of_a_command,
-    probable,
-    winners,
-)
+from darkmagic.checklist.report.advice import probable, winners
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import duration, interval, probability, ratio
+from darkmagic.checklist.report.formatting import interval, probability, ratio
+from darkmagic.checklist.report.page.steps import (
+    Step,
+    adopt,
+    choose,
+    keep,
+    look_why,
+    settle,
+    wait,
+)
 
 __all__ = ["Decision", "Group", "groups_of"]
 
@@ -26,7 +29,8 @@ COSTLY = 0.005
 
 @dataclass(frozen=True)
 class Decision:
-    """A row with what is to be done about it. `why` says what `command` is for; both may be empty.
+    """A row with what is to be done about it. `why` says what `command` is for, or, where that is
+    empty, why there is none.
 
     `note` is what limits it: that it only probably helps, or why it has no result.
     """
@@ -50,9 +54,12 @@ class Group:
     caption: str
     decisions: tuple[Decision, ...]
 
-
-Step = Callable[[Report, Row], tuple[str, str]]
-"""From a row to what its command is for, and the command."""
+    @property
+    def shared(self) -> Decision | None:
+        """The one whose `why` and `command` are those of all, which are then said once."""
+        first = self.decisions[0]
+        same = {(decision.why, decision.command) for decision in self.decisions}
+        return first if len(self.decisions) > 1 and len(same) == 1 else None
 
 
 def groups_of(report: Report) -> list[Group]:
@@ -60,27 +67,27 @@ def groups_of(report: Report) -> list[Group]:
     comparison = report.comparison
     small = comparison.metric.given(comparison.rules.min_effect)
     kinds: tuple[tuple[str, str, str, tuple[Verdict, ...], Step], ...] = (
-        ("better", "Adopt", "Proved better here.", (Verdict.BETTER,), _adopt),
-        ("worse", "Drop", "Proved worse: keep the baseline's choice.", (Verdict.WORSE,), _keep),
+        ("better", "Adopt", "Proved better here.", (Verdict.BETTER,), adopt),
+        ("worse", "Drop", "Proved worse: keep the baseline's choice.", (Verdict.WORSE,), keep),
         (
             "same",
             "Choose freely",
             f"Would change less than {small}: decide by cost or taste.",
             (Verdict.NO_PRACTICAL_DIFFERENCE,),
-            _adopt,
+            choose,
         ),
         (
             "undecided",
             "Undecided",
             "Not proved either way. That is no proof of no effect.",
             (Verdict.UNDECIDED, Verdict.NOT_TESTED),
-            _settle,
+            settle,
         ),
-        ("waiting", "Not yet", "Runs of this look have not ended.", (Verdict.NOT_YET,), _nothing),
+        ("waiting", "Not yet", "Runs of this look have not ended.", (Verdict.NOT_YET,), wait),
     )
     named = {verdict for *_, verdicts, _ in kinds for verdict in verdicts}
     others = tuple(verdict for verdict in Verdict if verdict not in named)
-    without = ("none", "No result", "Not trained to the end, or not applicable.", others, _nothing)
+    without = ("none", "No result", "Not trained to the end, or not applicable.", others, look_why)
     found = []
     for kind, title, caption, verdicts, step in (*kinds, without):
         decisions = tuple(_decisions(report, verdicts, step))
@@ -96,7 +103,7 @@ def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Ite
     seconds = [row for row in better if best[row.trick or ""] != row.option]
     gains = {row.name: metric.gain(row.difference or 0.0) for row in rows}
     for row in sorted(rows, key=lambda row: (row not in maybe, -gains[row.name])):
-        why, command = ("", "") if report.overrides is None else step(report, row)
+        why, command = step(report, row)
         known = row.difference is not None
         yield Decision(
             row=row,
@@ -133,38 +140,3 @@ def _cost(row: Row) -> str:
         if value is not None and (name == "time" or abs(value.value - 1) > COSTLY)
     ]
     return ", ".join(costs)
-
-
-def _adopt(report: Report, row: Row) -> tuple[str, str]:
-    if of_a_command(report.overrides or ()):
-        return "Train it", report.reproduce.get(row.name, "")
-    return "Add to the command", f"trick/{row.trick}={row.option}"
-
-
-def _keep(report: Report, row: Row) -> tuple[str, str]:
-    kept = report.comparison.baseline_options.get(row.trick or "")
-    if of_a_command(report.overrides or ()) or kept is None:
-        return "", ""
-    return "Keep", f"trick/{row.trick}={kept}"
-
-
-def _settle(report: Report, row: Row) -> tuple[str, str]:
-    comparison, overrides = report.comparison, report.overrides or ()
-    if row.verdict is not Verdict.UNDECIDED or comparison.screen:
-        return "", ""
-    plan = settlement(row, comparison)
-    if plan is None:
-        return f"Even {MAX_MORE_SEEDS} more seeds would probably not settle it", ""
-    plain = [o for o in overrides if not o.startswith("budget=")]
-    cost = f"{plan.runs} runs"
-    if report.run_seconds:
-        cost += f", {duration(plan.runs * report.run_seconds)}"
-    return (
-        f"Settle it ({cost}; works with {plan.probability:.0%})",
-        checklist_command("run", [*plain, f"seeds=+{plan.more}", f"only={row.name}"]),
-    )
-
-
-def _nothing(report: Report, row: Row) -> tuple[str, str]:
-    del report, row
-    return "", ""

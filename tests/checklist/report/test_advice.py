@@ -67,10 +67,25 @@ def test_advice_after_single_runs_is_to_get_error_bars() -> None:
 
 
 def test_advice_while_runs_are_missing_is_to_go_on() -> None:
-    """With the same command."""
+    """With what trains the runs that wait and no others."""
     records = [*simulated(SMALL, 2), record("lr=cosine", 2, None, status=Status.PENDING)]
     (step,) = report_of(records).advice.steps
-    assert step == ("Go on with", "darkmagic checklist run dataset=digits")
+    command = "darkmagic checklist run dataset=digits seeds=3 'only=[lr=cosine]'"
+    assert step == ("Go on with", command)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_advice_to_go_on_has_the_seeds_of_the_sweep(seeds: int) -> None:
+    """A sweep of three seeds that ended early went on with one, and stayed without its verdicts."""
+    records = [
+        dataclasses.replace(r, status=Status.PENDING, accuracy=None, correct=None)
+        if r.name != "baseline" and r.seed == seeds - 1
+        else r
+        for r in simulated(SMALL, seeds)
+    ]
+    words = [f"seeds={seeds}"] if seeds > 1 else []
+    step = ("Go on with", checklist_command("run", ["dataset=digits", *words]))
+    assert step in report_of(records).advice.steps
 
 
 @pytest.mark.parametrize(
@@ -88,10 +103,10 @@ def test_advice_after_a_part_of_the_checklist_is_for_that_part(
     """Whoever asked for `only=[mixup]` is not told to train all the others."""
     records = [each for each in simulated(SMALL, 1) if each.name in ["baseline", *rows]]
     if waiting:
-        records.append(record(rows[0], 1, None, status=Status.PENDING))
+        records += [record(row, 1, None, status=Status.PENDING) for row in rows]
     shown = dict(report_of(records).advice.steps)
     command = shown["Go on with"] if waiting else shown["To get error bars"]
-    seeds = [] if waiting else ["seeds=3"]
+    seeds = ["seeds=2"] if waiting else ["seeds=3"]
     assert command == checklist_command("run", ["dataset=digits", *seeds, words])
 
 

@@ -84,19 +84,21 @@ def test_answer_stands_on_the_page_once(sweep: str) -> None:
 
 
 def test_rows_are_adopted_dropped_or_settled_with_one_command_each() -> None:
-    """What is proved is added or kept; what is open has the seeds that would settle it."""
+    """What is proved goes into the baseline; what is open has the seeds that would settle it."""
     records = simulated(SMALL, 3, {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.4})
     report = report_of(_with(records, "stem=swish", **FAILED))
     groups = {group.kind: group.decisions for group in groups_of(report)}
     (adopt,) = groups["better"]
-    assert (adopt.row.name, adopt.command) == ("lr=cosine", "trick/lr=cosine")
+    assert adopt.row.name == "lr=cosine"
+    assert adopt.command == "darkmagic checklist run dataset=digits seeds=3 trick/lr=cosine"
     assert adopt.effect.endswith(" points")
     assert adopt.cost.endswith("x time a step")
     (drop,) = groups["worse"]
-    assert (drop.row.name, drop.command) == ("mixup=on", "trick/mixup=off")
+    assert drop.row.name == "mixup=on"
+    assert (drop.why, drop.command) == ("Nothing to train: the baseline has trick/mixup=off", "")
     (broken,) = groups["none"]
     assert broken.note == "3 of 3 failed: OSError: gone"
-    assert broken.command == ""
+    assert (broken.command, broken.why.partition(",")[0]) == ("", "To see why")
     for decision in groups.get("undecided", ()):
         command = f"only={decision.row.name}"
         assert decision.command.endswith(command) or "would probably not settle" in decision.why
