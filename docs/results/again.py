@@ -13,6 +13,7 @@ import dataclasses
 import importlib
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ from render import write_result
 from darkmagic.checklist.compare.comparison import Comparison, compare
 from darkmagic.checklist.compare.costs import COSTS
 from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.checklist.planning.again import same_seeds
 from darkmagic.checklist.records import Costs, Status, TrialRecord
+from darkmagic.checklist.report.advice import checklist_command
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.setup import Setup
+from darkmagic.text import shell_line
 
 EPOCHS, RUN_SECONDS = 20, 9.3
+CHOICE = re.compile(r"^\+?(trick/\w+)='([\w.+-]+)'$")
 CURVES = ("Learning curves", "Schedules as they were run")
 
 
@@ -72,21 +77,31 @@ def _report(content: dict[str, Any]) -> Report:
         name: importlib.import_module(f"darkmagic.trainers.tricks.{name}").__doc__ or ""
         for name in options
     }
+    asked = checklist_command("run", same_seeds(comparison))
     return Report(
         title=content["title"],
         comparison=comparison,
-        facts=content["facts"],
+        facts={**content["facts"], "asked for": asked},
         epochs=EPOCHS,
         run_seconds=RUN_SECONDS,
         cards=cards,
-        reproduce={row["trial"]: row["reproduce"] for row in rows},
+        reproduce={row["trial"]: _as_today(row["reproduce"]) for row in rows},
         setup=Setup(dataset="digits", model="resnet8", classes=10, runs=len(records)),
     )
 
 
+def _as_today(command: str) -> str:
+    """Write a command with no more quotes and words than one would type.
+
+    A report of before has a choice quoted twice, and the number of seeds, which one trial has not.
+    """
+    words = [CHOICE.sub(r"\1=\2", word) for word in shlex.split(command)]
+    return shell_line([word for word in words if not word.startswith("seeds=")])
+
+
 def _baseline_options(rows: list[dict[str, Any]]) -> dict[str, str]:
     """Return the baseline's option of each trick, from the command that trains it."""
-    command = rows[0]["reproduce"].replace("'", "").replace('"', "")
+    command = _as_today(rows[0]["reproduce"])
     return dict(re.findall(r"trick/(\w+)=([\w.+-]+)", command))
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
+import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from parsing import parse_command
@@ -22,6 +25,7 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import hydra_session
 from darkmagic.sweeps.orchestrate.screening.plan import read_design
+from darkmagic.text import shell_line
 from records import report_of, simulated
 from screens import screened
 
@@ -118,3 +122,19 @@ def _accept(command: str) -> None:
     with hydra_session() as hydra:
         checked = check_overrides(hydra.config_loader, plain)
     read_design(checked.config, request)
+
+
+@pytest.mark.parametrize("result", ["digits", "digits_screen"])
+def test_commands_of_committed_results_are_accepted_as_they_stand(result: str, repo: Path) -> None:
+    """A page of before had commands of 414 characters, every choice of them quoted twice."""
+    content = json.loads((repo / f"docs/results/{result}/report.json").read_text())
+    commands = [row["reproduce"] for row in content["rows"]] + [
+        s["command"] for s in content["next_steps"]
+    ]
+    commands = [command for command in commands if command]
+    assert commands
+    for command in commands:
+        read = parse_command(command)
+        assert shell_line(shlex.split(command)) == command
+        assert len(command) < 400
+        assert not [o for o in read.params["overrides"] if "'" in o]
