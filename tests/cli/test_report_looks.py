@@ -1,0 +1,144 @@
+"""What a reader of the HTML report has in sight: on a phone, when it is scrolled, and on paper."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+from pypdf import PdfReader
+from test_report_page import GAINS, SETUP, SMALL
+
+from browsing import check_page, check_width, open_page, start_chromium
+from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.write import write_report
+from records import report_of, simulated
+
+ROWS = 60
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium."""
+    with start_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Write the report of a small sweep, and of one of sixty rows."""
+    long = Checklist("long", tuple(Trick(f"trick_{n:02}", "s", ("off", "on")) for n in range(ROWS)))
+    reports: dict[str, Report] = {
+        "small": report_of(simulated(SMALL, 3, GAINS), setup=SETUP),
+        "long": report_of(simulated(long, 3), long),
+    }
+    folder = tmp_path_factory.mktemp("looks")
+    for name, report in reports.items():
+        (folder / f"{name}.html").write_text(write_report(report, "html"))
+    return {name: folder / f"{name}.html" for name in reports}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_answer_is_on_the_first_screen_of_a_small_phone(
+    browser: Browser, files: dict[str, Path], scheme: str
+) -> None:
+    """Sentence and numbers are read without scrolling, with images of the data above them."""
+    size = {"width": 360, "height": 640}
+    page, _, _ = open_page(browser, files["small"].as_uri(), viewport=size, color_scheme=scheme)
+    answer = page.locator("#answer").bounding_box()
+    assert answer is not None
+    assert answer["y"] + answer["height"] <= size["height"]
+    page.context.close()
+
+
+TOPMOST = """(row) => {
+  const box = row.getBoundingClientRect();
+  const top = document.elementFromPoint(box.x + 4, box.y + box.height / 2);
+  return row.contains(top);
+}"""
+"""Whether nothing lies over a cell's left end."""
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_names_of_rows_stay_in_sight_when_the_table_is_scrolled(
+    browser: Browser, files: dict[str, Path], width: int
+) -> None:
+    """At the last column, the first is where it was, over the others."""
+    size = {"width": width, "height": 740}
+    page, _, _ = open_page(browser, files["small"].as_uri(), viewport=size)
+    wide = page.locator("#rows").locator("..")
+    wide.scroll_into_view_if_needed()
+    name = page.locator('#rows tbody[data-row="mixup=on"] th')
+    name.scroll_into_view_if_needed()
+    before, region = name.bounding_box(), wide.bounding_box()
+    last = page.locator('#rows tbody[data-row="mixup=on"] > tr:first-child > td').last
+    assert wide.evaluate("e => e.scrollWidth > e.clientWidth")
+    wide.evaluate("e => { e.scrollLeft = e.scrollWidth }")
+    after, end = name.bounding_box(), last.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert end is not None
+    assert region is not None
+    assert after["x"] == before["x"] == region["x"]
+    assert name.evaluate(TOPMOST)
+    assert after["x"] + after["width"] < end["x"] < end["x"] + end["width"] <= width
+    head = page.locator("#rows thead th").first.bounding_box()
+    assert head is not None
+    assert head["x"] == after["x"]
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["small", "long"])
+def test_hint_is_shown_wherever_columns_are_out_of_sight(
+    browser: Browser, files: dict[str, Path], name: str
+) -> None:
+    """At each width a table that is cut says so; a hint beside a whole one is the lesser fault."""
+    page, _, _ = open_page(browser, files[name].as_uri(), viewport={"width": 1920, "height": 740})
+    hint, wide = page.locator(".hint"), page.locator("#rows").locator("..")
+    for width in (360, 768, 1024, 1100, 1200, 1216, 1217, 1240, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 740})
+        cut = wide.evaluate("e => e.scrollWidth > e.clientWidth")
+        assert hint.is_visible() or not cut, width
+        assert cut or width > 768
+    assert not hint.is_visible()
+    page.context.close()
+
+
+def test_printed_page_has_no_axe_findings(browser: Browser, files: dict[str, Path]) -> None:
+    """Contrast is of level AAA on paper too, where the screen is dark and ink is not."""
+    size = {"width": 695, "height": 983}  # A4 within its margins
+    page, _, _ = open_page(browser, files["small"].as_uri(), viewport=size, color_scheme="dark")
+    page.emulate_media(media="print")
+    check_page(page, paper=True)
+    page.context.close()
+
+
+def test_sixty_rows_are_printed_whole_below_repeated_heads(
+    browser: Browser, files: dict[str, Path], tmp_path: Path
+) -> None:
+    """Each sheet with rows has the heads, and each row stands on one sheet with all its figures."""
+    page, _, _ = open_page(browser, files["long"].as_uri())
+    page.pdf(path=str(tmp_path / "long.pdf"), prefer_css_page_size=True)
+    cells = {
+        row.get_attribute("data-row"): row.locator("tr").first.locator("td").all_inner_texts()
+        for row in page.locator("#rows tbody").all()
+    }
+    page.set_viewport_size({"width": 695, "height": 983})
+    page.emulate_media(media="print")
+    check_width(page)
+    page.context.close()
+    sheets = [_joined(s.extract_text()) for s in PdfReader(tmp_path / "long.pdf").pages]
+    tables = [text for text in sheets if "adjustedp" in text]
+    assert len(tables) >= 2
+    for name, figures in cells.items():
+        line = _joined("".join((name or "", *figures)))
+        assert sum(line in text for text in tables) == 1, name
+    assert sum(text.count("adjustedp") for text in sheets) == len(tables)
+
+
+def _joined(text: str) -> str:
+    """Return a text without spaces, and without the ligatures that a font has printed."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
