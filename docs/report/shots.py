@@ -15,9 +15,13 @@ VIEWS = {
     "first": (1280, 800, "light"),
     "phone": (360, 740, "dark"),
     "wide": (1920, 1080, "dark"),
+    "forest": (1280, 620, "light"),
+    "table": (768, 620, "light"),
     "images": (768, 640, "light"),
     "print": (695, 983, "light"),  # A4 within its margins
 }
+AT = {"forest": "#effects", "table": "#numbers", "images": "#images"}
+"""What stands at the top of a view that is not the page's."""
 COLOURS = 64
 """Of a picture's palette, which keeps it small."""
 
@@ -43,8 +47,8 @@ def main() -> None:
 def _save(page: Page, name: str) -> None:
     if name == "images":
         page.locator("details.changed summary").first.click()
-        page.locator("#images").scroll_into_view_if_needed()
-        page.evaluate("document.querySelector('#images').scrollIntoView()")
+    if name in AT:
+        page.locator(AT[name]).evaluate("(place) => place.scrollIntoView()")
     with Image.open(io.BytesIO(page.screenshot())) as shot:
         small = shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
         small.save(HERE / f"{name}.png", optimize=True)
