@@ -47,8 +47,9 @@ class Setup:
     """Everything about the runs that no statistic needs; empty where it is not known.
 
     `settings` has by row the configuration of one of its runs, by dotted key. `links` has by row
-    the page of each run in MLflow, by seed, and `opens` how those pages are opened. `strip` are a
-    few images of the data, and `changed` has by row those that changed sides.
+    the page of each run in MLflow, by seed, and `local` says that they are of a store's file, which
+    one has to serve. `strip` are a few images of the data, and `changed` has by row those that
+    changed sides; `unseen` says why there are none, where that was asked for.
 
     >>> Setup(dataset="digits", runs=18, seconds=168.0).model
     ''
@@ -63,6 +64,7 @@ class Setup:
     seconds: float | None = None  # of all of them together
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     links: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-    opens: str = ""
+    local: bool = False
     strip: tuple[Picture, ...] = ()
     changed: Mapping[str, Changed] = field(default_factory=dict)
+    unseen: str = ""

@@ -46,7 +46,7 @@ SETUP = Setup(
         "mixup=on": {"lr": "0.1", "seed": "0", "tricks.lr.cycles": "2", "tricks.mixup.alpha": "1"},
     },
     links={"lr=cosine": {0: "http://127.0.0.1:5000/#/experiments/1/runs/a"}},
-    opens="mlflow ui --backend-store-uri STORE",
+    local=True,
     strip=PICTURES * 6,
     changed={"mixup=on": Changed(PICTURES, PICTURES, (ClassShare("cat", 900, 90.0, 87.5),))},
 )

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.setup import Changed, ClassShare, Picture
-from darkmagic.sweeps.orchestrate.page.images import changed_sides, right_shares
+from darkmagic.sweeps.orchestrate.page.images import (
+    changed_sides,
+    most_different,
+    right_shares,
+)
+from darkmagic.sweeps.track.rules import parse_rules
+from darkmagic.sweeps.track.schema import RULES
 from darkmagic.sweeps.track.snapshot import Snapshot
 
 __all__ = ["changed_of", "pictures"]
@@ -31,21 +37,29 @@ def pictures(found: Iterable[Any]) -> Iterator[Picture]:
 
 
 def changed_of(snapshot: Snapshot) -> dict[str, Changed]:
-    """Return by row what changed; empty where nothing is known of the images."""
+    """Return by row what changed; empty where nothing is known of the images.
+
+    The classes of a row are there without an image that changed sides: a class may move by a few
+    images of each seed. Of folds there are neither, as each seed validates on other images.
+    """
     images = snapshot.images.get("images", {})
     shares = right_shares(snapshot.records)
     base = shares.get(BASELINE)
-    if base is None or not images:
+    if base is None or not snapshot.images or parse_rules(snapshot.tags.get(RULES)).overlap:
         return {}
     classes = list(map(str, snapshot.images.get("classes", ())))
     labels = _labels(snapshot.images.get("labels", ""), len(base), len(classes))
+    sides = changed_sides(snapshot.records)
     found = {}
-    for name, (gained, lost) in changed_sides(snapshot.records).items():
-        found[name] = Changed(
-            gained=tuple(pictures(images.get(str(index)) for index in gained)),
-            lost=tuple(pictures(images.get(str(index)) for index in lost)),
-            classes=tuple(_by_class(labels, classes, base, shares[name])),
-        )
+    for name in most_different(shares):
+        gained, lost = sides.get(name, ((), ()))
+        moved = [each for each in _by_class(labels, classes, base, shares[name]) if each.change]
+        if moved or name in sides:
+            found[name] = Changed(
+                gained=tuple(pictures(images.get(str(index)) for index in gained)),
+                lost=tuple(pictures(images.get(str(index)) for index in lost)),
+                classes=tuple(moved),
+            )
     return found
 
 

@@ -16,7 +16,7 @@ from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.track.cards import IMAGES
 
-__all__ = ["add_images", "changed_sides", "right_shares"]
+__all__ = ["add_images", "changed_sides", "most_different", "right_shares"]
 
 MAX_ROWS = 6
 MAX_IMAGES = 6
@@ -48,18 +48,22 @@ def right_shares(records: Sequence[TrialRecord]) -> dict[str, NDArray[np.float64
     }
 
 
+def most_different(shares: Mapping[str, NDArray[np.float64]]) -> list[str]:
+    """Return the rows of `right_shares` that differ most from the baseline, the largest first."""
+    if BASELINE not in shares:
+        return []
+    gains = {name: abs(float((share - shares[BASELINE]).mean())) for name, share in shares.items()}
+    return sorted(gains.keys() - {BASELINE}, key=lambda name: (-gains[name], name))[:MAX_ROWS]
+
+
 def changed_sides(records: Sequence[TrialRecord]) -> dict[str, tuple[list[int], list[int]]]:
     """Return by row the images that it has right and the baseline has wrong, and the other way
     round: the clearest first, of the rows that differ most.
     """
     shares = right_shares(records)
-    base = shares.pop(BASELINE, None)
-    if base is None:
-        return {}
-    rows = sorted(shares, key=lambda name: -abs(float((shares[name] - base).mean())))
     found = {}
-    for name in rows[:MAX_ROWS]:
-        change = shares[name] - base
+    for name in most_different(shares):
+        change = shares[name] - shares[BASELINE]
         order = np.argsort(-change, kind="stable")
         gained = [int(i) for i in order[:MAX_IMAGES] if change[i] >= MIN_CHANGE]
         lost = [int(i) for i in order[::-1][:MAX_IMAGES] if change[i] <= -MIN_CHANGE]

@@ -13,7 +13,7 @@ from darkmagic.sweeps.track.store import LOCAL_PAGES
 
 __all__ = ["make_setup"]
 
-OPENS = "mlflow ui --backend-store-uri"
+UNSEEN = "The sweep ran with runtime.report_images=false: no data were read again for this page."
 
 
 def make_setup(snapshot: Snapshot) -> Setup:
@@ -40,7 +40,8 @@ def make_setup(snapshot: Snapshot) -> Setup:
         seconds=sum(seconds) if seconds else None,
         settings=settings,
         links=links,
-        opens=f"{OPENS} STORE" if snapshot.pages.startswith(LOCAL_PAGES) else "",
+        local=snapshot.pages.startswith(LOCAL_PAGES),
+        unseen=UNSEEN if base.get("runtime.report_images") == str(False) else "",
     )
 
 

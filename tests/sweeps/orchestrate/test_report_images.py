@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import numpy as np
 import pytest
 
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.report.write import write_report
 from darkmagic.sweeps.orchestrate.page.changed import changed_of, pictures
 from darkmagic.sweeps.orchestrate.page.images import _look, changed_sides
+from darkmagic.sweeps.orchestrate.page.setup import make_setup
+from darkmagic.sweeps.track.schema import RULES
 from darkmagic.sweeps.track.snapshot import Snapshot
+from records import report_of
 
 SHAPES = "darkmagic.trainers.data.shapes.Shapes"
 SOURCES: dict[str, dict[str, Any]] = {
@@ -92,6 +97,34 @@ def test_classes_are_those_that_moved_most() -> None:
     dog, cat = changed.classes
     assert (dog.name, dog.images, dog.baseline, dog.row) == ("dog", 5, 20.0, 60.0)
     assert (cat.name, round(cat.change, 2)) == ("cat", -33.33)
+
+
+def test_classes_are_known_where_no_image_changed_sides() -> None:
+    """A class that loses an image of each of three seeds, another every time, has moved."""
+    ten = np.array([0] * 5 + [1] * 5, "<u2")
+    labels = base64.b64encode(ten.tobytes()).decode()
+    runs = [_record(None, seed, [*range(10)], images=10) for seed in range(3)]
+    runs += [
+        _record("mixup", seed, [i for i in range(10) if i != seed + 5], images=10)
+        for seed in range(3)
+    ]
+    known = {"classes": ["cat", "dog"], "labels": labels, "images": {}}
+    changed = changed_of(Snapshot("mine", {}, tuple(runs), {}, images=known))
+    (dog,) = changed["mixup=on"].classes
+    assert (dog.name, round(dog.change)) == ("dog", -20)
+    assert changed["mixup=on"].gained == changed["mixup=on"].lost == ()
+    folds = {RULES: json.dumps({"overlap": 0.25})}
+    assert changed_of(Snapshot("mine", folds, tuple(runs), {}, images=known)) == {}
+
+
+def test_page_says_why_it_has_no_images() -> None:
+    """With `runtime.report_images=false`, for data that nobody else may see."""
+    runs = tuple(dataclasses.replace(r, run_id="a") for r in RECORDS)
+    for shown in (True, False):
+        params = {"a": {"runtime.report_images": str(shown)}}
+        setup = make_setup(Snapshot("mine", {}, runs, {}, params=params))
+        page = write_report(report_of(runs, setup=setup), "html")
+        assert ("runtime.report_images=false" in page) == (not shown)
 
 
 FOREIGN: dict[str, dict[str, Any]] = {
