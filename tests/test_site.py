@@ -14,11 +14,12 @@ from darkmagic.checklist.report.published import published_effects
 from darkmagic.lazy import read_stub
 from site_api import api_pages
 from site_links import COPIED, relative_page, rewrite_links
-from site_messages import MARKER, messages, messages_of
+from site_messages import MARKER, RAISED, UNREAD, messages, messages_of
 from site_tricks import trick_pages
 
 REPO = Path(__file__).parents[1]
 DOCS = REPO / "docs"
+EXAMPLES = re.compile(r"^ +(?:>>>|\.\.\.) .*$", re.MULTILINE)
 TROUBLE = (DOCS / "troubleshooting.md").read_text()
 PAGES = [p.relative_to(REPO).as_posix() for p in DOCS.rglob("*.md") if "results" not in p.parts]
 COVERED = {
@@ -68,16 +69,22 @@ def test_every_message_of_the_code_is_of_a_kind_of_the_page(kinds: dict[str, lis
 
 
 def test_messages_are_all_that_the_code_raises() -> None:
-    """What is read from the code is every `raise UserError(...)` that a search finds."""
-    raised = Counter(m.path for m in messages() if m.kind == "UserError")
-    found = {
-        path.relative_to(REPO).as_posix(): len(
-            re.findall(r"^ +raise UserError\(", path.read_text(), re.MULTILINE)
-        )
-        for root in ("checklist", "trainers", "sweeps", "cli")
-        for path in (REPO / root).rglob("*.py")
-    }
-    assert {p: n for p, n in found.items() if n and p != "checklist/errors.py"} == {**raised}
+    """What is read from the code is every exception with a message that a search finds.
+
+    Also those that a function returns for its caller to raise; a class that is neither read nor
+    named as one that nobody reads is a finding.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    names = "|".join({*RAISED, *UNREAD, r"[A-Z]\w*(?:Error|Exception)"})
+    exception = re.compile(rf"^ +(?:raise|return) ({names})\((?!\))", re.MULTILINE)
+    for root in ("checklist", "trainers", "sweeps", "cli"):
+        for path in (REPO / root).rglob("*.py"):
+            code = EXAMPLES.sub("", path.read_text())
+            found.update((path.relative_to(REPO).as_posix(), n) for n in exception.findall(code))
+    assert {name for _, name in found} - RAISED - {*UNREAD} == set()
+    assert Counter((m.path, m.kind) for m in messages()) == Counter(
+        {key: count for key, count in found.items() if key[1] in RAISED}
+    )
 
 
 def test_every_kind_says_what_to_do() -> None:

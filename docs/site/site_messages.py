@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,16 +17,19 @@ __all__ = ["MARKER", "Message", "fill_messages", "messages", "messages_of"]
 MARKER = re.compile(r"^<!-- messages: (.+?) -->$", re.MULTILINE)
 """In a page: the files, as patterns, whose messages are listed in its place."""
 RAISED = {
-    "UserError",
-    "ValueError",
-    "NotApplicable",
-    "Conflict",
-    "TrialSkipped",
-    "DamagedFileError",
-    "MpsUnavailable",
-    "CalibrationError",
+    *("UserError", "ValueError", "TypeError", "OSError", "RuntimeError", "FileNotFoundError"),
+    *("ModuleNotFoundError", "AttributeError", "IndexError"),
+    *("NotApplicable", "Conflict", "TrialSkipped", "NotCapturable", "CaptureFailed"),
+    *("DamagedFileError", "LoaderError", "LoaderDied", "MpsUnavailable", "CalibrationError"),
+    *("LauncherError", "CompactHydraException"),
 }
-"""What a user reads: one line at the terminal, or the reason of a row."""
+"""What a user reads: one line at the terminal, the reason of a row, or an error of a function."""
+UNREAD = {
+    "NotKept": "MLflow is asked instead",
+    "OutOfTime": "the check before training says itself what it left out",
+    "LeftRunning": "what was asked for is done, and said in a table",
+}
+"""Exceptions of ours that nobody reads, and why."""
 ROOTS = ("checklist", "trainers", "sweeps", "cli")
 
 
@@ -86,12 +89,22 @@ def fill_messages(markdown: str) -> str:
 
 def _raised(path: Path) -> Iterator[Message]:
     for node in ast.walk(ast.parse(path.read_text())):
-        call = node.exc if isinstance(node, ast.Raise) else None
+        call = None
+        if isinstance(node, ast.Raise):
+            call = node.exc
+        elif isinstance(node, ast.Return):  # by a function that says what its caller raises
+            call = node.value
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             continue
         if call.func.id in RAISED and call.args:
             name = path.relative_to(REPO).as_posix()
-            yield Message(name, node.lineno, call.func.id, _text(call.args[0]))
+            yield Message(name, node.lineno, call.func.id, _said(call.args))
+
+
+def _said(arguments: Sequence[ast.expr]) -> str:
+    """Return what is said of an exception's arguments: a file and why, or a number and why."""
+    texts = list(map(_text, arguments[:2]))
+    return " ".join(text for text in texts if not re.fullmatch(r"\{E[A-Z]+\}", text))
 
 
 def _text(node: ast.expr) -> str:

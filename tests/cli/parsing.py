@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-import click
 import typer
 
 from darkmagic.cli.main import app
@@ -13,10 +12,11 @@ from darkmagic.cli.main import app
 __all__ = ["parse_command"]
 
 
-def parse_command(line: str) -> click.Context:
+def parse_command(line: str) -> Any:
     """Return what `darkmagic ...` is read as.
 
-    Raises `click.UsageError` for a command or an option that there is not, and for what is missing.
+    Its `command` has a name, and its `params` are the values. Raises click's `UsageError`, which
+    newer versions of Typer carry with them, for a command or an option that there is not.
     """
     program, *words = shlex.split(line)
     assert program == "darkmagic", line
@@ -25,8 +25,7 @@ def parse_command(line: str) -> click.Context:
     name = program
     while True:
         context = command.make_context(name, words, parent=context)
-        if not hasattr(command, "resolve_command"):
-            return context  # type: ignore[no-any-return]
-        name, command, words = command.resolve_command(
-            context, [*context._protected_args, *context.args]
-        )
+        words = [*getattr(context, "_protected_args", ()), *context.args]
+        if not hasattr(command, "resolve_command") or not words:
+            return context
+        name, command, words = command.resolve_command(context, words)
