@@ -1,9 +1,15 @@
-"""A disk that is full or can only be read: one line, and trials go on when there is room."""
+"""A disk that is full or can only be read: one line, and trials go on when there is room.
+
+Each test mounts a small file system. Root may; another user may in a user namespace of Linux's, in
+which the last test runs all the others.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,7 +37,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
     if os.getuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("only root may mount a small file system")
+        pytest.skip(
+            "only root may mount a small file system; the last test runs it as another user"
+        )
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -134,8 +142,21 @@ def test_full_or_read_only_folder_is_one_line_before_anything_starts(disk: Path)
     with pytest.raises(UserError, match="No space left"), hold_experiment(disk / "mine"):
         pass
     full = run_command(*arguments, folder=disk.parent)
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(disk)], check=True)
     read_only = run_command(*arguments, folder=disk.parent)
     for done, reason in ((full, "No space left on device"), (read_only, "Read-only file system")):
         assert done.returncode == 2
         assert done.stderr.splitlines() == [f"error: cannot write to {disk}/mine: {reason}"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(os.getuid() == 0, reason="root has run each of them")
+def test_all_of_these_without_root() -> None:
+    """In a namespace in which this user is root, as far as mounts go."""
+    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*namespace, "true"], check=False).returncode:
+        pytest.skip("this system has no user namespaces for users")
+    words = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run([*namespace, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed, 1 skipped" in done.stdout

@@ -183,6 +183,12 @@ class Net(nn.Sequential):
             os._exit(7)
         if how == "raise":
             raise ValueError("no such head")
+        self.how = how
+
+    def forward(self, images):
+        if self.how == "fail" and self.training:
+            raise RuntimeError("no such layer")
+        return super().forward(images)
 """
 
 
@@ -242,3 +248,24 @@ def test_estimate_of_a_trick_that_does_not_apply_takes_no_time(tmp_path: Path) -
     done = run_command(*words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "minutes of training" in done.stdout
+
+
+def test_a_sweep_without_a_baseline_exits_with_one_and_says_so(tmp_path: Path) -> None:
+    """First of all, with the user's own error, its file and line, and what finds out more."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    own = ["model=own", "model.build._target_=hangs.Net", "+model.build.how=fail"]
+    only = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
+    words = ["checklist", "run", "--skip-preflight", "-n", "mine", *COMMAND_TINY, *own, only]
+    done = run_command(*words, "max_steps=1", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    printed = " ".join(done.stdout.split())
+    assert printed.startswith(
+        "Nothing was trained: no run has a result (RuntimeError: no such layer"
+    )
+    assert "hangs.py, line 19" in printed
+    assert "The baseline has no result" in printed
+    assert "there is nothing to compare with" in printed
+    assert "To find out why:" in printed
+    assert "darkmagic preflight" in printed
+    assert "seeds=" not in printed
+    assert "Traceback" not in done.stdout + done.stderr
