@@ -90,6 +90,15 @@ class Metric:
         return self == ACCURACY
 
     @property
+    def is_duration(self) -> bool:
+        """Whether it is how long a run takes, which every command has: no figure of an epoch.
+
+        >>> Metric("seconds", unit="s", direction=Direction.MIN).phrase
+        'seconds of a whole run'
+        """
+        return (self.name, self.unit) == ("seconds", "s")
+
+    @property
     def head(self) -> str:
         """What stands above a column of its values."""
         return " ".join(part for part in (self.short or self.name, self.unit) if part)
@@ -102,6 +111,8 @@ class Metric:
     @property
     def phrase(self) -> str:
         """What differences are in: `points of validation accuracy`, `val_loss`."""
+        if self.is_duration:
+            return "seconds of a whole run"
         return f"{self.points} of {self.name}" if self.points else self.name
 
     def value(self, value: float | None) -> str:

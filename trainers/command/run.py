@@ -32,6 +32,8 @@ READ_BYTES = 1 << 18
 TICK_SECONDS = 0.2
 DRAIN_SECONDS = 1.0
 """For what is still in the pipe when the program has ended, and its children hold it open."""
+MAX_NAMED = 5
+"""Files, of those that it wrote, in the row of a trial without the metric."""
 
 
 class Watcher:
@@ -194,15 +196,19 @@ def _sources(
 
 
 def judge(
-    command: Command, ended: Ended, found: Found | None, looked: Sequence[Found]
+    command: Command,
+    ended: Ended,
+    found: Found | None,
+    looked: Sequence[Found],
+    files: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return status, reason and value of the trial that ended so."""
+    """Return status, reason and value of the trial that ended so; `files` are those it wrote."""
     if ended.failure:
         return {"status": "failed", "reason": ended.failure}
     if found is None and command.metric == SECONDS:
         return {"status": "finished", "reason": "", "value": ended.seconds, "epochs": 1}
     if found is None:
-        return {"status": "failed", "reason": _missing(command.metric, ended, looked)}
+        return {"status": "failed", "reason": _missing(command.metric, ended, looked, files)}
     series = found.series(command.metric)
     step, value = series[-1]
     finite = [value for _, value in series if math.isfinite(value)]
@@ -214,7 +220,7 @@ def judge(
     return {"status": "finished", "reason": "", "value": value, "epochs": len(series)}
 
 
-def _missing(metric: str, ended: Ended, looked: Sequence[Found]) -> str:
+def _missing(metric: str, ended: Ended, looked: Sequence[Found], files: Sequence[str]) -> str:
     """Return a line on a metric that never came: what there is instead, if anything."""
     names = list(dict.fromkeys(name for found in looked for name in found.values))
     start = f"NoMetric: {metric} never came"
@@ -227,11 +233,17 @@ def _missing(metric: str, ended: Ended, looked: Sequence[Found]) -> str:
     tracked = [found.where for found in looked if not found.where.endswith(OF_OUTPUT)]
     if tracked:
         return f"{start}: no number in {', '.join(tracked[:3])}"
+    wrote = ", ".join(files[:MAX_NAMED])
+    if len(files) > MAX_NAMED:
+        wrote += f" and {len(files) - MAX_NAMED:,} more"
     how = f"print 'METRIC {metric}=0.9', or give --pattern, --file or --mlflow"
     if not ended.bytes:
+        wrote = wrote and f", and wrote {wrote}"
         seconds = f"{ended.seconds:.1f} s"
-        return f"{start}: it exited with 0 after {seconds} and printed nothing; {how}"
-    return f"{start}: no number in its output or {{directory}}; {how} (its last line: {ended.last})"
+        return f"{start}: it exited with 0 after {seconds} and printed nothing{wrote}; {how}"
+    wrote = wrote and f", where it wrote {wrote}"
+    where = f"no number in its output or {{directory}}{wrote}"
+    return f"{start}: {where}; {how} (its last line: {ended.last})"
 
 
 def _signal_name(number: int) -> str:

@@ -126,6 +126,11 @@ def _what_differs(comparison: Comparison) -> str:
         if comparison.screen
         else "one trick changed at a time at baseline settings"
     )
+    if comparison.metric.is_duration:
+        return (
+            f"Differences are in {comparison.metric.phrase}, {changed}{_lower(comparison)}. They "
+            "hold for this machine, and for what else it did meanwhile."
+        )
     return (
         f"Differences are in {comparison.metric.phrase}{images} after the last epoch, "
         f"{changed}{_lower(comparison)}. {holds}; the test set was not touched."

@@ -19,6 +19,7 @@ from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
 from darkmagic.sweeps.trial.command.trackers import read_mlflow, store_of, tracking_environment
 from darkmagic.trainers.command.life import FileLife
 from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
+from darkmagic.trainers.command.sources.files import new_files
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.outputs.event_log import EventLog
@@ -73,7 +74,7 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
     found, looked = find_metric(command, lines, directory / OUTPUT, values, earlier.since, trackers)
     found = join(earlier.found, found, command.metric)
     directory.mkdir(parents=True, exist_ok=True)  # a script may have deleted it
-    result = judge(command, ended, found, looked)
+    result = judge(command, ended, found, looked, new_files(directory / OUTPUT, earlier.since))
     if found is not None:
         _append_series(log, command.metric, found)
         log.append({"type": "source", "where": found.where, "time": time.time()})

@@ -15,6 +15,7 @@ from darkmagic.trainers.command.dry_run import dry_run
 from darkmagic.trainers.command.log import HEAD_BYTES, TAIL_BYTES, OutputLog
 from darkmagic.trainers.command.program import missing_program
 from darkmagic.trainers.command.run import Ended, Watcher, find_metric, judge, run_command
+from darkmagic.trainers.command.sources.files import new_files
 from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.command.tree import descendants
@@ -29,7 +30,7 @@ def _run(command: Command, folder: Path) -> tuple[Ended, Lines, dict[str, object
     since = time.time() - 1
     ended, lines = run_command(command, output, values, folder / "log.txt", Watcher())
     found, looked = find_metric(command, lines, output, values, since)
-    return ended, lines, judge(command, ended, found, looked)
+    return ended, lines, judge(command, ended, found, looked, new_files(output, since))
 
 
 def _python(code: str, *words: str, **settings: object) -> Command:
@@ -162,6 +163,7 @@ def test_script_that_knows_no_help_is_not_judged_by_it() -> None:
 
 
 TRACE = "raise ValueError('the images\\nare gone')"
+THERE = "import os; os.chdir(os.environ['DARKMAGIC_DIRECTORY'])"
 ENDS = {
     "traceback": (TRACE, "ExitCode 1: ValueError: the images"),
     "more after it": (
@@ -178,6 +180,14 @@ ENDS = {
     "another case": ("print('METRIC Acc=0.5')", "it gave Acc; did you mean Acc?"),
     "another name": ("print('METRIC loss=0.5')", "NoMetric: acc never came; it gave loss"),
     "nothing": ("", "printed nothing; print 'METRIC acc=0.9', or give --pattern, --file"),
+    "files": (
+        f"{THERE}; os.mkdir('w'); open('w/a.pt', 'w')",
+        "printed nothing, and wrote w/a.pt; print 'METRIC acc=0.9'",
+    ),
+    "many files": (
+        f"{THERE}; print('done'); [open(f'{{n}}.txt', 'w').write('acc 1') for n in range(7)]",
+        "{directory}, where it wrote 6.txt, 5.txt, 4.txt, 3.txt, 2.txt and 2 more; print",
+    ),
     "colours": ("print('\x1b[31mdone\x1b[0m')", "(its last line: done)"),
 }
 

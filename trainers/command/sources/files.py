@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.sources.wandb import read_wandb_file
 from darkmagic.trainers.command.spec import fill
 
-__all__ = ["read_files"]
+__all__ = ["new_files", "read_files"]
 
 Reader = Callable[[Path], Found]
 READERS: tuple[tuple[tuple[str, ...], Reader], ...] = (
@@ -42,6 +43,13 @@ def read_files(
     for names, _ in READERS:
         found = (path for name in names for path in directory.rglob(name))
         yield from _read(sorted(found)[:MAX_FILES], since)
+
+
+def new_files(directory: Path, since: float) -> list[str]:
+    """Return the names of files in `directory` that were written since then, the newest first."""
+    found = list(itertools.islice(directory.rglob("*"), MAX_FILES))
+    written = [(p.stat().st_mtime, p.relative_to(directory)) for p in found if p.is_file()]
+    return [str(path) for when, path in sorted(written, reverse=True) if when >= since]
 
 
 def _read(paths: Sequence[Path], since: float) -> Iterator[Found]:
