@@ -12,6 +12,7 @@ from darkmagic.sweeps.launch.jobs import claims, follow, serve
 from darkmagic.sweeps.launch.slurm.request import SlurmRequest as Request
 from darkmagic.sweeps.orchestrate import follower
 from darkmagic.sweeps.track import tracker
+from harness.table import figure
 
 REPO = Path(__file__).parent.parent
 PAGE = (REPO / "docs/scale.md").read_text()
@@ -41,6 +42,19 @@ def test_row_of_the_table_is_the_committed_result(
     (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {name}") and unit in line]
     small, large = measured[part]
     assert f"| {small} {unit} | {large} {unit} |" in row
+
+
+def test_submitting_and_following_are_the_committed_result() -> None:
+    """Each part that `submission.py` measures is a line of the table, under its name there."""
+    rows = json.loads((RESULTS / "submission.json").read_text())["rows"]
+    parts = {}
+    for row in rows:
+        if found := re.fullmatch(r"([\d,]+) trials: (.+)", row["what"]):
+            parts.setdefault(found[2], {})[found[1]] = figure(row["value"])
+    assert len(parts) == 3
+    for part, of in parts.items():
+        (line,) = [line for line in PAGE.splitlines() if line.startswith("| ") and part in line]
+        assert f"| {of['1,000']} s | {of['10,000']} s |" in line
 
 
 def test_costs_a_trial_follow_from_the_table(measured: dict[str, tuple[str, str]]) -> None:
