@@ -12,7 +12,6 @@ import re
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from commanding import start_command
-from programs import make_programs
+from programs import checklist, make_programs, sweep
 
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(3600)]
 REPO = Path(__file__).parents[2]
@@ -33,34 +31,6 @@ def _wanted(variable: str, what: str) -> Path:
     if not (found := os.environ.get(variable)):
         pytest.skip(f"{variable} names no {what} (docs/own.md says how to get it)")
     return Path(found).absolute()
-
-
-def _checklist(**tricks: Sequence[str]) -> str:
-    rows = [
-        f"{{name: {name}, section: s, options: [{', '.join(map(repr, options))}]}}"
-        for name, options in tricks.items()
-    ]
-    return f"checklist.tricks=[{', '.join(rows)}]"
-
-
-def _sweep(folder: Path, first: Path, *words: str, **env: str) -> dict[str, float]:
-    """Run a sweep in `folder` with the programs of `first`; return each row's value."""
-    path = f"{first}:{OURS}:{os.environ['PATH']}"
-    own = ["seeds=1", "baseline_repeats=1", "-n", "mine", "runtime.preflight_seconds=300"]
-    command = [str(OURS / "darkmagic"), "checklist", "run", *words, *own]
-    done = subprocess.run(
-        [*command, "hydra.launcher.devices=cpu", "--out", str(folder / "runs")],
-        cwd=folder,
-        env={**os.environ, "DARKMAGIC_CACHE": str(folder / "cache"), "PATH": path, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = start_command("report", "mine", "--format", "json", "-o", "runs", folder=folder)
-    rows = json.loads(report.stdout)["rows"]
-    assert not [row for row in rows if row["reason"]], rows
-    return {row["trial"]: row["value"] for row in rows}
 
 
 def _square(
@@ -114,12 +84,12 @@ def test_yolo_trains_each_option(tmp_path: Path, task: str) -> None:
         options = {"lr_regime": ["linear", "cosine"], "augmentation": ["randaugment", "none"]}
         metric = ["trainer.metric=metrics/accuracy_top1"]
     words = f"[{task}, train, model={model}, data={data}, epochs=1, imgsz=64, batch=4, workers=0]"
-    found = _sweep(
+    found = sweep(
         tmp_path,
         programs,
         "trainer=ultralytics",
         f"trainer.args={words}",
-        _checklist(**options),
+        checklist(**options),
         *metric,
         YOLO_OFFLINE="true",
         YOLO_CONFIG_DIR=str(tmp_path / "settings"),
@@ -154,13 +124,13 @@ def test_hydra_template_trains_each_option(tmp_path: Path) -> None:
     place.mkdir()
     _make_mnist(tmp_path / "data" / "MNIST" / "raw", 300)
     split = "data.train_val_test_split=[400,100,100]"
-    found = _sweep(
+    found = sweep(
         place,
         programs,
         "trainer=lightning_hydra_template",
         f"trainer.script={template}/src/train.py",
         f"trainer.args=[trainer.max_epochs=2, data.data_dir={tmp_path}/data, {split}]",
-        _checklist(optimizer=["own", "sgd_nesterov"], gradient_clipping=["off", "on"]),
+        checklist(optimizer=["own", "sgd_nesterov"], gradient_clipping=["off", "on"]),
     )
     assert len(found) == 3
     assert all(value > 0.2 for value in found.values())
@@ -179,13 +149,13 @@ def test_torchvision_script_trains_two_options(tmp_path: Path) -> None:
     """Of `references/classification` as it is cloned, with the torchvision that we have."""
     script = _torchvision()
     _make_classes(tmp_path / "images", 40)
-    found = _sweep(
+    found = sweep(
         tmp_path,
         OURS,
         "trainer=torchvision",
         f"trainer.script={script}",
         f"trainer.args={' '.join([*RESNET, *SIZES])}",
-        _checklist(optimizer=["sgd_nesterov", "adamw"], mixup=["off", "on"]),
+        checklist(optimizer=["sgd_nesterov", "adamw"], mixup=["off", "on"]),
     )
     assert len(found) == 3
     assert all(0 <= value <= 100 for value in found.values())

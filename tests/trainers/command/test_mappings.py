@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,59 @@ def test_page_says_what_each_was_tried_on() -> None:
     for path in FOLDER.glob("*.yaml"):
         if path.stem != "command":
             assert re.search(rf"\| `{path.stem}` \|.* [0-9]+\.[0-9]+", PAGE), path
+
+
+PARSED = """
+import json, sys, train
+parsed = {}
+for name, words in json.load(sys.stdin).items():
+    sys.argv = ["train.py", *words]
+    parsed[name] = vars(train._parse_args()[0])
+print("PARSED", json.dumps(parsed, default=str))
+"""
+
+
+@pytest.mark.weekly
+def test_timm_script_takes_every_option(tmp_path: Path) -> None:
+    """Its own parser reads the words of each, and gives what they say: a flag and its value."""
+    clone = os.environ.get("DARKMAGIC_TEST_TIMM")
+    if not clone:
+        pytest.skip("DARKMAGIC_TEST_TIMM names no clone (docs/own.md says how to get it)")
+    script = subprocess.run(
+        ["git", "-C", clone, "show", "HEAD:train.py"], capture_output=True, check=True
+    )
+    (tmp_path / "train.py").write_bytes(script.stdout)
+    mapping = _mapping("timm")
+    options = {
+        f"{trick}={option}": [str(word) for word in words]
+        for trick, choices in mapping["tricks"].items()
+        for option, words in choices.items()
+    }
+    assert len(options) >= 40
+    own = [word.format(seed=7, directory="out", device="cpu") for word in mapping["command"][2:]]
+    asked = {name: [*own, *words] for name, words in options.items()} | {"wrong": ["--mixxup", "1"]}
+    for names in (options, ["wrong"]):
+        done = subprocess.run(
+            [sys.executable, "-c", PARSED],
+            input=json.dumps({name: asked[name] for name in names}),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) is (names is options), done.stderr[-2000:]
+        if names is options:
+            parsed = json.loads(done.stdout.rpartition("PARSED ")[2])
+    for name, words in options.items():
+        found = parsed[name]
+        assert (found["seed"], found["output"], found["device"]) == (7, "out", "cpu")
+        for flag, value in zip(words, [*words[1:], "--"], strict=False):
+            if not flag.startswith("--"):
+                continue
+            known = found[flag.removeprefix("--").replace("-", "_")]
+            if value.startswith("--"):
+                assert known is True, (name, flag)
+            elif isinstance(known, list):
+                assert known == [float(value)], (name, flag)
+            else:
+                assert known == value or float(known) == float(value), (name, flag)
