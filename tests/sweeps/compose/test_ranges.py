@@ -257,10 +257,14 @@ def test_command_with_a_bad_value_exits_with_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_plan_imports_no_torch() -> None:
-    """Declarations are read from source: a plan is checked in a process without torch."""
-    code = (
-        "import sys; from darkmagic.sweeps import api; api.plan([]); print('torch' in sys.modules)"
-    )
+def test_plan_imports_neither_torch_nor_another_launcher_s_packages() -> None:
+    """Declarations are read from source, and Hydra's scan finds launchers that are not chosen."""
+    code = """
+import sys
+from darkmagic.sweeps import api
+api.plan([])
+assert any(name.startswith("hydra_plugins.darkmagic.slurm") for name in sys.modules)
+print(sorted({"torch", "submitit", "ray", "wandb", "tensorboard"} & set(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "[]"
