@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One checklist for a job: its table and picture go to the job's summary, how it ended to outputs.
-# Inputs are the variables that action.yml sets. Nothing of them is evaluated by the shell.
+# Inputs are the variables that action.yml sets. Nothing of them is evaluated by the shell. It keeps to
+# bash 3.2, which macOS has: no mapfile, and a list that may be empty is ${list[@]+"${list[@]}"}.
 set -uo pipefail
 darkmagic=("$PYTHON" -m darkmagic)
 work=$(mktemp -d)
@@ -12,15 +13,15 @@ die() { # MESSAGE: what is wrong with the inputs, as darkmagic says it
     finish 2 ""
 }
 split() { # INPUT TEXT: set `asked` to its words, as a shell would split them
-    local lines
-    lines=$("$PYTHON" -c 'import shlex, sys
+    local word
+    "$PYTHON" -c 'import shlex, sys
 try:
-    print(*shlex.split(sys.argv[1]), sep="\n")
+    print(*shlex.split(sys.argv[1]), sep="\0", end="\0" if sys.argv[1].strip() else "")
 except ValueError as error:
     print(error)
-    sys.exit(1)' "$2") || die "$1: $lines"
+    sys.exit(1)' "$2" >"$work/words" || die "$1: $(cat "$work/words")"
     asked=()
-    [ -z "$lines" ] || mapfile -t asked <<<"$lines"
+    while IFS= read -r -d '' word; do asked+=("$word"); done <"$work/words"
 }
 fenced() { # FILE: as it is, whatever it holds
     printf '````````text\n'
@@ -46,14 +47,14 @@ case $DRY_RUN in true | false) ;; *) die "dry-run: '$DRY_RUN'; choose from true,
 [ -z "$OVERRIDES" ] || [ -z "$COMMAND" ] || die "overrides and command: give one of them"
 
 split of "$OF"
-expected=("${asked[@]}")
+expected=(${asked[@]+"${asked[@]}"})
 if [ -n "$COMMAND" ]; then
     split command "$COMMAND"
     [ "$DRY_RUN" = false ] || die "command: darkmagic tries it by itself first; set dry-run: false"
-    line=(compare --name "$NAME" --out "$OUT" "${asked[@]}")
+    line=(compare --name "$NAME" --out "$OUT" ${asked[@]+"${asked[@]}"})
 else
     split overrides "$OVERRIDES"
-    line=(checklist run "${asked[@]}" --name "$NAME" --out "$OUT")
+    line=(checklist run ${asked[@]+"${asked[@]}"} --name "$NAME" --out "$OUT")
     [ "$DRY_RUN" = false ] || line+=(--dry-run)
 fi
 
@@ -73,7 +74,7 @@ fi
 
 if [ -n "$EXPECT" ] && [ "$code" = 0 ]; then
     expectation=(--expect "$EXPECT")
-    for trial in "${expected[@]}"; do expectation+=(--of "$trial"); done
+    for trial in ${expected[@]+"${expected[@]}"}; do expectation+=(--of "$trial"); done
     "${darkmagic[@]}" report "$NAME" --out "$OUT" --format txt "${expectation[@]}" \
         >/dev/null 2>"$work/expected.txt" || code=$?
     cat "$work/expected.txt" >&2
