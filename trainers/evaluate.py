@@ -85,9 +85,18 @@ def evaluate(
             kept.append((logits, truth))
     network.train(was_training)
     right = torch.cat(correct)
-    loss_sum, correct_sum = torch.stack([loss.double(), right.sum().double()]).tolist()
+    loss_sum, correct_sum = _both(loss, right.sum())
     mean_loss, accuracy = loss_sum / len(right), correct_sum / len(right)
     if metric in OURS:
         return Evaluation(mean_loss, accuracy, right, mean_loss if metric == "loss" else accuracy)
     value = metric_value(metric, *(torch.cat(each) for each in zip(*kept, strict=True)))
     return Evaluation(mean_loss, accuracy, right, value)
+
+
+def _both(loss: Tensor, count: Tensor) -> tuple[float, int]:
+    """Return a float32 and an int64 of the device, exactly and in one copy.
+
+    By the bits of the first: float64, which holds both, is on no device of Apple's.
+    """
+    bits, number = torch.stack([loss.view(torch.int32).long(), count]).tolist()
+    return torch.tensor(bits, dtype=torch.int32).view(torch.float32).item(), number

@@ -83,9 +83,9 @@ def _of_classes(name: str, logits: Tensor, classes: Tensor) -> float:
     predicted = logits.argmax(1)
     if name == "balanced_accuracy":
         recalls = tm.multiclass_recall(predicted, classes, count, average="none")
-        return float(recalls[present].double().mean())
+        return _mean(recalls[present])
     scores = tm.multiclass_f1_score(predicted, classes, count, average="none")
-    return float(scores[present].double().mean())
+    return _mean(scores[present])
 
 
 def _of_labels(name: str, logits: Tensor, truth: Tensor) -> float:
@@ -100,10 +100,10 @@ def _of_labels(name: str, logits: Tensor, truth: Tensor) -> float:
         raise ValueError(NOTHING_LEFT.format(name))
     if name == "macro_f1":
         scores = _each(tm.multilabel_f1_score if count > 1 else tm.binary_f1_score, given, truth)
-        return float(scores.double().mean())
+        return _mean(scores)
     recalls = _each(tm.multilabel_recall if count > 1 else tm.binary_recall, given, truth)
     rejects = _each(tm.multilabel_recall if count > 1 else tm.binary_recall, 1 - given, 1 - truth)
-    return float(((recalls + rejects) / 2).double().mean())
+    return _mean((recalls + rejects) / 2)
 
 
 def _ranked(name: str, scores: Tensor, truth: Tensor) -> float:
@@ -118,7 +118,12 @@ def _ranked(name: str, scores: Tensor, truth: Tensor) -> float:
         "auroc": (tm.binary_auroc, tm.multilabel_auroc),
         "map": (tm.binary_average_precision, tm.multilabel_average_precision),
     }
-    return float(_each(metrics[name][truth.shape[1] > 1], scores, truth).double().mean())
+    return _mean(_each(metrics[name][truth.shape[1] > 1], scores, truth))
+
+
+def _mean(values: Tensor) -> float:
+    """Return the mean in float64, on the host: Apple's devices have none."""
+    return float(values.cpu().double().mean())
 
 
 def _each(metric: object, given: Tensor, truth: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from darkmagic.trainers.optimizers.closure import call_closure
 from darkmagic.trainers.optimizers.foreach import add_scaled, add_scaled_, lerp_
+from darkmagic.trainers.runtime.device import widest_float
 
 __all__ = ["ScheduleFreeSgd"]
 
@@ -92,7 +93,9 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
             for parameter, key in zip(ours["params"], theirs["params"], strict=True):
                 if "weight_sum" in state_dict["state"].get(key, ()):
                     total = state_dict["state"][key]["weight_sum"]
-                    self.state[parameter]["weight_sum"] = total.to(parameter.device, copy=True)
+                    self.state[parameter]["weight_sum"] = total.to(
+                        parameter.device, widest_float(parameter.device), copy=True
+                    )
 
     def eval(self) -> None:
         """Make the parameters x, the average, to evaluate."""
@@ -126,7 +129,9 @@ class ScheduleFreeSgd(torch.optim.Optimizer):
         """Return the sum of squared rates of the group whose first parameter this is."""
         state = self.state[parameter]
         if "weight_sum" not in state:
-            state["weight_sum"] = torch.zeros((), dtype=torch.float64, device=parameter.device)
+            state["weight_sum"] = torch.zeros(
+                (), dtype=widest_float(parameter.device), device=parameter.device
+            )
         total: Tensor = state["weight_sum"]
         return total
 

@@ -12,13 +12,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-__all__ = [
-    "autocast",
-    "forbid_waiting",
-    "pick_device",
-    "precision",
-    "synchronize",
-]
+__all__ = ["autocast", "forbid_waiting", "pick_device", "precision", "synchronize", "widest_float"]
 
 TENSOR_CORES = (7, 0)
 """Compute capability of the first GPUs that have them, in fp16: V100."""
@@ -144,3 +138,16 @@ def synchronize(device: torch.device) -> None:
     """Wait for queued work, so that the clock reads what was done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def widest_float(device: torch.device) -> torch.dtype:
+    """Return float64, or float32 where the device has no other: Apple's refuse it.
+
+    >>> widest_float(torch.device("cpu"))
+    torch.float64
+    """
+    try:
+        torch.zeros((), dtype=torch.float64, device=device)
+    except TypeError:  # of MPS: "doesn't support float64"
+        return torch.float32
+    return torch.float64

@@ -1,9 +1,10 @@
 """Every option of every trick, and graphs against single launches, on a pretended GPU.
 
-    bash tests/gpu/pretend/run.sh check_all.py [graphs] [options]
+    bash tests/gpu/pretend/run.sh check_all.py [graphs] [options] [doubles]
 
 Prints a line each, and ends with code 1 if a batch, a step or an evaluation failed or waited for
-the device, or if a graph trained other weights than single launches.
+the device, if a graph trained other weights than single launches, or if a training needs float64,
+which MPS has not.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import test_contract
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.shapes import Shapes
 from darkmagic.trainers.evaluate import evaluate
+from darkmagic.trainers.metrics.names import METRICS as ALL_METRICS
+from darkmagic.trainers.metrics.names import OURS
+from darkmagic.trainers.metrics.values import metric_value
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from darkmagic.trainers.prepare.trial import Trial
 from darkmagic.trainers.recipe import Recipe
@@ -36,6 +40,8 @@ from graph_recipes import CAPTURABLE, HOOKS, graph_recipe
 from pretend_gpu import pretended_gpu
 from pretend_tensor import PretendMode
 
+METRICS = [name for name in ALL_METRICS if name not in OURS]
+FEW = 160
 COUNT = 1200
 """Images, 800 of them to train on: two of the largest batches an epoch."""
 
@@ -175,10 +181,54 @@ def _waits(trial: Trial, mode: PretendMode) -> tuple[Mapping[str, list[str]], st
     return waits, f"{words}; an evaluation waits {len(mode.waits)} times"
 
 
+def check_doubles() -> list[str]:
+    """Train by every option of every trick without float64; return those that cannot."""
+    cases = {f"{trick}={option}": (trick, option) for trick, option in OPTIONS}
+    return [
+        name
+        for name, (trick, option) in cases.items()
+        if report(name, lambda trick=trick, option=option: _doubles_finding(trick, option))
+    ] + [
+        name
+        for name in METRICS
+        if report(f"metric={name}", lambda name=name: _metric_finding(name))
+    ]
+
+
+def _doubles_finding(trick: str, option: str) -> str:
+    changed = {**contract(trick).get("beside", {}), trick: option}
+    with tempfile.TemporaryDirectory() as folder:
+        tricks = test_contract._tricks(Path(folder), **changed)
+        recipe = test_contract._recipe(tricks, "cuda", trick)
+        recipe = dataclasses.replace(
+            recipe, dataset=Drawn(FEW), cuda_graphs="off", amp="off", epochs=1
+        )
+        with pretended_gpu() as mode:
+            mode.refuse_doubles = True
+            train(recipe, Path(folder))
+    return ""
+
+
+def _metric_finding(name: str) -> str:
+    """Say where a metric of logits is another on a device without float64."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(64, 8, generator=generator)
+    several = (torch.rand(64, 8, generator=generator) < 0.3).long()
+    one = torch.randint(8, (64,), generator=generator)
+    for truth in (one, several) if name != "top5" else (one,):
+        expected = metric_value(name, logits, truth)
+        with pretended_gpu() as mode:
+            mode.refuse_doubles = True
+            found = metric_value(name, logits.to("cuda"), truth.to("cuda"))
+        if abs(found - expected) > 1e-6:
+            return f"{found}, and {expected} on the CPU"
+    return ""
+
+
 def main() -> None:
-    """Run the checks that are asked for, both by default."""
+    """Run the checks that are asked for, all by default."""
     torch.set_num_threads(1)
-    checks = {"graphs": check_graphs, "options": check_options}
+    checks = {"graphs": check_graphs, "options": check_options, "doubles": check_doubles}
     failed = [name for check in sys.argv[1:] or checks for name in checks[check]()]
     sys.exit(f"{len(failed)} failed: {', '.join(failed)}" if failed else 0)
 

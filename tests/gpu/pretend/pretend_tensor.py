@@ -1,7 +1,8 @@
 """Tensors that say `cuda`, computed on the CPU with CUDA's rules, and the mode that computes them.
 
-Mixed devices raise. What would wait for the device is noted, and raises where that is refused or
-a step is being captured. Launches and copies are counted.
+Mixed devices raise, and so does float64 where it is refused, as on MPS. What would wait for the
+device is noted, and raises where that is refused or a step is being captured. Launches and copies
+are counted.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ class PretendMode(TorchDispatchMode):
         self.copies: Counter[str] = Counter()
         self.waits: list[str] = []
         self.refuse_waits = False
+        self.refuse_doubles = False
         self.recording: list[Record] | None = None
 
     def clear(self) -> None:
@@ -170,7 +172,17 @@ class PretendMode(TorchDispatchMode):
             self.recording.append((func, on_host, keywords, found))
         device = kwargs.get("device") if name == "_to_copy" else None
         down = device is not None and torch.device(device).type == "cpu"
+        if self.refuse_doubles and not down:
+            self._refuse_doubles(found)
         return found if down else _wrap(func, args, kwargs, found)
+
+    def _refuse_doubles(self, found: Any) -> None:
+        """Raise what MPS raises, whose tensors are of no float64."""
+        if any(isinstance(t, Tensor) and t.dtype is torch.float64 for t in tree_leaves(found)):
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support "
+                "float64. Please use float32 instead."
+            )
 
     def _copy_between(self, target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
         down = not isinstance(target, Pretend)
