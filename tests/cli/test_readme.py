@@ -9,7 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from readme_renderer import markdown
 
+from browsing import open_page, start_chromium
 from commanding import run_command, start_command
 
 REPO = Path(__file__).parent.parent.parent
@@ -130,10 +132,26 @@ def test_readme_begins_with_setup_and_tests() -> None:
     assert "uv run pytest" in README
 
 
-def test_readme_is_two_screens() -> None:
-    """Without what is folded it is short; tables of results stand on pages of their own."""
-    open_lines = re.sub(r"<details.*?</details>", "", README, flags=re.DOTALL).splitlines()
-    assert len(open_lines) <= 80
+STYLE = """body { margin: 0; font: 16px/1.5 sans-serif } article { width: 830px }
+h1, h2 { margin: 24px 0 16px; padding-bottom: .3em; line-height: 1.25; border-bottom: 1px solid }
+p, table, pre, details { margin: 0 0 16px } pre { padding: 16px; font-size: 85%; line-height: 1.45 }
+table { border-collapse: collapse } td, th { padding: 6px 13px; border: 1px solid }
+img { max-width: 100% }"""
+"""Sizes and spaces of GitHub's pages."""
+SCREEN = 950
+
+
+def test_readme_is_two_screens(repo: Path, tmp_path: Path) -> None:
+    """As wide as GitHub shows it, with its picture and with what is folded left folded."""
+    page = tmp_path / "readme.html"
+    head = f'<base href="{repo.as_uri()}/" /><style>{STYLE}</style>'
+    page.write_text(f"{head}<article>{markdown.render(README)}</article>")
+    with start_chromium() as browser:
+        opened, _, _ = open_page(browser, page.as_uri(), viewport={"width": 1280, "height": SCREEN})
+        height = opened.evaluate("document.querySelector('article').offsetHeight")
+        (picture,) = opened.evaluate("[...document.images].map((image) => image.height)")
+    assert picture > 300
+    assert height <= 2 * SCREEN
 
 
 def test_own_trick_of_the_page_is_a_row_that_can_be_reproduced(project: Path) -> None:
