@@ -248,11 +248,17 @@ def _third_party(path: Path) -> set[str]:
 def test_oldest_versions_are_tried_with_all_that_their_tests_import() -> None:
     """What `.ci/oldest` installs has each package that a test which it runs imports."""
     script = (REPO / ".ci" / "oldest").read_text()
-    of_ours = {re.split(r"[^\w-]", name)[0] for name in PROJECT["dependencies"]}
+    extras = re.findall(r"--extra (\w+)", script)
+    asked = [
+        *PROJECT["dependencies"],
+        *(name for extra in extras for name in PROJECT["optional-dependencies"][extra]),
+    ]
+    of_ours = {re.split(r"[^\w-]", name)[0] for name in asked}
     (installed,) = re.findall(r"^    ('pytest<.*)$", script, re.MULTILINE)
     there = of_ours | {re.split(r"[<=>]", name)[0] for name in shlex.split(installed)}
     names = {"scikit-learn": "sklearn", "hydra-core": "hydra"}
-    there = {names.get(name, name) for name in there} | {"yaml"}  # which Hydra brings along
+    brought = {"yaml", "omegaconf", "PIL"}  # by Hydra and torchvision
+    there = {names.get(name, name) for name in there} | brought
     paths = [
         REPO / name for name in re.findall(r"tests/[\w/.]+", script.partition("-W default")[2])
     ]
