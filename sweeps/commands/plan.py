@@ -139,8 +139,10 @@ def plan_request(
         design = read_design(config, request)
         records: list[TrialRecord] = []
         if request.extends_sweep or (design is Design.ONE_AT_A_TIME and retuning(config)):
-            baseline = compose(loader, planner.baseline_overrides)
-            records = known_records(sweep_key(config, baseline))
+            words = planner.baseline_overrides
+            if request.confirms:  # on the test set: what it confirms has not touched that
+                words = [word for word in words if not word.startswith("test_set=")]
+            records = known_records(sweep_key(config, compose(loader, words)))
         rows = {}
         if design is Design.ONE_AT_A_TIME:
             rows = retuned_rows(planner.checklist, Retune(config.get("retune", Retune.NONE)))

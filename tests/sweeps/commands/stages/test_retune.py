@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE
 from darkmagic.sweeps import api
+from darkmagic.sweeps.commands.confirm import confirm_winners
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.trial.identity import resolve
-from sweeping import Swept, run
+from sweeping import Recorder, Swept, run
 
 MINE = (
     "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, adam]},"
@@ -90,6 +92,30 @@ def test_more_seeds_of_a_retuned_sweep_keep_its_rates(laddered: Swept) -> None:
     assert [record.seed for record in of_adam] == [0, 1]
     assert len({record.rates["lr"] for record in of_adam}) == 1
     assert not any(note.startswith("rates picked") for note in again.progress.notes)
+
+
+def test_confirmation_of_a_retuned_sweep_keeps_its_rates(tmp_path: Path) -> None:
+    """On the test set, with fresh seeds, the baseline and what is taken have their rows' rates.
+
+    The loss of a recipe that hardly moves is lowest at the largest rate, on any machine.
+    """
+    words = ["checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, adam]}]"]
+    words += ["lr=0.001", "adam_lr=0.0001", "metric=loss", "retune=ladder", *WORDS[1:]]
+    swept = run(tmp_path, words)
+    rates = {record.name: record.rates["lr"] for record in swept.outcome.records}
+    assert rates[BASELINE] != 1.0
+    done = confirm_winners(swept.overrides, Recorder(), take=["optimizer=adam"], seeds=1)
+    assert done is not None
+    trained = {}
+    for path in done.file.parent.glob("*-s1000-*/config.yaml"):
+        trick = yaml.safe_load(path.read_text())["tricks"].get("learning_rate")
+        trained[path.parent.name.rsplit("-s1000-", 1)[0]] = (
+            1.0 if trick is None else trick["factor"]
+        )
+    assert trained == {
+        "baseline": rates[BASELINE],
+        "combination=optimizer=adam": rates["optimizer=adam"],
+    }
 
 
 def test_sweep_without_retuning_is_another_one(laddered: Swept) -> None:
