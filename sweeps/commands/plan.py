@@ -141,7 +141,7 @@ def plan_request(
         if request.extends_sweep or (design is Design.ONE_AT_A_TIME and retuning(config)):
             words = planner.baseline_overrides
             if request.confirms:  # on the test set: what it confirms has not touched that
-                words = [word for word in words if not word.startswith("test_set=")]
+                words = tuple(word for word in words if not word.startswith("test_set="))
             records = known_records(sweep_key(config, compose(loader, words)))
         rows = {}
         if design is Design.ONE_AT_A_TIME:

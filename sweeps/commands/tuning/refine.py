@@ -6,6 +6,7 @@ that they are rows of the same sweep with the same verdicts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,18 +95,22 @@ def plan_refinement(
         declared = _declared(contents[option]).get(name)
         value = contents[option][name]
         values = grid_around(name, value, declared, points=points, factor=factor)
-        grid = {f"{name}_{each:.4g}": each for each in values if each != value}
+        listed = _listed(contents, option, name)
+        grid = {f"{name}_{each:.4g}": each for each in values if _option_of(each, listed) is None}
+        there = [own for each in values if (own := _option_of(each, listed)) is not None]
         if not grid:
             raise UserError(
-                f"{trick}.{name}={value:g} of {trick}={option} leaves no grid around it"
+                f"{trick}.{name}={value:g} of {trick}={option} leaves no grid around it that its "
+                "options do not have"
             )
         folder = experiment_folder(checked.config) / FOLDER
         check_folder(folder)
         _write(loader, folder, planner.checklist, trick, contents[option], name, grid)
     rest = [o for o in plain if not o.startswith(DROPPED)]
     if not any(o.startswith("seeds=") for o in rest):
-        rest.append(f"seeds={comparison.seeds if comparison else USUAL_SEEDS}")
-    rows = (*grid, *([option] if option != planner.checklist.trick(trick).options[0] else []))
+        rest.append(f"seeds={_seeds(comparison)}")
+    baseline = planner.checklist.trick(trick).options[0]
+    rows = (*grid, *(each for each in there if each != baseline))
     folders = (folder, *config_dirs)
     typed = [o for o in request.overrides if not o.startswith(DROPPED)]
     asked = Request(
@@ -119,6 +124,13 @@ def plan_refinement(
     words = [*rest, f"checklist={CHECKLIST_FILE}"]
     planned = plan_request(words, asked, folders, will_train=True)
     return Refinement(planned, trick, option, name, grid)
+
+
+def _seeds(comparison: Comparison | None) -> int:
+    """Return how many seeds a grid has: the sweep's, unless it is a screen, of a run a recipe."""
+    if comparison is None or comparison.screen is not None:
+        return USUAL_SEEDS
+    return comparison.seeds
 
 
 def _numbers(
@@ -141,6 +153,21 @@ def _numbers(
         if found:
             numbers[option], contents[option] = list(found), dict(content)
     return trick, numbers, contents
+
+
+def _listed(contents: Mapping[str, Mapping[str, Any]], best: str, name: str) -> dict[str, float]:
+    """Return the number `name` of each option that differs from `best` in that alone."""
+
+    def rest(option: str) -> dict[str, Any]:
+        return {k: v for k, v in contents[option].items() if k not in (name, SEARCH)}
+
+    return {each: contents[each][name] for each in contents if rest(each) == rest(best)}
+
+
+def _option_of(value: float, listed: Mapping[str, float]) -> str | None:
+    """Return the option that the checklist lists with this number, to four digits; None if none."""
+    same = (each for each, own in listed.items() if math.isclose(own, value, rel_tol=1e-4))
+    return next(same, None)
 
 
 def _declared(content: Mapping[str, Any]) -> Mapping[str, Declared]:

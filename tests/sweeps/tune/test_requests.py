@@ -12,6 +12,7 @@ from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.sweeps import api
 from darkmagic.sweeps.tune.first import predicted_best
+from sweeping import run
 
 WORDS = ["dataset=tiny", "hydra.launcher.devices=cpu", "runtime.device=cpu"]
 
@@ -83,6 +84,27 @@ def test_refinement_is_rows_around_the_option_that_has_the_number(tmp_path: Path
     again = api.plan_refinement("label_smoothing", [*WORDS, "seeds=1"], points=2)
     options = again.planned.plan.checklist.trick("mixup").options
     assert {"alpha_0.1", "alpha_0.4"} <= set(options)  # the earlier grid stays in the checklist
+
+
+def test_number_that_an_option_has_is_that_option() -> None:
+    """Of 0.05, 0.1 and 0.2 two are rows already: they are not trained under another name."""
+    found = api.plan_refinement("label_smoothing", [*WORDS, "seeds=1"], points=3)
+    assert found.grid == {"eps_0.05": 0.05}
+    names = {trial.name for trial in found.planned.plan.trials}
+    assert names == {"baseline", "label_smoothing=0.2", "label_smoothing=eps_0.05"}
+
+
+def test_grid_beside_a_screen_has_seeds_of_its_own_number(tmp_path: Path) -> None:
+    """A screen's runs are each a recipe once: how many there are is no number of seeds."""
+    mine = (
+        "checklist.tricks=[{name: optimizer, section: s, options: [sgd_nesterov, adam]},"
+        "{name: mixup, section: s, options: ['off', 'on']}]"
+    )
+    words = [mine, "epochs=1", "max_steps=2", "floor=0", "design=screen", "runs=4"]
+    screen = run(tmp_path, words)
+    found = api.plan_refinement("mixup", screen.overrides, points=2)
+    seeds = {trial.seed for trial in found.planned.plan.trials if trial.trick == "mixup"}
+    assert seeds == {0, 1, 2}
 
 
 def test_sweep_predicts_each_tricks_best_together() -> None:
