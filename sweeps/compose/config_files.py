@@ -33,6 +33,7 @@ COMPOSITION = (
     *(AssertionError, IndexError, RecursionError, OSError),
 )
 """What Hydra raises, some of it by chance, for files and overrides that make no configuration."""
+HYDRAS_OVERRIDING = "Could not override "
 HYDRAS_MERGING = "Error merging override "
 HYDRAS_ADVICE = ("To append", "To override", "Key ", "Set the environment", "You may also")
 """Starts of lines with which Hydra advises what is no help here."""
@@ -92,6 +93,9 @@ def config_message(error: BaseException) -> str:
     override, cause = message.removeprefix(HYDRAS_MERGING), error.__cause__
     if override != message and cause is not None:  # what is wrong with it is the cause's to say
         return f"{override}: {str(cause).strip().partition(chr(10))[0]}"
+    if override.startswith(HYDRAS_OVERRIDING) and override.endswith("'.") and cause is not None:
+        said = str(cause).strip().partition(chr(10))[0]
+        return f"{override[:-1]}: {said}; a + before it adds keys: +KEY.NAME=VALUE"
     key = getattr(error, "full_key", None)
     return f"{key}: {message}" if key and str(key) not in message else message
 

@@ -8,105 +8,23 @@ command's options is in one of its rows. All rows are weekly
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from pairs import COMMANDS, CONFLICTS, MODELS, NETWORK, SCRIPT, rows_of, words_of
 
-from commanding import TINY, run_command
+from commanding import run_command
 from darkmagic.sweeps.track.schema import CHECKLIST, STATUS, result_metrics, trial_tags
 from darkmagic.sweeps.track.tracker import Tracker
 from image_sets import make_set
-
-MODELS = {
-    "timm": ["model=timm", "model.build.name=test_resnet"],
-    "torchvision": ["model=torchvision", "model.build.name=shufflenet_v2_x0_5"],
-    "an ordinary size": ["model=timm", "model.build.name=resnet26d"],
-    "own network": ["model=own", "model.build._target_=mine.Net"],
-    "another depth": ["model.build.depth=14"],
-}
-"""Of which there is one at a time."""
-WORDS = {
-    **MODELS,
-    "name": ["-n", "o'brien, [old]=x"],
-    "out": ["-o", "a=b, c"],
-    "folder of configuration": ["-c", "conf"],
-    "images": ["dataset=folder", "dataset.source.root=set", "batch_size=4"],
-    "vanilla": ["baseline=vanilla"],
-    "an option": ["trick/cutout=8"],
-    "a field": ["tricks.mixup.alpha=1"],
-    "bf16": ["amp=bf16"],
-    "layout": ["channels_last=false"],
-    "launcher": ["hydra.launcher.trials_per_device=2", "hydra.launcher.threads=1"],
-    "test set": ["test_set=true"],
-}
-SWEEPS = {"seeds": ["seeds=2"], "floor": ["floor=0.01"], "repeats": ["baseline_repeats=2"]}
-COMMANDS: dict[str, dict[str, list[str]]] = {
-    "checklist run": {
-        **WORDS,
-        **SWEEPS,
-        "without checks": ["--skip-preflight"],
-        "dry": ["--dry-run"],
-        "fail fast": ["--fail-fast"],
-    },
-    "checklist plan": {
-        **{name: words for name, words in WORDS.items() if name not in ("name", "out")},
-        **SWEEPS,
-        "estimate": ["--estimate"],
-    },
-    "train": {
-        **{name: words for name, words in WORDS.items() if name not in ("name", "out")},
-        "a field": ["trick/mixup=on", "tricks.mixup.alpha=1"],
-        "several": ["-m", "lr=0.1,0.2"],
-    },
-    "checklist confirm": {**WORDS, "seeds": ["--seeds", "2"]},
-}
-ONLY = "checklist.tricks=[{name: mixup, section: s, options: [off, on]}]"
-ALWAYS = {"checklist confirm": ["--take", "mixup=on", ONLY], "train": []}
-NETWORK = """
-from torch import nn
-
-class Net(nn.Sequential):
-    def __init__(self, num_classes, in_channels=1, **_):
-        super().__init__(
-            nn.LazyConv2d(4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(), nn.Linear(4, num_classes),
-        )
-"""
-MOST = 5
-"""Options of one command at most: enough together to be few, and few enough to find the culprit."""
-
-
-def _rows(options: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return commands of at most `MOST` options of which every pair is in one.
-
-    Greedy: a row begins with the first pair that no row has, and takes what adds most new ones.
-    """
-    names = list(options)
-    left = {
-        frozenset(pair) for pair in itertools.combinations(names, 2) if not {*pair} <= set(MODELS)
-    }
-    rows = []
-    while left:
-        first = min(left, key=lambda pair: sorted(map(names.index, pair)))
-        row = sorted(first, key=names.index)
-        while len(row) < MOST:
-            others = [n for n in names if n not in row and len({n, *row} & {*MODELS}) < 2]
-            gains = {n: sum(frozenset((n, other)) in left for other in row) for n in others}
-            best = max(gains, key=lambda name: gains[name], default=None)
-            if best is None or not gains[best]:
-                break
-            row.append(best)
-        left -= {frozenset(pair) for pair in itertools.combinations(row, 2)}
-        rows.append(tuple(row))
-    return rows
+from typed_inputs import outcome
 
 
 def _cases() -> list[object]:
     """Return the rows of every command; a plain pytest takes one of each, of several models."""
     found = []
     for number, (command, options) in enumerate(COMMANDS.items()):
-        for index, row in enumerate(_rows(options)):
+        for index, row in enumerate(rows_of(options)):
             marks = [pytest.mark.weekly] if index != 4 * number else []
             found.append(pytest.param(command, row, marks=marks, id=f"{command}: {', '.join(row)}"))
     return found
@@ -114,11 +32,11 @@ def _cases() -> list[object]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_rows_have_every_pair(command: str) -> None:
-    """But two of what there is one at a time."""
-    rows = _rows(COMMANDS[command])
+    """But those that do not go together."""
+    rows = rows_of(COMMANDS[command])
     tried = {frozenset(pair) for row in rows for pair in itertools.combinations(row, 2)}
     every = {frozenset(pair) for pair in itertools.combinations(COMMANDS[command], 2)}
-    assert every - tried == {frozenset(pair) for pair in itertools.combinations(MODELS, 2)}
+    assert every - tried == every & CONFLICTS
 
 
 @pytest.mark.parametrize(("command", "row"), _cases())
@@ -127,21 +45,23 @@ def test_options_together_are_trained(tmp_path: Path, command: str, row: tuple[s
     (tmp_path / "mine.py").write_text(NETWORK)
     (tmp_path / "conf").mkdir()
     make_set(tmp_path / "set", {"cat": 12, "dog": 12})
-    words = [
-        *TINY,
-        "epochs=1",
-        "max_steps=1",
-        "runtime.preflight_seconds=1",
-        *ALWAYS.get(command, [ONLY]),
-    ]
-    if not {*row} & {*MODELS}:
-        words.append("model.build.width=4")
-    for name in row:
-        words += COMMANDS[command][name]
-    done = run_command(*command.split(), *words, folder=tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    done = run_command(*words_of(command, row), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "internal error" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("pair", sorted(tuple(sorted(p)) for p in CONFLICTS if not p <= {*MODELS}))
+def test_options_that_do_not_go_together_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[str, str]
+) -> None:
+    """Before anything is trained or written."""
+    monkeypatch.chdir(tmp_path)
+    code, printed = outcome(words_of("checklist run", pair))
+    assert code == 2, printed
+    assert len(printed.strip().splitlines()) == 1, printed
+    assert list(tmp_path.iterdir()) == []
 
 
 REPORT = {
@@ -153,6 +73,9 @@ REPORT = {
     "one name": ["o'brien"],
     "another name": ["[old]"],
     "compare": ["--compare"],
+    "expected": ["--expect", "no-worse"],
+    "expected of one": ["--expect", "better", "--of", "mixup=on"],
+    "server": ["--tracking-uri", "sqlite:///a=b, c/mlflow.db"],
 }
 
 
