@@ -141,6 +141,13 @@ def test_override_is_refused_in_one_line(override: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_key_that_a_mapping_adds_is_named() -> None:
+    """Hydra says of it that it could not override, and keeps why to itself."""
+    words = ["trainer=command", "trainer.command=[python, train.py]", "trainer.metric=acc"]
+    with pytest.raises(UserError, match=r"'trainer.tricks': Key 'mixup' .*; a \+ before it adds"):
+        api.plan([*words, "trainer.tricks={mixup: {off: [], on: [--mixup]}}"])
+
+
 BAD_NAMES = [
     "",
     "x" * 300,
