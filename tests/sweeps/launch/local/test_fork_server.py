@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.torch_needed import pays_with_torch
 
 
 @pytest.mark.parametrize("way", ["python -m darkmagic.cli", "darkmagic"])
@@ -68,7 +69,7 @@ def test_torch_is_imported_before_the_fork_for_a_script_that_names_it(
         (tmp_path / "app.py").write_text(text)
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    assert fork_server.pays_with_torch({}) is pays
+    assert pays_with_torch({}) is pays
 
 
 def test_killed_child_leaves_nothing_that_left_its_process_group(tmp_path: Path) -> None:
