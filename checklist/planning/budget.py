@@ -28,6 +28,21 @@ class Budget:
     amount: float
     in_seconds: bool = False
 
+    def runs_in_all(self, records: Sequence[TrialRecord]) -> int | None:
+        """Return how many runs it is for, `records` among them; None where that is not known yet.
+
+        Of a time it is known once a run has been trained.
+
+        >>> parse_budget("60").runs_in_all([]), parse_budget("8h").runs_in_all([])
+        (60, None)
+        """
+        trained = [record for record in records if record.status in TRAINED]
+        if not self.in_seconds:
+            return int(self.amount)
+        if not any(record.costs.wall_seconds for record in trained):
+            return None
+        return len(trained) + self.left(records)
+
     def left(self, records: Sequence[TrialRecord]) -> int:
         """Return how many runs are left of it after `records`.
 

@@ -12,6 +12,7 @@ __all__ = [
     "best_of_chance",
     "detectable",
     "half_width",
+    "setting_of",
     "settings",
 ]
 
@@ -51,6 +52,18 @@ def settings(trials: int) -> list[Setting]:
     """Return those that a plan's table compares."""
     pairs = [(1, 1), (1, 3), (1, 10), (2, 2), (3, 3), (3, 6), (5, 5), (10, 10)]
     return [Setting(trials, seeds, baseline_runs) for seeds, baseline_runs in pairs]
+
+
+def setting_of(trials: int, runs: int) -> Setting | None:
+    """Return how `runs` are spent one trick at a time, the baseline with what is left over.
+
+    None where there are too few for a run of each trial and the baseline, or nothing to compare.
+
+    >>> setting_of(trials=6, runs=60)
+    Setting(trials=6, seeds=8, baseline_runs=12)
+    """
+    seeds = runs // (trials + 1)
+    return Setting(trials, seeds, runs - trials * seeds) if seeds and trials else None
 
 
 def detectable(setting: Setting, spread: float, look: int = 1) -> float | None:

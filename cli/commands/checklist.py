@@ -72,11 +72,16 @@ def plan(
         console.print(plan_table(checklist, trials, seconds))
         if planned.unpicked:
             console.print(tries_line(planned.unpicked, planned.tries), markup=False)
-        if planned.request.budget is not None:
+        budget, runs = planned.request.budget, planned.budget_runs
+        if budget is None:
+            runs = len(trials)
+        elif runs is None and seconds:
+            runs = int(budget.amount * len(seconds) / sum(seconds))
+        if budget is not None:
             console.print("The first round of a race; more follow until the budget is spent.")
         for sentence in planned.plan.limits.sentences:
             console.print(sentence, markup=False)
-        console.print(budget_line(checklist, len(trials), planned.metric), style="dim")
+        console.print(budget_line(checklist, runs, planned.metric), style="dim")
         if seconds is not None:
             total = sum(seconds) * len(trials) / len(seconds)
             console.print(

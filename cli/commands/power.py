@@ -28,17 +28,22 @@ def power(
 
     If the experiment has run, its own spread is used, and each undecided trial is shown with the
     number of seeds that would settle it.
+
+    budget=60, or design=screen runs=40, says what so many runs in all find.
     """
     with cli_errors():
         from darkmagic.checklist.errors import UserError
         from darkmagic.cli.console import make_console
-        from darkmagic.cli.views.power import power_view, undecided_view
+        from darkmagic.cli.views.power import UNTIMED, power_view, undecided_view
         from darkmagic.sweeps import api
 
         if any(value <= 0 for value in spread or ()):
             raise UserError(f"--spread={min(spread or ())}: need a number of points over 0")
         known = api.power(all_overrides(overrides, name, out), config_dir or ())
         console = make_console()
-        console.print(power_view(known.checklist, spread, known.report, known.metric))
+        view = power_view(known.checklist, spread, known.report, known.metric, known.runs)
+        console.print(view)
+        if known.untimed:
+            console.print(f"\n{UNTIMED}", markup=False)
         if known.report is not None:
             console.print(undecided_view(known.report))

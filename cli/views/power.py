@@ -18,6 +18,7 @@ from darkmagic.checklist.planning.power import (
     Setting,
     detectable,
     half_width,
+    setting_of,
     settings,
 )
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
@@ -25,13 +26,17 @@ from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
-__all__ = ["budget_line", "power_view", "undecided_view"]
+__all__ = ["UNTIMED", "budget_line", "power_view", "undecided_view"]
 
 MAX_SCREEN = 64
 """Runs of the largest screen that is shown: a larger one takes seconds to make."""
 USUAL_SPREAD = 0.2
 TYPICAL_SPREADS = (0.1, 0.2, 0.3, 0.5)
 OF_SPREAD = "times the spread"
+UNTIMED = (
+    "How many runs fit in the budget is known once one has trained, and then which design suits "
+    "it; plan --estimate tells about."
+)
 NO_SPREAD = (
     "How far these runs spread is not known yet, so no number of seeds is recommended: a sweep "
     "with seeds=3 tells it, and this command then goes by that; or give it with --spread."
@@ -43,8 +48,12 @@ def power_view(
     spreads: Sequence[float] | None,
     report: Report | None,
     metric: Metric = ACCURACY,
+    runs: int | None = None,
 ) -> RenderableType:
-    """Return the smallest effect found four times in five, by number of runs and spread."""
+    """Return the smallest effect found four times in five, by number of runs and spread.
+
+    `runs` in all that are asked about have a row too, and are those that a design is named for.
+    """
     trials = len(trial_names(checklist)) - 1
     own = report.comparison.effects.spread if report else None
     if not (own or spreads):
@@ -55,7 +64,11 @@ def power_view(
         table.add_column(head, justify="right")
     for spread in chosen:
         table.add_column(f"spread {spread:.2g}", justify="right")
-    for setting in settings(trials):
+    shown = settings(trials)
+    asked = setting_of(trials, runs) if runs else None
+    if asked is not None and asked not in shown:
+        shown = sorted([*shown, asked], key=lambda setting: setting.runs)
+    for setting in shown:
         cells = [_cell(setting, spread, metric) for spread in chosen]
         table.add_row(str(setting.seeds), str(setting.baseline_runs), str(setting.runs), *cells)
     notes = [
@@ -74,29 +87,37 @@ def power_view(
         notes.append(NO_SPREAD)
     if own:
         notes.insert(0, f"This experiment's runs spread by {metric.about(own)}.")
-    screens = _screens(checklist, [setting.runs for setting in settings(trials)], chosen, metric)
+    design_spread = chosen[0] if own or spreads else _usual_spread(metric)
+    numbers = [setting.runs for setting in settings(trials)]
+    screens = _screens(checklist, numbers, chosen, metric, design_spread, runs)
     return Group(table, *map(note, notes), *screens)
 
 
 def _screens(
-    checklist: Checklist, runs: Sequence[int], spreads: Sequence[float], metric: Metric
+    checklist: Checklist,
+    runs: Sequence[int],
+    spreads: Sequence[float],
+    metric: Metric,
+    suited_spread: float,
+    asked: int | None,
 ) -> list[RenderableType]:
-    """Return the same numbers of runs spent on a screen."""
+    """Return the same numbers of runs spent on a screen, and which design suits `asked`."""
     sizes = screen_sizes(checklist)
     table = plain_table()
     table.add_column("screen", justify="right")
     for spread in spreads:
         table.add_column(f"spread {spread:.2g}", justify="right")
     usual = usual_runs(checklist)
-    for number in sorted({usual, *(n for n in runs if n <= MAX_SCREEN)}):
+    suited = asked or usual
+    for number in sorted({usual, suited, *(n for n in runs if n <= MAX_SCREEN)}):
         found = screen_finds(sizes, number)
         cells = ["no verdicts" if found is None else _size(found * s, metric) for s in spreads]
         table.add_row(f"runs={number}", *cells)
     about = (
         "The same runs as a screen (design=screen): each mixes options of all tricks, and an "
         "effect is the average over the other options. "
-        f"{_of(metric)}: the effect found four times in five. {_for(spreads[0], metric)}: "
-        f"{suits(compare_designs(checklist, usual), spreads[0], metric)}"
+        f"{_of(metric)}: the effect found four times in five. {_for(suited_spread, metric)}: "
+        f"{suits(compare_designs(checklist, suited), suited_spread, metric)}"
     )
     return [Text(), table, note(about)]
 
@@ -109,6 +130,11 @@ def _without_spread(metric: Metric) -> Metric:
 def _usual_spreads(metric: Metric) -> Sequence[float]:
     """Return spreads to plan for."""
     return TYPICAL_SPREADS if metric.unit == "%" else (1.0,)
+
+
+def _usual_spread(metric: Metric) -> float:
+    """Return the spread for which a design is named where none is known."""
+    return USUAL_SPREAD if metric.unit == "%" else 1.0
 
 
 def _of(metric: Metric) -> str:
@@ -137,11 +163,14 @@ def _cell(setting: Setting, spread: float, metric: Metric) -> str:
     return f"{_size(found, metric)} (±{_size(width, metric)})"
 
 
-def budget_line(checklist: Checklist, runs: int, metric: Metric = ACCURACY) -> str:
+def budget_line(checklist: Checklist, runs: int | None, metric: Metric = ACCURACY) -> str:
     """Return which design so many runs suit, for a spread that is usual on CIFAR-10.
 
+    None are those of a budget of hours before a run has shown what one takes.
     Of a metric in a unit of its own no spread is usual: effects are multiples of it.
     """
+    if runs is None:
+        return UNTIMED
     sides = compare_designs(checklist, runs)
     if metric.unit == "%":
         said = suits(sides, USUAL_SPREAD, metric)

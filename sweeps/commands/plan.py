@@ -40,7 +40,7 @@ class PlannedSweep:
 
     `checked` overrides compose its configuration, in which `config_dirs` go first. `rates` are
     those that were picked for its rows, and `unpicked` has for each other row that needs one what
-    is to be picked.
+    is to be picked. `budget_runs` are the runs of a race in all, where that is known.
 
     >>> planned = plan(["checklist=article", "epochs=5"])
     >>> planned.config.epochs, planned.plan.checklist.name
@@ -53,6 +53,7 @@ class PlannedSweep:
     config_dirs: tuple[Path, ...]
     rates: Mapping[str, Rates] = field(default_factory=dict)
     unpicked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    budget_runs: int | None = None
 
     @property
     def config(self) -> DictConfig:
@@ -174,6 +175,7 @@ def plan_request(
         tuple(config_dirs),
         rates=planner.rates,
         unpicked={name: keys for name, keys in rows.items() if name not in planner.rates},
+        budget_runs=request.budget.runs_in_all(records) if request.budget else None,
     )
 
 

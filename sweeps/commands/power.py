@@ -17,6 +17,7 @@ from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.orchestrate.extend import SweepKey, find_sweep, sweep_key
 from darkmagic.sweeps.orchestrate.report import make_report
+from darkmagic.sweeps.orchestrate.screening.plan import check_design
 from darkmagic.sweeps.track.rules import read_rules
 from darkmagic.sweeps.track.snapshot import take_snapshot
 from darkmagic.sweeps.track.store import open_client
@@ -26,12 +27,18 @@ __all__ = ["KnownSweep", "power"]
 
 @dataclass(frozen=True)
 class KnownSweep:
-    """A checklist, and the report of its sweep; None if this recipe has no sweep yet."""
+    """A checklist, and the report of its sweep; None if this recipe has no sweep yet.
+
+    `runs` are those that a budget or a screen is asked to have; None where none are named, and
+    where the sweep is `untimed`: not known to have how many in the time of its budget.
+    """
 
     checklist: Checklist
     report: Report | None
     key: SweepKey
     rules: Rules = field(default_factory=Rules)  # that the configuration fixes
+    runs: int | None = None
+    untimed: bool = False
 
     @property
     def metric(self) -> Metric:
@@ -49,15 +56,19 @@ def power(overrides: Sequence[str], config_dirs: Sequence[Path] = ()) -> KnownSw
 
     Raises `UserError` for an override that cannot be used.
     """
-    rest, _ = split_request(overrides)
+    rest, request = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
         checked = check_overrides(hydra.config_loader, rest)
+        check_design(checked.config, request)
         planner = make_planner(hydra.config_loader, checked.config, checked.plain, checked.tricks)
         baseline = compose(hydra.config_loader, planner.baseline_overrides)
         key = sweep_key(checked.config, baseline)
         rules = read_rules(checked.config)
     parent = find_sweep(key)
-    if parent is None:
-        return KnownSweep(planner.checklist, None, key, rules)
-    found = take_snapshot(open_client(key.uri), parent)
-    return KnownSweep(planner.checklist, make_report(found), key, rules)
+    found = None if parent is None else take_snapshot(open_client(key.uri), parent)
+    runs = checked.config.runs
+    if request.budget is not None:
+        runs = request.budget.runs_in_all(found.records if found else ())
+    report = None if found is None else make_report(found)
+    untimed = request.budget is not None and runs is None
+    return KnownSweep(planner.checklist, report, key, rules, runs, untimed)

@@ -131,6 +131,10 @@ def test_power_tables_fit_a_terminal(article: Checklist, width: int) -> None:
     assert re.search(r"runs=24 ", before)
     assert "suit a screen" in " ".join(before.split())
     assert "no number of seeds is recommended" in " ".join(before.split())
+    asked = " ".join(_text(power_view(article, None, None, runs=60), width).split())
+    assert " 3 15 60 " in asked
+    assert " runs=60 " in asked
+    assert "For a spread of 0.2: 60 runs suit a screen" in asked
     assert "no number of seeds is recommended" not in " ".join(after.split())
     assert all(len(line) <= width for line in (before + after).splitlines())
     assert "…" not in before + after

@@ -28,7 +28,7 @@ from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.inert import survey_options
 
-__all__ = ["make_plan", "read_design", "survey", "suspected"]
+__all__ = ["check_design", "make_plan", "read_design", "survey", "suspected"]
 
 UNSEEN = "options that cannot be had are not left out"
 STATUS_WORDS = {
@@ -38,8 +38,8 @@ STATUS_WORDS = {
 }
 
 
-def read_design(config: DictConfig, request: Request | None = None) -> Design:
-    """Return the design of `config`; raise `UserError` for what does not go with it."""
+def check_design(config: DictConfig, request: Request | None = None) -> Design:
+    """Return the design of `config`; raise `UserError` for words that are of the other one."""
     design = Design(config.design)
     if design is Design.SCREEN and config.retune == Retune.OPTUNA:
         raise UserError(
@@ -55,6 +55,12 @@ def read_design(config: DictConfig, request: Request | None = None) -> Design:
             "seeds=+N, only= and budget= go on with a sweep of one trick at a time; a screen is "
             "extended by more runs in all, such as runs=36"
         )
+    return design
+
+
+def read_design(config: DictConfig, request: Request | None = None) -> Design:
+    """Return the design of `config`; raise `UserError` for what cannot be trained by it."""
+    design = check_design(config, request)
     if config.folds and design is Design.SCREEN:
         raise UserError(
             f"folds={config.folds} is of one trick at a time: a screen's runs are compared across "

@@ -131,6 +131,8 @@ def test_power_reads_the_report_of_an_earlier_sweep(first: Swept) -> None:
     known = api.power(first.overrides)
     assert known.trials == 2
     assert known.report is not None
+    hours = [o for o in first.overrides if not o.startswith(("seeds=", "baseline_repeats="))]
+    assert (api.power([*hours, "budget=9h"]).runs or 0) > len(known.report.comparison.rows)
     assert api.power([*first.overrides, "epochs=9"]).report is None
 
 
