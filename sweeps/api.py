@@ -44,6 +44,7 @@ from darkmagic.sweeps.commands.tuning.tune import (
     train_study,
 )
 from darkmagic.sweeps.compose.command.words import compare_overrides, literal
+from darkmagic.sweeps.compose.request import of_a_run
 from darkmagic.sweeps.launch.check import check_detach
 from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.orchestrate.finish import finish
@@ -101,6 +102,7 @@ __all__ = [
     "look_at",
     "next_overrides",
     "next_round",
+    "of_a_run",
     "optimize",
     "option_name",
     "plan",

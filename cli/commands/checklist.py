@@ -92,7 +92,8 @@ def plan(
             return
         # No torch is imported here, so that a plan is quick.
         folders = [word for folder in config_dir or () for word in ("-c", str(folder))]
-        words = overrides or [f"model={planned.config.hydra.runtime.choices.model}"]
+        words = api.of_a_run(overrides or ())
+        words = words or [f"model={planned.config.hydra.runtime.choices.model}"]
         command = shell_line(["darkmagic", "tricks", "--on", *words, *folders])
         make_console(stderr=True).print(
             f"what each does to the network: {command}", soft_wrap=True, markup=False

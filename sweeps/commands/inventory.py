@@ -14,6 +14,7 @@ from darkmagic.checklist.report.writers.network import NetworkRow
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.groups import TrickCard, read_option, trick_card, trick_names
 from darkmagic.sweeps.compose.overrides import check_overrides
+from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
@@ -59,14 +60,16 @@ def tricks_on(
     """Return the name of the model that `overrides` choose, and what each option does to it.
 
     The options are those of the checklist among `overrides`; of all tricks without one. Each
-    is tried alone, on a CPU, and nothing is trained. Raises `UserError` for an override that
-    cannot be used, and where the network cannot be built.
+    is tried alone, on a CPU, and nothing is trained, so that what is asked of a sweep, such as a
+    budget, does not matter. Raises `UserError` for an override that cannot be used, and where the
+    network cannot be built.
     """
+    overrides, _ = split_request(overrides)
     with hydra_session(config_dirs) as hydra:
         loader = hydra.config_loader
         config = check_overrides(loader, overrides).config
         fork_server.warm_up()
-        if any(override.startswith("checklist=") for override in overrides):
+        if any(override.startswith(("checklist=", "checklist.")) for override in overrides):
             listed = read_checklist(loader, config.checklist, [])
             options = {trick.name: trick.options for trick in listed.tricks}
         else:

@@ -17,10 +17,11 @@ from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.sweeps.compose.parse_overrides import read_override
 from darkmagic.trainers.metrics.names import OURS, TORCHMETRICS
 
-__all__ = ["UNDECIDED", "Request", "metric_modules", "split_request"]
+__all__ = ["UNDECIDED", "Request", "metric_modules", "of_a_run", "split_request"]
 
 UNDECIDED = "undecided"
 FIXES_SEEDS = ("seeds", "only", "baseline_repeats")
+SAYS_WHICH_RUNS = (*FIXES_SEEDS, "budget", "design", "runs")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ def metric_modules(overrides: Sequence[str]) -> tuple[str, ...]:
     """
     named = [o.partition("=")[2].strip("'\"") for o in overrides if o.startswith("metric=")]
     return () if not named or named[-1] in OURS else (TORCHMETRICS,)
+
+
+def of_a_run(overrides: Sequence[str]) -> list[str]:
+    """Return those of `overrides` that say what a run is: not how many there are, nor of what.
+
+    >>> of_a_run(["model=resnet18", "budget=60", "seeds=+2", "only=mixup", "runtime.device=cpu"])
+    ['model=resnet18', 'runtime.device=cpu']
+    """
+    return [o for o in overrides if o.partition("=")[0].lstrip("+") not in SAYS_WHICH_RUNS]
 
 
 def split_request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from commanding import FIVE, TINY, run_command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api
+
+MIXUP = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,25 @@ def test_power_refuses_what_plan_refuses(words: list[str], said: str) -> None:
             command([*TINY, FIVE, *words])
         ends.append(str(end.value))
     assert ends[0] == ends[1]
+
+
+ASKED = ["budget=60", "seeds=+2 only=undecided", "design=screen runs=16", "seeds=3 only=[mixup]"]
+
+
+@pytest.mark.parametrize("words", ASKED)
+def test_tricks_are_tried_whatever_a_sweep_is_asked_for(words: str) -> None:
+    """The words of a sweep can be given as they are, and those of its network are those printed."""
+    own = ["model=resnet8", *TINY, MIXUP]
+    assert api.of_a_run([*own, *words.split()]) == own
+    name, rows = api.tricks_on([*own, *words.split()])
+    assert (name, [row.option for row in rows]) == ("resnet8", ["mixup=off", "mixup=on"])
+
+
+def test_plan_ends_with_a_command_that_runs(tmp_path: Path) -> None:
+    """The command that tries each trick on the network has no budget, and does what it says."""
+    words = [*TINY, MIXUP, "budget=60"]
+    done = run_command("checklist", "plan", *words, folder=tmp_path, COLUMNS="200")
+    printed = shlex.split(done.stderr.strip().splitlines()[-1].partition(": ")[2])
+    assert printed == ["darkmagic", "tricks", "--on", *TINY, MIXUP]
+    _, rows = api.tricks_on(printed[3:])
+    assert [row.option for row in rows] == ["mixup=off", "mixup=on"]
