@@ -12,13 +12,13 @@ from darkmagic.checklist.designs.screen import MAX_RUNS
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
+from darkmagic.checklist.report.notes.mixtures import how_ended, missing_notes, shown_choices
 
 if TYPE_CHECKING:
     from darkmagic.checklist.compare.comparison import Comparison
 
-__all__ = ["larger", "predicted", "screen_notes", "screen_trials", "shown_choices", "take"]
+__all__ = ["larger", "predicted", "screen_notes", "screen_trials", "take"]
 
-MAX_MISSING = 5
 MAX_ALIASES = 3
 MORE_RUNS = 1.5
 """Times the runs of a screen: what is advised where more are needed."""
@@ -50,35 +50,11 @@ def screen_notes(comparison: Comparison, screen: Screened, *, ours: bool = True)
             f"best with the baseline's at its own best ({', '.join(at)}). Rows of {RATE_TRICK} are "
             f"at the baseline's {', '.join(f'{t}={base[t]}' for t in rated)}."
         )
-    yield from _missing(screen)
+    yield from missing_notes(screen)
     more = " (a larger runs=)" if ours else ""
     yield from _freedom(comparison, screen, more)
     yield from _residuals(screen)
     yield from _aliases(comparison, screen)
-
-
-def _missing(screen: Screened) -> Iterator[str]:
-    missing = screen.missing
-    if not missing:
-        return
-    named = [f"{r.name} ({r.status.replace('_', ' ')})" for r in missing[:MAX_MISSING]]
-    more = f" and {len(missing) - MAX_MISSING} more" if len(missing) > MAX_MISSING else ""
-    text = (
-        f"{len(missing)} of {len(screen.records)} runs have no result and are missing cells: "
-        f"{', '.join(named)}{more}. The effects are those of the runs that trained"
-    )
-    counts = Counter(
-        choice for r in missing for choice in r.choices.items() if choice in screen.options
-    )
-    had = Counter(choice for r in screen.records for choice in r.choices.items())
-    shared = [c for c, count in counts.items() if count == len(missing) > 1]
-    if shared:
-        trick, option = min(shared, key=lambda choice: had[choice])
-        text += (
-            f"; all of those that did not have {trick}={option}, which {had[trick, option]} runs "
-            "have: it may be the cause, and then its difference is flattered"
-        )
-    yield text + "."
 
 
 def _freedom(comparison: Comparison, screen: Screened, more: str) -> Iterator[str]:
@@ -170,13 +146,6 @@ def _aliases(comparison: Comparison, screen: Screened) -> Iterator[str]:
         )
 
 
-def shown_choices(screen: Screened, name: str) -> str:
-    """Return the options of the trial called `name` that are not the baseline's, in words."""
-    record = next(record for record in screen.records if record.name == name)
-    changed = [f"{t}={o}" for t, o in record.choices.items() if o != screen.baseline.get(t)]
-    return ", ".join(changed) or "the baseline's options"
-
-
 def screen_trials(comparison: Comparison) -> dict[str, str]:
     """Return what each trial of a screen had and gave, by its name; empty without a screen."""
     screen = comparison.screen
@@ -192,7 +161,7 @@ def screen_trials(comparison: Comparison) -> dict[str, str]:
         shown = (
             f"{metric.value(result)} {metric.unit}".rstrip()
             if result is not None
-            else record.status.replace("_", " ")
+            else how_ended(record)
         )
         found[record.name] = f"{shown}{seed}: {shown_choices(screen, record.name)}"
     return found

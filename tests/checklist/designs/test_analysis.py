@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import statsmodels.formula.api as smf
 
 from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.aliases import aliases, suspected_pair
 from darkmagic.checklist.designs.fit import (
@@ -25,6 +27,7 @@ from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.plan import expand, plan_seeds
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.screened import screen_trials
 from darkmagic.checklist.report.write import FORMATS, write_report
 from screens import ARTICLE, OPTIONS, screen_of, screened, simulate
 
@@ -112,6 +115,34 @@ def test_diverged_runs_are_missing_cells_and_said() -> None:
     assert said.startswith("3 of 36 runs")
     assert bad[0].name in said
     assert "t4=b" in said or "t5=c" in said
+
+
+@pytest.mark.parametrize(
+    ("lost", "floor", "how"),
+    [
+        ({"accuracy": 0.1086}, None, "below the floor: 10.9% right"),
+        ({"accuracy": 0.42}, 0.5, "below the floor: 42.0% right"),
+        ({"status": Status.FAILED, "accuracy": None, "reason": "OSError: no"}, None, "OSError: no"),
+        ({"status": Status.DIVERGED, "accuracy": None, "reason": "x" * 5000}, None, "diverged"),
+    ],
+)
+@pytest.mark.parametrize("runs", [1, 2])
+def test_runs_without_a_result_say_why_and_what_that_flatters(
+    lost: dict[str, Any], floor: float | None, how: str, runs: int
+) -> None:
+    """However few there are: the report and the list of runs have the reason and the figure."""
+    records = screened(screen_of(24), TRUE, seed=3)
+    kept = [dataclasses.replace(r, **lost) for r in records[5 : 5 + runs]]
+    comparison = compare(ARTICLE, [*records[:5], *kept, *records[5 + runs :]], Rules(floor=floor))
+    said = next(n for n in Report("mine", comparison, facts={}).notes if "missing cells" in n)
+    assert f"{records[5].name} (" in said
+    assert how in said
+    assert "flattered" in said
+    assert len(said) < 1000
+    assert how in screen_trials(comparison)[records[5].name]
+    if runs == 1:
+        had = [f"{t}={o}" for t, o in records[5].choices.items() if o != "a"]
+        assert all(option in said for option in had)
 
 
 def test_option_all_of_whose_runs_failed_is_a_failed_row() -> None:
