@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.designs.fit import Choice, ScreenFit
+from darkmagic.checklist.designs.fit import MIN_CHECKING_DF, Choice, ScreenFit
 
 __all__ = ["Alias", "Suspect", "aliases", "suspected_pair"]
 
@@ -60,12 +60,13 @@ def aliases(fit: ScreenFit) -> list[Alias]:
 
 def suspected_pair(fit: ScreenFit) -> Suspect | None:
     """Return the pair of tricks whose interaction fits the residuals best; None if none can be
-    tried. Each pair is tested by F against the main effects alone, and adjusted by Bonferroni.
+    tried. Each pair is tested by F against the main effects alone, and adjusted by Bonferroni; one
+    that leaves too few degrees of freedom is not tried.
     """
     from scipy.special import fdtrc
 
     left = float(fit.residuals @ fit.residuals)
-    if fit.df < 2 or left < len(fit.runs) * fit.precision**2:
+    if left < len(fit.runs) * fit.precision**2:
         return None
     by_tricks: dict[tuple[str, str], list[Array]] = {}
     for (one, other), product in _pairs(fit):
@@ -75,7 +76,7 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
         added = np.column_stack(products)
         added = added - fit.x @ (fit.inverse @ (fit.x.T @ added))
         rank = int(np.linalg.matrix_rank(added, tol=1e-6))
-        if not rank or rank >= fit.df:
+        if not rank or fit.df - rank < MIN_CHECKING_DF:
             continue
         weights, *_ = np.linalg.lstsq(added, fit.residuals, rcond=1e-9)
         after = fit.residuals - added @ weights

@@ -211,13 +211,16 @@ class Screened:
     def outlier(self) -> tuple[str, float] | None:
         """The run that is far from what its options add up to, and by how much it is better.
 
-        By the externally studentised residual, adjusted for the number of runs.
+        By the externally studentised residual, adjusted for the number of runs. None where too few
+        degrees of freedom tell how far runs are off by luck.
         """
         import numpy as np
         from scipy.special import stdtr
 
+        from darkmagic.checklist.designs.fit import MIN_CHECKING_DF
+
         fit = self.fit
-        if fit is None or fit.df < 2:
+        if fit is None or fit.df - 1 < MIN_CHECKING_DF:
             return None
         leverages = np.clip(np.einsum("ij,jk,ik->i", fit.x, fit.inverse, fit.x), 0, 1)
         rest = np.where(leverages < 1 - 1e-9, 1 - leverages, np.inf)

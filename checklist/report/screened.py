@@ -53,8 +53,9 @@ def screen_notes(comparison: Comparison, screen: Screened, *, ours: bool = True)
     yield from missing_notes(screen)
     more = " (a larger runs=)" if ours else ""
     yield from _freedom(comparison, screen, more)
-    yield from _residuals(screen)
-    yield from _aliases(comparison, screen)
+    if comparison.unlearnt is None:  # luck alone is in the residuals of runs that learnt nothing
+        yield from _residuals(screen)
+        yield from _aliases(comparison, screen)
 
 
 def _freedom(comparison: Comparison, screen: Screened, more: str) -> Iterator[str]:

@@ -27,11 +27,17 @@ def shares_view(shares: Shares) -> RenderableType:
 
 def optimized_view(found: Optimized) -> RenderableType:
     """Return the answer, the runs that it rests on and the command that trains the recipe."""
-    from darkmagic.sweeps.commands.tuning.story import answer_of, confirmed_of, train_command
+    from darkmagic.sweeps.commands.tuning.story import (
+        alarm_of,
+        answer_of,
+        confirmed_of,
+        train_command,
+    )
 
     confirmed = confirmed_of(found)
     answer = Text(answer_of(found).sentences[0], "bold")
     parts: list[RenderableType] = [Text(), answer, Text()]
+    parts += [line for alarm in alarm_of(found) for line in (Text(alarm, "bold red"), Text())]
     if confirmed.rows:
         table = plain_table()
         for head in confirmed.head:

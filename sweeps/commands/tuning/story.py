@@ -16,7 +16,7 @@ from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.text import shell_line
 from darkmagic.trainers.outputs.durable import write_file
 
-__all__ = ["answer_of", "confirmed_of", "train_command", "write_story"]
+__all__ = ["alarm_of", "answer_of", "confirmed_of", "train_command", "write_story"]
 
 SHOWN = 5
 UNTOLD = (
@@ -111,6 +111,7 @@ def _story(found: Optimized) -> list[Section]:
 def answer_of(found: Optimized) -> Section:
     """Return what came of it in a sentence, and what was spent."""
     metric, shares = found.report.comparison.metric, found.planned.shares
+    alarm = alarm_of(found)
     spent = (
         f"{shares.screen} runs of a screen, {shares.tune} of tuning, "
         f"{shares.repeats} of each candidate and of the baseline, and {shares.seeds} of the winner "
@@ -118,11 +119,11 @@ def answer_of(found: Optimized) -> Section:
     )
     if found.winner is None:
         said = "Nothing that was tried is expected to be better than the baseline: keep it."
-        return Section("The answer", [said, spent])
+        return Section("The answer", [said, *alarm, spent])
     assert found.confirmation is not None
     test = found.confirmation.test
     if test is None:
-        return Section("The answer", [*found.confirmation.sentences, spent])
+        return Section("The answer", [*found.confirmation.sentences, *alarm, spent])
     gain = metric.amount(metric.gain(test.difference), sign=True)
     interval = test.interval()
     span = "" if interval is None else f", {metric.span(*interval)} with 95 %"
@@ -132,13 +133,20 @@ def answer_of(found: Optimized) -> Section:
     else:
         verb = "That is not proved: keep the baseline, or add seeds. The recipe tried"
     said = f"{gain} on the test set{span}. {verb}: {found.winner.changes}."
-    return Section("The answer", [said, spent])
+    return Section("The answer", [said, *alarm, spent])
+
+
+def alarm_of(found: Optimized) -> list[str]:
+    """Return what makes the screen worthless that all else is built on; empty if nothing does."""
+    alarm = found.report.advice.alarm
+    return [f"The screen is worthless. {alarm}"] if alarm else []
 
 
 def _screened(found: Optimized) -> Section:
     comparison = found.report.comparison
     metric = comparison.metric
-    known = [row for row in comparison.tricks if row.outlook is not None]
+    alarm = alarm_of(found)
+    known = [row for row in comparison.tricks if row.outlook is not None and not alarm]
     ordered = sorted(known, key=lambda row: -(row.outlook.gain if row.outlook else 0.0))
     rows = [
         [
@@ -158,7 +166,7 @@ def _screened(found: Optimized) -> Section:
                 f"{found.planned.shares.screen} runs mixed options of all tricks. A difference is "
                 "an average over the other options, and what is expected of it is drawn towards 0."
             ),
-            *([] if rows else [UNTOLD]),
+            *(alarm or ([] if rows else [UNTOLD])),
         ],
         ("option", "difference", "expected", "helps", "verdict"),
         rows,

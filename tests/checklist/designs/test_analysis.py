@@ -25,7 +25,7 @@ from darkmagic.checklist.designs.screen import make_screen
 from darkmagic.checklist.designs.table import is_screen
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.plan import expand, plan_seeds
-from darkmagic.checklist.records import Status
+from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.screened import screen_trials
 from darkmagic.checklist.report.write import FORMATS, write_report
@@ -213,6 +213,40 @@ def test_run_far_from_what_its_options_add_up_to_is_named() -> None:
     notes = Report("mine", compare(ARTICLE, kept), facts={}).notes
     said = next(note for note in notes if "add up to, far more" in note)
     assert said.startswith(off.name)
+
+
+FEW = Checklist("few", tuple(Trick(f"t{n}", "s", ("a", "b")) for n in range(5)))
+CLAIMS = ("Lack of fit:", "far more than the others")
+
+
+def _strange(df: int) -> list[TrialRecord]:
+    """Return runs that add up to the last digit, all but one, which is 5 points off."""
+    records = screened(make_screen(FEW, 6 + df), {("t1", "b"): 1.0}, spread=0.001)
+    last = records[-1]
+    return [*records[:-1], dataclasses.replace(last, accuracy=(last.accuracy or 0) - 0.05)]
+
+
+@pytest.mark.parametrize("df", range(1, 8))
+def test_residuals_are_no_finding_where_few_degrees_of_freedom_tell(df: int) -> None:
+    """With fewer than four neither a run nor a pair of tricks is said to stand out."""
+    comparison = compare(FEW, _strange(df))
+    assert comparison.screen is not None
+    assert comparison.screen.fit is not None
+    assert comparison.screen.fit.df == df
+    notes = " ".join(Report("m", comparison, facts={}).notes)
+    assert any(claim in notes for claim in CLAIMS) is (df >= 4)
+    assert ("cannot be checked with so few runs" in notes) is (df < 4)
+
+
+def test_residuals_of_runs_that_learnt_nothing_are_no_finding() -> None:
+    """Where the alarm is given, what does not add up is luck, and nothing is named for it."""
+    strange = _strange(7)
+    guessed = [dataclasses.replace(r, accuracy=(r.accuracy or 0) - 0.82) for r in strange]
+    for records, learnt in ((strange, True), (guessed, False)):
+        report = Report("m", compare(FEW, records), facts={})
+        notes = " ".join(report.notes)
+        assert bool(report.advice.alarm) is not learnt
+        assert any(claim in notes for claim in (*CLAIMS, "most aliased with")) is learnt
 
 
 def test_costs_are_averages_over_the_other_options() -> None:
