@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from darkmagic.checklist.designs.fit import MIN_CHECKING_DF, Choice, ScreenFit
+from darkmagic.checklist.designs.fit import Choice, ScreenFit
+from darkmagic.checklist.designs.table import MIN_CHECKING_DF, SUSPICIOUS
 
 __all__ = ["Alias", "Suspect", "aliases", "suspected_pair"]
 
@@ -31,12 +32,23 @@ class Alias:
 @dataclass(frozen=True)
 class Suspect:
     """The pair of tricks that explains most of what is left over; `p_value` is adjusted for the
-    number of pairs that could be `tried`.
+    number of pairs that could be `tried`. `df` are the degrees of freedom that it leaves.
     """
 
     tricks: tuple[str, str]
     p_value: float
     tried: int
+    df: int
+
+    @property
+    def told(self) -> bool:
+        """Whether enough degrees of freedom are left to say anything of it."""
+        return self.df >= MIN_CHECKING_DF
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether it explains more of the residuals than luck would."""
+        return self.told and self.p_value < SUSPICIOUS
 
 
 def aliases(fit: ScreenFit) -> list[Alias]:
@@ -60,13 +72,12 @@ def aliases(fit: ScreenFit) -> list[Alias]:
 
 def suspected_pair(fit: ScreenFit) -> Suspect | None:
     """Return the pair of tricks whose interaction fits the residuals best; None if none can be
-    tried. Each pair is tested by F against the main effects alone, and adjusted by Bonferroni; one
-    that leaves too few degrees of freedom is not tried.
+    tried. Each pair is tested by F against the main effects alone, and adjusted by Bonferroni.
     """
     from scipy.special import fdtrc
 
     left = float(fit.residuals @ fit.residuals)
-    if left < len(fit.runs) * fit.precision**2:
+    if fit.df < 2 or left < len(fit.runs) * fit.precision**2:
         return None
     by_tricks: dict[tuple[str, str], list[Array]] = {}
     for (one, other), product in _pairs(fit):
@@ -76,18 +87,18 @@ def suspected_pair(fit: ScreenFit) -> Suspect | None:
         added = np.column_stack(products)
         added = added - fit.x @ (fit.inverse @ (fit.x.T @ added))
         rank = int(np.linalg.matrix_rank(added, tol=1e-6))
-        if not rank or fit.df - rank < MIN_CHECKING_DF:
+        if not rank or rank >= fit.df:
             continue
         weights, *_ = np.linalg.lstsq(added, fit.residuals, rcond=1e-9)
         after = fit.residuals - added @ weights
         explained = left - float(after @ after)
         rest = max(left - explained, fit.precision**2)
         statistic = max(explained, 0.0) / rank / (rest / (fit.df - rank))
-        found.append((float(fdtrc(rank, fit.df - rank, statistic)), tricks))
+        found.append((float(fdtrc(rank, fit.df - rank, statistic)), tricks, fit.df - rank))
     if not found:
         return None
-    p, tricks = min(found)
-    return Suspect(tricks, min(1.0, p * len(found)), len(found))
+    p, tricks, df = min(found)
+    return Suspect(tricks, min(1.0, p * len(found)), len(found), df)
 
 
 def _pairs(fit: ScreenFit) -> Iterator[tuple[tuple[Choice, Choice], Array]]:

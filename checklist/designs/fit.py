@@ -14,7 +14,6 @@ from darkmagic.checklist.stats.effects import Covariance, Effect, Effects
 from darkmagic.checklist.stats.rounding import precision, rounding_step, rounding_variance
 
 __all__ = [
-    "MIN_CHECKING_DF",
     "Mixed",
     "ScreenFit",
     "detectable_in_errors",
@@ -26,9 +25,6 @@ __all__ = [
 Array = NDArray[np.float64]
 Choice = tuple[str, str]
 POWER = 0.8
-MIN_CHECKING_DF = 3
-"""Degrees of freedom that the spread needs which a residual or a pair is held against: of fewer it
-is small by luck so often that what stands out from it is no finding."""
 
 
 @dataclass(frozen=True)

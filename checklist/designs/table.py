@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from darkmagic.checklist.designs.fit import Array, Mixed, ScreenFit
     from darkmagic.checklist.stats.effects import Effects
 
-__all__ = ["Screened", "is_screen"]
+__all__ = ["MIN_CHECKING_DF", "SUSPICIOUS", "Screened", "is_screen"]
 
 Choice = tuple[str, str]
-MIN_OUTLIER_P = 0.05
+SUSPICIOUS = 0.05
+MIN_CHECKING_DF = 3
+"""Degrees of freedom that the spread needs which a residual or a pair is held against: of fewer it
+is small by luck so often that what stands out from it is no finding."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +220,6 @@ class Screened:
         import numpy as np
         from scipy.special import stdtr
 
-        from darkmagic.checklist.designs.fit import MIN_CHECKING_DF
-
         fit = self.fit
         if fit is None or fit.df - 1 < MIN_CHECKING_DF:
             return None
@@ -228,7 +229,7 @@ class Screened:
         scale = np.sqrt(np.maximum(left, fit.precision**2) / (fit.df - 1) * rest)
         ratios = np.abs(fit.residuals) / scale
         worst = int(np.argmax(ratios))
-        if 2 * len(ratios) * float(stdtr(fit.df - 1, -ratios[worst])) >= MIN_OUTLIER_P:
+        if 2 * len(ratios) * float(stdtr(fit.df - 1, -ratios[worst])) >= SUSPICIOUS:
             return None
         return fit.runs[worst].name, float(fit.residuals[worst] / rest[worst])
 

@@ -15,7 +15,7 @@ from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.formatting import duration, expected_gain
 from darkmagic.checklist.report.notes.alarm import alarm_of
 from darkmagic.checklist.report.scale import hidden_effect
-from darkmagic.checklist.report.screened import SUSPICIOUS, larger, predicted, take
+from darkmagic.checklist.report.screened import larger, predicted, take
 from darkmagic.text import shell_line
 
 __all__ = [
@@ -132,7 +132,7 @@ def _of_screen(
         if not of_a_command(plain):
             steps.append(("To confirm it", checklist_command("confirm", [*words, *take(best)])))
     suspect = screen.suspect
-    if suspect is not None and suspect.p_value < SUSPICIOUS:
+    if suspect is not None and suspect.stands_out:
         words = [*others, "design=screen", "--interactions"]
         steps.append(
             (f"To tell {' and '.join(suspect.tricks)} apart", checklist_command("run", words))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from darkmagic.checklist.designs.crossed.prediction import Prediction
 from darkmagic.checklist.designs.screen import MAX_RUNS
-from darkmagic.checklist.designs.table import Screened
+from darkmagic.checklist.designs.table import SUSPICIOUS, Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
 from darkmagic.checklist.report.notes.mixtures import how_ended, missing_notes, shown_choices
@@ -22,7 +22,6 @@ __all__ = ["larger", "predicted", "screen_notes", "screen_trials", "take"]
 MAX_ALIASES = 3
 MORE_RUNS = 1.5
 """Times the runs of a screen: what is advised where more are needed."""
-SUSPICIOUS = 0.05
 MIN_DF = 5
 """Degrees of freedom below which the spread is so poorly known that intervals are very wide."""
 
@@ -88,12 +87,12 @@ def _residuals(screen: Screened) -> Iterator[str]:
     for tricks in screen.separated:
         yield _separated(screen, tricks)
     suspect = screen.suspect
-    if suspect is None:
+    if suspect is None or not suspect.told:
         if screen.fit is not None and screen.fit.df:
             yield "Whether options simply add up cannot be checked with so few runs."
         return
     first, second = suspect.tricks
-    if suspect.p_value < SUSPICIOUS:
+    if suspect.stands_out:
         yield (
             f"Lack of fit: {first} and {second} do not simply add up (p = {suspect.p_value:.3f} "
             f"for the best of {suspect.tried} pairs). What each does depends on the other's "
