@@ -85,12 +85,21 @@ def power_view(
     ]
     if not (own or spreads):
         notes.append(NO_SPREAD)
-    if own:
-        notes.insert(0, f"This experiment's runs spread by {metric.about(own)}.")
+    if own and report is not None:
+        notes.insert(0, _own_spread(metric.about(own), screened=bool(report.comparison.screen)))
     design_spread = chosen[0] if own or spreads else _usual_spread(metric)
     numbers = [setting.runs for setting in settings(trials)]
     screens = _screens(checklist, numbers, chosen, metric, design_spread, runs)
     return Group(table, *map(note, notes), *screens)
+
+
+def _own_spread(amount: str, *, screened: bool) -> str:
+    if screened:
+        return (
+            f"This screen's runs are {amount} off what their options add up to. What options do "
+            "together is in that, so that the spread of the seed alone may be smaller."
+        )
+    return f"This experiment's runs spread by {amount}."
 
 
 def _screens(

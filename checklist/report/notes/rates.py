@@ -12,6 +12,11 @@ from darkmagic.checklist.planning.retune import LADDER
 __all__ = ["rate_notes"]
 
 MAX_NAMES = 5
+ALONE = "retune=ladder picks a rate for each first"
+SCREENED = (
+    "retune=ladder adds the rate to the screen as a trick: every option is seen at several rates, "
+    "and optimizers are compared each at its best"
+)
 
 
 def rate_notes(comparison: Comparison) -> Iterator[str]:
@@ -22,7 +27,7 @@ def rate_notes(comparison: Comparison) -> Iterator[str]:
         yield (
             f"Rate not retuned: {_names(untuned)} {_have(untuned)} the baseline's learning rate, "
             "which was chosen for the baseline. A row that is worse here may be better at its own: "
-            "retune=ladder picks a rate for each first."
+            f"{SCREENED if comparison.screen else ALONE}."
         )
     picked = [row for row in comparison.rows if row.rates]
     if picked:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
-from darkmagic.checklist.planning.power import Setting, best_of_chance, half_width
+from darkmagic.checklist.planning.power import best_of_chance
 from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.notes.noise import noise_notes
 from darkmagic.checklist.report.notes.rates import rate_notes
 from darkmagic.checklist.report.notes.training import length_note, training_notes
 from darkmagic.checklist.report.screened import screen_notes
@@ -33,7 +34,7 @@ def table_notes(
     return [
         *_state(comparison),
         *_estimand(comparison, ours=ours),
-        *_noise(comparison, ours=ours),
+        *noise_notes(comparison, ours=ours),
         *_rows(comparison),
         *rate_notes(comparison),
         *training_notes(comparison),
@@ -182,37 +183,6 @@ def _without_error_bars(comparison: Comparison) -> Iterator[str]:
         f"average, and at least +0.3 in {100 * chance:.0f} tables of 100. So there are no "
         "verdicts here: a row that is not tested was trained, and cannot be told from luck."
     )
-
-
-def _noise(comparison: Comparison, *, ours: bool) -> Iterator[str]:
-    effects = comparison.effects
-    if effects.spread is None:
-        return
-    text = (
-        f"Runs spread by {comparison.metric.amount(effects.spread)}: so much the same recipe "
-        f"typically moves with its seed alone ({effects.df} degrees of freedom)"
-    )
-    if effects.seed_correlation is not None:
-        text += f"; runs of one seed correlate by {effects.seed_correlation:.2f}"
-    if effects.prior_df != float("inf"):
-        text += (
-            "; the trials spread differently, so each is judged by its own spread too "
-            f"(worth {effects.prior_df:.0f} degrees of freedom from the others)"
-        )
-    yield text + "."
-    if comparison.screen is None and comparison.seeds == 1 and comparison.baseline_runs > 1:
-        setting = Setting(max(len(comparison.tricks), 1), 1, comparison.baseline_runs)
-        width = half_width(setting, effects.spread)
-        yield (
-            f"The spread comes from {comparison.baseline_runs} runs of the baseline alone and is "
-            f"taken for every trick's: intervals are +-{comparison.metric.amount(width or 0.0)}."
-        )
-    if effects.baseline_unstable:
-        calm = " A lower lr, a longer warm-up or trick/gradient_clipping=on may calm it."
-        yield (
-            "The baseline itself is unstable: its seeds spread far wider than the tricks', which "
-            f"is in every difference.{calm if ours else ''}"
-        )
 
 
 def _rows(comparison: Comparison) -> Iterator[str]:

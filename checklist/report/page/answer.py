@@ -142,4 +142,9 @@ def _figures(report: Report) -> Iterator[Figure]:
 
 def _spread(report: Report) -> str:
     spread = report.comparison.effects.spread
-    return "" if spread is None else f"runs spread by {report.comparison.metric.amount(spread)}"
+    if spread is None:
+        return ""
+    amount = report.comparison.metric.amount(spread)
+    if report.comparison.screen is not None:  # of recipes that differ
+        return f"runs are {amount} off what options add up to"
+    return f"runs spread by {amount}"

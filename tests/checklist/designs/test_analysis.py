@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 import statsmodels.formula.api as smf
 
 from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.designs.aliases import aliases, suspected_pair
 from darkmagic.checklist.designs.fit import (
@@ -25,9 +23,8 @@ from darkmagic.checklist.designs.screen import make_screen
 from darkmagic.checklist.designs.table import is_screen
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.plan import expand, plan_seeds
-from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.screened import screen_trials
 from darkmagic.checklist.report.write import FORMATS, write_report
 from screens import ARTICLE, OPTIONS, screen_of, screened, simulate
 
@@ -117,34 +114,6 @@ def test_diverged_runs_are_missing_cells_and_said() -> None:
     assert "t4=b" in said or "t5=c" in said
 
 
-@pytest.mark.parametrize(
-    ("lost", "floor", "how"),
-    [
-        ({"accuracy": 0.1086}, None, "below the floor: 10.9% right"),
-        ({"accuracy": 0.42}, 0.5, "below the floor: 42.0% right"),
-        ({"status": Status.FAILED, "accuracy": None, "reason": "OSError: no"}, None, "OSError: no"),
-        ({"status": Status.DIVERGED, "accuracy": None, "reason": "x" * 5000}, None, "diverged"),
-    ],
-)
-@pytest.mark.parametrize("runs", [1, 2])
-def test_runs_without_a_result_say_why_and_what_that_flatters(
-    lost: dict[str, Any], floor: float | None, how: str, runs: int
-) -> None:
-    """However few there are: the report and the list of runs have the reason and the figure."""
-    records = screened(screen_of(24), TRUE, seed=3)
-    kept = [dataclasses.replace(r, **lost) for r in records[5 : 5 + runs]]
-    comparison = compare(ARTICLE, [*records[:5], *kept, *records[5 + runs :]], Rules(floor=floor))
-    said = next(n for n in Report("mine", comparison, facts={}).notes if "missing cells" in n)
-    assert f"{records[5].name} (" in said
-    assert how in said
-    assert "flattered" in said
-    assert len(said) < 1000
-    assert how in screen_trials(comparison)[records[5].name]
-    if runs == 1:
-        had = [f"{t}={o}" for t, o in records[5].choices.items() if o != "a"]
-        assert all(option in said for option in had)
-
-
 def test_option_all_of_whose_runs_failed_is_a_failed_row() -> None:
     """An option that never trains is a row that says so, and the others are judged."""
     records = screened(screen_of(36), TRUE, seed=3)
@@ -213,40 +182,6 @@ def test_run_far_from_what_its_options_add_up_to_is_named() -> None:
     notes = Report("mine", compare(ARTICLE, kept), facts={}).notes
     said = next(note for note in notes if "add up to, far more" in note)
     assert said.startswith(off.name)
-
-
-FEW = Checklist("few", tuple(Trick(f"t{n}", "s", ("a", "b")) for n in range(5)))
-CLAIMS = ("Lack of fit:", "far more than the others")
-
-
-def _strange(df: int) -> list[TrialRecord]:
-    """Return runs that add up to the last digit, all but one, which is 5 points off."""
-    records = screened(make_screen(FEW, 6 + df), {("t1", "b"): 1.0}, spread=0.001)
-    last = records[-1]
-    return [*records[:-1], dataclasses.replace(last, accuracy=(last.accuracy or 0) - 0.05)]
-
-
-@pytest.mark.parametrize("df", range(1, 8))
-def test_residuals_are_no_finding_where_few_degrees_of_freedom_tell(df: int) -> None:
-    """With fewer than four neither a run nor a pair of tricks is said to stand out."""
-    comparison = compare(FEW, _strange(df))
-    assert comparison.screen is not None
-    assert comparison.screen.fit is not None
-    assert comparison.screen.fit.df == df
-    notes = " ".join(Report("m", comparison, facts={}).notes)
-    assert any(claim in notes for claim in CLAIMS) is (df >= 4)
-    assert ("cannot be checked with so few runs" in notes) is (df < 4)
-
-
-def test_residuals_of_runs_that_learnt_nothing_are_no_finding() -> None:
-    """Where the alarm is given, what does not add up is luck, and nothing is named for it."""
-    strange = _strange(7)
-    guessed = [dataclasses.replace(r, accuracy=(r.accuracy or 0) - 0.82) for r in strange]
-    for records, learnt in ((strange, True), (guessed, False)):
-        report = Report("m", compare(FEW, records), facts={})
-        notes = " ".join(report.notes)
-        assert bool(report.advice.alarm) is not learnt
-        assert any(claim in notes for claim in (*CLAIMS, "most aliased with")) is learnt
 
 
 def test_costs_are_averages_over_the_other_options() -> None:
