@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,16 @@ from darkmagic.checklist.compare.confirmation import Confirmation, confirm
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.checklist.report.advice import winners
 from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import KnownSweep, power
+from darkmagic.sweeps.commands.stages.confirmed import confirmed_tags
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
-from darkmagic.sweeps.track.schema import CONFIRMED, SWEEP
 
 __all__ = [
     "FIRST_FRESH_SEED",
@@ -95,7 +95,8 @@ def confirm_winners(
     planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
     found = confirm(combination, outcome.records, comparison, seen)
-    outcome.parent.set_tags({SWEEP: known.key.recipe, CONFIRMED: json.dumps(dict(found.recipe))})
+    recipe = {trick: TunedOption(option) for trick, option in found.recipe.items()}
+    outcome.parent.set_tags(confirmed_tags(known.key, recipe))
     return _write(outcome, found, "confirmation.md")
 
 
@@ -105,6 +106,7 @@ def confirm_recipe(
     config_dirs: Sequence[Path] = (),
     *,
     options: Mapping[str, str],
+    parts: Mapping[str, TunedOption],
     fields: Sequence[str] = (),
     label: str = "",
     seeds: int = 5,
@@ -114,6 +116,8 @@ def confirm_recipe(
 ) -> Confirmed:
     """Train the baseline and one recipe with `seeds` fresh seeds: `options` by trick that are not
     the baseline's, and overrides of their numbers (`fields`, such as `tricks.mixup.alpha=0.3`).
+    `parts` are all that it has and the baseline has not, which an ablation leaves out one by one
+    where the test set confirms it.
 
     `label` is what the recipe is called in tables, and `used` are seeds that chose it; `first_seed`
     is the first of the fresh ones where the caller keeps count itself. They are compared on the
@@ -136,6 +140,8 @@ def confirm_recipe(
     whole = {"recipe": label or " ".join(f"{t}={o}" for t, o in options.items())}
     where = "test" if test_set else "validation"
     found = confirm(whole, outcome.records, comparison, where=where)
+    if test_set:
+        outcome.parent.set_tags(confirmed_tags(known.key, parts if found.recipe else {}))
     return _write(outcome, found, f"tuned-{where}.md")
 
 

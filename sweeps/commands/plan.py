@@ -154,7 +154,7 @@ def plan_request(
             )
         planner.rates = known_rates(rows, records) if rates is None else rates
         if request.trials:
-            made = planner.plan_trials(request.trials)
+            made = planner.plan_tuned(request.trials, request.tuned)
         elif request.confirms:
             made = planner.plan_combination(
                 request.combination,

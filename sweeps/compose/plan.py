@@ -27,6 +27,7 @@ from darkmagic.checklist.plan import (
     with_baseline,
 )
 from darkmagic.checklist.planning.baseline import best_repeats
+from darkmagic.checklist.recipes.tuned import TunedOption, tuned_in
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
 from darkmagic.sweeps.compose.groups import OFF, read_option
@@ -165,6 +166,21 @@ class Planner:
         overrides = tuple(self._overrides(trial) for trial in rated)
         unrated = self.baseline_overrides if self.rates else ()
         return Plan(self.checklist, rated, overrides, unrated=unrated)
+
+    def plan_tuned(self, trials: Sequence[Trial], tuned: Mapping[str, TunedOption]) -> Plan:
+        """Return the plan of `trials`, some of whose choices may be called as the options of
+        `tuned` are: those are trained with their numbers.
+        """
+        has = [tuned_in(trial, tuned) for trial in trials]
+        plan = self.plan_trials(
+            [
+                replace(trial, choices={**trial.choices, **{t: o.option for t, o in own.items()}})
+                for trial, own in zip(trials, has, strict=True)
+            ]
+        )
+        numbers = ([w for t, each in own.items() for w in each.overrides(t)] for own in has)
+        overrides = ((*o, *own) for o, own in zip(plan.overrides, numbers, strict=True))
+        return replace(plan, overrides=tuple(overrides))
 
     def plan_screen(self, trials: Sequence[Trial], limits: Limits) -> Plan:
         """Return the plan of a screen's `trials`, which leave out what `limits` say."""

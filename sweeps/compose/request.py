@@ -14,6 +14,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.plan import MAX_SEEDS
 from darkmagic.checklist.planning.budget import Budget, parse_budget
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.sweeps.compose.parse_overrides import read_override
 from darkmagic.trainers.metrics.names import OURS, TORCHMETRICS
 
@@ -35,9 +36,10 @@ class Request:
     `parts_alone` beside each of its options alone, and beside what was `seen` to be best: `confirm`
     asks that. `fields` are overrides of its numbers, which that trial takes too, and `label` is
     what it is called then. `budget` is what a race may spend. `trials`, where there are some, are
-    all that is trained. `kind` is what runs are for: a sweep, the tries from which rates are
-    picked, or the ablation of a recipe. With `interactions` a screen gets runs that tell a
-    suspected pair of tricks apart.
+    all that is trained, and `tuned` are options with numbers of their own, by trick, which those
+    trials have whose choice is called so. `kind` is what runs are for: a sweep, the tries from
+    which rates are picked, or the ablation of a recipe. With `interactions` a screen gets runs that
+    tell a suspected pair of tricks apart.
     """
 
     more_seeds: int = 0
@@ -51,6 +53,7 @@ class Request:
     seen: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
     trials: tuple[Trial, ...] = ()
+    tuned: Mapping[str, TunedOption] = field(default_factory=dict)
     interactions: bool = False
     kind: str = "sweep"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,15 @@ from darkmagic.sweeps.track.tracker import check_active
 from darkmagic.sweeps.trial.identity import recipe_identity, resolve, retuning
 from darkmagic.sweeps.trial.paths import decides, out_folder
 
-__all__ = ["SweepKey", "find_sweep", "further_seeds", "known_records", "race_seeds", "sweep_key"]
+__all__ = [
+    "SweepKey",
+    "find_parents",
+    "find_sweep",
+    "further_seeds",
+    "known_records",
+    "race_seeds",
+    "sweep_key",
+]
 
 
 @dataclass(frozen=True)
@@ -48,16 +56,20 @@ def sweep_key(config: DictConfig, baseline: DictConfig) -> SweepKey:
 
 def find_sweep(key: SweepKey) -> Any:
     """Return MLflow's parent run of the sweep; None if there is none yet. Writes nothing."""
+    return next(iter(find_parents(key, {KIND: "sweep", RECIPE: key.recipe})), None)
+
+
+def find_parents(key: SweepKey, tags: Mapping[str, str]) -> list[Any]:
+    """Return the runs with `tags` of the experiment of `key`, newest first. Writes nothing."""
     store = key.uri.removeprefix("sqlite:///")
     if store != key.uri and not Path(store).exists():
-        return None
+        return []
     client = open_client(key.uri)
     found = client.get_experiment_by_name(key.experiment)
     if found is None:
-        return None
+        return []
     check_active(found)
-    parents = search_runs(client, found.experiment_id, {KIND: "sweep", RECIPE: key.recipe})
-    return parents[0] if parents else None
+    return search_runs(client, found.experiment_id, tags)
 
 
 def known_records(key: SweepKey) -> list[TrialRecord]:

@@ -20,6 +20,7 @@ __all__ = [
     "CHOICES",
     "COMMAND",
     "CONFIRMED",
+    "CONFIRMED_NUMBERS",
     "EDITS",
     "EPOCHS_SENT",
     "EVENTS_SENT",
@@ -77,6 +78,7 @@ TRAINING_NOTES = "darkmagic.watched"  # of a trial: diagnoses of its losses, as 
 CHOICES = "darkmagic.choices"  # of a trial that mixes options: that of every trick, as JSON
 SWEEP = "darkmagic.sweep"  # of a confirmation: the recipe tag of the sweep that it is of
 CONFIRMED = "darkmagic.confirmed"  # of a confirmation: the options that came out of it, as JSON
+CONFIRMED_NUMBERS = "darkmagic.confirmed_numbers"  # of those options: the tuned ones, as JSON
 RATES = "darkmagic.rates"  # of a trial: what its rates are multiplied by, as JSON
 STEPPING = "darkmagic.stepping"  # of a trial: how its steps were taken, and why
 EDITS = "darkmagic.edits"  # of a trial: how many places each trick edited, as JSON

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.designs.table import Screened
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.sweeps.tune.objectives import Objective
 from darkmagic.sweeps.tune.run import StudyOutcome
 from darkmagic.sweeps.tune.space.parameters import recipe_of
@@ -36,6 +37,7 @@ class Tried:
     recipe: TunedRecipe
     changes: str  # against the baseline, for a reader
     options: Mapping[str, str]  # by trick, that are not the baseline's
+    parts: Mapping[str, TunedOption]  # by trick: those options, and other numbers of the same ones
     values: tuple[float, ...]
     where: str = ""  # the trial that it was before the study, if it was one
     seeds: tuple[int, ...] = ()  # of it then: no fresh ones, as they chose it
@@ -120,6 +122,7 @@ def _tried(outcome: StudyOutcome) -> Iterator[Tried]:
             recipe,
             study.space.describe(recipe),
             {t: o for t, o in recipe.choices.items() if o != baseline[t]},
+            study.space.parts(recipe),
             tuple(trial.values),
             str(trial.user_attrs.get(WHERE, "")),
             tuple(trial.user_attrs.get(SEEDS, ())),

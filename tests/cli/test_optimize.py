@@ -55,6 +55,13 @@ def test_stages_end_in_a_recipe_that_can_be_used(tmp_path: Path) -> None:
         assert "4 of 4" in done.stderr
         assert re.search(r"## The answer\n\n[+-]?[\d.]+ points on the test set", story)
         _run_snippet(story, folder / "recipe.yaml")
+    ablating = re.search(r"^  (darkmagic checklist ablate .*)$", done.stdout, re.MULTILINE)
+    assert bool(ablating) == ("Adopt this recipe" in story)
+    if ablating:
+        assert ablating[1] in story
+        apart = run_command(*shlex.split(ablating[1])[1:], "--seeds", "1", folder=tmp_path)
+        assert apart.returncode == 0, apart.stderr
+        assert "The whole recipe gains" in apart.stdout
     again = run_command("optimize", BUDGET, *words, folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout

@@ -28,6 +28,8 @@ def shares_view(shares: Shares) -> RenderableType:
 def optimized_view(found: Optimized) -> RenderableType:
     """Return the answer, the runs that it rests on and the command that trains the recipe."""
     from darkmagic.sweeps.commands.tuning.story import (
+        ABLATES,
+        ablate_command,
         alarm_of,
         answer_of,
         confirmed_of,
@@ -47,4 +49,6 @@ def optimized_view(found: Optimized) -> RenderableType:
         parts.append(table)
     parts += [Text(sentence) for sentence in confirmed.sentences]
     steps = [("To train it", train_command(found))]
+    if command := ablate_command(found):
+        steps.append((ABLATES, command))
     return Group(*parts, *next_steps(steps))

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.recipes.ablation import Ablation, Part, ablate, ablation_trials
 from darkmagic.checklist.recipes.path import Step, path_steps, path_trials
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.checklist.report.formatting import p_value
 from darkmagic.sweeps.commands.confirm import FIRST_FRESH_SEED, first_fresh_seed, read_choices
 from darkmagic.sweeps.commands.plan import plan_request
-from darkmagic.sweeps.commands.power import KnownSweep, power
+from darkmagic.sweeps.commands.power import power
+from darkmagic.sweeps.commands.stages.confirmed import (
+    find_confirmations,
+    read_confirmed,
+    seeds_under,
+)
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.report import rules_with_decimals
 from darkmagic.sweeps.track.rules import read_rules
-from darkmagic.sweeps.track.schema import CONFIRMED, KIND, SWEEP
-from darkmagic.sweeps.track.store import open_client, search_runs
 
 __all__ = ["Ablated", "ablate_recipe"]
 
@@ -48,6 +52,9 @@ def ablate_recipe(
 ) -> Ablated:
     """Train the recipe that was confirmed, or the options in `take`, without each of its parts.
 
+    A part is a trick with its numbers: of a recipe that was tuned too, whose numbers alone may be
+    what the baseline has not.
+
     With `path`, the recipe is also built up from the baseline, part by part, the one that carries
     most first. All with `seeds` seeds that neither the sweep nor its confirmation has used, so that
     nothing that chose the recipe judges its parts, and on the validation set. What is trained is
@@ -56,18 +63,27 @@ def ablate_recipe(
     if seeds < 1:
         raise UserError(f"--seeds={seeds} trains nothing; give 1 or more")
     known = power(overrides, config_dirs)
-    recipe = read_choices(take, known.checklist) if take else _confirmed(known)
+    confirmations = find_confirmations(known.key)
+    if take:
+        tuned = {t: TunedOption(o) for t, o in read_choices(take, known.checklist).items()}
+    else:
+        tuned = _confirmed(confirmations)
+    recipe = {trick: each.label for trick, each in tuned.items()}
     plain, request = split_request(overrides)
     if request.extends_sweep:
         raise UserError("ablate takes no seeds=+N and no only=: it trains with fresh seeds")
     comparison = known.report.comparison if known.report else compare(known.checklist, [])
-    # Beyond those of a confirmation, which has chosen between recipes.
-    start = first_fresh_seed(comparison) + FIRST_FRESH_SEED
+    # Beyond those of every confirmation, which has chosen between recipes.
+    start = max(
+        first_fresh_seed(comparison) + FIRST_FRESH_SEED,
+        first_fresh_seed(comparison, seeds_under(known.key, confirmations)),
+    )
     fresh = list(range(start, start + seeds))
 
     asked = Request(
         overrides=request.overrides,
         trials=tuple(ablation_trials(known.checklist, recipe, fresh)),
+        tuned=tuned,
         kind="ablation",
     )
     planned = plan_request(plain, asked, config_dirs, will_train=True)
@@ -88,21 +104,15 @@ def ablate_recipe(
     return Ablated(found, tuple(steps), file)
 
 
-def _confirmed(known: KnownSweep) -> dict[str, str]:
-    """Return what came out of the newest confirmation of the sweep."""
+def _confirmed(confirmations: Sequence[Any]) -> dict[str, TunedOption]:
+    """Return what came out of the newest of `confirmations`, MLflow's runs, by trick."""
     missing = (
         "there is no confirmed recipe of this sweep to take apart; run darkmagic checklist "
-        "confirm first, or name options: --take mixup=on"
+        "confirm first, or darkmagic optimize, or name options: --take mixup=on"
     )
-    if known.report is None:
+    if not confirmations:
         raise UserError(missing)
-    client = open_client(known.key.uri)
-    experiment = client.get_experiment_by_name(known.key.experiment)
-    tags = {KIND: "confirmation", SWEEP: known.key.recipe}
-    runs = search_runs(client, experiment.experiment_id, tags)
-    if not runs:
-        raise UserError(missing)
-    recipe: dict[str, str] = json.loads(runs[0].data.tags[CONFIRMED])
+    recipe = read_confirmed(confirmations[0].data.tags)
     if not recipe:
         raise UserError(
             "the confirmation of this sweep kept the baseline, which has no parts to take out; "

@@ -11,18 +11,28 @@ from darkmagic.checklist.report.writers.story import Section, story_html, story_
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.commands.tuning.optimize import Optimized
 from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.text import shell_line
 from darkmagic.trainers.outputs.durable import write_file
 
-__all__ = ["alarm_of", "answer_of", "confirmed_of", "train_command", "write_story"]
+__all__ = [
+    "ABLATES",
+    "ablate_command",
+    "alarm_of",
+    "answer_of",
+    "confirmed_of",
+    "train_command",
+    "write_story",
+]
 
 SHOWN = 5
 UNTOLD = (
     "Too few of them have a result to tell what one option does: report.html, beside this file, "
     "says why, and has each of them."
 )
+ABLATES = "To see which of its parts carry the gain"
 LEFT_OUT = ("checklist", "seeds", "baseline_repeats", "design", "runs", "retune")
 """Keys of a sweep: no part of a recipe."""
 SNIPPET = """\
@@ -77,6 +87,16 @@ def train_command(found: Optimized) -> str:
     ]
     folders = [word for folder in planned.config_dirs for word in ("--config-dir", str(folder))]
     return mask_secrets(shell_line(["darkmagic", "train", *words, *folders]))
+
+
+def ablate_command(found: Optimized) -> str:
+    """Return the command that says which parts carry the gain; empty where none is proved."""
+    if not found.proved:
+        return ""
+    planned = found.planned
+    folders = [word for folder in planned.config_dirs for word in ("--config-dir", str(folder))]
+    _, request = split_request(planned.overrides, folders)
+    return mask_secrets(shell_line(["darkmagic", "checklist", "ablate", *request.overrides]))
 
 
 def _choices(found: Optimized) -> list[str]:
@@ -236,6 +256,8 @@ def _taken(found: Optimized) -> Section:
         [] if found.winner is None else ["The whole recipe is in recipe.yaml, beside this file."]
     )
     blocks = [("To train it", train_command(found))]
+    if command := ablate_command(found):
+        blocks.append((ABLATES, command))
     if found.winner is not None:
         blocks.append(("In a training loop of your own", SNIPPET))
     return Section("To use it", lines, blocks=tuple(blocks))

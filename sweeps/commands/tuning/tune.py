@@ -165,6 +165,7 @@ def confirm_study(
         study.planned.config_dirs,
         options=tried.options,
         fields=tried.recipe.overrides,
+        parts=tried.parts,
         label=f"tune-{tried.number:03d}",
         seeds=seeds,
         used=tried.seeds,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkmagic.checklist.designs.factors import Choice
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.sweeps.compose.checks.ranges import Range
 from darkmagic.sweeps.tune.space.recipe import TARGET, Level, TunedRecipe
 
@@ -116,17 +117,24 @@ class Space:
 
     def describe(self, recipe: TunedRecipe) -> str:
         """Return what `recipe` has that the baseline has not, for a reader."""
-        parts = []
+        parts = [f"{trick}={each.label}" for trick, each in self.parts(recipe).items()]
+        return ", ".join(parts) or BASELINE_RECIPE
+
+    def parts(self, recipe: TunedRecipe) -> dict[str, TunedOption]:
+        """Return what `recipe` has that the baseline has not, by trick: another option, or other
+        numbers of the same one.
+        """
+        found = {}
         for trick, option in recipe.choices.items():
             values = self.options.get((trick, option), {})
-            own = [
-                f"{name} {value:.3g}"
+            own = {
+                name: value
                 for (t, name), value in recipe.numbers.items()
                 if t == trick and value != values.get(name)
-            ]
+            }
             if own or option != self.baseline[trick]:
-                parts.append(f"{trick}={option}" + (f" ({', '.join(own)})" if own else ""))
-        return ", ".join(parts) or BASELINE_RECIPE
+                found[trick] = TunedOption(option, own)
+        return found
 
     def read(self, flat: Mapping[str, str]) -> TunedRecipe | None:
         """Return the recipe of a trial by its configuration, `flat`: text by dotted key.

@@ -7,6 +7,7 @@ import pytest
 
 from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.sweeps.tune.space.parameters import draw_from, parameters_of, recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import Space
@@ -154,3 +155,16 @@ def test_description_leaves_out_what_the_file_has() -> None:
     numbers = {**baseline.numbers, ("mixup", "alpha"): 0.31234}
     recipe = TunedRecipe({**baseline.choices, "mixup": "on"}, numbers)
     assert space.describe(recipe) == "mixup=on (alpha 0.312)"
+    assert space.parts(recipe) == {"mixup": TunedOption("on", {"alpha": 0.31234})}
+
+
+def test_parts_are_all_that_a_recipe_has_beside_the_baseline() -> None:
+    """The baseline's options with those of the parts and their numbers are the recipe again."""
+    space = space_of()
+    for _, recipe in _draws(space, 40):
+        parts = space.parts(recipe)
+        choices = {**space.baseline, **{trick: part.option for trick, part in parts.items()}}
+        assert choices == dict(recipe.choices)
+        for (trick, name), value in recipe.numbers.items():
+            own = parts[trick].numbers if trick in parts else {}
+            assert {**space.options[trick, choices[trick]], **own}[name] == value

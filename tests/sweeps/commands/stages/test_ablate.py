@@ -5,12 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.model import Trial
+from darkmagic.checklist.recipes.ablation import ablation_trials
+from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.sweeps import api
 from darkmagic.sweeps.commands.confirm import confirm_winners
+from darkmagic.sweeps.commands.plan import plan_request
+from darkmagic.sweeps.commands.power import power
 from darkmagic.sweeps.commands.stages.ablate import ablate_recipe
+from darkmagic.sweeps.commands.stages.confirmed import confirmed_tags, read_confirmed
+from darkmagic.sweeps.compose.request import Request
+from darkmagic.sweeps.orchestrate.extend import SweepKey
 from darkmagic.sweeps.orchestrate.report import load_report
+from darkmagic.sweeps.track.schema import CONFIRMED_NUMBERS, KIND, PARENT, trial_tags
+from darkmagic.sweeps.track.store import open_client
 from sweeping import Recorder, Swept, run
 
 MINE = (
@@ -78,6 +89,90 @@ def test_ablation_leaves_each_part_out_on_seeds_that_chose_nothing(screened: Swe
     assert same.ablation.parts == found.ablation.parts
     # The sweep's own report sees none of it.
     assert len(load_report(screened.uri, "mine").comparison.rows) == 4
+
+
+def test_plan_trains_each_part_with_its_own_option_and_numbers(tmp_path: Path) -> None:
+    """Numbers go with the part that they are of, and are left out with it; nothing else changes."""
+    tuned = {
+        "mixup": TunedOption("on", {"alpha": 0.3}),
+        "weight_decay": TunedOption("generic", {"value": 0.03}),
+        "optimizer": TunedOption("sgd_momentum"),
+    }
+    words = [*WORDS, f"runtime.out='{tmp_path}'"]
+    checklist = api.plan(words).plan.checklist
+    labels = {trick: part.label for trick, part in tuned.items()}
+    trials = ablation_trials(checklist, labels, [7])
+    planned = plan_request(words, Request(trials=tuple(trials), tuned=tuned))
+    alpha, value = "tricks.mixup.alpha=0.3", "tricks.weight_decay.value=0.03"
+    found = {
+        trial.name: ({o for o in overrides if o in (alpha, value)}, dict(trial.choices))
+        for trial, overrides in zip(planned.plan.trials, planned.plan.overrides, strict=True)
+    }
+    whole = {"optimizer": "sgd_momentum", "mixup": "on", "weight_decay": "generic"}
+    plain = {"optimizer": "sgd_nesterov", "mixup": "off", "weight_decay": "generic"}
+    assert found == {
+        "baseline": ({alpha, value}, whole),
+        "mixup=off": ({value}, {**whole, "mixup": "off"}),
+        "weight_decay=generic": ({alpha}, whole),
+        "optimizer=sgd_nesterov": ({alpha, value}, {**whole, "optimizer": "sgd_nesterov"}),
+        "combination=none": (set(), plain),
+    }
+
+
+@pytest.mark.weekly
+def test_numbers_that_were_tuned_are_a_part_that_is_left_out_with_them(screened: Swept) -> None:
+    """Of a confirmed recipe with one number of its own, what is without it is the baseline; seeds
+    that the confirmation has used are not used again.
+    """
+    key = power(screened.overrides).key
+    client = open_client(key.uri)
+    experiment = client.get_experiment_by_name("mine").experiment_id
+    decay = TunedOption("generic", {"value": 0.03})
+    tags = {KIND: "confirmation", **confirmed_tags(key, {"weight_decay": decay})}
+    parent = client.create_run(experiment, tags=tags).info.run_id
+    run_tags = trial_tags(Trial(None, None, "", 2004), "of-the-confirmation")
+    child = client.create_run(experiment, tags={**run_tags, PARENT: parent}).info.run_id
+    try:
+        progress = Recorder()
+        found = ablate_recipe(screened.overrides, progress, seeds=1).ablation
+    finally:
+        client.delete_run(child)
+        client.delete_run(parent)
+    assert [part.name for part in found.parts] == ["weight_decay=generic (value 0.03)"]
+    assert progress.trials == [("baseline", 3000), ("weight_decay=generic", 3000)]
+    values = {
+        folder.name.partition("-s")[0]: yaml.safe_load((folder / "config.yaml").read_text())
+        for folder in (screened.folder / "mine").glob("*-s3000-*")
+    }
+    assert {name: v["tricks"]["weight_decay"]["value"] for name, v in values.items()} == {
+        "baseline": 0.03,
+        "weight_decay=generic": 5e-05,
+    }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "taken"),
+    [
+        ({}, {}),
+        ({"mixup": TunedOption("on")}, {"mixup": "on"}),
+        (
+            {
+                "mixup": TunedOption("on", {"alpha": 0.3}),
+                "lr": TunedOption("x", {"a": 2, "b": 0.1}),
+            },
+            {"mixup": "on (alpha 0.3)", "lr": "x (a 2, b 0.1)"},
+        ),
+    ],
+)
+def test_confirmed_recipe_is_read_as_it_was_left(
+    recipe: dict[str, TunedOption], taken: dict[str, str]
+) -> None:
+    """Options and numbers, to the last digit; versions before left no numbers."""
+    tags = confirmed_tags(SweepKey("sqlite:///none", "mine", "of"), recipe)
+    assert read_confirmed(tags) == recipe
+    assert {trick: part.label for trick, part in read_confirmed(tags).items()} == taken
+    former = {name: text for name, text in tags.items() if name != CONFIRMED_NUMBERS}
+    assert read_confirmed(former) == {t: TunedOption(part.option) for t, part in recipe.items()}
 
 
 @pytest.mark.parametrize(
