@@ -2,10 +2,9 @@ r"""How much of the gain each strategy finds, where the truth is known.
 
 As a program it writes what docs/designs.md shows of them, and prints it:
 
-    PYTHONPATH=tests/checklist/designs python tests/checklist/tuning/rank_strategies.py \
-        --repeats 100 --json docs/results/strategies.json
-    PYTHONPATH=tests/checklist/designs python tests/checklist/tuning/rank_strategies.py \
-        --kinds digits --repeats 100 --json docs/results/strategies_digits.json
+    python tests/checklist/tuning/rank_strategies.py --json docs/results/strategies.json
+    python tests/checklist/tuning/rank_strategies.py --kinds digits --repeats 100 \
+        --json docs/results/strategies_digits.json
 
 Without 128 runs of Optuna's GP, which take hours. What the file has of other strategies and numbers
 of runs is kept, so that some can be run alone: `--runs 16 32 64 --strategies GP`.
@@ -16,11 +15,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "designs"))  # whose screens the worlds are of
 
 from strategies import STRATEGIES
 from worlds import Bench, make_world
@@ -28,6 +30,8 @@ from worlds import Bench, make_world
 KINDS = ("additive", "dense", "sparse")
 MEASURED_KINDS = ("digits",)
 BUDGETS = (16, 32, 64, 128)
+REPEATS = 25
+"""Worlds of each kind, as many as the page's table has."""
 SLOW = {"GP": 5}
 """Strategies that take minutes, and by how much fewer worlds they are tried in."""
 MOST_OF_SLOW = 64
@@ -105,7 +109,7 @@ def with_kept(outcomes: Sequence[Outcome], file: Path) -> list[Outcome]:
 def main() -> None:
     """Print the table of docs/designs.md, line by line as it is simulated."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="worlds")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--runs", type=int, nargs="+", default=BUDGETS)
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), choices=STRATEGIES)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rank_strategies import Outcome, table_row, with_kept
+from rank_strategies import REPEATS, SLOW, Outcome, table_row, with_kept
 from strategies import STRATEGIES
 from worlds import MEASURED, Bench, read_measured
 
@@ -95,6 +100,42 @@ def test_strategy_that_is_run_alone_leaves_the_other_rows(tmp_path: Path, name: 
     assert with_kept(alone, others) == rows
     assert with_kept(alone, committed) == rows
     assert with_kept(rows, tmp_path / "none.json") == rows
+
+
+def _run_alone(command: str, folder: Path) -> str:
+    """Run a page's command as a reader does: nothing of the tests is on its path."""
+    program, *rest = shlex.split(command)[1:]
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    words = [sys.executable, str(DOCS.parent / program), *rest]
+    done = subprocess.run(
+        words, cwd=folder, env=plain, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_page_is_made_again_by_the_command_that_it_names(tmp_path: Path) -> None:
+    """It runs alone, and as it is written in as many worlds as the committed file has."""
+    (command,) = re.findall(
+        r"`(python \S*rank_strategies.py[^`]*)`", (DOCS / "designs.md").read_text()
+    )
+    small = "--repeats 2 --runs 16 --strategies random --kinds additive --json small.json"
+    assert "| 16 | random |" in _run_alone(f"{command} {small}", tmp_path)
+    (made,) = json.loads((tmp_path / "small.json").read_text())
+    committed = json.loads((DOCS / "results/strategies.json").read_text())
+    assert made.keys() == committed[0].keys()
+    assert {each["worlds"] for each in committed if each["strategy"] not in SLOW} == {REPEATS}
+
+
+@pytest.mark.weekly
+def test_programs_that_pages_name_start_alone(tmp_path: Path) -> None:
+    """Each that reads arguments says what they are."""
+    pages = "".join(page.read_text() for page in DOCS.glob("*.md"))
+    programs = set(re.findall(r"python (tests/checklist/\S+\.py)", pages))
+    reading = [each for each in programs if "argparse" in (DOCS.parent / each).read_text()]
+    assert len(reading) >= 6
+    for program in reading:
+        assert "usage:" in _run_alone(f"python {program} --help", tmp_path)
 
 
 def test_committed_runs_are_every_combination() -> None:
