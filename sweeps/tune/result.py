@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,18 @@ from darkmagic.sweeps.tune.run import StudyOutcome
 from darkmagic.sweeps.tune.space.parameters import recipe_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.space.space import BASELINE_RECIPE
-from darkmagic.sweeps.tune.storage.study import SEEDS, WHERE
+from darkmagic.sweeps.tune.storage.study import SEEDS, WHERE, TuningStudy
 from darkmagic.text import shell_word
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["StudyResult", "Tried", "read_study"]
+__all__ = ["StudyResult", "Tried", "importances_of", "read_study"]
 
 MIN_TRIALS = 10
 """Fewer say nothing of importances."""
+EQUAL = "Target and region quantiles select the same set of trials"
+"""Of Optuna's warning that importances are equal whatever parameters do."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def read_study(outcome: StudyOutcome, screen: Screened | None = None) -> StudyRe
         known=sum(WHERE in trial.user_attrs for trial in study.trials),
         best=tuple(sorted(tried, key=lambda each: -study.objectives[0].gain(each.values[0]))),
         front=tuple(each for each in tried if each.number in front),
-        importances=_importances(outcome, len(tried)),
+        importances=importances_of(study, len(tried)),
         average=_average(screen) if screen is not None else {},
         notes=outcome.notes,
     )
@@ -129,7 +132,10 @@ def _tried(outcome: StudyOutcome) -> Iterator[Tried]:
         )
 
 
-def _importances(outcome: StudyOutcome, tried: int) -> dict[str, float]:
+def importances_of(study: TuningStudy, tried: int) -> dict[str, float]:
+    """Return Optuna's importance of each parameter, in [0, 1], best first; empty where `tried`
+    recipes tell nothing of them.
+    """
     from optuna.importance import get_param_importances
 
     if tried < MIN_TRIALS:
@@ -138,9 +144,14 @@ def _importances(outcome: StudyOutcome, tried: int) -> dict[str, float]:
     def loss(trial: FrozenTrial) -> float:
         return -objectives[0].gain(trial.values[0])  # what is low is good to the evaluator
 
-    objectives = outcome.study.objectives
+    objectives = study.objectives
     several = len(objectives) > 1
-    return get_param_importances(outcome.study.optuna, target=loss if several else None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", EQUAL, UserWarning)
+        try:
+            return get_param_importances(study.optuna, target=loss if several else None)
+        except UserWarning:  # nearly all trials are as good, so that nothing is told of any
+            return {}
 
 
 def _average(screen: Screened) -> dict[str, float]:

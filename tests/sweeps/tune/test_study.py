@@ -13,6 +13,7 @@ import pytest
 from optuna.trial import TrialState
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.tune.result import importances_of
 from darkmagic.sweeps.tune.space.recipe import TunedRecipe
 from darkmagic.sweeps.tune.storage.study import TuningStudy
 from darkmagic.sweeps.tune.suggest.samplers import Sampler, read_sampler
@@ -41,6 +42,19 @@ def test_trials_of_a_dead_process_are_asked_again_under_their_number(tmp_path: P
     assert again.mend() == []
     assert [trial.state for trial in again.trials] == [TrialState.COMPLETE] * 5
     assert len(again.ran) == 5
+
+
+@pytest.mark.parametrize("same", [True, pytest.param(False, marks=pytest.mark.weekly)])
+def test_importances_are_told_of_trials_that_differ(tmp_path: Path, *, same: bool) -> None:
+    """Where all are as good there are none, and no warning of Optuna's reaches the user."""
+    study = open_study(tmp_path, space_of())
+    for _ in range(10):
+        asked = study.ask()
+        result = _finished(asked.recipe)
+        study.tell(asked.number, result | ({"val_accuracy": 0.5} if same else {}))
+    found = importances_of(study, 10)
+    assert bool(found) is not same
+    assert sum(found.values()) == pytest.approx(0 if same else 1)
 
 
 def test_trial_that_was_being_asked_is_given_up_and_what_it_stood_for_kept(tmp_path: Path) -> None:
