@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
 
-__all__ = ["CANDIDATES", "Shares", "share_runs"]
+__all__ = ["CANDIDATES", "Shares", "Trained", "share_runs"]
 
 CANDIDATES = 3
 """Recipes that are trained anew after tuning, beside the baseline."""
@@ -33,6 +33,26 @@ class Shares:
     def total(self) -> int:
         """The runs of all stages together."""
         return self.screen + self.tune + (CANDIDATES + 1) * self.repeats + 2 * self.seeds
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Runs that an answer rests on, whichever budget paid for them: `screen` and `tuned` in all,
+    `settled` of the candidates and the baseline anew, `confirmed` of the winner and the baseline.
+
+    >>> Trained(screen=6, tuned=8, settled=4, confirmed=10).total
+    28
+    """
+
+    screen: int
+    tuned: int
+    settled: int
+    confirmed: int
+
+    @property
+    def total(self) -> int:
+        """The runs of all stages together."""
+        return self.screen + self.tuned + self.settled + self.confirmed
 
 
 def share_runs(runs: int, effects: int, usual: int, seeds: int) -> Shares:

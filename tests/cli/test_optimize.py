@@ -104,10 +104,12 @@ class Stopping(SilentProgress):
         """Say nothing."""
 
 
-def _optimize(folder: Path, ended: list[str], limit: int | None = None) -> api.Optimized:
+def _optimize(
+    folder: Path, ended: list[str], limit: int | None = None, *, runs: int = RUNS, seeds: int = 2
+) -> api.Optimized:
     words = [*TINY, *SMALL, f"runtime.out={folder}", "runtime.experiment=mine"]
-    planned = api.plan_optimization(words, budget=str(RUNS), seeds=2)
-    assert planned.shares.total == RUNS
+    planned = api.plan_optimization(words, budget=str(runs), seeds=seeds)
+    assert planned.shares.total == runs
     return api.optimize(planned, lambda: nullcontext(Stopping(ended, limit)))
 
 
@@ -129,6 +131,21 @@ def test_way_that_is_stopped_is_gone_on_with(tmp_path: Path, moment: int) -> Non
     assert texts[0].replace(str(tmp_path / "stopped"), "") == texts[1].replace(
         str(tmp_path / "whole"), ""
     )
+
+
+@pytest.mark.weekly
+def test_story_counts_what_was_trained_whichever_budget_paid_for_it(tmp_path: Path) -> None:
+    """After a larger budget and fewer seeds, the runs of both are those that it rests on."""
+    ended: list[str] = []
+    for runs, seeds in ((18, 2), (15, 2), (17, 3)):
+        found = _optimize(tmp_path, ended, runs=runs, seeds=seeds)
+        assert found.trained.total == len(ended)
+        story = next(file for file in api.write_story(found) if file.suffix == ".md").read_text()
+        assert f"the best recipe of {len(ended)} runs" in story
+        assert f"{found.trained.tuned} of tuning" in story
+        assert f"{found.trained.tuned} recipes were tried" in story
+        assert ("on the test set" in story.split("## 1.")[0]) == (found.confirmed is not None)
+    assert found.trained.tuned > found.planned.shares.tune
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from darkmagic.checklist.designs.factors import Factors
 from darkmagic.checklist.designs.screen import usual_runs
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.planning.budget import parse_budget
+from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.tuning.shares import CANDIDATES, Shares, share_runs
+from darkmagic.checklist.tuning.shares import CANDIDATES, Shares, Trained, share_runs
 from darkmagic.sweeps.commands.confirm import Confirmed, first_fresh_seed
 from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan
@@ -41,6 +42,7 @@ from darkmagic.trainers.outputs.durable import write_file
 __all__ = ["Optimized", "PlannedOptimization", "Settled", "optimize", "plan_optimization"]
 
 STATE = "optimize.json"
+UNTRAINED = (Status.PENDING, Status.INERT, Status.SKIPPED, Status.NOT_APPLICABLE)
 SEEDS_APART = 1000
 """Between the seeds that settle on a recipe and those that confirm it."""
 Show = Callable[[], AbstractContextManager[Progress]]
@@ -86,6 +88,19 @@ class Optimized:
     def confirmation(self) -> Confirmation | None:
         """What came of the winner on the test set."""
         return self.confirmed.confirmation if self.confirmed else None
+
+    @property
+    def trained(self) -> Trained:
+        """The runs that it rests on: those of a budget that was asked for before are among them."""
+        screen, shares = self.report.comparison.screen, self.planned.shares
+        ran = [r for r in screen.records if r.status not in UNTRAINED] if screen else []
+        candidates = sum(each.tried is not None for each in self.settled)
+        return Trained(
+            screen=len(ran) if screen else shares.screen,
+            tuned=sum(self.study.counts.values()),
+            settled=(candidates + 1) * shares.repeats if candidates else 0,
+            confirmed=2 * shares.seeds if self.confirmed else 0,
+        )
 
     @property
     def proved(self) -> bool:

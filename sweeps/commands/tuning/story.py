@@ -57,7 +57,7 @@ def write_story(found: Optimized) -> list[Path]:
         found.folder / name for name in ("recipe.yaml", "optimize.md", "optimize.html")
     )
     sections = _story(found)
-    title = f"{found.report.title.partition(':')[0]}: the best recipe of {_runs(found)} runs"
+    title = f"{found.report.title.partition(':')[0]}: the best recipe of {found.trained.total} runs"
     files = {
         markdown: story_markdown(title, sections),
         page: story_html(title, sections),
@@ -71,10 +71,6 @@ def write_story(found: Optimized) -> list[Path]:
 
 def _write(file: Path, text: str) -> None:
     write_file(file, lambda opened: opened.write(text.encode()))
-
-
-def _runs(found: Optimized) -> int:
-    return found.planned.shares.total
 
 
 def train_command(found: Optimized) -> str:
@@ -132,11 +128,14 @@ def answer_of(found: Optimized) -> Section:
     """Return what came of it in a sentence, and what was spent."""
     metric, shares = found.report.comparison.metric, found.planned.shares
     alarm = alarm_of(found)
-    spent = (
-        f"{shares.screen} runs of a screen, {shares.tune} of tuning, "
-        f"{shares.repeats} of each candidate and of the baseline, and {shares.seeds} of the winner "
-        "and of the baseline on the test set."
-    )
+    stages = [
+        f"{found.trained.screen} runs of a screen",
+        f"{found.trained.tuned} of tuning",
+        *([f"{shares.repeats} of each candidate and of the baseline"] if found.settled else []),
+    ]
+    if found.confirmed:
+        stages.append(f"and {shares.seeds} of the winner and of the baseline on the test set")
+    spent = ", ".join(stages) + "."
     if found.winner is None:
         said = "Nothing that was tried is expected to be better than the baseline: keep it."
         return Section("The answer", [said, *alarm, spent])
@@ -183,7 +182,7 @@ def _screened(found: Optimized) -> Section:
         "1. The screen",
         [
             (
-                f"{found.planned.shares.screen} runs mixed options of all tricks. A difference is "
+                f"{found.trained.screen} runs mixed options of all tricks. A difference is "
                 "an average over the other options, and what is expected of it is drawn towards 0."
             ),
             *(alarm or ([] if rows else [UNTOLD])),
