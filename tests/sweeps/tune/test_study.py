@@ -45,6 +45,7 @@ def test_trials_of_a_dead_process_are_asked_again_under_their_number(tmp_path: P
 
 
 @pytest.mark.parametrize("same", [True, pytest.param(False, marks=pytest.mark.weekly)])
+@pytest.mark.filterwarnings("always:Target and region")  # as outside of tests
 def test_importances_are_told_of_trials_that_differ(tmp_path: Path, *, same: bool) -> None:
     """Where all are as good there are none, and no warning of Optuna's reaches the user."""
     study = open_study(tmp_path, space_of())
