@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,24 @@ def test_every_room_is_on_the_page_of_floors() -> None:
     rooms = {path.parent.name for path in REPO.glob("sweeps/*/__init__.py")} - apart
     for room in [f"sweeps/{name}" for name in rooms] + ["cli", "trainers", "checklist"]:
         assert f"`{room}/`" in table, room
+
+
+def test_site_with_a_link_to_nowhere_fails_as_ci_builds_it(tmp_path: Path) -> None:
+    """The words of CI's build end in an error for a heading that there is not; --quiet did not."""
+    script = (REPO / ".ci" / "run").read_text()
+    (line,) = re.findall(r"(mkdocs build [^)\n]*)", script)
+    words = [word for word in shlex.split(line) if word != "$work/site"]
+    assert words[-1] == "--site-dir"
+    validation = re.search(
+        r"^validation:\n(?:  .*\n)+", (REPO / "mkdocs.yml").read_text(), re.MULTILINE
+    )
+    (tmp_path / "mkdocs.yml").write_text(f"site_name: mine\ntheme: null\n{validation[0]}")
+    (tmp_path / "docs").mkdir()
+    for target, code in (("here", 0), ("nowhere", 1)):
+        (tmp_path / "docs/index.md").write_text(f"# Here\n\n[A link](index.md#{target})\n")
+        command = [sys.executable, "-m", *words, str(tmp_path / "site")]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+        assert done.returncode == code, done.stderr
 
 
 def test_hooks_run_the_commands_of_ci() -> None:
