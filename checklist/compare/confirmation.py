@@ -19,6 +19,7 @@ from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.plan import SEEN
 from darkmagic.checklist.records import Status, TrialRecord
+from darkmagic.checklist.runs.fate import Fate, prediction_fate, seeds_that_tell
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run
@@ -38,6 +39,7 @@ class Confirmation:
     `combined` are values of the test set, in the metric's unit, by seed. `seen` are the options of
     the best recipe that the sweep has trained, `seen_runs` and `seen_test` what it gives here;
     `seen_leads` says that it gains more on validation. `where` is the split that `test` is of.
+    `predicted` is the gain that the sweep led to expect; None where it expected nothing of it.
     """
 
     combination: Mapping[str, str]
@@ -54,6 +56,7 @@ class Confirmation:
     seen_leads: bool = False
     metric: Metric = ACCURACY
     where: str = "test"
+    predicted: float | None = None
 
     @property
     def level(self) -> float:
@@ -104,10 +107,17 @@ class Confirmation:
         """Say whether the prediction held, and what to take if it did not."""
         if self.recipe == self.combination:
             return "The prediction holds: take the combination."
-        if not self.recipe:
+        fate = prediction_fate(self.test, self.predicted, self.level)
+        if self.recipe:
+            why = "gains more on fresh seeds" if self.seen_leads else "is confirmed and it is not"
+            but = ", but" if fate is Fate.HOLDS else ":"
+            return f"The prediction {fate}{but} the best recipe seen {why}, so fall back on that."
+        if fate is Fate.FAILED:
             return "The prediction failed: neither recipe is proved better, so keep the baseline."
-        why = "gains more on fresh seeds" if self.seen_leads else "is confirmed and it is not"
-        return f"The prediction failed: the best recipe seen {why}, so fall back on that."
+        runs = len(self.baseline), len(self.combined)
+        more = seeds_that_tell(self.test, runs, self.predicted, self.level, self.metric)
+        so_far = "neither recipe is proved better, and the runs do not exclude what was expected"
+        return f"The prediction {fate}: {so_far}. Keep the baseline meanwhile. {more}"
 
     def _independence(self) -> str:
         shortfall, parts = self.shortfall, self.parts
@@ -143,7 +153,6 @@ def confirm(
     `records` are of them, on fresh seeds; those of options alone may be missing. Recipes are
     confirmed on the test set, or else `where`: the validation set.
     """
-    metric = sweep.metric
     names = [BASELINE, *(f"{trick}={option}" for trick, option in combination.items())]
     done = [record for record in records if record.status is Status.FINISHED]
     groups = {name: [r for r in done if r.name == name] for name in names}
@@ -188,7 +197,17 @@ def confirm(
         ),
         metric=metric,
         where=where,
+        predicted=_predicted_gain(combination, sweep),
     )
+
+
+def _predicted_gain(combination: Mapping[str, str], sweep: Comparison) -> float | None:
+    """Return what the sweep led to expect of the combination, drawn towards 0."""
+    best = sweep.screen.prediction if sweep.screen is not None else None
+    if best is not None and dict(best.choices) == dict(combination):
+        return best.gain
+    parts = _shrunken_parts([f"{t}={o}" for t, o in combination.items()], sweep)
+    return None if parts is None else parts.difference
 
 
 def _named(options: Mapping[str, str]) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from darkmagic.checklist.designs.findings import MIN_CHECKING_DF, SUSPICIOUS
 from darkmagic.checklist.designs.fit import Choice, ScreenFit
-from darkmagic.checklist.designs.table import MIN_CHECKING_DF, SUSPICIOUS
 
 __all__ = ["Alias", "Suspect", "aliases", "suspected_pair"]
 

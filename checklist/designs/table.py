@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from darkmagic.checklist.designs.findings import MIN_CHECKING_DF, SUSPICIOUS
 from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.model import BASELINE, RATE_TRICK, SCREEN, Checklist, rate_partners
 from darkmagic.checklist.plan import baseline_choices
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
     from darkmagic.checklist.designs.fit import Array, Mixed, ScreenFit
     from darkmagic.checklist.stats.effects import Effects
 
-__all__ = ["MIN_CHECKING_DF", "SUSPICIOUS", "Screened", "is_screen"]
+__all__ = ["Screened", "is_screen"]
 
 Choice = tuple[str, str]
-SUSPICIOUS = 0.05
-MIN_CHECKING_DF = 3
-"""Degrees of freedom that the spread needs which a residual or a pair is held against: of fewer it
-is small by luck so often that what stands out from it is no finding."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from darkmagic.checklist.designs.crossed.prediction import Prediction
+from darkmagic.checklist.designs.findings import SUSPICIOUS
 from darkmagic.checklist.designs.screen import MAX_RUNS
-from darkmagic.checklist.designs.table import SUSPICIOUS, Screened
+from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
 from darkmagic.checklist.report.notes.mixtures import how_ended, missing_notes, shown_choices

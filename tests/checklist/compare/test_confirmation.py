@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.confirmation import confirm
 from darkmagic.checklist.records import TrialRecord
+from darkmagic.checklist.runs.fate import seeds_needed
+from darkmagic.checklist.stats.effects import Effect
 from records import SMALL, record, simulated
 
 
@@ -125,14 +128,58 @@ def test_prediction_that_fails_falls_back_on_the_best_recipe_seen(
     rng = np.random.default_rng(3)
     gains = {"baseline": 0.0, "best_seen=both": seen}
     gains |= {} if predicted is None else {"combination=all": predicted}
-    found = confirm(
-        PREDICTED, _fresh(rng, 5, gains), compare(SMALL, simulated(SMALL, 3)), dict(SEEN)
-    )
+    expected = {"lr=cosine": 1.0, "mixup=on": 1.0, "stem=relu": 1.0}
+    sweep = compare(SMALL, simulated(SMALL, 3, expected))
+    found = confirm(PREDICTED, _fresh(rng, 5, gains), sweep, dict(SEEN))
     assert dict(found.recipe) == recipe
     if predicted is not None:
         assert said in " ".join(found.sentences)
         assert found.seen_test is not None
         assert found.seen_test.difference == pytest.approx(seen, abs=0.4)
+
+
+@pytest.mark.parametrize(
+    ("expected", "fresh", "said"),
+    [
+        (4.0, [[60.0, 85.0, 62.0], [88.0, 70.0, 85.0]], "is undecided"),  # a wide interval
+        (4.0, [[60.0], [76.0]], "is undecided"),  # no interval
+        (4.0, [[60.0, 60.8, 60.2], [60.9, 60.3, 60.6]], "failed"),  # less than was predicted
+        (4.0, [[60.0, 75.0, 62.0], [45.0, 61.0, 46.0]], "failed"),  # a loss
+        (4.0, [[60.0, 60.1, 60.2], [66.0, 66.1, 66.3]], "holds"),
+        (0.0, [[60.0, 60.1, 60.2], [60.1, 60.0, 60.3]], "is undecided"),  # nothing was promised
+    ],
+)
+def test_prediction_fails_only_where_its_gain_is_excluded(
+    expected: float, fresh: list[list[float]], said: str
+) -> None:
+    """Where the interval holds it and no gain, it is undecided, with the seeds that would tell."""
+    gains = {"lr=cosine": expected / 2, "mixup=on": expected / 2}
+    sweep = compare(SMALL, simulated(SMALL, 5, gains))
+    base, other = fresh
+    drawn = {"baseline": base, "combination=all": other, "best_seen=one": base[::-1]}
+    records = [
+        record(name, 1000 + seed, value / 100, test_accuracy=value / 100)
+        for name, values in drawn.items()
+        for seed, value in enumerate(values)
+    ]
+    found = confirm(WINNERS, records, sweep, {"stem": "relu"})
+    assert found.predicted == pytest.approx(expected, abs=0.5)
+    outcome = found.sentences[-1]
+    assert outcome.startswith(f"The prediction {said}")
+    assert ("--seeds" in outcome or "over 100 seeds" in outcome) is (said == "is undecided")
+
+
+def test_seeds_that_are_named_find_the_gain_four_times_in_five() -> None:
+    """By simulation: confirmations of so many seeds prove a gain of that size in 80 of 100."""
+    rng = np.random.default_rng(2)
+    seeds = seeds_needed(Effect(1.0, 0.9, df=4), (3, 3), 1.5, 0.025)
+    assert seeds is not None
+    spread = 0.9 / (2 / 3) ** 0.5
+    base, other = spread * rng.standard_normal((2, 4000, seeds))
+    p = stats.ttest_ind(other + 1.5, base, axis=1).pvalue
+    assert float((p < 0.025).mean()) == pytest.approx(0.8, abs=0.04)
+    assert seeds_needed(Effect(1.0, 0.9, df=4), (3, 3), 0.01, 0.025) is None
+    assert seeds_needed(Effect(1.0), (1, 1), 1.0, 0.025) is None
 
 
 def test_two_recipes_share_the_error_rate() -> None:
