@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import ACCURACY, Metric
-from darkmagic.checklist.model import BASELINE, RATE_TRICK, Checklist, rates_needed
+from darkmagic.checklist.model import BASELINE, RATE_TRICK, Checklist, Trial, rates_needed
 from darkmagic.checklist.plan import Retune
 from darkmagic.checklist.records import Status, TrialRecord
 
@@ -21,6 +22,7 @@ __all__ = [
     "Rates",
     "known_rates",
     "pick",
+    "rated",
     "retuned_rows",
     "tries_of",
     "tuning_seeds",
@@ -116,6 +118,32 @@ def pick(
         ranked = [(_score(tries, metric), _near(rates), rates) for rates, tries in by_rates.items()]
         found[name] = dict(max(ranked)[-1])
     return found
+
+
+def rated(trial: Trial, picked: Mapping[str, Rates]) -> Trial:
+    """Return `trial` with the rates that were `picked` for its row, if it has none of its own.
+
+    One that takes the options of several rows has the baseline's rates, changed by what each of
+    those options changed them by.
+
+    >>> both = Trial(None, None, "", 0, {"optimizer": "adam", "batch_size": "x2"})
+    >>> picked = {"baseline": {"lr": 3.0}, "optimizer=adam": {"lr": 1.0}}
+    >>> picked["batch_size=x2"] = {"lr": 9.0}
+    >>> rated(both, picked).rates
+    {'lr': 3.0}
+    """
+    if trial.rates or not picked:
+        return trial
+    names = [f"{trick}={option}" for trick, option in trial.choices.items()]
+    own = [picked[name] for name in names if name in picked]
+    if len(own) == 1:
+        return replace(trial, rates=own[0])
+    baseline = picked[BASELINE]
+    rates = dict(baseline)
+    for each in own:
+        for name, factor in each.items():
+            rates[name] = rates.get(name, 1.0) * factor / baseline.get(name, 1.0)
+    return replace(trial, rates=rates)
 
 
 def _score(records: Sequence[TrialRecord], metric: Metric) -> float:

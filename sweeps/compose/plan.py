@@ -27,6 +27,7 @@ from darkmagic.checklist.plan import (
     with_baseline,
 )
 from darkmagic.checklist.planning.baseline import best_repeats
+from darkmagic.checklist.planning.retune import rated
 from darkmagic.checklist.recipes.tuned import TunedOption, tuned_in
 from darkmagic.sweeps.compose.checklist_config import read_checklist
 from darkmagic.sweeps.compose.checks.options import check_options, refuse_unused_fields
@@ -162,10 +163,10 @@ class Planner:
 
     def plan_trials(self, trials: Sequence[Trial]) -> Plan:
         """Return the plan of `trials`, each at the rates that were picked for its options."""
-        rated = tuple(self._with_rates(trial) for trial in trials)
-        overrides = tuple(self._overrides(trial) for trial in rated)
+        made = tuple(rated(trial, self.rates) for trial in trials)
+        overrides = tuple(self._overrides(trial) for trial in made)
         unrated = self.baseline_overrides if self.rates else ()
-        return Plan(self.checklist, rated, overrides, unrated=unrated)
+        return Plan(self.checklist, made, overrides, unrated=unrated)
 
     def plan_tuned(self, trials: Sequence[Trial], tuned: Mapping[str, TunedOption]) -> Plan:
         """Return the plan of `trials`, some of whose choices may be called as the options of
@@ -203,23 +204,6 @@ class Planner:
                 for name, rates in tries
             ]
         )
-
-    def _with_rates(self, trial: Trial) -> Trial:
-        """Return `trial` with the rates that were picked for it, if it has none of its own."""
-        if trial.rates or not self.rates:
-            return trial
-        names = [f"{trick}={option}" for trick, option in trial.choices.items()]
-        own = [self.rates[name] for name in names if name in self.rates]
-        return replace(trial, rates=own[0] if len(own) == 1 else self._together(own))
-
-    def _together(self, own: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """Return the baseline's rates, changed by what each of several options changed them by."""
-        baseline = self.rates[BASELINE]
-        rates = dict(baseline)
-        for each in own:
-            for name, factor in each.items():
-                rates[name] = rates.get(name, 1.0) * factor / baseline.get(name, 1.0)
-        return rates
 
     def _overrides(self, trial: Trial) -> tuple[str, ...]:
         options = []
