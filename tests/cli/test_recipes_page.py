@@ -66,6 +66,42 @@ def test_command_of_the_page_runs(project: Path, command: str) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 200
 
 
+SMALL = {"seeds=3": "seeds=1", "retune_tries=8": "retune_tries=2", "runs=40": "runs=12"}
+"""Fewer of what a command of the page trains."""
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if c.startswith("darkmagic checklist run")]
+)
+def test_sweep_of_the_page_is_trained(project: Path, command: str) -> None:
+    """Rates are picked, a screen is with them, a pair is told apart, and what is trained is kept.
+
+    The same command again finds all of it.
+    """
+    words = [SMALL.get(word, word) for word in shlex.split(command)[1:]]
+    name = [] if "--interactions" in words else ["-n", f"trained-{COMMANDS.index(command)}"]
+    words += ["--skip-preflight", *MINE, *name]
+    before = {*project.glob("runs/*/*/result.json")}
+    done = run_command(*words, folder=project, DARKMAGIC_CACHE=str(project))
+    assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
+    assert "started" in done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    expected = {
+        "retune=ladder": "learning_rate" if "design=screen" in words else "rates picked: ",
+        "retune=optuna": "rates picked: ",
+        "--interactions": "add up",
+    }
+    new = {*project.glob("runs/*/*/result.json")} - before
+    assert len(new) >= (2 if "--interactions" in words else 4)  # a pair's runs, beside the screen's
+    for word, text in expected.items():
+        if word in words:
+            assert text in said
+    again = run_command(*words, folder=project, DARKMAGIC_CACHE=str(project))
+    assert again.returncode == 0, again.stderr
+    assert "started" not in again.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
