@@ -99,8 +99,8 @@ from torch import nn
 class Net(nn.Sequential):
     def __init__(self, num_classes, in_channels=1, **_):
         super().__init__(
-            nn.LazyConv2d(4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(), nn.Linear(4, num_classes),
+            nn.LazyConv2d(16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(),
+            nn.LazyLinear(num_classes),  # enough to learn one batch, which is checked before
         )
 """
 OWN_WORDS = (
