@@ -6,7 +6,7 @@
 #
 # Prints a summary, and exits with 1 if one input was wrong. PYTEST is the pytest to run.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 percent=${1:-100}
 pytest=${PYTEST:-.venv/bin/pytest}
 share() { echo $(($1 * percent / 100 > 0 ? $1 * percent / 100 : 1)); }
@@ -15,7 +15,7 @@ export DARKMAGIC_GENERATED_TABLES
 DARKMAGIC_GENERATED=$(share 9600) DARKMAGIC_GENERATED_FOLDERS=$(share 400)
 DARKMAGIC_GENERATED_COMMANDS=$(share 400) DARKMAGIC_GENERATED_TABLES=$(share 1500)
 
-summary= code=0
+summary="" code=0
 try() { # what it is, how many, and the words of pytest
     local began=$SECONDS said=ok
     "$pytest" -q -n 0 -s "${@:3}" || { said=WRONG code=1; }

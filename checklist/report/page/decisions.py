@@ -25,6 +25,7 @@ __all__ = ["Decision", "Group", "groups_of"]
 
 COSTLY = 0.005
 """A ratio that is further than this from 1 is a cost, or saves some."""
+WORTHLESS = "Nothing was learnt: no command is worth its runs before that is mended"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Ite
     seconds = [row for row in better if best[row.trick or ""] != row.option]
     gains = {row.name: metric.gain(row.difference or 0.0) for row in rows}
     for row in sorted(rows, key=lambda row: (row not in maybe, -gains[row.name])):
-        why, command = step(report, row)
+        why, command = (WORTHLESS, "") if report.advice.alarm else step(report, row)
         known = row.difference is not None
         yield Decision(
             row=row,

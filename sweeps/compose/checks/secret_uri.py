@@ -25,8 +25,8 @@ def hide_secret_uri(override: Override) -> Override:
     not set, and the URI is the masked one. A trial asks no MLflow.
 
     >>> typed = parse_override("runtime.tracking_uri=http://me:secret@host")
-    >>> print(hide_secret_uri(typed).input_line)
-    runtime.tracking_uri='${oc.env:DARKMAGIC_TRACKING_URI_1,"http://***@host"}'
+    >>> print(*hide_secret_uri(typed).input_line.split(","))
+    runtime.tracking_uri='${oc.env:DARKMAGIC_TRACKING_URI_... "http://***@host"}'
     """
     uri = override.value()
     if override.get_key_element() != KEY or not isinstance(uri, str):
