@@ -30,8 +30,7 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 def test_nothing_of_a_story_is_cut_or_hard_to_read(
     chromium: Browser, tmp_path: Path, width: int, scheme: Any
 ) -> None:

@@ -63,7 +63,7 @@ def test_generated_command_line_is_planned_or_refused_in_one_line(loader: Config
                 return
         _check(arguments)
 
-    Tried("", 240).each(st.tuples(command_lines(), st.integers(0, 49)), attempt)
+    Tried("", 160).each(st.tuples(command_lines(), st.integers(0, 49)), attempt)
 
 
 @pytest.mark.timeout(0 if GENERATED["_FOLDERS"] else 300)

@@ -94,6 +94,7 @@ def test_number_that_an_option_has_is_that_option() -> None:
     assert names == {"baseline", "label_smoothing=0.2", "label_smoothing=eps_0.05"}
 
 
+@pytest.mark.weekly
 def test_grid_beside_a_screen_has_seeds_of_its_own_number(tmp_path: Path) -> None:
     """A screen's runs are each a recipe once: how many there are is no number of seeds."""
     mine = (

@@ -12,6 +12,8 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import BASELINE
 from darkmagic.sweeps import api
 from darkmagic.sweeps.commands.confirm import confirm_winners
+from darkmagic.sweeps.commands.plan import plan_request
+from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.trial.identity import resolve
@@ -94,6 +96,15 @@ def test_more_seeds_of_a_retuned_sweep_keep_its_rates(laddered: Swept) -> None:
     assert not any(note.startswith("rates picked") for note in again.progress.notes)
 
 
+def test_confirmation_is_planned_at_the_rates_of_its_sweep(laddered: Swept) -> None:
+    """It is on the test set, which the sweep that it confirms has not touched."""
+    rates = {record.name: dict(record.rates) for record in laddered.outcome.records}
+    request = Request(combination={"optimizer": "adam"}, seeds=(1000,))
+    planned = plan_request([*laddered.overrides, "test_set=true"], request)
+    assert planned.rates == {name: rates[name] for name in (BASELINE, "optimizer=adam")}
+
+
+@pytest.mark.weekly
 def test_confirmation_of_a_retuned_sweep_keeps_its_rates(tmp_path: Path) -> None:
     """On the test set, with fresh seeds, the baseline and what is taken have their rows' rates.
 
