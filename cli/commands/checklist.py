@@ -143,7 +143,7 @@ def run(
         with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             if dry_run:
                 with api.plan_dry_run(
-                    study.overrides, study.config_dirs, interactions=interactions
+                    study.overrides, study.config_dirs, interactions=interactions, detach=detach
                 ) as tried:
                     failed = train_and_show(tried, dry_run=True, fail_fast=fail_fast)
             else:

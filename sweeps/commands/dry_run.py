@@ -17,6 +17,7 @@ from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.parse_overrides import literal, quote
 from darkmagic.sweeps.compose.request import UNDECIDED, split_request
 from darkmagic.sweeps.compose.session import hydra_session
+from darkmagic.sweeps.launch.check import check_detach
 from darkmagic.sweeps.track.store import default_uri, open_client
 from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.paths import out_folder
@@ -29,17 +30,25 @@ FEW = "darkmagic.trainers.data.few.Few"
 
 @contextmanager
 def plan_dry_run(
-    overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, interactions: bool = False
+    overrides: Sequence[str],
+    config_dirs: Sequence[Path] = (),
+    *,
+    interactions: bool = False,
+    detach: bool = False,
 ) -> Iterator[PlannedSweep]:
     """Yield the trials of `overrides`, each as short as can be, in a folder that ends with it.
 
-    What they would be in earnest is planned first, and their tracking server asked. Nothing is
-    downloaded. Raises `UserError` where either cannot be used.
+    What they would be in earnest is planned and checked first, as a sweep to `detach` from too, and
+    their tracking server asked. Nothing is downloaded. Raises `UserError` where either cannot be
+    used.
     """
     with _offline():
-        _check_tracking(plan(overrides, config_dirs, interactions=interactions).config)
+        earnest = plan(overrides, config_dirs, will_train=True, interactions=interactions)
+        if detach:
+            check_detach(earnest.config)
+        _check_tracking(earnest.config)
         with dry_run_overrides(overrides, config_dirs) as words:
-            yield plan(words, config_dirs, will_train=True)
+            yield plan(words, config_dirs)
 
 
 @contextmanager
