@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -86,6 +87,61 @@ def test_a_call_that_stalls_is_ended_and_its_stacks_are_logged(tmp_path: Path) -
     assert ended.stalled
     assert ended.error == "no progress for 7 s"
     assert "in _hang" in log.read_text()
+
+
+WITH_A_DEATH = """
+import os, signal, sys, threading, time
+from multiprocessing import forkserver
+from pathlib import Path
+from darkmagic.sweeps.launch.devices import make_leases
+from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.calls import Call
+from darkmagic.sweeps.launch.local.pool import run_calls
+
+def square(number, go_on):
+    while not go_on.exists():
+        time.sleep(0.02)
+    return number**2
+
+def kill(*_):
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+    Path("go_on").touch()
+
+fork_server.warm_up(torch=False)
+if sys.argv[1] == "starts":
+    kill()
+started = {"runs": lambda index: kill() if index == 1 else None}.get(sys.argv[1], lambda _: None)
+calls = [Call(square, (number, Path("go_on"))) for number in range(5)]
+ends = run_calls(calls, make_leases("cpu", 2), on_start=started, on_end=lambda *_: None)
+print([(end.value, end.error, end.exit_code) for end in ends])
+"""
+"""A program whose fork server is killed while it starts, or while two of five calls run."""
+
+
+def _run_program(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "main.py", *words]
+    return subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=100
+    )
+
+
+@pytest.mark.parametrize("when", ["starts", "runs"])
+def test_a_fork_server_that_is_killed_costs_no_call(tmp_path: Path, when: str) -> None:
+    """Another is started, and what its children return counts; they were failures."""
+    (tmp_path / "main.py").write_text(WITH_A_DEATH)
+    done = _run_program(tmp_path, when)
+    assert done.stdout.strip() == str([(n**2, None, 0) for n in range(5)]), done.stderr
+
+
+def test_a_fork_server_that_cannot_start_is_one_error(tmp_path: Path) -> None:
+    """As with a variable that breaks Python itself; it was a `BrokenPipeError` of ours."""
+    (tmp_path / "go_on").touch()
+    start = "import os, sys; os.environ['PYTHONHOME'] = '/nowhere'; sys.argv[1:] = ['']\n"
+    (tmp_path / "main.py").write_text(start + WITH_A_DEATH)
+    done = _run_program(tmp_path)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "the process that trials are forked from ended each time it was started" in last
+    assert "No module named 'encodings'" in done.stderr
 
 
 def _leave_behind(note: str, dies: bool) -> None:

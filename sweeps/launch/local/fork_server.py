@@ -54,6 +54,10 @@ SECONDS_TO_END = 5.0
 """That a child has for what it started, when its owner is gone."""
 SECONDS_TO_LEAVE = 30.0
 """That a child has to end in after it has answered; giving back a GPU's memory takes seconds."""
+SECONDS_TO_BE_GONE = 0.2
+"""In which the system notes that the server has died; `multiprocessing` then starts another."""
+SERVER_DIED = 255
+"""What `multiprocessing` calls the exit code of a child whose server died before it."""
 MARK = "DARKMAGIC_JOB"
 """A variable in the environment of all that one child starts."""
 
@@ -87,11 +91,13 @@ class Job:
         """Wait for the child and return its exit code, the negative signal if killed.
 
         One that has `answered` is done, and is not waited for long: it does not end by itself
-        while a thread or a process that it started goes on.
+        while a thread or a process that it started goes on. Nor does it matter to it that its
+        server has died, which alone knows its exit code.
         """
         self.process.join(SECONDS_TO_LEAVE if answered else None)
         if not self.process.is_alive():
-            return self.process.exitcode
+            code = self.process.exitcode
+            return 0 if answered and code == SERVER_DIED else code
         self.process.kill()
         self.process.join()
         return 0
@@ -187,13 +193,32 @@ def start(
     ours, theirs = multiprocessing.Pipe()
     mark = uuid.uuid4().hex
     inherited = {**os.environ, **env, MARK: mark}
-    process = _context().Process(
-        target=_child, args=(payload, theirs, inherited, threads), daemon=False
-    )
-    with _nameless_main():
-        process.start()
+    process = _start((payload, theirs, inherited, threads))
     theirs.close()
     return Job(process, ours, mark)
+
+
+def _start(args: tuple[Any, ...]) -> ForkServerProcess:
+    """Have the server fork a child that runs `_child(*args)`; one that was killed starts anew.
+
+    The kernel may end it when memory is short, as no process but a trial is larger. Raises
+    `UserError` where it ends at each start, as with a broken Python.
+    """
+    for last in (False, False, True):
+        process = _context().Process(target=_child, args=args, daemon=False)
+        try:
+            with _nameless_main():
+                process.start()
+        except (EOFError, ConnectionError):
+            if last:
+                raise UserError(
+                    "the process that trials are forked from ended each time it was started: "
+                    "it printed why, or was killed for want of memory"
+                ) from None
+            time.sleep(SECONDS_TO_BE_GONE)
+        else:
+            break
+    return process
 
 
 @contextlib.contextmanager
