@@ -12,7 +12,8 @@ from darkmagic.checklist.runs.guessing import TIMES_CHANCE, guess_of
 
 __all__ = ["Unlearnt", "is_below_floor", "nothing_learnt", "with_floor"]
 
-BELOW_FLOOR = "BelowFloor"
+BELOW_FLOOR = "learned nothing"
+"""How the reason of a run begins that counts as failed, where others name their exception."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def with_floor(
         dataclasses.replace(
             record,
             status=Status.FAILED,
-            reason=f"{BELOW_FLOOR}: it learned nothing ({record.accuracy:.1%} right)",
+            reason=f"{BELOW_FLOOR}: {record.accuracy:.1%} right",
         )
         if fails(record)
         else record

@@ -81,6 +81,7 @@ def _losses(comparison: Comparison) -> Iterator[str]:
             yield f"{len(rows)} of {len(comparison.rows)} trials: {kind}; in one of them {rest}."
             continue
         for name, (note, count) in rows.items():
-            runs = len(next(row.accuracies for row in comparison.rows if row.name == name))
+            row = next(row for row in comparison.rows if row.name == name)
+            runs = sum(row.statuses.values())
             often = f" (in {count} of {runs} runs)" if runs > 1 else ""
             yield f"{name}: {note}{often}."

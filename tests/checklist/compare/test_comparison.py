@@ -124,7 +124,9 @@ def test_runs_at_chance_level_failed() -> None:
         return dataclasses.replace(r, accuracy=0.105 if low else r.accuracy, classes=10)
 
     records = swept(STEADY, collapsed)
-    assert _row(compare(SMALL, records), "lr=cosine").verdict_text == "1 of 3 failed: BelowFloor"
+    assert (
+        _row(compare(SMALL, records), "lr=cosine").verdict_text == "1 of 3 failed: learned nothing"
+    )
     assert _row(compare(SMALL, records, Rules(floor=0.1)), "lr=cosine").verdict != Verdict.FAILED
     strict = compare(SMALL, swept(STEADY), Rules(floor=0.89))
     assert _row(strict, "mixup=on").verdict is Verdict.FAILED

@@ -219,8 +219,8 @@ def test_one_baseline_run_at_chance_counts_as_failed_and_is_named() -> None:
         return dataclasses.replace(r, accuracy=0.1 if low else r.accuracy, classes=10)
 
     comparison = compare(SMALL, swept(STEADY, collapsed))
-    assert _row(comparison, "baseline").verdict_text == "baseline, 1 of 3 failed: BelowFloor"
-    assert _row(comparison, "lr=cosine").verdict_text == "1 of 3 failed: BelowFloor"
+    assert _row(comparison, "baseline").verdict_text == "baseline, 1 of 3 failed: learned nothing"
+    assert _row(comparison, "lr=cosine").verdict_text == "1 of 3 failed: learned nothing"
     assert any("1 of 3 failed" in note for note in table_notes(comparison))
 
 

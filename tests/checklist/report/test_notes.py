@@ -43,6 +43,10 @@ def test_the_footer_says_how_trials_trained() -> None:
         for r in records
     ]
     assert f"mixup=on: {note} (in 3 of 3 runs)." in table_notes(compare(SMALL, one))
+    collapsed = [
+        dataclasses.replace(r, accuracy=0.1, classes=10) if r.seed == 1 else r for r in one
+    ]
+    assert f"mixup=on: {note} (in 3 of 3 runs)." in table_notes(compare(SMALL, collapsed))
     every = [dataclasses.replace(r, training_notes=(note,)) for r in records]
     found = note.removeprefix("overfitting: ")
     shared = f"5 of 5 trials: overfitting; in one of them {found}."
