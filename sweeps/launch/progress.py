@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import Timer
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from darkmagic.checklist.records import Status
 
-__all__ = ["Progress", "SilentProgress", "UnfailingProgress", "said_if_slow"]
-
-SLOW_SECONDS = 5.0
-"""Of silence, after which a user wonders what is going on."""
+__all__ = ["Progress", "SilentProgress", "UnfailingProgress"]
 
 
 class Progress(Protocol):
@@ -101,15 +96,3 @@ class UnfailingProgress(Progress):
 
     def closed(self) -> None:
         self._call("closed")
-
-
-@contextmanager
-def said_if_slow(say: Callable[[str], None], message: str) -> Iterator[None]:
-    """Call `say` with `message` if what is done meanwhile takes longer than `SLOW_SECONDS`."""
-    timer = Timer(SLOW_SECONDS, say, [message])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -10,10 +10,10 @@ from pathlib import Path
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import write_files
-from darkmagic.sweeps.launch.progress import said_if_slow
 from darkmagic.sweeps.orchestrate.page.images import add_images
 from darkmagic.sweeps.orchestrate.report import make_report
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.slow import said_if_slow
 from darkmagic.sweeps.track.cards import CARDS, IMAGES, read_json
 from darkmagic.sweeps.track.kept.read import keep_answers
 from darkmagic.sweeps.track.schema import LOOKS, VERDICT

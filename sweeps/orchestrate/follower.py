@@ -20,12 +20,13 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.launch.jobs.follow import LeftRunning
-from darkmagic.sweeps.launch.progress import Progress, UnfailingProgress, said_if_slow
+from darkmagic.sweeps.launch.progress import Progress, UnfailingProgress
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
 from darkmagic.sweeps.orchestrate.watch.thread import KeptThread
+from darkmagic.sweeps.slow import said_if_slow
 from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracked_run import MLFLOW_STATUS, RUNNING
 from darkmagic.sweeps.track.tracker import Tracker

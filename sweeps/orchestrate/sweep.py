@@ -26,7 +26,7 @@ from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.jobs.follow import LeftRunning
 from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.progress import Progress, said_if_slow
+from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.compose_trials import compose_trials
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
@@ -36,6 +36,7 @@ from darkmagic.sweeps.orchestrate.screening.plan import make_plan
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config, flatten
 from darkmagic.sweeps.orchestrate.watch.futility import FutilityWatch
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
+from darkmagic.sweeps.slow import said_if_slow
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules

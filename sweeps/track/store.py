@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.slow import said_if_slow, say_on_stderr
 from darkmagic.sweeps.track.database import prepare_database
 from darkmagic.sweeps.track.gc_paused import pause_gc
 from darkmagic.trainers.errors import short_message
@@ -46,8 +48,11 @@ def run_pages(uri: str, experiment_id: str) -> str:
 
 
 @pause_gc()  # MLflow is imported in here, and its store with the first client
-def open_client(uri: str) -> Any:
-    """Return an `MlflowClient` of `uri`. Raises `UserError` if its store does not answer."""
+def open_client(uri: str, *, say: Callable[[str], None] | None = say_on_stderr) -> Any:
+    """Return an `MlflowClient` of `uri`. Raises `UserError` if its store does not answer.
+
+    `say` is told of a store that lets itself be waited for.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody asked the user
@@ -59,15 +64,16 @@ def open_client(uri: str) -> Any:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # "View run ... at"
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    prepare_database(uri)
-    try:
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
-    except Exception as error:
-        reason = mask_secrets(short_message(error))
-        raise UserError(
-            f"MLflow's store at {mask_secrets(uri)} does not answer: {reason}"
-        ) from error
+    where = mask_secrets(uri)
+    waiting = f"MLflow's store at {where} is slow: waiting up to a minute for its first answer"
+    with said_if_slow(say, waiting) if say else nullcontext():
+        prepare_database(uri)
+        try:
+            client = MlflowClient(uri)
+            client.search_experiments(max_results=1)
+        except Exception as error:
+            reason = mask_secrets(short_message(error))
+            raise UserError(f"MLflow's store at {where} does not answer: {reason}") from error
     return client
 
 

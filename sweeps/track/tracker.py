@@ -53,7 +53,7 @@ class Tracker:
     def __init__(self, uri: str, experiment: str, artifacts: Path | None) -> None:
         self.uri = uri
         self.experiment = experiment
-        self._client = open_client(uri)
+        self._client = open_client(uri, say=None)  # who opens a tracker says so
         self._experiment_id = self._open_experiment(artifacts)
         self._runs: list[TrackedRun] = []
         self._due_at = time.monotonic()

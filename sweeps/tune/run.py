@@ -18,10 +18,11 @@ from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.launch.context import current_context, use_context
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.progress import Progress, said_if_slow
+from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
+from darkmagic.sweeps.slow import said_if_slow
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
 from darkmagic.sweeps.track.sinks.choose import open_sink

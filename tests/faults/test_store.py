@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status
-from darkmagic.sweeps.launch import progress
+from darkmagic.sweeps import slow
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.track import tracker as tracking
 from darkmagic.sweeps.track.store import open_client
@@ -206,7 +206,7 @@ def test_frozen_store_delays_no_trial_and_misses_nothing(
     from darkmagic.sweeps.orchestrate.finish import finish
 
     monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(slow, "SLOW_SECONDS", 0.0)
     said: list[str] = []
     every = [*TINY, *TWO, f"runtime.out='{tmp_path}'", f"runtime.cache='{tmp_path}/cache'"]
     frozen = Freezer(database=tmp_path / "mlflow.db")

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
-from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local import child
 from darkmagic.sweeps.launch.local.calls import Ended, Retry
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.trainers.errors import CaptureFailed, LoaderDied
@@ -89,7 +89,7 @@ def run_shipped(shared: bytes, config: DictConfig) -> JobReturn:
     folder, content = cloudpickle.loads(shared)
     if Path(folder).is_dir():
         os.chdir(folder)
-        fork_server.import_from_here()
+        child.import_from_here()
     hydra_context, task_function, singletons = cloudpickle.loads(content)
     Singleton.set_state(singletons)
     return run_job(

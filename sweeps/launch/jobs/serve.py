@@ -30,7 +30,7 @@ from darkmagic.sweeps.launch.jobs.claims import (
 from darkmagic.sweeps.launch.jobs.holder import Holder
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
 from darkmagic.sweeps.launch.jobs.run import retry_of, run_shipped
-from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local import child
 from darkmagic.sweeps.launch.local.calls import Call, Ended
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import StallWatch
@@ -191,7 +191,7 @@ def run_job_files(path: str, claim: int, lease_seconds: float, env: Mapping[str,
     os.environ.update(env)
     job = JobFiles(Path(path))
     if job.left_reason(claim) is not None:  # as the pool makes calls of processes that died again
-        fork_server.end_child()
+        child.end_child()
     threading.Thread(target=_leave_when_lost, args=(job, claim, lease_seconds), daemon=True).start()
     return run_files(job, claim)
 
@@ -218,7 +218,7 @@ def run_files(job: JobFiles, claim: int) -> JobReturn:
 def _leave_when_lost(job: JobFiles, claim: int, lease_seconds: float) -> None:
     """End this process before another trains the job beside it."""
     job.leave(claim, wait_until_lost(job, claim, lease_seconds))
-    fork_server.end_child()
+    child.end_child()
 
 
 def _describe(ended: Ended) -> str:

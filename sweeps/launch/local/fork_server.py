@@ -12,7 +12,6 @@ run is sent by cloudpickle, which takes what a script or a notebook defines by i
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import multiprocessing
 import os
 import signal
@@ -23,35 +22,25 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.local.child import run_child
 from darkmagic.sweeps.launch.local.torch_needed import check_torch
 from darkmagic.trainers.command.tree import with_variable
-from darkmagic.trainers.runtime.cores import THREADS
 
 if TYPE_CHECKING:  # Windows has none, and reads reports all the same
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-__all__ = [
-    "Job",
-    "end_child",
-    "import_from_here",
-    "preloads_torch",
-    "start",
-    "warm_up",
-]
+__all__ = ["Job", "preloads_torch", "start", "warm_up"]
 
 PRELOAD = "darkmagic.sweeps.launch.local.preload"
 LIGHT_PRELOAD = "darkmagic.sweeps.launch.local.preload_light"
 """What is imported before the first fork: with torch, or without it."""
 _main_lock = threading.Lock()
-SECONDS_TO_END = 5.0
-"""That a child has for what it started, when its owner is gone."""
 SECONDS_TO_LEAVE = 30.0
 """That a child has to end in after it has answered; giving back a GPU's memory takes seconds."""
 SECONDS_TO_BE_GONE = 0.2
@@ -199,13 +188,13 @@ def start(
 
 
 def _start(args: tuple[Any, ...]) -> ForkServerProcess:
-    """Have the server fork a child that runs `_child(*args)`; one that was killed starts anew.
+    """Have the server fork a child that runs `run_child(*args)`; one that was killed starts anew.
 
     The kernel may end it when memory is short, as no process but a trial is larger. Raises
     `UserError` where it ends at each start, as with a broken Python.
     """
     for last in (False, False, True):
-        process = _context().Process(target=_child, args=args, daemon=False)
+        process = _context().Process(target=run_child, args=args, daemon=False)
         try:
             with _nameless_main():
                 process.start()
@@ -231,42 +220,3 @@ def _nameless_main() -> Iterator[None]:
             yield
         finally:
             sys.modules["__main__"] = main
-
-
-def _child(payload: bytes, owner: Connection, env: Mapping[str, str], threads: int | None) -> None:
-    os.setpgid(0, 0)  # what it starts can be ended with it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the orchestrator's to handle
-    faulthandler.register(signal.SIGUSR1, file=2)
-    threading.Thread(target=_exit_with, args=(owner,), daemon=True).start()
-    os.environ.update(env)
-    if threads is not None:
-        os.environ[THREADS] = str(threads)
-    import_from_here()
-    if threads is not None and "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-    function, args = cloudpickle.loads(payload)
-    owner.send_bytes(cloudpickle.dumps(function(*args)))
-
-
-def import_from_here() -> None:
-    """Have users' own modules found in the current folder, as `python -m` finds them."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-
-
-def _exit_with(owner: Connection) -> None:
-    """End this process when its owner ends, in whatever way.
-
-    Nothing is ever sent here, so the pipe becomes readable only when its other side is gone.
-    """
-    with contextlib.suppress(OSError):
-        owner.poll(None)
-    end_child()
-
-
-def end_child() -> NoReturn:
-    """End this process, a child of the server, from any thread of it."""
-    os.kill(os.getpid(), signal.SIGTERM)  # a command is ended with all that it started
-    time.sleep(SECONDS_TO_END)
-    os._exit(1)

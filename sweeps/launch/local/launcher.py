@@ -24,7 +24,7 @@ from darkmagic.sweeps.launch.jobs.run import (
     run_shipped,
     ship,
 )
-from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local import child
 from darkmagic.sweeps.launch.local.calls import Call, Ended, Retry
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
@@ -120,7 +120,7 @@ def _run_held(held: tuple[Held, ...], shared: bytes, config: DictConfig) -> JobR
 
 def _leave_when_taken(held: tuple[Held, ...]) -> None:
     wait_until_taken(held)
-    fork_server.end_child()
+    child.end_child()
 
 
 def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
