@@ -98,14 +98,15 @@ def compare(
     records: Sequence[TrialRecord],
     rules: Rules | None = None,
     apart: Collection[tuple[tuple[str, str], tuple[str, str]]] = (),
-    together: Collection[tuple[str, str]] = (),
+    together: Mapping[tuple[str, str], int] | None = None,
 ) -> Comparison:
     """Compare the trials of `checklist`, whose baseline options come first.
 
     One row a trial in the checklist's order; records of tricks that it does not name come
     last. Trials that did not finish are rows with their verdict, never left out. Where trials of
     a screen are among them, there is one row an option, of all runs that have it; `apart` are
-    pairs of options that no recipe may combine, and `together` pairs of tricks that it tells apart.
+    pairs of options that no recipe may combine, and `together` pairs of tricks that it tells apart,
+    with the look whose runs do (0: the last).
 
     >>> from darkmagic.checklist import Checklist, Status, Trick, TrialRecord
     >>> mine = Checklist("mine", (Trick("mixup", "regularisation", ("off", "on")),))

@@ -20,13 +20,13 @@ Choice = tuple[str, str]
 class Limits:
     """What a screen leaves out: `dropped` options with the reason, and `apart`, pairs of options
     that exclude each other, each a trick and an option. `together` are pairs of tricks that it has
-    runs of its own to tell apart. `unseen` says why it is not known what cannot be had; empty where
-    it is.
+    runs of its own to tell apart, with the look that those belong to (0 if not known). `unseen`
+    says why it is not known what cannot be had; empty where it is.
     """
 
     dropped: Mapping[Choice, str] = field(default_factory=dict)
     apart: Collection[tuple[Choice, Choice]] = ()
-    together: Collection[tuple[str, str]] = ()
+    together: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unseen: str = ""
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ class Screened:
     sections: Mapping[str, str]
     baseline: Mapping[str, str]
     crossed: tuple[tuple[str, str], ...] = ()  # tricks whose combinations are told apart
+    since: Mapping[tuple[str, str], int] = field(default_factory=dict)  # the look of each; or 1
     prediction: Prediction | None = field(default=None, compare=False)
     metric: Metric = ACCURACY
 
@@ -47,11 +48,12 @@ class Screened:
         checklist: Checklist,
         records: Sequence[TrialRecord],
         metric: Metric = ACCURACY,
-        together: Collection[tuple[str, str]] = (),
+        together: Mapping[tuple[str, str], int] | None = None,
     ) -> Screened:
         """Return the screen that `records` of `checklist` are; options that none has are left out.
 
-        Pairs of tricks in `together` are told apart, and optimizers with the rate are.
+        Pairs of tricks in `together` are told apart from the given look on (0: the last, as it is
+        not known), and optimizers with the rate are.
 
         Records of tricks or options that the checklist does not name are left out too.
         """
@@ -65,16 +67,16 @@ class Screened:
                 every.append(dataclasses.replace(record, choices=choices))
         had = {choice for record in every for choice in record.choices.items()}
         options = [(t.name, o) for t in checklist.tricks for o in t.options[1:]]
+        last = max((record.look for record in every), default=1)
+        since = {p: look or last for p, look in (together or {}).items() if set(p) <= known.keys()}
         return cls(
             records=tuple(every),
             options=tuple(choice for choice in options if choice in had),
             sections={trick.name: trick.section for trick in checklist.tricks},
             baseline=baseline,
             metric=metric,
-            crossed=(
-                *((trick, RATE_TRICK) for trick in rate_partners(checklist)),
-                *((a, b) for a, b in together if {a, b} <= known.keys()),
-            ),
+            crossed=(*((trick, RATE_TRICK) for trick in rate_partners(checklist)), *since),
+            since=since,
         )
 
     @cached_property
@@ -123,14 +125,19 @@ class Screened:
         ]
 
     def effects(self, look: int | None, resolution: float | None) -> Effects:
-        """Return the average effect of every option, in the order of the rows."""
+        """Return the average effect of every option at `look`, in the order of the rows.
+
+        A pair is in the model from its look on: what an earlier one showed stays as it was, before
+        there were runs to tell the pair apart.
+        """
         from darkmagic.checklist.designs.crossed.rates import row_weights
         from darkmagic.checklist.designs.fit import estimate_screen
 
         def weights(fit: ScreenFit) -> Array:
             return row_weights(fit, self.baseline)
 
-        return estimate_screen(self.runs(look), self.options, resolution, weights, self.crossed)
+        crossed = [p for p in self.crossed if look is None or self.since.get(p, 1) <= look]
+        return estimate_screen(self.runs(look), self.options, resolution, weights, crossed)
 
     @property
     def separated(self) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from darkmagic.checklist.designs.screen import MAX_RUNS
 from darkmagic.checklist.designs.table import Screened
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import RATE_TRICK, SCREEN
+from darkmagic.checklist.report.formatting import p_value
 from darkmagic.checklist.report.notes.mixtures import how_ended, missing_notes, shown_choices
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _residuals(screen: Screened) -> Iterator[str]:
     first, second = suspect.tricks
     if suspect.stands_out:
         yield (
-            f"Lack of fit: {first} and {second} do not simply add up (p = {suspect.p_value:.3f} "
+            f"Lack of fit: {first} and {second} do not simply add up ({_p(suspect.p_value)} "
             f"for the best of {suspect.tried} pairs). What each does depends on the other's "
             "option: compare the two together before adopting either."
         )
@@ -109,10 +110,10 @@ def _residuals(screen: Screened) -> Iterator[str]:
 
 def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
     """Say what two tricks do together beyond their sum, which runs of their own tell."""
-    from darkmagic.checklist.designs.crossed.pairs import interaction_p, togethers
+    from darkmagic.checklist.designs.crossed.pairs import separated_p, togethers
 
     fit = screen.fit
-    p = interaction_p(fit, tricks) if fit is not None else None
+    p = separated_p(fit, tricks) if fit is not None else None
     first, second = tricks
     if fit is None or p is None:
         return (
@@ -126,9 +127,15 @@ def _separated(screen: Screened, tricks: tuple[str, str]) -> str:
     ]
     proved = "do not simply add up" if p < SUSPICIOUS else "add up, as far as can be seen"
     return (
-        f"{first} and {second} were told apart: they {proved} (p = {p:.3f}). Beyond the sum of "
-        f"what each does at the other's baseline: {'; '.join(parts)}."
+        f"{first} and {second} were told apart: they {proved} ({_p(p)}, adjusted for the pairs "
+        "that they were chosen from). Beyond the sum of what each does at the other's baseline: "
+        f"{'; '.join(parts)}."
     )
+
+
+def _p(value: float) -> str:
+    shown = p_value(value)
+    return f"p {shown.replace('<', '< ')}" if shown.startswith("<") else f"p = {shown}"
 
 
 def _aliases(comparison: Comparison, screen: Screened) -> Iterator[str]:

@@ -19,7 +19,7 @@ def limits_tags(limits: Limits) -> dict[str, str]:
     content: dict[str, Any] = {
         "dropped": [[*choice, reason] for choice, reason in limits.dropped.items()],
         "apart": [list(pair) for pair in limits.apart],
-        "together": [list(pair) for pair in limits.together],
+        "together": [[*pair, look] for pair, look in limits.together.items()],
     }
     if limits.unseen:
         content["unseen"] = limits.unseen
@@ -32,6 +32,6 @@ def read_limits(tags: Mapping[str, str]) -> Limits:
     return Limits(
         {(trick, option): reason for trick, option, reason in content.get("dropped", [])},
         [((a[0], a[1]), (b[0], b[1])) for a, b in content.get("apart", [])],
-        [(a, b) for a, b in content.get("together", [])],
+        {(a, b): look[0] if look else 0 for a, b, *look in content.get("together", [])},
         str(content.get("unseen", "")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.stall import LOOK_SECONDS, SETTING, patience
 from darkmagic.sweeps.orchestrate.extend import find_sweep, known_records, sweep_key
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
+from darkmagic.sweeps.track.schema import LOOKS
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.inert import survey_options
 
@@ -88,20 +89,27 @@ def make_plan(
 
     A screen counts in the trials that the sweep has, and leaves out what the model cannot have,
     which a child process finds out. With `interactions` it gets the runs that tell the suspected
-    pair of tricks apart. Raises `UserError` where no pair can be suspected.
+    pair of tricks apart; where those of a pair were begun and not reported yet, it goes on with
+    them. Raises `UserError` where no pair can be suspected.
     """
     if read_design(config) is Design.ONE_AT_A_TIME:
         return planner.plan()
     key = sweep_key(config, compose(loader, planner.baseline_overrides))
     records = known_records(key)
-    before = read_limits(parent.data.tags).together if (parent := find_sweep(key)) else ()
-    pair = suspected(planner.checklist, records, before) if interactions else None
+    tags = parent.data.tags if (parent := find_sweep(key)) else {}
+    before, looks = read_limits(tags).together, int(tags.get(LOOKS, 0))
+    pair = next((begun for begun, look in before.items() if look > looks), None)
+    if interactions and pair is None:
+        pair = suspected(planner.checklist, records, before)
+    pair = pair if interactions else None
     found, _ = survey(loader, planner)
-    limits = replace(found, together=(*before, *([pair] if pair else [])))
+    together = {**before, **({pair: looks + 1} if pair else {})}
+    limits = replace(found, together=together)
     seeds = range(config.seed, config.seed + config.seeds)
     known = _known(planner, records)
     if pair is not None:
-        runs = separating_runs(planner.checklist, known, pair, limits)
+        reported = _known(planner, [record for record in records if record.look <= looks])
+        runs = separating_runs(planner.checklist, reported, pair, limits)
     else:
         runs = config.runs or usual_runs(planner.checklist, len(seeds), limits)
         runs = max(runs, len(known)) if before else runs  # those that tell a pair apart came on top
@@ -112,7 +120,7 @@ def make_plan(
 
 
 def suspected(
-    checklist: Checklist, records: Sequence[TrialRecord], before: Collection[tuple[str, str]]
+    checklist: Checklist, records: Sequence[TrialRecord], before: Mapping[tuple[str, str], int]
 ) -> tuple[str, str]:
     """Return the pair of tricks that the screen's residuals point to most.
 

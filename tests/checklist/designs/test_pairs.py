@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from darkmagic.checklist.compare.comparison import compare
-from darkmagic.checklist.designs.crossed.pairs import interaction_p, runs_to_separate, togethers
+from darkmagic.checklist.designs.aliases import suspected_pair
+from darkmagic.checklist.designs.crossed.pairs import (
+    interaction_p,
+    runs_to_separate,
+    separated_p,
+    togethers,
+)
 from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.designs.fit import Mixed, fit_screen
 from darkmagic.checklist.designs.screen import make_screen, separating_runs
@@ -99,7 +106,7 @@ def test_suspected_pair_is_told_apart_and_rows_stay_averages() -> None:
     assert steps["To tell a and b apart"].endswith("design=screen --interactions")
 
     records = _records(_separated(known), INTERACTION)
-    after = compare(MINE, records, together=[PAIR])
+    after = compare(MINE, records, together={PAIR: 1})
     rows = {row.name: row for row in after.rows}
     assert rows["a=on"].difference == pytest.approx(0.5 + INTERACTION / 3, abs=0.25)
     assert rows["b=more"].difference == pytest.approx(-0.4 + INTERACTION / 2, abs=0.25)
@@ -107,7 +114,10 @@ def test_suspected_pair_is_told_apart_and_rows_stay_averages() -> None:
     assert after.screen is not None
     assert after.screen.separated == [PAIR]
     notes = " ".join(report_of([], MINE, comparison=after).notes)
-    assert "a and b were told apart: they do not simply add up (p = 0.000)" in notes
+    assert (
+        "a and b were told apart: they do not simply add up (p < 0.001, adjusted for the pairs"
+        in notes
+    )
     assert "a=on with b=more +2." in notes or "a=on with b=more +1.9" in notes
     prediction = after.screen.prediction
     assert prediction is not None
@@ -118,7 +128,7 @@ def test_suspected_pair_is_told_apart_and_rows_stay_averages() -> None:
 def test_options_that_spoil_one_another_are_not_predicted_together() -> None:
     """Each of the pair helps alone, on average neither does, and the prediction takes one."""
     records = _records(_separated(make_screen(MINE, 24)), -3.0)
-    after = compare(MINE, records, together=[PAIR])
+    after = compare(MINE, records, together={PAIR: 1})
     assert after.screen is not None
     assert after.screen.prediction is not None
     choices = after.screen.prediction.choices
@@ -135,3 +145,51 @@ def test_pair_that_adds_up_is_called_an_interaction_as_rarely_as_promised() -> N
     assert len(known) == 300
     assert np.mean(np.array(known) < 0.05) <= 0.09
     assert np.mean(np.array(known) < 0.5) == pytest.approx(0.5, abs=0.09)
+
+
+@pytest.mark.parametrize("runs", [12, 24])
+def test_pair_that_the_same_runs_point_to_is_no_interaction_for_that(runs: int) -> None:
+    """Where all adds up, the pair that residuals chose is called an interaction in 5 % at most."""
+    known, made = make_screen(MINE, runs), {}
+    claims, unadjusted = [], []
+    for seed in range(150):
+        rng, luck = np.random.default_rng(seed), dict[tuple[str, ...], float]()
+
+        def run(trial: Trial, rng=rng, luck=luck) -> Mixed:  # type: ignore[no-untyped-def] # noqa: ANN001
+            own = luck.setdefault(tuple(trial.choices.values()), float(rng.normal()))
+            return Mixed(trial.name, trial.choices, trial.seed, 90 + own)
+
+        suspect = suspected_pair(fit_screen([run(trial) for trial in known], OPTIONS))
+        assert suspect is not None
+        pair = suspect.tricks
+        if pair not in made:
+            more = separating_runs(MINE, known, pair, Limits())
+            made[pair] = make_screen(MINE, more, known=known, pair=pair)
+        fit = fit_screen([run(trial) for trial in made[pair]], OPTIONS, [pair])
+        found, alone = separated_p(fit, pair), interaction_p(fit, pair)
+        assert found is not None
+        assert alone is not None
+        claims.append(found < 0.05)
+        unadjusted.append(alone < 0.05)
+    assert np.mean(claims) <= 0.05 + 2 * (0.05 * 0.95 / 150) ** 0.5
+    assert np.mean(unadjusted) > 0.13  # what it would claim without the adjustment
+
+
+@pytest.mark.parametrize("known_since", [0, 2])
+@pytest.mark.parametrize("interaction", [0.0, INTERACTION])
+def test_looks_before_a_pair_is_told_apart_stay_as_they_were(
+    interaction: float, known_since: int
+) -> None:
+    """What was claimed before the pair's runs is what was claimed then, and nothing more is."""
+    first = make_screen(MINE, 12)
+    trials = _separated(first)
+    records = [
+        dataclasses.replace(record, look=1 if number < len(first) else 2)
+        for number, record in enumerate(_records(trials, interaction))
+    ]
+    before = compare(MINE, records[: len(first)]).screen
+    after = compare(MINE, records, together={PAIR: known_since}).screen
+    assert before is not None
+    assert after is not None
+    assert after.effects(1, None).by_trial == before.effects(1, None).by_trial
+    assert after.effects(2, None).df == len(trials) - 10  # a level, seven options, two pairs

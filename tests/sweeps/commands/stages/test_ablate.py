@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 import yaml
 
+from darkmagic.checklist.designs.factors import Limits
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Trial
 from darkmagic.checklist.recipes.ablation import ablation_trials
@@ -20,7 +22,8 @@ from darkmagic.sweeps.commands.stages.confirmed import confirmed_tags, read_conf
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.orchestrate.extend import SweepKey
 from darkmagic.sweeps.orchestrate.report import load_report
-from darkmagic.sweeps.track.schema import CONFIRMED_NUMBERS, KIND, PARENT, trial_tags
+from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
+from darkmagic.sweeps.track.schema import CONFIRMED_NUMBERS, KIND, LIMITS, LOOKS, PARENT, trial_tags
 from darkmagic.sweeps.track.store import open_client
 from sweeping import Recorder, Swept, run
 
@@ -215,6 +218,25 @@ def test_interactions_add_the_runs_of_a_pair_to_a_screen(screened: Swept) -> Non
     assert len(planned.plan.trials) == 8  # there are no more of three tricks of two options
     known = {(record.name, record.seed) for record in screened.outcome.records}
     assert known < {(trial.name, trial.seed) for trial in planned.plan.trials}
+
+
+def test_interactions_go_on_with_the_pair_that_was_begun(screened: Swept) -> None:
+    """A sweep of a pair's runs that was stopped before its report is no reason for another pair."""
+    (suspected,) = api.plan(screened.overrides, interactions=True).plan.limits.together
+    tricks = ("optimizer", "mixup", "weight_decay")
+    other = next(p for p in itertools.combinations(tricks, 2) if set(p) != set(suspected))
+    client, parent = open_client(screened.uri), screened.outcome.parent.run_id
+    before = client.get_run(parent).data.tags
+    begun = Limits(together={other: int(before.get(LOOKS, 0)) + 1})
+    client.set_tag(parent, LIMITS, limits_tags(begun)[LIMITS])
+    try:
+        planned = api.plan(screened.overrides, interactions=True)
+    finally:
+        if LIMITS in before:
+            client.set_tag(parent, LIMITS, before[LIMITS])
+        else:
+            client.delete_tag(parent, LIMITS)
+    assert planned.plan.limits.together == begun.together
 
 
 @pytest.mark.parametrize(
