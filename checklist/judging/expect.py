@@ -57,17 +57,24 @@ def misses(
 
     A trial that failed, or that could not be tested, is never as expected.
     """
-    names = [row.name for row in comparison.tricks]
-    for name in trials:
-        if name not in names:
-            raise UserError(f"--of {name!r}: there is no such trial; " + nearest(name, names))
+    asked = [_named(comparison, name) for name in trials]
     if expectation in NEEDS_MIN_EFFECT and not comparison.rules.min_effect:
         raise UserError(f"--expect {expectation} needs --min-effect, the smallest that matters")
-    rows = [row for row in comparison.tricks if not trials or row.name in trials]
+    rows = [row for row in comparison.tricks if not asked or row in asked]
     missed = [row for row in rows if not _is_so(comparison, row, expectation)]
     if expectation is Expectation.ANY_BETTER and len(missed) < len(rows):
         return []
     return missed
+
+
+def _named(comparison: Comparison, name: str) -> Row:
+    """Return the row called `name`, or the only one whose option that is: `x` of `name=x`."""
+    rows = comparison.tricks
+    found = [row for row in rows if row.name == name] or [r for r in rows if r.option == name]
+    if len(found) != 1:
+        names = [row.name for row in rows]
+        raise UserError(f"--of {name!r}: there is no such trial; " + nearest(name, names))
+    return found[0]
 
 
 def _is_so(comparison: Comparison, row: Row, expectation: Expectation) -> bool:

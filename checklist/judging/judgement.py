@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,8 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.judging.expect import Expectation, misses
 from darkmagic.checklist.judging.means import Mean, find_means, stand_ins
 from darkmagic.checklist.judging.records import find_baseline, make_records
-from darkmagic.checklist.judging.runs import JudgedRun, differing_settings, find_runs, read_metric
+from darkmagic.checklist.judging.runs import JudgedRun, find_runs, read_metric
+from darkmagic.checklist.judging.settings import differing_settings
 from darkmagic.checklist.judging.suspicions import disagreements, narrow_spreads, spreads_of
 from darkmagic.checklist.judging.tables.columns import Columns, find_columns, guess_direction
 from darkmagic.checklist.judging.tables.numbers import Column
@@ -142,6 +144,11 @@ def with_decimals(
     )
 
 
+def _as_factors(columns: Columns, differing: Sequence[str]) -> str:
+    """Return the options that make factors of these columns."""
+    return " ".join(f"--trial {shlex.quote(name)}" for name in (*columns.trials, *differing[:5]))
+
+
 def _remarks(table: RunTable, columns: Columns, runs: Sequence[JudgedRun]) -> list[str]:
     found = []
     differing = differing_settings(table, columns)
@@ -149,7 +156,8 @@ def _remarks(table: RunTable, columns: Columns, runs: Sequence[JudgedRun]) -> li
         found.append(
             f"Runs of one trial differ in {', '.join(differing[:5])}"
             + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-            + ": what that changes is in the spread, or in the differences."
+            + ": what that changes is in the spread, or in the differences. Where it was tried "
+            f"too, say so: {_as_factors(columns, differing)}."
         )
     if columns.seed is not None:
         trials_of = Counter(run.seed for run in runs)

@@ -85,9 +85,18 @@ def _level(column: str, levels: Sequence[str], value: str) -> str:
     if value in levels:
         return value
     alike = [level for level in levels if level.lower() == value.strip().lower()]
+    alike = alike or [level for level in levels if _is_same_number(level, value)]
     if len(alike) == 1:
         return alike[0]
     raise UserError(f"--baseline: column {column!r} has no {value!r}; " + nearest(value, levels))
+
+
+def _is_same_number(level: str, value: str) -> bool:
+    """Whether two texts are one number, as 0.0 and 0, or 1e-3 and 0.001."""
+    try:
+        return float(level) == float(value)
+    except ValueError:
+        return False
 
 
 def make_records(

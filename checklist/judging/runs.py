@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.judging.settings import differing_settings
 from darkmagic.checklist.judging.tables.columns import Columns, names_a_run
-from darkmagic.checklist.judging.tables.names import UNIQUE
 from darkmagic.checklist.judging.tables.numbers import Column, Reading, read_column
-from darkmagic.checklist.judging.tables.table import NONE, RunTable, label, last_part
+from darkmagic.checklist.judging.tables.table import NONE, RunTable, label
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status
 
@@ -87,7 +88,7 @@ def find_runs(
     if not runs:
         raise UserError(f"{table.source} has no run that has ended")
     if columns.seed is not None:
-        runs, repeated = _without_repeats(runs, columns)
+        runs, repeated = _without_repeats(table, runs, columns)
         if repeated:
             notes.append(f"{_count(repeated)} there twice and counted once: {_places(repeated)}.")
     _check_size(table, columns, runs)
@@ -177,7 +178,7 @@ def _at_the_end(
 
 
 def _without_repeats(
-    runs: Sequence[JudgedRun], columns: Columns
+    table: RunTable, runs: Sequence[JudgedRun], columns: Columns
 ) -> tuple[list[JudgedRun], list[JudgedRun]]:
     """Return one run for each trial and seed, and those that are the same again."""
     found: dict[tuple[object, ...], JudgedRun] = {}
@@ -187,35 +188,25 @@ def _without_repeats(
         if first is run:
             continue
         if (first.reading, first.status) != (run.reading, run.status):
-            raise UserError(
-                f"{first.place} and {run.place} are both seed {run.seed} of "
-                f"{', '.join(run.names)}, with different results: remove one, or say --seed none "
-                "to compare the runs without pairing them"
-                + ("" if columns.step else "; --step COLUMN where they are epochs of one run")
-            )
+            raise UserError(_two_results(table, columns, first, run))
         repeated.append(run)
     return list(found.values()), repeated
 
 
-def differing_settings(table: RunTable, columns: Columns) -> list[str]:
-    """Return the columns whose values differ between runs of one trial, where few do.
-
-    They are settings that no name of a trial tells: a comparison that they are not part of.
-    """
-    taken = {columns.metric, columns.seed, columns.status, columns.step, columns.sd, columns.count}
-    named = [
-        tuple(map(label, cells)) for cells in zip(*map(table.column, columns.trials), strict=True)
-    ]
-    found = []
-    for column in table.settings if table.settings is not None else ():
-        if column in taken or column in columns.trials or UNIQUE.fullmatch(last_part(column)):
-            continue
-        values: dict[tuple[str, ...], set[str]] = {}
-        for names, cell in zip(named, table.column(column), strict=True):
-            values.setdefault(names, set()).add(label(cell))
-        if any(len(own) > 1 for own in values.values()):
-            found.append(column)
-    return found
+def _two_results(table: RunTable, columns: Columns, first: JudgedRun, second: JudgedRun) -> str:
+    """Return what to do about two results of one trial and seed."""
+    text = (
+        f"{first.place} and {second.place} are both seed {first.seed} of "
+        f"{', '.join(first.names)}, with different results"
+    )
+    differing = differing_settings(table, columns, (first.place, second.place))[:5]
+    if differing:
+        trials = " ".join(f"--trial {shlex.quote(c)}" for c in (*columns.trials, *differing))
+        text += f", and differ in {', '.join(differing)}: say {trials} if that was tried too; else"
+    else:
+        text += ":"
+    text += " remove one, or say --seed none to compare the runs without pairing them"
+    return text + ("" if columns.step else "; --step COLUMN where they are epochs of one run")
 
 
 def seed_numbers(runs: Sequence[JudgedRun]) -> Mapping[str, int]:

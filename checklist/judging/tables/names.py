@@ -41,14 +41,16 @@ TRIALS = (
     "tags.mlflow.runname",
 )
 """Names of columns that say what was run, the likeliest first."""
-SEEDS = re.compile(r"(.*_)?(seed|fold|replicate|rep|repeat)(_?(id|no|number|idx|index))?")
+SEEDS = re.compile(r"(.*[ _-])?(seed|fold|replicate|rep|repeat)([ _-]?(id|no|number|idx|index))?")
 STATUSES = ("status", "state", "outcome")
 STEPS = ("epoch", "step", "global_step", "_step", "iteration", "iter", "round")
 MEANS = re.compile(r"\bmean\b|\baverage\b|\bavg\b|^mu$|^mean[_ ]|[_ ]mean$")
 SDS = re.compile(r"standard dev|\bstd|stddev|std$|\bsd\b|_sd$|\bs\.d\.|sigma")
 COUNTS = re.compile(r"^n$|^n_?(runs|seeds|trials|repeats)$|^#?_?(runs|seeds|repeats|count)$")
 BASELINES = ("baseline", "base", "control", "reference", "default", "vanilla", "none")
-UNIQUE = re.compile(r"(run)?_?(id|uuid|created.*|start.*|end.*|timestamp|date|user|notes|url|path)")
+UNIQUE = re.compile(
+    r"(run)?_?(id|uuid|number|created.*|start.*|end.*|timestamp|date|user|notes|url|path)"
+)
 
 
 def direction_of(metric: str) -> Direction:
