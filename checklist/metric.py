@@ -57,6 +57,7 @@ class Metric:
     `short` is its name in the head of a column, `name` where empty; `decimals` are those shown.
     `step` is what values in the unit are multiples of, 0 if they are continuous: runs that happen
     to agree still spread by its rounding. That of accuracy follows from the number of images.
+    `taken` is `last` or `best` where a script of the user's gives it, whose data only they know.
 
     >>> loss = Metric("val_loss", direction=Direction.MIN, decimals=3)
     >>> loss.head, loss.value(0.21), loss.difference(-0.0104), loss.gain(-0.0104)
@@ -74,6 +75,7 @@ class Metric:
     decimals: int = 2
     short: str = ""
     step: float = 0.0
+    taken: str = ""
 
     @property
     def sign(self) -> int:

@@ -18,6 +18,8 @@ from darkmagic.trainers.command.spec import Command
 __all__ = ["DryRun", "dry_run"]
 
 HELP = ("--help", "-h", "help")
+OF_HELP = re.compile(r"usage|--help|powered by hydra", re.IGNORECASE)
+"""What stands in the help of argparse and its likes, and in that of a Hydra application."""
 FLAG = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*")
 PROBE = "--darkmagic-no-such-flag"
 """A flag that no script has: what refuses it names with it the others that it does not know."""
@@ -105,7 +107,7 @@ def _knows_help(ended: Ended, text: str) -> bool:
     if ended.failure:
         said = {word for line in _errors(text)[-1:] for word in re.findall(r"[\w-]+", line)}
         return not said & set(HELP)
-    return "usage" in text.lower() or "--help" in text or len(set(FLAG.findall(text))) > 3
+    return bool(OF_HELP.search(text)) or len(set(FLAG.findall(text))) > 3
 
 
 def _flags(words: Sequence[str]) -> Iterator[str]:

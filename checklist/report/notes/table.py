@@ -132,6 +132,13 @@ def _what_differs(comparison: Comparison) -> str:
             f"Differences are in {comparison.metric.phrase}, {changed}{_lower(comparison)}. They "
             "hold for this machine, and for what else it did meanwhile."
         )
+    if comparison.metric.taken:
+        return (
+            f"Differences are in {comparison.metric.phrase}, of the {comparison.metric.taken} "
+            f"value that each run gave, {changed}{_lower(comparison)}. They hold for the data that "
+            "the script measured it on; where that is its test set, what is chosen here was chosen "
+            "on the test set."
+        )
     return (
         f"Differences are in {comparison.metric.phrase}{images} after the last epoch, "
         f"{changed}{_lower(comparison)}. {holds}; the test set was not touched."

@@ -131,8 +131,9 @@ def relevant_keys(node: Mapping[str, Any]) -> dict[str, Any]:
 def metric_of(node: Mapping[str, Any]) -> Metric:
     """Return the metric of a trainer's node; raise `UserError` where its direction is not known.
 
-    >>> metric_of({"metric": "val_loss"}).direction.value
-    'min'
+    >>> found = metric_of({"metric": "val_loss", "take": "best"})
+    >>> found.direction.value, found.taken
+    ('min', 'best')
     """
     name, given = str(node["metric"]), node.get("direction")
     decimals = node.get("decimals")
@@ -142,6 +143,7 @@ def metric_of(node: Mapping[str, Any]) -> Metric:
         direction=direction_of(name) if given is None else Direction.parse(str(given)),
         scale=float(node.get("scale") or 1.0),
         decimals=AUTO_DECIMALS if decimals is None else int(decimals),
+        taken=str(node.get("take") or "last"),
     )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
 from darkmagic.checklist.compare.comparison import compare
+from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.report.notes.table import table_notes
 from records import SMALL, STEADY, record, simulated, swept
 
@@ -32,6 +35,17 @@ def test_the_footer_says_what_was_estimated_and_by_what() -> None:
     ):
         assert words in notes
     assert "short training" not in " ".join(table_notes(compare(SMALL, swept(STEADY)), epochs=200))
+
+
+@pytest.mark.parametrize("take", ["last", "best"])
+def test_the_footer_claims_nothing_of_the_data_of_a_script(take: str) -> None:
+    """Which value counts is said; what it was measured on is not known, nor are its epochs."""
+    records = [dataclasses.replace(r, value=r.accuracy) for r in simulated(SMALL, 3)]
+    rules = Rules(metric=Metric("val_acc", taken=take))
+    notes = " ".join(table_notes(compare(SMALL, records, rules)))
+    assert f"Differences are in val_acc, of the {take} value that each run gave" in notes
+    for claim in ("after the last epoch", "was not touched", "validation set"):
+        assert claim not in notes
 
 
 def test_the_footer_says_how_trials_trained() -> None:

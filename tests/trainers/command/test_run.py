@@ -152,6 +152,24 @@ def test_dry_run_finds_what_a_script_refuses(tmp_path: Path, words: str) -> None
     assert (REFUSED[words] in found.problem) if REFUSED[words] else not found.problem
 
 
+@pytest.mark.parametrize(
+    ("word", "problem"), [("lr=1", ""), ("+drop=1", ""), ("lrr=1", "Could not override 'lrr'")]
+)
+def test_dry_run_knows_the_help_of_hydra(tmp_path: Path, word: str, problem: str) -> None:
+    """Its help names neither usage nor flags; what it cannot override it refuses."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import hydra\nfrom hydra.core.config_store import ConfigStore\n"
+        "ConfigStore.instance().store('config', {'seed': 0, 'lr': 0.1})\n"
+        "@hydra.main(version_base=None, config_name='config')\n"
+        "def main(config): raise SystemExit(9)\nmain()\n"
+    )
+    command = Command((sys.executable, str(script), "seed={seed}", word), metric="acc")
+    found = dry_run(command, ["--help"], [word], VALUES, 60)
+    assert found.understood
+    assert (problem in found.problem) if problem else not found.problem
+
+
 def test_script_that_knows_no_help_is_not_judged_by_it() -> None:
     """A script that trains whatever it is asked is ended after a while, and refuses nothing."""
     for name, code in {

@@ -62,14 +62,16 @@ def add_row(found: Found, row: Mapping[str, Any], names: Iterable[str] | None = 
 
 
 def number(value: Any) -> float | None:
-    """Return `value` as a number; None where it is none. `nan` is one.
+    """Return `value` as a number; None where it is none. `nan` is one. A percent sign stays out.
 
-    >>> number("0.5"), number("resnet"), number(True)
-    (0.5, None, None)
+    >>> number("0.5"), number("81.3%"), number("resnet"), number(True)
+    (0.5, 81.3, None, None)
     """
     if isinstance(value, bool) or value is None:
         return None
     try:
+        if isinstance(value, str):
+            value = value.strip().removesuffix("%")
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
