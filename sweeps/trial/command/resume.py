@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkmagic.trainers.command.run import Ended, find_metric
+from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command, fill
 from darkmagic.trainers.outputs.event_log import last_of_each_epoch, parse_event
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["Earlier", "join", "read_earlier", "resume_words"]
+__all__ = ["Earlier", "could_not_go_on", "join", "read_earlier", "resume_words"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,26 @@ def resume_words(
             return [], f"starts anew: it left no {{directory}}{pattern} to go on from"
         words.append(f"{fill(before, values)}{files[-1]}")
     return words, "goes on with " + " ".join(words)
+
+
+def could_not_go_on(
+    command: Command,
+    ended: Ended,
+    lines: Lines,
+    directory: Path,
+    values: Mapping[str, str],
+    since: float,
+) -> bool:
+    """Whether a script that was to go on failed before it came to anything.
+
+    It is so where it gave an exit code other than 0 and no value of the metric, in its output or
+    in a file of its `directory` that is newer than `since`: the checkpoint may be half of one, as
+    its writer was killed. One that was ended by a signal or by its limit says nothing of that.
+    """
+    if ended.timed_out or ended.code is None or ended.code <= 0:
+        return False
+    found, _ = find_metric(command, lines, directory, values, since)
+    return found is None
 
 
 def read_earlier(folder: Path, metric: str, now: float) -> Earlier:

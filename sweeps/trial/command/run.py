@@ -7,19 +7,33 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.trial.command.first_store import made_by_one
-from darkmagic.sweeps.trial.command.resume import Earlier, join, read_earlier, resume_words
+from darkmagic.sweeps.trial.command.resume import (
+    Earlier,
+    could_not_go_on,
+    join,
+    read_earlier,
+    resume_words,
+)
 from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
 from darkmagic.sweeps.trial.command.trackers import read_mlflow, store_of, tracking_environment
 from darkmagic.trainers.command.life import FileLife
-from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, judge, run_command
+from darkmagic.trainers.command.run import (
+    OUTPUT,
+    Ended,
+    Watcher,
+    find_metric,
+    judge,
+    run_command,
+)
 from darkmagic.trainers.command.sources.files import new_files
+from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
 from darkmagic.trainers.outputs.event_log import EventLog
@@ -54,16 +68,20 @@ def run_command_trial(resolved: Mapping[str, Any], directory: Path) -> dict[str,
         log.epochs.clear()
     _end_when_told()
     life = FileLife(directory / OUTPUT, command.files, values)
+
+    def attempt(words: Sequence[str], before: Earlier) -> tuple[Ended, Lines]:
+        watcher = _Reporter(command.metric, log, before, life)
+        return run_command(command, directory / OUTPUT, values, directory / LOG, watcher, words)
+
     try:
         with made_by_one(shared, log):
-            ended, lines = run_command(
-                command,
-                directory / OUTPUT,
-                values,
-                directory / LOG,
-                _Reporter(command.metric, log, earlier, life),
-                more,
-            )
+            began = time.time()  # without the second of grace: files of before are fresh, too
+            ended, lines = attempt(more, earlier)
+            if more and could_not_go_on(command, ended, lines, directory / OUTPUT, values, began):
+                note(f"could not go on, and starts anew: {ended.failure}")
+                log.epochs.clear()
+                earlier = Earlier(time.time() - 1.0)
+                ended, lines = attempt([], earlier)
     except OSError as error:  # the program is gone, or may not be run
         directory.mkdir(parents=True, exist_ok=True)
         return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}

@@ -27,7 +27,7 @@ for epoch in range(first, 5):
             file.write("epoch,acc\\n" * (epoch == 1) + f"{epoch},{value}\\n")
     else:
         print(f"METRIC acc={value}" + f" epoch={epoch}" * (how == "steps"), flush=True)
-    (folder / "last.json").write_text(str(epoch))
+    (folder / "last.json").write_text(str(epoch) * ("HALF" not in os.environ))
     if epoch == int(os.environ.get("KILL_AT", 0)) and not words:
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -35,8 +35,10 @@ RESUME = ["--resume", "{directory}/last*.json"]
 HOWS = ("steps", "counted", "file")
 
 
-def _trial(folder: Path, how: str, resume: list[str], **node: Any) -> dict[str, Any]:
-    (folder / "train.py").write_text(SCRIPT)
+def _trial(
+    folder: Path, how: str, resume: list[str], script: str = SCRIPT, **node: Any
+) -> dict[str, Any]:
+    (folder / "train.py").write_text(script)
     command = [sys.executable, str(folder / "train.py"), how]
     trainer = {"command": command, "metric": "acc", "resume": resume, **node}
     resolved = {"trainer": trainer, "seed": 0, "runtime": {"device": "cpu"}}
@@ -91,6 +93,45 @@ def test_script_that_cannot_go_on_starts_anew_and_says_so(
     assert len(last_of_each_epoch(_events(tmp_path))) == 4
     (note,) = [e["message"] for e in _events(tmp_path) if e["type"] == "note"]
     assert note.startswith(said)
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_trial_whose_checkpoint_is_half_written_starts_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The script that fails on it is run again without it, and the curve is that run's alone."""
+    monkeypatch.setenv("KILL_AT", "2")
+    monkeypatch.setenv("HALF", "1")
+    assert "SIGKILL" in _trial(tmp_path, how, RESUME)["reason"]
+    monkeypatch.setenv("KILL_AT", "0")
+    result = _trial(tmp_path, how, RESUME, take="best")
+    assert (result["status"], result["value"]) == ("finished", 0.9), result
+    curve = [(e["epoch"], e["value"]) for e in last_of_each_epoch(_events(tmp_path))]
+    assert curve == [(1, 0.9), (2, 0.6), (3, 0.7), (4, 0.8)]
+    notes = [e["message"] for e in _events(tmp_path) if e["type"] == "note"]
+    assert notes[1].startswith("could not go on, and starts anew: ExitCode 1: json.decoder.")
+
+
+LATER = """
+import os, sys
+if "--resume" in sys.argv:
+    print("METRIC acc=0.5" * (os.environ["COMES"] == "far"), flush=True)
+    os.kill(os.getpid(), 9) if os.environ["COMES"] == "killed" else sys.exit(3)
+open(os.environ["DARKMAGIC_DIRECTORY"] + "/last.json", "a").close()
+sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize(
+    ("comes", "reason"), [("far", "ExitCode 3"), ("killed", "SIGKILL"), ("nowhere", "ExitCode 4")]
+)
+def test_trial_that_went_on_and_failed_later_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes: str, reason: str
+) -> None:
+    """A value after the checkpoint, or a signal, is no sign of a bad one."""
+    monkeypatch.setenv("COMES", comes)
+    assert "ExitCode 4" in _trial(tmp_path, "steps", RESUME, script=LATER)["reason"]
+    assert reason in _trial(tmp_path, "steps", RESUME, script=LATER)["reason"]
 
 
 def test_first_run_says_nothing_of_going_on(tmp_path: Path) -> None:
