@@ -7,9 +7,10 @@ import textwrap
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.answer import answer_of
 from darkmagic.checklist.report.page.asked import asked
+from darkmagic.checklist.report.page.palette import LIGHT
 from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 from darkmagic.checklist.report.plots.effects import draw_forest
-from darkmagic.checklist.report.plots.style import COLOURS, new_figure, plain_name, to_png
+from darkmagic.checklist.report.plots.style import new_figure, plain_name, to_png
 from darkmagic.text import shortened
 
 __all__ = ["social_card"]
@@ -53,7 +54,7 @@ def social_card(report: Report) -> bytes:
     question = textwrap.shorten(asked(report), 90)
     if len(rows) < known:
         question += f" The {len(rows)} largest of {known} differences."
-    figure.supxlabel(plain_name(question), fontsize=14, color=COLOURS["faint"])
+    figure.supxlabel(plain_name(question), fontsize=14, color=LIGHT["faint"])
     return to_png(figure, DPI)
 
 
@@ -67,7 +68,7 @@ def _write(
         shown,
         fontsize=size,
         weight=weight,
-        color=COLOURS[colour],
+        color=LIGHT[colour],
         verticalalignment="top",
         linespacing=1.25,
     )

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.asked import asked
+from darkmagic.checklist.report.page.palette import LIGHT
 from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 from darkmagic.checklist.report.plots.style import (
-    COLOURS,
     MAX_LABEL,
     colour_of,
     label_of,
@@ -54,7 +54,7 @@ def _forest(report: Report) -> Figure | None:
         return None
     figure, ax = new_figure(7.2, 1.1 + 0.24 * len(rows))
     title = plain_name(textwrap.shorten(asked(report), MAX_TITLE))
-    ax.set_title(title, fontsize=10, loc="left", color=COLOURS["ink"])
+    ax.set_title(title, fontsize=10, loc="left", color=LIGHT["ink"])
     draw_forest(ax, report, rows)
     metric = report.comparison.metric
     better = "" if metric.sign > 0 else " (lower is better)"
@@ -71,8 +71,8 @@ def draw_forest(
     least = report.comparison.rules.min_effect
     reach = reach_of(rows)
     ax.set_xlim(-1.03 * reach, 1.03 * reach)
-    ax.axvspan(-least, least, color=COLOURS["line"], alpha=0.5, linewidth=0)
-    ax.axvline(0, color=COLOURS["faint"], linewidth=0.8)
+    ax.axvspan(-least, least, color=LIGHT["line"], alpha=0.5, linewidth=0)
+    ax.axvline(0, color=LIGHT["faint"], linewidth=0.8)
     for index, row in enumerate(rows):
         assert row.difference is not None
         colour = colour_of(row.verdict)
@@ -88,7 +88,7 @@ def draw_forest(
             [index] * len(published),
             "D",
             markerfacecolor="none",
-            markeredgecolor=COLOURS["mark"],
+            markeredgecolor=LIGHT["mark"],
             markersize=4,
         )
         ax.plot(
@@ -101,7 +101,7 @@ def draw_forest(
         )
     ax.set_yticks(range(len(rows)), [label_of(row.name, label_width) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
+    ax.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
     ax.spines["left"].set_visible(False)
 
 
@@ -111,8 +111,8 @@ def cost_plot(report: Report) -> str | None:
     if len(rows) < 2:
         return None
     figure, ax = new_figure(7.2, 3.6)
-    ax.axhline(0, color=COLOURS["line"], linewidth=0.8)
-    ax.axvline(1, color=COLOURS["line"], linewidth=0.8)
+    ax.axhline(0, color=LIGHT["line"], linewidth=0.8)
+    ax.axvline(1, color=LIGHT["line"], linewidth=0.8)
     for row in rows:
         _cost_point(ax, row)
     ax.margins(0.12, 0.12)
@@ -135,7 +135,7 @@ def _cost_point(ax: object, row: Row) -> None:
         gain,
         yerr=error,
         fmt="s" if row.trick is None else marker_of(row),
-        color=COLOURS["ink"] if row.trick is None else colour_of(row.verdict),
+        color=LIGHT["ink"] if row.trick is None else colour_of(row.verdict),
         elinewidth=0.7,
         markersize=6 if row.on_pareto_front else 4,
         alpha=1.0 if row.on_pareto_front else 0.55,
@@ -156,5 +156,5 @@ def _name_points(ax: Axes, rows: Sequence[Row]) -> None:
             xytext=(6, 4),
             textcoords="offset points",
             fontsize=8,
-            color=COLOURS["ink"],
+            color=LIGHT["ink"],
         )

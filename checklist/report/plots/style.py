@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.report.page.palette import LIGHT
 from darkmagic.text import printable, shortened
 
 __all__ = [
-    "COLOURS",
     "MAX_LABEL",
     "colour_of",
     "label_of",
@@ -28,18 +28,6 @@ __all__ = [
     "to_png",
     "to_svg",
 ]
-
-COLOURS = {
-    "ink": "#1c1c23",
-    "faint": "#6a6a76",
-    "line": "#dcdce3",
-    "band": "#c9d4e6",
-    "accent": "#2c5aa1",
-    "better": "#0a6e3d",
-    "worse": "#b3261f",
-    "mark": "#8a4b00",
-}
-"""Colours by their CSS variable; no plot uses one of them for anything else."""
 
 MARKERS = {Verdict.BETTER: "^", Verdict.WORSE: "v"}
 """Shapes repeat what colours show, for readers who cannot distinguish them."""
@@ -63,7 +51,7 @@ def marker_of(row: Row) -> str:
 def colour_of(verdict: Verdict) -> str:
     """Return the colour of a verdict."""
     names = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
-    return COLOURS[names.get(verdict, "accent")]
+    return LIGHT[names.get(verdict, "neutral")]
 
 
 def plain_name(name: str) -> str:
@@ -86,11 +74,11 @@ def new_figure(width: float, height: float, **subplots: Any) -> tuple[Figure, An
     for ax in figure.axes:
         ax.patch.set_alpha(0)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[["left", "bottom"]].set_color(COLOURS["line"])
-        ax.tick_params(colors=COLOURS["faint"], labelsize=8)
-        ax.xaxis.label.set_color(COLOURS["faint"])
-        ax.yaxis.label.set_color(COLOURS["faint"])
-        ax.title.set_color(COLOURS["ink"])
+        ax.spines[["left", "bottom"]].set_color(LIGHT["line"])
+        ax.tick_params(colors=LIGHT["faint"], labelsize=8)
+        ax.xaxis.label.set_color(LIGHT["faint"])
+        ax.yaxis.label.set_color(LIGHT["faint"])
+        ax.title.set_color(LIGHT["ink"])
     return figure, axes
 
 
@@ -121,7 +109,7 @@ def to_png(figure: Figure, dpi: int = 200) -> bytes:
         level = log.level
         log.setLevel(logging.ERROR)  # a found font may have no bold letters
         try:
-            figure.savefig(out, format="png", dpi=dpi, facecolor="#ffffff")
+            figure.savefig(out, format="png", dpi=dpi, facecolor=LIGHT["paper"])
         finally:
             log.setLevel(level)
     return out.getvalue()
@@ -149,13 +137,13 @@ def _find_fonts(figure: Figure) -> None:
 def standalone(svg: str) -> str:
     """Return `svg` as a file of its own, on white paper whatever is behind it."""
     return '<?xml version="1.0" encoding="utf-8"?>\n' + svg.replace(
-        "<svg", '<svg style="background: #ffffff"', 1
+        "<svg", f'<svg style="background: {LIGHT["paper"]}"', 1
     )
 
 
 def themed(svg: str, label: str) -> str:
     """Return `svg` in the page's colours, with `label` for those who do not see it."""
-    for name, colour in COLOURS.items():
+    for name, colour in LIGHT.items():
         svg = svg.replace(colour, f"var(--{name})")
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)

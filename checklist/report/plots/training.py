@@ -10,9 +10,9 @@ import numpy as np
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.curves import Curve, scaled, thinned
+from darkmagic.checklist.report.page.palette import LIGHT
 from darkmagic.checklist.report.page.pictures.lines import curve_limits, spans_decades
 from darkmagic.checklist.report.plots.style import (
-    COLOURS,
     colour_of,
     label_of,
     new_figure,
@@ -49,22 +49,20 @@ def curves_plot(report: Report) -> str | None:
     )
     base = thinned(curves[BASELINE])
     for ax, row in zip(axes.flat, rows, strict=False):
-        ax.fill_between(base.epochs, base.low, base.high, color=COLOURS["band"])
-        ax.plot(base.epochs, base.mean, color=COLOURS["faint"], linewidth=0.8)
+        ax.fill_between(base.epochs, base.low, base.high, color=LIGHT["band"])
+        ax.plot(base.epochs, base.mean, color=LIGHT["faint"], linewidth=0.8)
         own = thinned(curves[row.name])
         ax.plot(own.epochs, own.mean, color=colour_of(row.verdict), linewidth=1.3)
-        ax.set_title(
-            label_of(row.name, TITLE_WIDTH), fontsize=7.5, loc="left", color=COLOURS["ink"]
-        )
+        ax.set_title(label_of(row.name, TITLE_WIDTH), fontsize=7.5, loc="left", color=LIGHT["ink"])
     for ax in list(axes.flat)[len(rows) :]:
         ax.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.flat[0].set_ylim(
         *curve_limits([curves[row.name] for row in rows] + [curves[BASELINE]], metric)
     )
-    figure.supxlabel("epoch", fontsize=8, color=COLOURS["faint"])
+    figure.supxlabel("epoch", fontsize=8, color=LIGHT["faint"])
     figure.supylabel(
-        ", ".join(filter(None, (metric.name, metric.unit))), fontsize=8, color=COLOURS["faint"]
+        ", ".join(filter(None, (metric.name, metric.unit))), fontsize=8, color=LIGHT["faint"]
     )
     return to_svg(figure, "curves")
 
@@ -80,7 +78,7 @@ def schedules_plot(report: Report) -> str | None:
     figure, axes = new_figure(9.6, height, ncols=len(shown), squeeze=False)
     for ax, (name, title) in zip(axes.flat, shown, strict=True):
         _schedule(ax, report, name)
-        ax.set_title(title, fontsize=9, loc="left", color=COLOURS["ink"])
+        ax.set_title(title, fontsize=9, loc="left", color=LIGHT["ink"])
         ax.set_xlabel("epoch", fontsize=8)
     return to_svg(figure, "schedules")
 
@@ -92,7 +90,7 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
     curves = report.curves[name]
     base = curves[BASELINE]
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.plot(base.epochs, base.mean, color=COLOURS["ink"], linewidth=1.6, label=BASELINE)
+    ax.plot(base.epochs, base.mean, color=LIGHT["ink"], linewidth=1.6, label=BASELINE)
     others = {
         row.name: curves[row.name]
         for row in report.rows
@@ -116,7 +114,7 @@ def _schedule(ax: Any, report: Report, name: str) -> None:
         fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0.0, -0.2), ncols=2
     )
     for text in legend.get_texts():
-        text.set_color(COLOURS["ink"])
+        text.set_color(LIGHT["ink"])
 
 
 def _same(one: Curve, other: Curve) -> bool:

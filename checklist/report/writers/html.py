@@ -17,9 +17,10 @@ from darkmagic.checklist.report.page.asked import asked, on_what
 from darkmagic.checklist.report.page.cards import read_card
 from darkmagic.checklist.report.page.decisions import groups_of
 from darkmagic.checklist.report.page.live import Live
+from darkmagic.checklist.report.page.palette import HUES, declarations
 from darkmagic.checklist.report.page.pictures.costs import costs_of, spent
 from darkmagic.checklist.report.page.pictures.forest import forest_of
-from darkmagic.checklist.report.page.pictures.lines import HUES, MAX_LINES, panels_of
+from darkmagic.checklist.report.page.pictures.lines import MAX_LINES, panels_of
 from darkmagic.checklist.report.page.pictures.quantities import quantities_of
 from darkmagic.checklist.report.page.recipe import adopted, changed_settings, recipe_yaml
 from darkmagic.checklist.report.page.words import how_decided
@@ -99,6 +100,7 @@ def render(template: str, **values: Any) -> str:
     )
     for name in set(formatting.__all__) - {"duration"}:
         environment.filters[name] = getattr(formatting, name)
+    environment.globals["palette"] = declarations()
     environment.filters["breakable"] = _breakable
     return environment.get_template(template).render(**values)
 

@@ -15,15 +15,13 @@ from darkmagic.checklist.report.curves import Curve, scaled, thinned
 from darkmagic.checklist.report.page.pictures.axis import Axis, Tick
 from darkmagic.checklist.report.page.pictures.forest import sorted_rows
 
-__all__ = ["HUES", "MAX_LINES", "Panel", "Series", "curve_limits", "panels_of", "spans_decades"]
+__all__ = ["MAX_LINES", "Panel", "Series", "curve_limits", "panels_of", "spans_decades"]
 
 MAX_LINES = 48
 """Rows that are drawn: of more, those with the largest differences."""
 MAX_SHOWN = 6
 """Rows that are switched on at first."""
 MAX_POINTS = 60
-HUES = 8
-"""Colours of the page; further lines have them again, dashed."""
 DECADES = 8.0
 UNITS = 1000
 """Of the picture's coordinates, to either side."""
