@@ -15,6 +15,7 @@ __all__ = ["Budget", "parse_budget"]
 MAX_RUNS = 100_000
 TRAINED = (Status.FINISHED, Status.FAILED, Status.DIVERGED, Status.STOPPED)
 UNITS = {"h": 3600.0, "m": 60.0}
+WRITE = "write budget=80 (runs), budget=8h or budget=30m"
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def parse_budget(text: str) -> Budget:
     """Return the budget that `text` means; raise `UserError` for one that cannot be read."""
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(h|m)|([1-9]\d{0,5})", text.strip(" '\""))
     if found is None:
-        raise UserError(f"budget={text} is no budget; write budget=80 (runs) or budget=8h")
+        raise UserError(f"budget={text} is no budget; {WRITE}")
     if found[3]:
         return Budget(int(found[3]))
     if not float(found[1]):
-        raise UserError(f"budget={text} trains nothing; write budget=80 (runs) or budget=8h")
+        raise UserError(f"budget={text} trains nothing; {WRITE}")
     return Budget(float(found[1]) * UNITS[found[2]], in_seconds=True)

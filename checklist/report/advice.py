@@ -37,11 +37,13 @@ class Advice:
     """Plain sentences, and commands with what each is for.
 
     `alarm` is what a reader must know before the table; where there is one, it is all of it.
+    `whole` are the sentences on rows together, which a page needs that says the rest row by row.
     """
 
     sentences: tuple[str, ...]
     steps: tuple[tuple[str, str], ...]
     alarm: str = ""
+    whole: tuple[str, ...] = ()
 
 
 def winners(comparison: Comparison) -> dict[str, str]:
@@ -97,9 +99,10 @@ def advise(
     if alarm:
         why = ("To find out why", shell_line(["darkmagic", "preflight", *overrides]))
         return Advice((), (why,), alarm)
-    sentences = [*_choices(comparison)]
+    whole: list[str] = []
+    sentences = [*_choices(comparison, whole)]
     if comparison.screen:
-        return _of_screen(comparison, comparison.screen, sentences, overrides)
+        return _of_screen(comparison.screen, comparison, (sentences, whole), overrides)
     if comparison.seeds == 1 and comparison.having(Verdict.NOT_TESTED):
         sentences.append("Nothing is decided: single runs cannot tell a trick from luck.")
         steps.append(("To get error bars", error_bars(comparison, overrides)))
@@ -110,14 +113,14 @@ def advise(
         sentences.append(_to_settle(comparison, undecided, overrides, run_seconds, steps))
     if winners(comparison) and not of_a_command(overrides):
         steps.append(("To confirm on the test set", checklist_command("confirm", overrides)))
-    return Advice(tuple(sentences), tuple(steps))
+    return Advice(tuple(sentences), tuple(steps), whole=tuple(whole))
 
 
 def _of_screen(
-    comparison: Comparison, screen: Screened, sentences: list[str], overrides: Sequence[str]
+    screen: Screened, comparison: Comparison, said: tuple[list[str], ...], overrides: Sequence[str]
 ) -> Advice:
     """Return what to do after a screen: confirm what it predicts, or give it more runs."""
-    steps = []
+    (sentences, whole), steps = said, []
     plain = [o for o in overrides if not o.startswith("runs=")]
     others = [o for o in plain if not o.startswith("design=")]
     best = screen.prediction
@@ -126,7 +129,8 @@ def _of_screen(
         decided = comparison.having(Verdict.BETTER, Verdict.WORSE)
         sentences.append(_undecided(comparison, undecided, decided))
     if best is not None:
-        sentences.append(predicted(best, comparison.metric))
+        whole.append(predicted(best, comparison.metric))
+        sentences.append(whole[-1])
         rated = any(o.startswith("retune=") for o in plain)  # which adds the rate to a screen
         words = plain if rated else others
         if not of_a_command(plain):
@@ -140,7 +144,7 @@ def _of_screen(
     command = larger_screen(screen, overrides)
     if command and (undecided or comparison.having(Verdict.NOT_TESTED)):
         steps.append(("To narrow all intervals at once", command))
-    return Advice(tuple(sentences), tuple(steps))
+    return Advice(tuple(sentences), tuple(steps), whole=tuple(whole))
 
 
 def error_bars(comparison: Comparison, overrides: Sequence[str]) -> str:
@@ -161,8 +165,8 @@ def of_a_command(overrides: Sequence[str]) -> bool:
     return any(override.startswith("trainer=") for override in overrides)
 
 
-def _choices(comparison: Comparison) -> Iterator[str]:
-    """Yield what to take and what to leave, the proved before the probable."""
+def _choices(comparison: Comparison, whole: list[str]) -> Iterator[str]:
+    """Yield what to take and what to leave, the proved before the probable, which is in `whole`."""
     better, worse = comparison.having(Verdict.BETTER), comparison.having(Verdict.WORSE)
     same = comparison.having(Verdict.NO_PRACTICAL_DIFFERENCE)
     if better:
@@ -173,7 +177,8 @@ def _choices(comparison: Comparison) -> Iterator[str]:
             yield f"Proved better too, by less than another: {_list_rows(comparison, others)}."
     maybe = probable(comparison)
     if maybe:
-        yield _probably(comparison, maybe, others=bool(better))
+        whole.append(_probably(comparison, maybe, others=bool(better)))
+        yield whole[-1]
     if worse:
         yield f"Keep the baseline's choice instead of {_list_rows(comparison, worse)}."
     if same:

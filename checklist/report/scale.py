@@ -9,7 +9,9 @@ from darkmagic.checklist.compare.rows import Row
 __all__ = ["hidden_effect", "reach_of", "text_bar"]
 
 SHARE_IN_REACH = 0.8
-"""The share of intervals that fit; longer ones are cut off, with an arrow."""
+"""The share of intervals that fit whatever their length."""
+LONGER = 1.5
+"""Times as far as those a longer one may reach and still fit; others are cut off, with an arrow."""
 
 
 def reach_of(rows: Sequence[Row]) -> float:
@@ -17,7 +19,8 @@ def reach_of(rows: Sequence[Row]) -> float:
     differences = [abs(row.difference) for row in rows if row.difference is not None]
     ends = sorted(max(abs(r.interval.low), abs(r.interval.high)) for r in rows if r.interval)
     usual = ends[int(SHARE_IN_REACH * (len(ends) - 1))] if ends else 0.0
-    return 1.05 * (max([*differences, usual]) or 0.01)
+    needed = max([*differences, usual])
+    return 1.05 * (max([needed, *(end for end in ends if end <= LONGER * needed)]) or 0.01)
 
 
 def text_bar(row: Row, reach: float, width: int) -> str:

@@ -41,6 +41,20 @@ from darkmagic.text import shell_line, shell_word
 
 __all__ = ["load_report", "make_report", "rules_with_decimals", "ui_command"]
 
+OF_A_SWEEP = {
+    "baseline",
+    "baseline_repeats",
+    "design",
+    "futility",
+    "min_effect",
+    "retune",
+    "retune_seeds",
+    "retune_tries",
+    "runs",
+    "seeds",
+}
+"""Keys that say which trials there are and how they are compared, which one alone does not need."""
+
 
 def load_report(
     uri: str, experiment: str | None, *, curves: bool = False, sort: Sort = Sort.BEST
@@ -151,7 +165,8 @@ def _reproduce(snapshot: Snapshot) -> dict[str, str]:
         if COMMAND in (tags := snapshot.run_tags.get(record.run_id, {})):
             commands.setdefault(record.name, tags[COMMAND])
             continue
-        typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", o) for o in overrides]
+        alone = [o for o in overrides if o.partition("=")[0] not in OF_A_SWEEP]
+        typed = [re.sub(r"^\+?(trick/\w+)='([\w.+-]+)'$", r"\1=\2", o) for o in alone]
         commands.setdefault(record.name, shell_line(["darkmagic", "train", *typed, *folders]))
     return commands
 

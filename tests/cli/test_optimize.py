@@ -152,7 +152,7 @@ def test_story_counts_what_was_trained_whichever_budget_paid_for_it(tmp_path: Pa
     ("words", "said"),
     [
         (["budget=9"], "budget=9 is too small: a screen of these options has 3 runs or more"),
-        (["budget=none"], "budget=none is no budget; write budget=80 (runs) or budget=8h"),
+        (["budget=none"], "budget=none is no budget; write budget=80 (runs), budget=8h or"),
         ([BUDGET, "--seeds", "1"], "--seeds 1: one run has no error bar; give 2 or more"),
         ([BUDGET, "seeds=3"], "seeds=3: optimize plans its own runs; leave it out"),
         ([BUDGET, "design=screen"], "design=screen: optimize plans its own runs"),

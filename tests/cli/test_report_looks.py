@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,17 @@ from test_report_page import GAINS, SETUP, SMALL
 
 from browsing import check_page, check_width, open_page, start_chromium
 from darkmagic.checklist.model import Checklist, Trick
+from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.write import write_report
 from records import report_of, simulated
 
 ROWS = 60
+NAMED = tuple(
+    Trick(f"{name}_{n:02}", "s", ("off", "an_option_with_a_name"))
+    for n, name in enumerate(("augmentation_for_small_images", "lr", "weight_decay_of_norms") * 4)
+)
+REASON = "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 79.1 GiB in all)"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +42,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "small": report_of(simulated(SMALL, 3, GAINS), setup=SETUP),
         "long": report_of(simulated(long, 3), long),
     }
+    named = Checklist("named", NAMED)
+    gains = {f"{trick.name}=an_option_with_a_name": 2.0 for trick in NAMED[:4]}
+    reports["failed"] = report_of(
+        [
+            dataclasses.replace(r, status=Status.FAILED, accuracy=None, correct=None, reason=REASON)
+            if r.trick == NAMED[7].name
+            else r
+            for r in simulated(named, 3, gains)
+        ],
+        named,
+        setup=SETUP,
+    )
     folder = tmp_path_factory.mktemp("looks")
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(write_report(report, "html"))
@@ -51,6 +70,43 @@ def test_answer_is_on_the_first_screen_of_a_small_phone(
     answer = page.locator("#answer").bounding_box()
     assert answer is not None
     assert answer["y"] + answer["height"] <= size["height"]
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "lines"), [(360, 6), (768, 3), (1280, 3), (1920, 3)])
+def test_row_that_failed_leaves_the_main_picture_its_room(
+    browser: Browser, files: dict[str, Path], width: int, lines: int
+) -> None:
+    """Why it failed is as wide as the picture, and names have few lines, whichever rows failed."""
+    size = {"width": width, "height": 740}
+    page, _, _ = open_page(browser, files["failed"].as_uri(), viewport=size)
+    names = page.locator("#forest tbody th")
+    line = float(names.first.evaluate("e => parseFloat(getComputedStyle(e).lineHeight)"))
+    for name in names.all():
+        assert name.evaluate("e => e.firstChild.getBoundingClientRect().height") <= lines * line + 4
+    plotted = page.locator("#forest .strip").first.bounding_box()
+    why = page.locator("#forest .why")
+    assert why.inner_text() == "3 of 3 failed: RuntimeError"
+    assert plotted is not None
+    assert plotted["width"] >= 0.25 * width
+    check_width(page)
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["small", "failed"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_names_in_the_answer_break_only_where_no_line_holds_them(
+    browser: Browser, files: dict[str, Path], name: str, width: int
+) -> None:
+    """A name is in one line where the page is wide enough, and breaks behind a joint elsewhere."""
+    page, _, _ = open_page(browser, files[name].as_uri(), viewport={"width": width, "height": 740})
+    for word in page.locator("#answer .whole").all():
+        box, inner = word.bounding_box(), word.evaluate("e => getComputedStyle(e).lineHeight")
+        room = word.evaluate("e => e.parentElement.clientWidth")
+        assert box is not None
+        broken = box["height"] > 1.5 * float(inner.removesuffix("px"))
+        assert not broken or box["width"] > 0.5 * room
+        assert not broken or (name == "failed" and room < 500)
     page.context.close()
 
 
@@ -95,13 +151,13 @@ def test_names_of_rows_stay_in_sight_when_the_table_is_scrolled(
 def test_hint_is_shown_wherever_columns_are_out_of_sight(
     browser: Browser, files: dict[str, Path], name: str
 ) -> None:
-    """At each width a table that is cut says so; a hint beside a whole one is the lesser fault."""
+    """At each width a table that is cut says so, and one that is whole does not."""
     page, _, _ = open_page(browser, files[name].as_uri(), viewport={"width": 1920, "height": 740})
     hint, wide = page.locator(".hint"), page.locator("#rows").locator("..")
     for width in (360, 768, 1024, 1100, 1200, 1216, 1217, 1240, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 740})
         cut = wide.evaluate("e => e.scrollWidth > e.clientWidth")
-        assert hint.is_visible() or not cut, width
+        assert hint.is_visible() == cut, width
         assert cut or width > 768
     assert not hint.is_visible()
     page.context.close()

@@ -21,6 +21,8 @@ from darkmagic.checklist.report.scale import hidden_effect
 __all__ = ["Answer", "Figure", "answer_of", "join_names"]
 
 MAX_NAMES = 3
+MAX_CHARACTERS = 72
+"""Of the names of a sentence that has more than one."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,13 @@ def answer_of(report: Report) -> Answer:
 def join_names(names: Sequence[str], most: int = MAX_NAMES) -> str:
     """Return the first `most` names in a phrase, and how many more there are.
 
+    Long names are fewer, so that the numbers below them stay on a phone's first screen.
+
     >>> join_names(["a", "b", "c", "d"]), join_names(["a", "b"])
     ('a, b, c and 1 more', 'a and b')
     """
+    while most > 1 and sum(map(len, names[:most])) > MAX_CHARACTERS:
+        most -= 1
     if len(names) > most:
         return ", ".join(names[:most]) + f" and {len(names) - most} more"
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
@@ -93,7 +99,7 @@ def _sentence(report: Report) -> Iterator[str]:
             else "no change could be tested."
         )
         return
-    tested = count_of(sum(row.verdict in JUDGED for row in comparison.tricks), "change")
+    tested = count_of(len(comparison.tricks), "change")
     if maybe:
         help_ = "helps" if len(maybe) == 1 else "help"
         yield f"Of {tested} none is proved better yet; {join_names(maybe)} probably {help_}."
@@ -124,7 +130,7 @@ def _figures(report: Report) -> Iterator[Figure]:
             amount = f"{expected_gain(row, metric)} {metric.points}".strip()
             yield Figure(amount, f"to expect of {row.name}", "not proved")
         if row.outlook is not None:
-            yield Figure(probability(row), f"chance that {row.name} helps", "an estimate")
+            yield Figure(probability(row), "chance that it helps", "an estimate")
         if row.ratios["time"] is not None:
             yield Figure(ratio(row.ratios["time"]), "the baseline's time a step", "what it costs")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.costs import TITLES
@@ -20,8 +20,9 @@ from darkmagic.checklist.report.page.steps import (
     settle,
     wait,
 )
+from darkmagic.checklist.report.scale import hidden_effect
 
-__all__ = ["Decision", "Group", "groups_of"]
+__all__ = ["Decision", "Group", "Part", "further_steps", "groups_of"]
 
 COSTLY = 0.005
 """A ratio that is further than this from 1 is a cost, or saves some."""
@@ -47,6 +48,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows of a group; what `shared` says to do is that of all of them, and is said once."""
+
+    shared: Decision | None
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     """Rows of one fate; `kind` is a word for the page's style."""
 
@@ -56,17 +65,27 @@ class Group:
     decisions: tuple[Decision, ...]
 
     @property
-    def shared(self) -> Decision | None:
-        """The one whose `why` and `command` are those of all, which are then said once."""
-        first = self.decisions[0]
-        same = {(decision.why, decision.command) for decision in self.decisions}
-        return first if len(self.decisions) > 1 and len(same) == 1 else None
+    def parts(self) -> list[Part]:
+        """The rows with a step of their own, and then those of each step that several share."""
+        by_step: dict[tuple[str, str], list[Decision]] = {}
+        for decision in self.decisions:
+            by_step.setdefault((decision.why, decision.command), []).append(decision)
+        own = tuple(found[0] for found in by_step.values() if len(found) == 1)
+        alike = [Part(found[0], tuple(found)) for found in by_step.values() if len(found) > 1]
+        return [*([Part(None, own)] if own else []), *alike]
 
 
 def groups_of(report: Report) -> list[Group]:
-    """Return the groups that have rows, what to adopt first; in each the largest gain first."""
+    """Return the groups that have rows, what to adopt first; in each the largest gain first.
+
+    Of what to drop the largest loss is first.
+    """
     comparison = report.comparison
     small = comparison.metric.given(comparison.rules.min_effect)
+    hidden = hidden_effect(comparison.having(Verdict.UNDECIDED))
+    unseen = (
+        "" if hidden is None else f": one below {comparison.metric.amount(hidden)} may not show"
+    )
     kinds: tuple[tuple[str, str, str, tuple[Verdict, ...], Step], ...] = (
         ("better", "Adopt", "Proved better here.", (Verdict.BETTER,), adopt),
         ("worse", "Drop", "Proved worse: keep the baseline's choice.", (Verdict.WORSE,), keep),
@@ -80,7 +99,7 @@ def groups_of(report: Report) -> list[Group]:
         (
             "undecided",
             "Undecided",
-            "Not proved either way. That is no proof of no effect.",
+            f"Not proved either way. That is no proof of no effect{unseen}.",
             (Verdict.UNDECIDED, Verdict.NOT_TESTED),
             settle,
         ),
@@ -97,13 +116,21 @@ def groups_of(report: Report) -> list[Group]:
     return found
 
 
+def further_steps(report: Report, groups: Iterable[Group]) -> list[tuple[str, str]]:
+    """Return the steps of the report's advice that no row of `groups` has for itself."""
+    said = {decision.command for group in groups for decision in group.decisions}
+    return [step for step in report.advice.steps if step[1] not in said]
+
+
 def _decisions(report: Report, verdicts: tuple[Verdict, ...], step: Step) -> Iterator[Decision]:
     metric, maybe = report.comparison.metric, probable(report.comparison)
     rows, best = report.comparison.having(*verdicts), winners(report.comparison)
     better = [row for row in rows if row.verdict is Verdict.BETTER]
     seconds = [row for row in better if best[row.trick or ""] != row.option]
     gains = {row.name: metric.gain(row.difference or 0.0) for row in rows}
-    for row in sorted(rows, key=lambda row: (row not in maybe, -gains[row.name])):
+    worst_first = all(row.verdict is Verdict.WORSE for row in rows)
+    order = {name: gain if worst_first else -gain for name, gain in gains.items()}
+    for row in sorted(rows, key=lambda row: (row not in maybe, order[row.name])):
         why, command = (WORTHLESS, "") if report.advice.alarm else step(report, row)
         known = row.difference is not None
         yield Decision(

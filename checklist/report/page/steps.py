@@ -17,10 +17,13 @@ from darkmagic.checklist.report.advice import (
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import duration
 
-__all__ = ["Step", "adopt", "choose", "keep", "look_why", "settle", "wait"]
+__all__ = ["UNSETTLED", "Step", "adopt", "choose", "keep", "look_why", "settle", "wait"]
 
 Step = Callable[[Report, Row], tuple[str, str]]
 """From a row to what its command is for, or why there is none, and the command or nothing."""
+UNSETTLED = (
+    f"Even {MAX_MORE_SEEDS} more seeds would probably not be enough: no command is worth its runs"
+)
 ELSEWHERE = "made elsewhere: no command of darkmagic trains them"
 
 
@@ -69,7 +72,7 @@ def settle(report: Report, row: Row) -> tuple[str, str]:
         return "Get error bars", error_bars(comparison, plain)
     plan = settlement(row, comparison)
     if plan is None:
-        return f"Even {MAX_MORE_SEEDS} more seeds would probably not settle it: no command does", ""
+        return UNSETTLED, ""
     cost = f"{plan.runs} runs"
     if report.run_seconds:
         cost += f", {duration(plan.runs * report.run_seconds)}"

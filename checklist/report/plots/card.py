@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.answer import answer_of
@@ -13,7 +18,7 @@ from darkmagic.checklist.report.plots.effects import draw_forest
 from darkmagic.checklist.report.plots.style import new_figure, plain_name, to_png
 from darkmagic.text import shortened
 
-__all__ = ["social_card"]
+__all__ = ["draw_card", "social_card"]
 
 WIDTH, HEIGHT, DPI = 12.0, 6.3, 100
 """1200 by 630 pixels, which pages that show previews agree on."""
@@ -21,12 +26,17 @@ MAX_ROWS = 12
 COLUMNS = 30
 """Characters of a line of the answer."""
 MAX_LINES = 5
-LABEL_WIDTH = 30
+LABEL_WIDTH = 26
 """Columns of a row's name, which leave half of the card to its picture."""
 
 
 def social_card(report: Report) -> bytes:
     """Return the bytes of a PNG file of 1200 by 630 pixels."""
+    return to_png(draw_card(report), DPI)
+
+
+def draw_card(report: Report) -> Figure:
+    """Return the card as a figure of two halves, words at the left and effects at the right."""
     rows = [row for row in sorted_rows(report) if row.difference is not None]
     known = len(rows)
     largest = sorted(rows, key=lambda row: -abs(row.difference or 0.0))[:MAX_ROWS]
@@ -38,10 +48,7 @@ def social_card(report: Report) -> bytes:
     left.set_axis_off()
     answer = answer_of(report)
     _write(left, 1.0, "darkmagic checklist", size=14, colour="faint")
-    lines = textwrap.wrap(answer.sentence, COLUMNS)
-    if len(lines) > MAX_LINES:
-        lines = [*lines[: MAX_LINES - 1], f"{lines[MAX_LINES - 1]} ..."]
-    _write(left, 0.91, "\n".join(lines), size=25, weight="bold")
+    _write(left, 0.91, "\n".join(_lines(answer.sentence)), size=23, weight="bold")
     for place, found in enumerate(answer.figures):
         at = 0.43 - 0.155 * place
         _write(left, at, found.number, size=22, weight="bold", colour="accent")
@@ -55,7 +62,20 @@ def social_card(report: Report) -> bytes:
     if len(rows) < known:
         question += f" The {len(rows)} largest of {known} differences."
     figure.supxlabel(plain_name(question), fontsize=14, color=LIGHT["faint"])
-    return to_png(figure, DPI)
+    return figure
+
+
+def _lines(sentence: str) -> list[str]:
+    """Return the lines of a sentence; a name that is longer than a line breaks at its joints."""
+    words = sentence.split()
+    for place, word in enumerate(words):
+        if len(word) > COLUMNS:
+            pieces = textwrap.wrap(re.sub("([=_])", r"\1 ", word), COLUMNS)
+            words[place] = " ".join(piece.replace(" ", "") for piece in pieces)
+    lines = textwrap.wrap(" ".join(words), COLUMNS)
+    if len(lines) > MAX_LINES:
+        lines = [*lines[: MAX_LINES - 1], f"{lines[MAX_LINES - 1][: COLUMNS - 4]} ..."]
+    return lines
 
 
 def _write(

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
+from darkmagic.checklist.report.advice import winners
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.answer import answer_of
 from darkmagic.checklist.report.page.asked import asked, on_what
 from darkmagic.checklist.report.page.cards import read_card
-from darkmagic.checklist.report.page.decisions import groups_of
+from darkmagic.checklist.report.page.decisions import further_steps, groups_of
 from darkmagic.checklist.report.page.live import Live
 from darkmagic.checklist.report.page.palette import HUES, declarations
 from darkmagic.checklist.report.page.pictures.costs import costs_of, spent
@@ -52,7 +53,7 @@ def to_html(report: Report, *, live: Live | None = None, state: str = "") -> str
     With `live` it follows its sweep, by what it is told at the address `state`.
     """
     kept, metric = _kept(report), report.comparison.metric
-    adopt = adopted(report)
+    adopt, groups = adopted(report), groups_of(report)
     return render(
         "report.html.j2",
         metric=metric,
@@ -68,7 +69,8 @@ def to_html(report: Report, *, live: Live | None = None, state: str = "") -> str
         asked=asked(report),
         facts=on_what(report),
         answer=answer_of(report),
-        groups=groups_of(report),
+        groups=groups,
+        steps=further_steps(report, groups),
         forest=forest_of(report),
         quantities=[dataclasses.asdict(quantity) for quantity in quantities_of(report)],
         spent=spent(report),
@@ -80,6 +82,7 @@ def to_html(report: Report, *, live: Live | None = None, state: str = "") -> str
         cards={trick: read_card(card) for trick, card in report.cards.items()},
         words=how_decided(report),
         adopt=adopt,
+        proved=bool(winners(report.comparison)),
         recipe=recipe_yaml(adopt) if adopt else "",
         changed=changed_settings(report),
         live=live,
@@ -105,12 +108,16 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _breakable(name: str) -> Markup:
-    """Return a name that a narrow column may break behind its joints, and not within a word."""
+def _breakable(text: str) -> Markup:
+    """Return words of which a name breaks only where no line holds it, and then behind a joint."""
     from markupsafe import Markup, escape
 
-    joints = Markup("<wbr/>")
-    return joints.join(escape(part) for part in re.split(r"(?<=[=_])", name))
+    words = []
+    for word in text.split(" "):
+        parts = Markup("<wbr/>").join(escape(part) for part in re.split(r"(?<=[=_])(?=.)", word))
+        named = "<wbr/>" in parts
+        words.append(Markup('<span class="whole">{}</span>').format(parts) if named else parts)
+    return Markup(" ").join(words)
 
 
 def _kept(report: Report) -> list[str]:

@@ -11,6 +11,7 @@ from PIL import Image
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.plots.card import draw_card
 from darkmagic.checklist.report.write import PICTURES, draw_picture
 from records import SMALL, hostile_report, report_of, simulated
 
@@ -66,6 +67,26 @@ def test_long_names_leave_room_for_the_picture(form: str, name: str) -> None:
     """Matplotlib, whose warnings are errors here, finds room for names and for what they name."""
     long = Checklist("long", (Trick(name, "", ("off", "on")), SMALL.tricks[0]))
     assert draw_picture(report_of(simulated(long, 3), long), form)
+
+
+@pytest.mark.parametrize("name", ["mixup", "a_long_name_of_a_trick_that_goes_on", "x" * 60])
+def test_words_of_the_card_stand_clear_of_its_effects(name: str) -> None:
+    """Names break at their joints, and no text lies over another."""
+    tricks = tuple(Trick(f"{name}_{n:02}", "s", ("off", "an_option_of_it")) for n in range(12))
+    checklist = Checklist("long", tricks)
+    gains = {f"{trick.name}=an_option_of_it": 2.0 for trick in tricks[:4]}
+    figure = draw_card(report_of(simulated(checklist, 3, gains), checklist))
+    figure.draw_without_rendering()
+    left, right = figure.axes
+    words = [text for text in left.texts if text.get_text()]
+    boxes = [text.get_window_extent() for text in words]
+    names = [label.get_window_extent() for label in right.get_yticklabels()]
+    assert max(box.x1 for box in boxes) < min(name.x0 for name in names)
+    assert boxes[1].y0 > boxes[2].y1 - 1
+    lines = words[1].get_text().split("\n")
+    assert len(lines) <= 5
+    if "_long_" in name:
+        assert all(line[-1] in "=_.,:;" or line.split()[-1].isalpha() for line in lines[:-1])
 
 
 def test_card_says_how_many_rows_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:

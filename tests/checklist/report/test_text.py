@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.scale import reach_of, text_bar
+from darkmagic.checklist.report.scale import LONGER, reach_of, text_bar
 from darkmagic.checklist.report.write import write_report
 from darkmagic.text import columns
 from records import HOSTILE, SMALL, hostile_report, report_of, simulated
@@ -84,3 +87,21 @@ def test_columns_stand_below_each_other_in_any_script(name: str, decimals: int) 
     ends = {columns(line.removesuffix(verdicts[line.split("  ")[0]])) for line in lines}
     assert len(lines) == 2
     assert len(ends) == 1
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(2, 4))
+@settings(max_examples=8, deadline=None)
+def test_only_intervals_much_longer_than_the_others_are_cut(
+    seed: int, tricks: int, seeds: int
+) -> None:
+    """Every difference fits, and an interval that goes a little further than they do."""
+    rng = random.Random(seed)
+    mine = Checklist("c", tuple(Trick(f"t{n}", "s", ("off", "on")) for n in range(tricks)))
+    gains = {f"t{n}=on": rng.gauss(0, 2) for n in range(tricks)}
+    rows = report_of(simulated(mine, seeds, gains), mine).comparison.tricks
+    reach = reach_of(rows)
+    assert all(abs(row.difference or 0.0) < reach for row in rows)
+    ends = [max(abs(r.interval.low), abs(r.interval.high)) for r in rows if r.interval]
+    largest = max(abs(row.difference or 0.0) for row in rows)
+    assert all(end < reach for end in ends if end <= LONGER * largest)
+    assert reach <= 1.05 * max([*ends, largest, 0.01]) + 1e-9

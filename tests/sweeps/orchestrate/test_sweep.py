@@ -21,7 +21,7 @@ from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.orchestrate.finish import finish
-from darkmagic.sweeps.orchestrate.report import load_report
+from darkmagic.sweeps.orchestrate.report import OF_A_SWEEP, load_report
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint
 from sweeping import Recorder, Swept, run
@@ -142,6 +142,7 @@ def test_command_of_a_row_composes_the_identity_of_its_trial(swept: Swept) -> No
     commands = load_report(swept.uri, None).reproduce
     overrides = shlex.split(commands["mixup=on"])
     assert overrides[:2] == ["darkmagic", "train"]
+    assert not {word.partition("=")[0] for word in overrides} & OF_A_SWEEP
     with hydra_session() as hydra:
         checked = check_overrides(hydra.config_loader, overrides[2:])
         resolved = resolve(compose(hydra.config_loader, [*checked.plain, *checked.tricks]))

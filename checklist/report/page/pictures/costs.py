@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.rows import Row
+from darkmagic.checklist.report.advice import probable
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import count_of, duration
 from darkmagic.checklist.report.page.pictures.axis import Axis, Tick
@@ -67,7 +68,7 @@ def costs_of(report: Report) -> Costs | None:
         time = row.ratios["time"]
         assert time is not None
         points.append((row, across.at(time.value), up.at(row.difference or 0.0)))
-    named = dict(_letters(points))
+    named = dict(_letters(points, [row.name for row in probable(report.comparison)]))
     return Costs(
         tuple(Point(row, x, y, *named.get(row.name, ("", y))) for row, x, y in points),
         tuple(across.ticks()),
@@ -83,10 +84,14 @@ def _axis(values: list[float]) -> Axis:
     return Axis(low - margin, high + margin)
 
 
-def _letters(points: list[tuple[Row, float, float]]) -> Iterator[tuple[str, tuple[str, float]]]:
-    """Yield letters of the rows that stand out, each clear of those above it."""
+def _letters(
+    points: list[tuple[Row, float, float]], maybe: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, float]]]:
+    """Yield letters of the rows that are decided or to choose, each clear of those above it."""
     chosen = [
-        p for p in points if p[0].on_pareto_front or p[0].verdict.value in ("better", "worse")
+        p
+        for p in points
+        if p[0].on_pareto_front or p[0].name in maybe or p[0].verdict.value in ("better", "worse")
     ]
     above = 100.0 + APART
     for letter, (row, _, y) in zip(LETTERS, sorted(chosen, key=lambda p: -p[2]), strict=False):

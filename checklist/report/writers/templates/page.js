@@ -5,14 +5,21 @@ for (const code of document.querySelectorAll(".step code, code.long")) {
   button.textContent = "copy";
   button.setAttribute("aria-label", `copy ${code.textContent.slice(0, 60)}`);
   button.addEventListener("click", async () => {
+    button.textContent = "copied";
     try {
       await navigator.clipboard.writeText(code.textContent);
     } catch { // a page from a file may not use the clipboard: what is selected can be copied by hand
       getSelection().selectAllChildren(code);
+      button.textContent = "selected";
     }
-    button.textContent = "copied";
   });
   code.after(button);
+}
+
+const hint = document.querySelector(".hint");
+if (hint) {
+  const wide = document.getElementById("rows").parentElement;
+  new ResizeObserver(() => { hint.hidden = wide.scrollWidth <= wide.clientWidth; }).observe(wide);
 }
 
 const effect = document.getElementById("shown-effect");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -14,21 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkmagic.checklist.compare.verdicts import Verdict
+from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.curves import Curve
 from darkmagic.checklist.report.page.answer import answer_of, join_names
 from darkmagic.checklist.report.page.cards import read_card
-from darkmagic.checklist.report.page.decisions import groups_of
+from darkmagic.checklist.report.page.decisions import further_steps, groups_of
 from darkmagic.checklist.report.page.pictures.axis import Axis, round_ticks
 from darkmagic.checklist.report.page.pictures.costs import costs_of
 from darkmagic.checklist.report.page.pictures.forest import forest_of
 from darkmagic.checklist.report.page.pictures.lines import panels_of
 from darkmagic.checklist.report.page.recipe import changed_settings
+from darkmagic.checklist.report.page.steps import UNSETTLED
 from darkmagic.checklist.report.page.words import how_decided
 from darkmagic.checklist.report.setup import Setup
 from darkmagic.checklist.report.write import write_report
 from records import SMALL, report_of, simulated
 
+WIDE = Checklist("wide", tuple(Trick(f"trick_{n}", "s", ("off", "on")) for n in range(12)))
 GAINS = {"lr=cosine": 1.5, "mixup=on": -2.0, "stem=relu": 0.3}
 FAILED = {"status": Status.FAILED, "accuracy": None, "reason": "OSError: gone"}
 
@@ -77,10 +81,54 @@ def test_answer_is_a_sentence_with_at_most_three_numbers(
 
 @pytest.mark.parametrize("sweep", SWEEPS)
 def test_answer_stands_on_the_page_once(sweep: str) -> None:
-    """The advice below does not say it again."""
+    """The advice below does not say it again, nor what each row says of itself."""
     report = report_of(SWEEPS[sweep][0]())
-    body = html.unescape(write_report(report, "html").partition("<main>")[2])
+    body = _words(write_report(report, "html"))
     assert body.count(answer_of(report).sentence) == 1
+    groups = groups_of(report)
+    for sentence in {*report.advice.sentences} - {answer_of(report).sentence}:
+        assert body.count(sentence) <= (sentence in report.advice.whole), sentence
+    for step in further_steps(report, groups):
+        assert step in report.advice.steps
+        assert step[1] not in {d.command for group in groups for d in group.decisions}
+
+
+def test_step_that_several_rows_share_is_said_once() -> None:
+    """Rows with a command of their own come first; the rest stand below what is said of all."""
+    records = simulated(WIDE, 3, {"trick_0=on": 0.4, "trick_1=on": -0.4})
+    report = report_of(records, WIDE)
+    (group,) = (group for group in groups_of(report) if group.kind == "undecided")
+    own, shared = group.parts
+    assert own.shared is None
+    assert all(decision.command for decision in own.decisions)
+    assert shared.shared is not None
+    assert shared.shared.why == UNSETTLED
+    assert len(shared.decisions) > 6
+    rows = [d.row.name for part in group.parts for d in part.decisions]
+    assert sorted(rows) == sorted(d.row.name for d in group.decisions)
+    assert _words(write_report(report, "html")).count(UNSETTLED) == 1
+
+
+def test_largest_loss_is_dropped_first() -> None:
+    """What to leave out is sorted by how much it costs, as the sentence beside it is."""
+    gains = {"lr=cosine": -1.0, "mixup=on": -3.0, "stem=relu": -2.0}
+    groups = {group.kind: group for group in groups_of(report_of(simulated(SMALL, 3, gains)))}
+    names = [decision.row.name for decision in groups["worse"].decisions]
+    assert names == ["mixup=on", "stem=relu", "lr=cosine"]
+
+
+@pytest.mark.parametrize("gain", [1.5, 0.0])
+def test_recipe_says_whether_anything_in_it_is_proved(gain: float) -> None:
+    """Where nothing is, what is there to take away is the baseline's."""
+    page = _words(write_report(report_of(simulated(SMALL, 3, {"lr=cosine": gain})), "html"))
+    assert ("The recipe with what is proved" in page) == (gain > 0)
+    assert ("The baseline's recipe, as nothing is proved better" in page) == (gain == 0)
+
+
+def _words(page: str) -> str:
+    """Return the text of a page's main part, without the marks within names."""
+    main = page.partition("<main>")[2]
+    return html.unescape(re.sub(r"</?(span|wbr)[^>]*>", "", main))
 
 
 def test_rows_are_adopted_dropped_or_settled_with_one_command_each() -> None:
@@ -101,7 +149,7 @@ def test_rows_are_adopted_dropped_or_settled_with_one_command_each() -> None:
     assert (broken.command, broken.why.partition(",")[0]) == ("", "To see why")
     for decision in groups.get("undecided", ()):
         command = f"only={decision.row.name}"
-        assert decision.command.endswith(command) or "would probably not settle" in decision.why
+        assert decision.command.endswith(command) or decision.why == UNSETTLED
 
 
 def test_runs_made_elsewhere_have_no_commands() -> None:
