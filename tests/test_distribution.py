@@ -159,12 +159,14 @@ def test_lines_of_python_of_the_page_run() -> None:
         assert callable(getattr(names["study"], method))
 
 
-def _repository(folder: Path, **changes: tuple[str, str]) -> Path:
+def _repository(folder: Path) -> Path:
+    """Copy what a release reads, with changes that are not released, as before a release's commit."""
     for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md"):
-        text = (REPO / name).read_text()
-        before, after = changes.get(name.partition(".")[0], ("", ""))
-        assert before in text
-        (folder / name).write_text(text.replace(before, after, 1) if before else text)
+        shutil.copy(REPO / name, folder / name)
+    changelog = folder / "CHANGELOG.md"
+    if "\n## Unreleased\n" not in changelog.read_text():
+        title, _, rest = changelog.read_text().partition("\n")
+        changelog.write_text(f"{title}\n\n## Unreleased\n{rest}")
     return folder
 
 
@@ -179,6 +181,8 @@ VERSION = PROJECT["version"]
         ("v9.9.9", {}, ["tag v"]),
         (f"v{VERSION}", {"CITATION": (f"version: {VERSION}", "version: 8.0")}, ["CITATION.cff"]),
         (f"v{VERSION}", {"CHANGELOG": (f"## {VERSION}", "## Later")}, ["CHANGELOG.md"]),
+        (f"v{VERSION}", {"CHANGELOG": (f"## {VERSION} - 2", f"## {VERSION} 2")}, ["CHANGELOG.md"]),
+        (f"v{VERSION}", {"CHANGELOG": ("# Changelog\n", "\n## Unreleased\n")}, ["CHANGELOG.md"]),
         ("v7.0", {"pyproject": (VERSION, "7.0")}, ["CITATION.cff", "CHANGELOG.md"]),
     ],
 )
@@ -186,20 +190,38 @@ def test_release_needs_its_version_everywhere(
     tag: str, changes: dict[str, tuple[str, str]], said: list[str], tmp_path: Path
 ) -> None:
     """A tag is released only if metadata, citation and changelog have its version."""
-    dated = {"CHANGELOG": ("## Unreleased", f"## {VERSION}")}
-    folder = _repository(tmp_path, **dated)
+    folder = _repository(tmp_path)
+    assert _check_release(folder, f"v{VERSION}").stderr.count("--prepare") == 1  # as it is now
+    assert _check_release(folder, "--prepare").stdout.startswith(f"## {VERSION} - 2")
     for name, (before, after) in changes.items():
         (path,) = folder.glob(f"{name}.*")
         path.write_text(path.read_text().replace(before, after, 1))
-    script = folder / ".ci" / "check_release.py"
-    script.parent.mkdir()
-    shutil.copy(REPO / ".ci" / "check_release.py", script)
-    done = subprocess.run(
-        [sys.executable, script, tag], capture_output=True, text=True, check=False
-    )
+    done = _check_release(folder, tag)
     assert done.returncode == bool(said)
     assert len(done.stderr.splitlines()) == len(said)
     assert all(text in done.stderr for text in said)
+
+
+def test_release_is_prepared_once(tmp_path: Path) -> None:
+    """What is unreleased gets version and date, the citation its date, and nothing else changes."""
+    folder = _repository(tmp_path)
+    before = (folder / "CHANGELOG.md").read_text()
+    heading = _check_release(folder, "--prepare").stdout.strip()
+    assert (folder / "CHANGELOG.md").read_text() == before.replace("## Unreleased", heading, 1)
+    date = heading.rpartition(" ")[2]
+    assert f"version: {VERSION}\ndate-released: {date}\n" in (folder / "CITATION.cff").read_text()
+    again = _check_release(folder, "--prepare")
+    assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
+    assert "no ## Unreleased" in again.stderr
+
+
+def _check_release(folder: Path, word: str) -> subprocess.CompletedProcess[str]:
+    script = folder / ".ci" / "check_release.py"
+    script.parent.mkdir(exist_ok=True)
+    shutil.copy(REPO / ".ci" / "check_release.py", script)
+    return subprocess.run(
+        [sys.executable, script, word], capture_output=True, text=True, check=False
+    )
 
 
 MAPPED = {"cli/package": "darkmagic", "sweeps/hydra_plugins": "hydra_plugins"}
