@@ -160,7 +160,7 @@ def test_lines_of_python_of_the_page_run() -> None:
 
 
 def _repository(folder: Path) -> Path:
-    """Copy what a release reads, with changes that are not released, as before a release's commit."""
+    """Copy what a release reads, as it is before its commit: with changes that are not released."""
     for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md"):
         shutil.copy(REPO / name, folder / name)
     changelog = folder / "CHANGELOG.md"
