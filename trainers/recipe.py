@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,15 @@ class Recipe:
                 f"gradient_accumulation={self.gradient_accumulation}: a batch has "
                 f"{self.batch_size} images, and each piece needs one"
             )
+
+    def epoch_steps(self, steps_per_epoch: int) -> Iterator[int]:
+        """Yield the steps of each epoch: all of them, until `max_steps` are used up."""
+        left = self.max_steps or self.epochs * steps_per_epoch
+        for _ in range(self.epochs):
+            if left <= 0:
+                return
+            yield min(left, steps_per_epoch)
+            left -= steps_per_epoch
 
     @property
     def optional(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -38,7 +38,7 @@ from darkmagic.trainers.runtime.randomness import derive_seed
 from darkmagic.trainers.step.average import use_average
 from darkmagic.trainers.step.eager import Step
 from darkmagic.trainers.step.select import choose, describe
-from darkmagic.trainers.step.statistics import recompute_statistics
+from darkmagic.trainers.step.statistics import settle_statistics
 
 __all__ = ["train"]
 
@@ -77,7 +77,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
     recipe, device, hooks, pipeline = trial.recipe, trial.device, trial.hooks, trial.pipeline
     network = trial.network
     state = TrainingState(trial, started)
-    plan = list(_epoch_steps(recipe, pipeline.steps_per_epoch))
+    plan = list(recipe.epoch_steps(pipeline.steps_per_epoch))
     total_steps = sum(plan)
 
     them = processes()
@@ -124,7 +124,7 @@ def train(  # noqa: PLR0915 (one trial, read top to bottom)
         train_loss = loss_sum.item() / plan[epoch]
         seconds = time.perf_counter() - epoch_started
 
-        _settle_statistics(
+        settle_statistics(
             state,
             hooks,
             moved,
@@ -242,35 +242,6 @@ def _log_reading(log: EventLog, trial: Trial) -> None:
         notes.append(loading)
     if notes:
         log.append({"type": "data", "notes": notes})
-
-
-def _epoch_steps(recipe: Recipe, steps_per_epoch: int) -> Iterator[int]:
-    """Yield the steps of each epoch: all of them, until `max_steps` are used up."""
-    left = recipe.max_steps or recipe.epochs * steps_per_epoch
-    for _ in range(recipe.epochs):
-        if left <= 0:
-            return
-        yield min(left, steps_per_epoch)
-        left -= steps_per_epoch
-
-
-def _settle_statistics(
-    state: TrainingState,
-    hooks: Hooks,
-    moved: float | None,
-    batches: Iterator[tuple[Tensor, Tensor]],
-) -> None:
-    """Give averaged weights batch statistics of their own, over `batches`, if they need them.
-
-    An average that the last step `moved` all the way is the network, with its statistics.
-    """
-    if use_average(state.optimizer, averaged=True):
-        recompute_statistics(state.network, batches)
-        return
-    averager, average = hooks.averager, state.average
-    if averager is None or average is None or averager.averages_statistics or moved == 1:
-        return
-    recompute_statistics(average, batches)
 
 
 def _device_name(device: torch.device) -> str:

@@ -10,7 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["frozen_statistics", "recompute_statistics"]
+from darkmagic.trainers.hooks import Hooks
+from darkmagic.trainers.prepare.training_state import TrainingState
+from darkmagic.trainers.step.average import use_average
+
+__all__ = ["frozen_statistics", "recompute_statistics", "settle_statistics"]
 
 
 @contextlib.contextmanager
@@ -56,6 +60,25 @@ def recompute_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Ten
         network.train(was_training)
         for norm, momentum in momenta.items():
             norm.momentum = momentum
+
+
+def settle_statistics(
+    state: TrainingState,
+    hooks: Hooks,
+    moved: float | None,
+    batches: Iterator[tuple[Tensor, Tensor]],
+) -> None:
+    """Give averaged weights batch statistics of their own, over `batches`, if they need them.
+
+    An average that the last step `moved` all the way is the network, with its statistics.
+    """
+    if use_average(state.optimizer, averaged=True):
+        recompute_statistics(state.network, batches)
+        return
+    averager, average = hooks.averager, state.average
+    if averager is None or average is None or averager.averages_statistics or moved == 1:
+        return
+    recompute_statistics(average, batches)
 
 
 def _moving(network: nn.Module, norms: list[_BatchNorm], images: Tensor) -> list[_BatchNorm]:
