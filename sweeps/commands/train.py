@@ -96,11 +96,14 @@ class _TrainObserver:
         """Show a line about the launch."""
         self._progress.note(message)
 
-    def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
+    def launching(self, directories: Sequence[Path], configs: Sequence[DictConfig]) -> None:
         """Open a run for each job, before any starts."""
-        self._held.enter_context(hold_trials([directory for directory, _ in jobs]))
-        self.states = [_state(directory, job, self._progress) for directory, job in jobs]
-        config = jobs[0][1]
+        self._held.enter_context(hold_trials(directories))
+        self.states = [
+            _state(directory, config, self._progress)
+            for directory, config in zip(directories, configs, strict=True)
+        ]
+        config = configs[0]
         uri = default_uri(config.runtime.tracking_uri, out_folder(config))
         artifacts = experiment_folder(config).parent / "artifacts"
         with said_if_slow(self._progress.note, "MLflow is slow: opening the experiment there"):
@@ -116,7 +119,7 @@ class _TrainObserver:
             self.states, tracker, self._progress, tell_data=True, mirror=mirror
         )
         self._follower.__enter__()
-        self._follower.launching(jobs)
+        self._follower.launching(directories, configs)
 
     def added(self, directory: Path, config: DictConfig) -> None:
         """Jobs of a sweep are all known before: none is added."""

@@ -21,6 +21,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
 from darkmagic.sweeps.compose.config_files import read_errors, without_remarks
+from darkmagic.sweeps.packed import pack, unpack
 
 __all__ = ["ReadingOnceLoader", "RememberingLoader"]
 
@@ -117,7 +118,7 @@ class RememberingLoader(ReadingOnceLoader):
 
     def __init__(self, loader: ConfigLoader) -> None:
         super().__init__(loader)
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._composed: dict[tuple[str, ...], bytes] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_composed": {}}
@@ -132,9 +133,11 @@ class RememberingLoader(ReadingOnceLoader):
 
     def remember(self, overrides: Sequence[str], config: DictConfig) -> None:
         """Keep the configuration of the job with `overrides` for its launcher."""
-        self._composed[tuple(overrides)] = config
+        self._composed[tuple(overrides)] = pack(config)
 
     def take(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
         """Return the job with `overrides`, which the caller may change: it is given once."""
         known = self._composed.pop(tuple(overrides), None)
-        return super().load_sweep_config(master, list(overrides)) if known is None else known
+        return (
+            super().load_sweep_config(master, list(overrides)) if known is None else unpack(known)
+        )

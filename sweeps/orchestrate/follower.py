@@ -110,9 +110,10 @@ class Follower:
         """Show a line about the launch; the follower's own thread has not started."""
         self._progress.note(message)
 
-    def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
+    def launching(self, directories: Sequence[Path], configs: Sequence[DictConfig]) -> None:
         """Start the thread that follows the jobs."""
-        self._jobs = [self._by_directory[directory] for directory, _ in jobs]
+        del configs
+        self._jobs = [self._by_directory[directory] for directory in directories]
         waiting = [(state.display_name, state.trial.seed) for state in self._jobs]
         self._progress.started(waiting, len(self._states) - len(self._jobs))
         self._thread.start()

@@ -80,7 +80,7 @@ class Driver:
         if hasattr(launcher, "stream"):
             launcher.stream(self)
             return
-        self.launching([])
+        self.launching([], [])
         while (overrides := self.next_job()) is not None:  # one at a time, as each is told
             index = len(self._jobs) - 1
             state = self._jobs[index][1]
@@ -201,8 +201,8 @@ class Driver:
     def note(self, message: str) -> None:
         self._follower.note(message)
 
-    def launching(self, jobs: Sequence[tuple[Path, DictConfig]]) -> None:
-        self._follower.launching(jobs)
+    def launching(self, directories: Sequence[Path], configs: Sequence[DictConfig]) -> None:
+        self._follower.launching(directories, configs)
 
     def added(self, directory: Path, config: DictConfig) -> None:
         self._follower.added(directory, config)

@@ -55,6 +55,7 @@ class Jobs:
         self._queue = queue
         self._files = files
         self._configs = configs
+        self._directories = [job_directory(config) for config in configs]
         self._open = dict(enumerate(files))
         self._begun: set[int] = set()
         self._returns: dict[int, JobReturn] = {}
@@ -112,7 +113,7 @@ class Jobs:
         if index not in self._begun:
             self._begun.add(index)
             on_start(index)
-        reason = hopeless(job_directory(self._configs[index]))
+        reason = hopeless(self._directories[index])
         if reason is not None:
             job.stop(reason)
 
@@ -170,7 +171,7 @@ def run_queued(
     queue = Queue(Path(str(configs[0].hydra.sweep.dir)))
     workers = make_workers(queue)
     shared = ship(hydra_context, task_function)
-    context.observer.launching([(job_directory(each), each) for each in configs])
+    context.observer.launching([job_directory(each) for each in configs], configs)
     files = queue.publish(
         shared, configs, lease_seconds=lease_seconds, torch=pays_with_torch(config)
     )

@@ -18,8 +18,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
+from darkmagic.sweeps.launch.kept_return import KeptReturn
 from darkmagic.sweeps.launch.local import child
 from darkmagic.sweeps.launch.local.calls import Ended, Retry
+from darkmagic.sweeps.packed import PackedConfigs
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.trainers.errors import CaptureFailed, LoaderDied
 
@@ -40,16 +42,16 @@ def compose_jobs(
     config: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     initial_job_idx: int,
-) -> list[DictConfig]:
+) -> PackedConfigs:
     """Compose every job before the first starts, so that a bad override stops all of them."""
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
     loader = hydra_context.config_loader
-    return [
+    return PackedConfigs(
         compose_job(loader, config, overrides, index)
         for index, overrides in enumerate(job_overrides, start=initial_job_idx)
-    ]
+    )
 
 
 def compose_job(
@@ -92,13 +94,14 @@ def run_shipped(shared: bytes, config: DictConfig) -> JobReturn:
         child.import_from_here()
     hydra_context, task_function, singletons = cloudpickle.loads(content)
     Singleton.set_state(singletons)
-    return run_job(
+    job = run_job(
         hydra_context=hydra_context,
         task_function=task_function,
         config=config,
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
+    return KeptReturn.of(job)
 
 
 def retry_of(ended: Ended) -> Retry | None:
@@ -129,7 +132,7 @@ def has_failed(ended: Ended) -> bool:
 
 def failed_job(error: str, config: DictConfig) -> JobReturn:
     """Return what stands for the `JobReturn` of a job that left none."""
-    job = JobReturn(
+    job = KeptReturn(
         overrides=[str(override) for override in config.hydra.overrides.task],
         cfg=config,
     )

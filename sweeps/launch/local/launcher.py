@@ -29,6 +29,7 @@ from darkmagic.sweeps.launch.local.calls import Call, Ended, Retry
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
 from darkmagic.sweeps.launch.local.stall import StallWatch
+from darkmagic.sweeps.packed import PackedConfigs
 
 __all__ = ["launch_local"]
 
@@ -58,14 +59,15 @@ def launch_local(
     configs = compose_jobs(hydra_context, config, job_overrides, initial_job_idx)
     context = current_context()
     observer, fail_fast = context.observer, context.fail_fast
-    watch = StallWatch([job_directory(each) for each in configs], stall_seconds)
+    directories = [job_directory(each) for each in configs]
+    watch = StallWatch(directories, stall_seconds)
 
     def to_end(index: int, began: float) -> str | None:
-        return watch.stalled(index, began) or context.hopeless(job_directory(configs[index]))
+        return watch.stalled(index, began) or context.hopeless(directories[index])
 
     shared = ship(hydra_context, task_function)
     held = held_here()
-    calls = [Call(_run_held, (held, shared, job_config)) for job_config in configs]
+    calls = [Call(_run_held, (held, shared, configs[i : i + 1])) for i in range(len(configs))]
 
     def more() -> Call | None:
         overrides = None if feed is None else feed.next_job()
@@ -74,9 +76,10 @@ def launch_local(
         index = initial_job_idx + len(configs)
         job_config = compose_job(hydra_context.config_loader, config, overrides, index)
         configs.append(job_config)
-        watch.add(job_directory(job_config))
-        observer.added(job_directory(job_config), job_config)
-        return Call(_run_held, (held, shared, job_config))
+        directories.append(job_directory(job_config))
+        watch.add(directories[-1])
+        observer.added(directories[-1], job_config)
+        return Call(_run_held, (held, shared, configs[-1:]))
 
     def retry(ended: Ended) -> Retry | None:
         check_held()  # it may have left off for a successor
@@ -95,7 +98,7 @@ def launch_local(
         threads=threads,
         gpus_per_trial=gpus_per_trial,
     ) as leases:
-        observer.launching([(job_directory(job_config), job_config) for job_config in configs])
+        observer.launching(directories, configs)
         results = run_calls(
             calls,
             leases,
@@ -111,11 +114,11 @@ def launch_local(
     return [_job_return(*pair) for pair in zip(results, configs, strict=True)]
 
 
-def _run_held(held: tuple[Held, ...], shared: bytes, config: DictConfig) -> JobReturn:
-    """Run a job in this child, which ends where another process takes what its owner holds."""
+def _run_held(held: tuple[Held, ...], shared: bytes, config: PackedConfigs) -> JobReturn:
+    """Run the one job of `config` here; end where another process takes what the owner holds."""
     if held:
         threading.Thread(target=_leave_when_taken, args=(held,), daemon=True).start()
-    return run_shipped(shared, config)
+    return run_shipped(shared, config[0])
 
 
 def _leave_when_taken(held: tuple[Held, ...]) -> None:
