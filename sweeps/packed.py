@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import overload
 
+import cloudpickle
 from omegaconf import DictConfig
 
 __all__ = ["PackedConfigs", "pack", "unpack"]
@@ -16,13 +16,16 @@ LEVEL = 1
 
 
 def pack(config: DictConfig) -> bytes:
-    """Return `config` as bytes, which `unpack` makes an equal one of."""
-    return zlib.compress(pickle.dumps(config), LEVEL)
+    """Return `config` as bytes, which `unpack` makes an equal one of.
+
+    By cloudpickle, as Hydra may import the module of a plugin anew, whose classes are others then.
+    """
+    return zlib.compress(cloudpickle.dumps(config), LEVEL)
 
 
 def unpack(content: bytes) -> DictConfig:
     """Return the configuration that `pack` was given, as an object of its own."""
-    config: DictConfig = pickle.loads(zlib.decompress(content))  # noqa: S301 (ours)
+    config: DictConfig = cloudpickle.loads(zlib.decompress(content))
     return config
 
 

@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["APP", "FOUR", "Found", "read_trials", "start_worker", "until"]
+__all__ = ["APP", "FOUR", "TWO", "Found", "read_trials", "start_worker", "until"]
 
 APP = """
 import os, sys, time
@@ -37,6 +37,9 @@ FOUR = (
 )
 """A checklist of four lines, with seeds=4 sixteen trials."""
 
+TWO = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
+"""A checklist of two lines."""
+
 Found = TypeVar("Found")
 
 
@@ -49,11 +52,11 @@ def until(found: Callable[[], Found], seconds: float = 120) -> Found:
     return value
 
 
-def start_worker(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """Start a worker, of this machine's CPU."""
+def start_worker(folder: Path, *options: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start a worker, of this machine's CPU; `prefix` are words that run the command."""
     words = ["worker", "--out", str(folder), "--devices", "cpu", *options]
     return subprocess.Popen(
-        [sys.executable, "-m", "darkmagic.cli", *words],
+        [*prefix, sys.executable, "-m", "darkmagic.cli", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

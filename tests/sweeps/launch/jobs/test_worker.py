@@ -26,10 +26,8 @@ from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work, run_files, serve
 from darkmagic.sweeps.launch.local.stall import StallWatch
-from machines import APP, FOUR, read_trials, start_worker, until
+from machines import APP, FOUR, TWO, read_trials, start_worker, until
 from sweeping import run
-
-TWO = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
 
 
 @pytest.mark.weekly
