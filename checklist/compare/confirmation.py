@@ -20,6 +20,7 @@ from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.plan import SEEN
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.runs.fate import Fate, prediction_fate, seeds_that_tell
+from darkmagic.checklist.runs.looks import is_claim, level_of_look, over_looks, up_to
 from darkmagic.checklist.stats.alpha_spending import ALPHA
 from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
 from darkmagic.checklist.stats.linear import Run
@@ -40,6 +41,8 @@ class Confirmation:
     the best recipe that the sweep has trained, `seen_runs` and `seen_test` what it gives here;
     `seen_leads` says that it gains more on validation. `where` is the split that `test` is of.
     `predicted` is the gain that the sweep led to expect; None where it expected nothing of it.
+    `looks` counts the times that fresh seeds were added and looked at; `test` and `seen_test` are
+    as `test_look` and `seen_look` saw them.
     """
 
     combination: Mapping[str, str]
@@ -57,11 +60,22 @@ class Confirmation:
     metric: Metric = ACCURACY
     where: str = "test"
     predicted: float | None = None
+    looks: int = 1
+    test_look: int = 1
+    seen_look: int = 1
 
     @property
     def level(self) -> float:
-        """The error rate that each of the recipes is tested at: both share 5 %."""
-        return ALPHA / 2 if self.seen else ALPHA
+        """The error rate of the test of the combination, and of its interval."""
+        return self.level_of(self.test_look)
+
+    def level_of(self, look: int) -> float:
+        """Return the error rate that each recipe is tested at: they and all looks share 5 %."""
+        return level_of_look(look, len(self._recipes))
+
+    @property
+    def _recipes(self) -> tuple[Mapping[str, str], ...]:
+        return tuple(options for options in (self.combination, self.seen) if options)
 
     @property
     def recipe(self) -> Mapping[str, str]:
@@ -70,14 +84,16 @@ class Confirmation:
         The recipe that gains more on the validation set, if it is confirmed on the test set, or
         else the other one if that is.
         """
-        found = [(self.combination, self.test), (self.seen, self.seen_test)]
+        found = [
+            (self.combination, self.test, self.test_look),
+            (self.seen, self.seen_test, self.seen_look),
+        ]
         ordered = found[::-1] if self.seen_leads else found
-        return next((options for options, test in ordered if options and self._proved(test)), {})
+        proved = (o for o, test, look in ordered if o and self._proved(test, look))
+        return next(proved, {})
 
-    def _proved(self, test: Effect | None) -> bool:
-        if test is None or test.p_value is None:
-            return False
-        return test.p_value < self.level and test.difference > 0
+    def _proved(self, test: Effect | None, look: int) -> bool:
+        return is_claim(test, self.level_of(look)) and test is not None and test.difference > 0
 
     @property
     def sentences(self) -> list[str]:
@@ -85,22 +101,29 @@ class Confirmation:
         lines = list(self.failed)
         if self.test is None:
             return [*lines, "Nothing is confirmed: a recipe has no result."]
-        lines.append(self._gain("The combination", self.test))
+        lines.append(self._gain("The combination", self.test, self.test_look))
         if len(self.combination) > 1:
             lines.append(self._independence())
         if self.seen:
-            lines += [self._gain(f"The best recipe seen ({_named(self.seen)})", self.seen_test)]
-            lines.append(self._outcome())
+            whose = f"The best recipe seen ({_named(self.seen)})"
+            lines += [self._gain(whose, self.seen_test, self.seen_look), self._outcome()]
+        if self.looks > 1:
+            spent = f"{100 * self.level_of(self.looks):.2g} %"
+            lines.append(
+                f"Seeds were added after a look, {self.looks} looks in all: this one may err in "
+                f"{spent} of cases, so that all of them stay within 5 % together."
+            )
         return lines
 
-    def _gain(self, whose: str, test: Effect | None) -> str:
+    def _gain(self, whose: str, test: Effect | None, look: int) -> str:
         if test is None:
             return f"{whose} has no result."
         gain = f"{whose} {self.metric.gained(test.difference)} on the {self.where} set"
-        interval = test.interval(1 - self.level)
+        interval = test.interval(1 - self.level_of(look))
         if interval is None:
             return f"{gain}; one run has no error bar."
-        sure = "confirmed" if self._proved(test) else "not confirmed"
+        sure = "confirmed" if self._proved(test, look) else "not confirmed"
+        sure += f" at look {look}, whose figures these are" if look < self.looks else ""
         return f"{gain} ({self.metric.told(interval)}): {sure}."
 
     def _outcome(self) -> str:
@@ -115,7 +138,8 @@ class Confirmation:
         if fate is Fate.FAILED:
             return "The prediction failed: neither recipe is proved better, so keep the baseline."
         runs = len(self.baseline), len(self.combined)
-        more = seeds_that_tell(self.test, runs, self.predicted, self.level, self.metric)
+        next_level = self.level_of(self.looks + 1)
+        more = seeds_that_tell(self.test, runs, self.predicted, next_level, self.metric)
         so_far = "neither recipe is proved better, and the runs do not exclude what was expected"
         return f"The prediction {fate}: {so_far}. Keep the baseline meanwhile. {more}"
 
@@ -168,7 +192,14 @@ def confirm(
     test = validation
     if where == "test":
         test = _values([*recipes, apart], lambda record: record.test_result(metric))
-    gains, tested = _effects(validation, metric, overlap), _effects(test, metric, overlap)
+    gains = _effects(validation, metric, overlap)
+    looks = max((record.look for record in done), default=1)
+    at_looks = [_effects(up_to(test, records, n), metric, overlap) for n in range(1, looks + 1)]
+    alone = len([options for options in (combination, seen) if options])
+    (judged, test_look), (seen_judged, seen_look) = (
+        over_looks([effects.by_trial.get(number) for effects in at_looks], alone)
+        for number in (1, place)
+    )
     options = range(2, len(recipes))
     if len(combination) == 1:
         parts = shortfall = None
@@ -182,10 +213,10 @@ def confirm(
         combination=dict(combination),
         baseline=test[0],
         combined=test[1],
-        test=tested.by_trial.get(1),
+        test=judged,
         seen=dict(seen or {}),
         seen_runs=test[place],
-        seen_test=tested.by_trial.get(place),
+        seen_test=seen_judged,
         seen_leads=_leads(gains, place),
         parts=parts,
         shortfall=shortfall,
@@ -198,6 +229,9 @@ def confirm(
         metric=metric,
         where=where,
         predicted=_predicted_gain(combination, sweep),
+        looks=looks,
+        test_look=test_look,
+        seen_look=seen_look,
     )
 
 

@@ -89,5 +89,5 @@ def seeds_that_tell(
             seeds = seeds_needed(test, runs, gain, level)
             many = f"--seeds {seeds}" if seeds else f"over {MAX_SEEDS} seeds"
             told.append(f"{metric.change(gain)}, {what}, with {many}")
-    second = "With more seeds it is a second look, for which no interval is widened."
+    second = "More seeds are another look, which may err less often: that is counted in."
     return f"Found four times in five: {'; '.join(told)}. {second}" if told else ""

@@ -12,15 +12,18 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.recipes.tuned import TunedOption
+from darkmagic.checklist.records import TrialRecord
 from darkmagic.checklist.report.advice import winners
 from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import KnownSweep, power
+from darkmagic.sweeps.commands.stages.confirmation_page import confirmation_page
 from darkmagic.sweeps.commands.stages.confirmed import confirmed_tags
 from darkmagic.sweeps.commands.sweep import sweep
 from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
+from darkmagic.sweeps.track.schema import LOOKS, read_record
 
 __all__ = [
     "FIRST_FRESH_SEED",
@@ -94,7 +97,7 @@ def confirm_winners(
     )
     planned = plan_request([*plain, "test_set=true"], fresh, config_dirs, will_train=True)
     outcome = sweep(planned, progress)
-    found = confirm(combination, outcome.records, comparison, seen)
+    found = confirm(combination, _all_records(outcome, comparison), comparison, seen)
     recipe = {trick: TunedOption(option) for trick, option in found.recipe.items()}
     outcome.parent.set_tags(confirmed_tags(known.key, recipe))
     return _write(outcome, found, "confirmation.md")
@@ -139,10 +142,26 @@ def confirm_recipe(
     outcome = sweep(plan_request(words, fresh, config_dirs, will_train=True), progress)
     whole = {"recipe": label or " ".join(f"{t}={o}" for t, o in options.items())}
     where = "test" if test_set else "validation"
-    found = confirm(whole, outcome.records, comparison, where=where)
+    found = confirm(whole, _all_records(outcome, comparison), comparison, where=where)
     if test_set:
         outcome.parent.set_tags(confirmed_tags(known.key, parts if found.recipe else {}))
     return _write(outcome, found, f"tuned-{where}.md")
+
+
+def _all_records(outcome: SweepOutcome, comparison: Comparison) -> list[TrialRecord]:
+    """Return the runs of the same recipes under all seeds that were ever confirmed with.
+
+    To take fewer of them than there are would be to choose the luckier answer.
+    """
+    have = {(record.name, record.seed) for record in outcome.records}
+    names = {record.name for record in outcome.records}
+    runs = outcome.tracker.known_trials(outcome.parent.run_id).values()
+    metric = comparison.metric.name
+    known = [read_record(r.data.tags, r.data.metrics, r.info.run_id, metric=metric) for r in runs]
+    others = [r for r in known if r.name in names and (r.name, r.seed) not in have]
+    every = [*outcome.records, *others]
+    outcome.parent.set_tags({LOOKS: str(max(record.look for record in every))})
+    return every
 
 
 def known_comparison(known: KnownSweep) -> Comparison:
@@ -169,7 +188,7 @@ def check_metric(judged: Metric, asked: Metric) -> None:
 def _write(outcome: SweepOutcome, found: Confirmation, name: str) -> Confirmed:
     """Write what was found to a file and to the confirmation's run."""
     file = outcome.folder / name
-    file.write_text(_page(outcome.experiment, found))
+    file.write_text(confirmation_page(outcome.experiment, found))
     outcome.parent.files.append(file)
     if found.test is not None:
         difference = found.metric.gain(found.test.difference)
@@ -236,25 +255,3 @@ def _fresh_seeds(
 ) -> tuple[int, ...]:
     start = first_fresh_seed(comparison, others) if first is None else first
     return tuple(range(start, start + count))
-
-
-def _page(experiment: str, found: Confirmation) -> str:
-    lines = [f"# {experiment}: confirmation on the {found.where} set", ""]
-    recipes = {"combination": found.combination} | ({"best seen": found.seen} if found.seen else {})
-    for name, options in recipes.items():
-        listed = ", ".join(f"`{trick}={option}`" for trick, option in options.items())
-        lines += [f"{name.capitalize()}: {listed}.", ""]
-    runs = {"baseline": found.baseline, "combination": found.combined}
-    runs |= {"best seen": found.seen_runs} if found.seen else {}
-    head = f"{found.where} {found.metric.unit}".strip()
-    lines.append("| seed | " + " | ".join(f"{name}, {head}" for name in runs) + " |")
-    lines.append("|" + "---:|" * (1 + len(runs)))
-    for seed in sorted({seed for each in runs.values() for seed in each}):
-        lines.append(
-            f"| {seed} | " + " | ".join(_cell(found, each, seed) for each in runs.values()) + " |"
-        )
-    return "\n".join([*lines, "", *found.sentences]) + "\n"
-
-
-def _cell(found: Confirmation, values: Mapping[int, float], seed: int) -> str:
-    return found.metric.value(values.get(seed))

@@ -144,8 +144,10 @@ def answer_of(found: Optimized) -> Section:
     if test is None:
         return Section("The answer", [*found.confirmation.sentences, *alarm, spent])
     gain = metric.amount(metric.gain(test.difference), sign=True)
-    interval = test.interval()
-    span = "" if interval is None else f", {metric.span(*interval)} with 95 %"
+    level = found.confirmation.level
+    interval = test.interval(1 - level)
+    sure = f"with {100 * (1 - level):.4g} %"
+    span = "" if interval is None else f", {metric.span(*interval)} {sure}"
     span += f" ({metric.better})" if metric.better else ""
     if found.proved:
         verb = "Adopt this recipe"

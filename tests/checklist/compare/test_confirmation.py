@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -118,7 +120,7 @@ SEEN = {"stem": "relu", "mixup": "on"}
         (0.0, 0.0, {}, "The prediction failed: neither recipe is proved better"),
         (-1.0, 1.0, SEEN, "so fall back on that."),
         (-1.0, -2.0, {}, "keep the baseline"),
-        (None, 1.0, SEEN, "fall back"),
+        (None, 1.5, SEEN, "fall back"),
     ],
 )
 def test_prediction_that_fails_falls_back_on_the_best_recipe_seen(
@@ -191,3 +193,52 @@ def test_two_recipes_share_the_error_rate() -> None:
         bool(confirm(PREDICTED, _fresh(rng, 5, gains), sweep, SEEN).recipe) for _ in range(200)
     )
     assert taken / 100 <= 0.06
+
+
+SEEDS_AT = (3, 5, 8, 12)
+"""Fresh seeds that there are at each of four looks."""
+
+
+def _looked_at(rng: np.random.Generator, gains: dict[str, float]) -> list[TrialRecord]:
+    """Return runs of twelve seeds, each of the look that added it."""
+    return [
+        dataclasses.replace(
+            record, look=next(n for n, end in enumerate(SEEDS_AT, 1) if record.seed - 1000 < end)
+        )
+        for record in _fresh(rng, SEEDS_AT[-1], gains)
+    ]
+
+
+@pytest.mark.parametrize("seen", [{}, SEEN])
+def test_looks_with_more_seeds_confirm_nothing_that_is_not_there(seen: dict[str, str]) -> None:
+    """Asked again with more seeds, what gains nothing is confirmed no oftener than is promised."""
+    rng, tables = np.random.default_rng(1), 150
+    sweep = compare(SMALL, simulated(SMALL, 3))
+    gains = {"baseline": 0.0, "combination=all": 0.0, **({"best_seen=both": 0.0} if seen else {})}
+    confirmed = 0
+    for _ in range(tables):
+        found = confirm(PREDICTED, _looked_at(rng, gains), sweep, seen)
+        assert found.looks == len(SEEDS_AT)
+        confirmed += bool(found.recipe)
+    assert confirmed / tables <= 0.025 + 2 * (0.025 * 0.975 / tables) ** 0.5  # gains, not losses
+
+
+def test_what_a_look_confirmed_stays_until_seeds_point_the_other_way() -> None:
+    """A gain of the first look keeps its figures, and the sentence says of which look they are."""
+    rng = np.random.default_rng(1)
+    sweep = compare(SMALL, simulated(SMALL, 3))
+    first = _fresh(rng, 5, {"baseline": 0.0, "combination=all": 1.5})
+    alone = confirm(PREDICTED, first, sweep)
+    assert alone.recipe
+    assert "looks in all" not in " ".join(alone.sentences)
+    for gain, stays in ((-0.5, True), (-9.0, False)):
+        more = [
+            dataclasses.replace(record, seed=record.seed + 5, look=2)
+            for record in _fresh(rng, 3, {"baseline": 0.0, "combination=all": gain})
+        ]
+        found = confirm(PREDICTED, [*first, *more], sweep)
+        assert bool(found.recipe) is stays
+        said = " ".join(found.sentences)
+        assert "2 looks in all: this one may err in 0.5 % of cases" in said
+        assert ("confirmed at look 1, whose figures these are" in said) is stays
+        assert (found.test == alone.test) is stays

@@ -201,6 +201,18 @@ def test_confirmation_trains_fresh_seeds_once_and_reads_the_test_set(first: Swep
     assert same is not None
     assert same.confirmation == found
     assert again.trials == []
+    assert found.looks == 1
+    # Another seed is another look, and fewer seeds than there are cannot be asked for after that.
+    more, fewer = Recorder(), Recorder()
+    third = confirm_winners(first.overrides, more, take=take, seeds=3, cheap=True)
+    last = confirm_winners(first.overrides, fewer, take=take, seeds=2, cheap=True)
+    assert third is not None
+    assert last is not None
+    assert len(more.trials) == 2
+    assert fewer.trials == []
+    assert third.confirmation.looks == last.confirmation.looks == 2
+    assert sorted(last.confirmation.baseline) == [1000, 1001, 1002]
+    assert last.confirmation == third.confirmation
     # The sweep's own report does not see the confirmation's runs.
     assert len(load_report(first.uri, None).comparison.rows) == 3
 
