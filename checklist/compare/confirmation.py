@@ -8,8 +8,7 @@ the same fresh seeds: the sweep's own estimates of its winners are too high, bec
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,10 +19,10 @@ from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.plan import SEEN
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.runs.fate import Fate, prediction_fate, seeds_that_tell
+from darkmagic.checklist.runs.fresh import contrast_of, effects_of, leads, values_of
 from darkmagic.checklist.runs.looks import is_claim, level_of_look, over_looks, up_to
 from darkmagic.checklist.stats.alpha_spending import ALPHA
-from darkmagic.checklist.stats.effects import Effect, Effects, estimate_effects
-from darkmagic.checklist.stats.linear import Run
+from darkmagic.checklist.stats.effects import Effect
 from darkmagic.checklist.stats.posterior import estimate_posterior
 
 __all__ = ["Confirmation", "confirm"]
@@ -188,13 +187,13 @@ def confirm(
     if not apart and _named(seen or {}) in names:
         place = names.index(_named(seen or {})) + 1
     metric, overlap = sweep.metric, sweep.rules.overlap
-    validation = _values([*recipes, apart], lambda record: record.result(metric))
+    validation = values_of([*recipes, apart], lambda record: record.result(metric))
     test = validation
     if where == "test":
-        test = _values([*recipes, apart], lambda record: record.test_result(metric))
-    gains = _effects(validation, metric, overlap)
+        test = values_of([*recipes, apart], lambda record: record.test_result(metric))
+    gains = effects_of(validation, metric, overlap)
     looks = max((record.look for record in done), default=1)
-    at_looks = [_effects(up_to(test, records, n), metric, overlap) for n in range(1, looks + 1)]
+    at_looks = [effects_of(up_to(test, records, n), metric, overlap) for n in range(1, looks + 1)]
     alone = len([options for options in (combination, seen) if options])
     (judged, test_look), (seen_judged, seen_look) = (
         over_looks([effects.by_trial.get(number) for effects in at_looks], alone)
@@ -204,8 +203,8 @@ def confirm(
     if len(combination) == 1:
         parts = shortfall = None
     elif fresh:
-        parts = _contrast(gains, dict.fromkeys(options, 1.0))
-        shortfall = _contrast(gains, {1: 1.0, **dict.fromkeys(options, -1.0)})
+        parts = contrast_of(gains, dict.fromkeys(options, 1.0))
+        shortfall = contrast_of(gains, {1: 1.0, **dict.fromkeys(options, -1.0)})
     else:
         parts, whole = _shrunken_parts(names[1:], sweep), gains.by_trial.get(1)
         shortfall = whole.minus(parts) if whole is not None and parts is not None else None
@@ -217,7 +216,7 @@ def confirm(
         seen=dict(seen or {}),
         seen_runs=test[place],
         seen_test=seen_judged,
-        seen_leads=_leads(gains, place),
+        seen_leads=leads(gains, place),
         parts=parts,
         shortfall=shortfall,
         fresh=fresh,
@@ -246,48 +245,6 @@ def _predicted_gain(combination: Mapping[str, str], sweep: Comparison) -> float 
 
 def _named(options: Mapping[str, str]) -> str:
     return ", ".join(f"{trick}={option}" for trick, option in options.items())
-
-
-def _values(
-    groups: Sequence[Sequence[TrialRecord]], value_of: Callable[[TrialRecord], float | None]
-) -> list[dict[int, float]]:
-    return [
-        {record.seed: value for record in group if (value := value_of(record)) is not None}
-        for group in groups
-    ]
-
-
-def _leads(gains: Effects, place: int) -> bool:
-    """Return whether the recipe at `place` gains more than the combination."""
-    combination, other = gains.by_trial.get(1), gains.by_trial.get(place)
-    return other is not None and (combination is None or other.difference > combination.difference)
-
-
-def _effects(values: Sequence[Mapping[int, float]], metric: Metric, overlap: float) -> Effects:
-    """Return the effects as gains."""
-    return estimate_effects(
-        [
-            Run(trial, seed, metric.gain(value))
-            for trial, by_seed in enumerate(values)
-            for seed, value in by_seed.items()
-        ],
-        None if metric.is_accuracy else metric.step,
-        overlap,
-    )
-
-
-def _contrast(effects: Effects, weights: Mapping[int, float]) -> Effect | None:
-    """Return a weighted sum of differences; they share the baseline, so errors are correlated."""
-    found = [effects.by_trial.get(trial) for trial in weights]
-    known = [effect for effect in found if effect is not None]
-    if len(known) < len(found):
-        return None
-    total = sum(w * e.difference for w, e in zip(weights.values(), known, strict=True))
-    if effects.joint is None:
-        return Effect(total)
-    of = np.array(list(weights.values()))
-    covariance = effects.joint.of([effects.trials.index(trial) for trial in weights])
-    return Effect(total, math.sqrt(of @ covariance @ of), min(effect.df for effect in known))
 
 
 def _shrunken_parts(names: Sequence[str], sweep: Comparison) -> Effect | None:

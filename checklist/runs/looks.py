@@ -41,7 +41,7 @@ def over_looks(tests: Sequence[Effect | None], recipes: int) -> tuple[Effect | N
 def level_of_look(look: int, recipes: int = 1) -> float:
     """Return the error rate of each of the `recipes` at a look: all looks of all share 5 %.
 
-    >>> [round(level_of_look(look), 4) for look in (1, 2, 3)], level_of_look(1, 2)
+    >>> [round(level_of_look(look), 4) for look in (1, 2, 3)], round(level_of_look(1, 2), 4)
     ([0.04, 0.005, 0.0025], 0.02)
     """
     return ALPHA * share_of_look(look) / max(recipes, 1)
