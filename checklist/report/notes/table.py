@@ -9,6 +9,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict, failures
 from darkmagic.checklist.planning.power import best_of_chance
 from darkmagic.checklist.report.formatting import count_of
+from darkmagic.checklist.report.notes.alike import alike_notes
 from darkmagic.checklist.report.notes.noise import noise_notes
 from darkmagic.checklist.report.notes.rates import rate_notes
 from darkmagic.checklist.report.notes.training import length_note, training_notes
@@ -36,6 +37,7 @@ def table_notes(
         *_estimand(comparison, ours=ours),
         *noise_notes(comparison, ours=ours),
         *_rows(comparison),
+        *alike_notes(comparison),
         *rate_notes(comparison),
         *training_notes(comparison),
         *(length_note(comparison, epochs) if _compares(comparison) else ()),

@@ -48,6 +48,33 @@ def test_the_footer_claims_nothing_of_the_data_of_a_script(take: str) -> None:
         assert claim not in notes
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([0.5, 0.6, 0.7], True),
+        ([0.5, 0.6], True),
+        ([0.5, 0.6, 0.71], False),
+        ([0.5], False),  # one value that agrees may be luck
+    ],
+)
+def test_row_with_the_figures_of_the_baseline_is_pointed_out(
+    values: list[float], told: bool
+) -> None:
+    """A flag that changes nothing gives the baseline's value under each seed."""
+    every = {"baseline": [0.5, 0.6, 0.7], "mixup=on": values, "own=on": [0.5, 0.7, 0.6]}
+    records = [
+        dataclasses.replace(r, value=r.accuracy)
+        for name, own in every.items()
+        for r in swept({name: own})
+    ]
+    for metric, expected in ((Metric("mAP"), told), (Metric("seconds", unit="s"), False)):
+        notes = table_notes(compare(SMALL, records, Rules(metric=metric)))
+        found = [note for note in notes if "exactly what the baseline" in note]
+        assert bool(found) is expected
+        assert all(note.startswith("mixup=on: ") for note in found)
+    assert not [n for n in table_notes(compare(SMALL, records)) if "exactly what" in n]
+
+
 def test_the_footer_says_how_trials_trained() -> None:
     """One note a row with the runs it is of; what many rows share is said once."""
     note = "overfitting: a validation loss of 2.00 against 0.10 in training"

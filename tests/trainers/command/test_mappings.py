@@ -120,6 +120,54 @@ def test_lightning_cli_takes_every_option(tmp_path: Path) -> None:
             assert str(found).lower() == value.lower() or float(found) == float(value), name
 
 
+YOLO = """
+import json, sys
+from ultralytics.cfg import DEFAULT_CFG_DICT, get_cfg, parse_key_value_pair
+from ultralytics.cfg import check_dict_alignment
+parsed = {}
+for name, words in json.load(sys.stdin).items():
+    given = dict(parse_key_value_pair(word) for word in words)
+    check_dict_alignment(DEFAULT_CFG_DICT, given)
+    parsed[name] = vars(get_cfg(overrides=given))
+print("PARSED", json.dumps([DEFAULT_CFG_DICT, parsed], default=str))
+"""
+
+
+@pytest.mark.weekly
+def test_yolo_takes_every_option() -> None:
+    """Its own parser gives what the words say, and the first option of each trick is its default.
+
+    The optimizer is the exception: its default picks one, and the learning rate with it.
+    """
+    if not (place := os.environ.get("DARKMAGIC_TEST_YOLO")):
+        pytest.skip("DARKMAGIC_TEST_YOLO names no environment (docs/own.md says how to get it)")
+    mapping = _mapping("ultralytics")
+    options = {
+        (trick, option): [str(word) for word in words]
+        for trick, choices in mapping["tricks"].items()
+        for option, words in choices.items()
+    }
+    done = subprocess.run(
+        [str(Path(place) / "bin/python"), "-c", YOLO],
+        input=json.dumps({" ".join(name): words for name, words in options.items()}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    defaults, parsed = json.loads(done.stdout.rpartition("PARSED ")[2])
+    firsts = [(trick, next(iter(choices))) for trick, choices in mapping["tricks"].items()]
+    for (trick, option), words in options.items():
+        for word in words:
+            key, _, value = word.partition("=")
+            found = parsed[f"{trick} {option}"][key]
+            assert str(found).lower() == value.lower() or float(found) == float(value), word
+            if (trick, option) in firsts and trick != "optimizer":
+                assert found == defaults[key], word
+            elif words == options[trick, option] and len(words) == 1:
+                assert found != defaults[key], word
+
+
 TORCHVISION = """
 --data-path --model --device --batch-size --epochs --workers --opt --lr --momentum --wd
 --weight-decay --norm-weight-decay --bias-weight-decay --transformer-embedding-decay
