@@ -29,6 +29,8 @@ DEPTH = 3
 MAX_TABLES, MAX_BYTES = 20, 2**26
 """Tables that are read, and the largest."""
 LEFT_OUT = {"runs", "mlruns", "node_modules", "site-packages", "dist", "build", "outputs", "wandb"}
+NO_DATA = (("pyvenv.cfg",), ("report.html", "report.json"), ("config.yaml", "events.jsonl"))
+"""Files by which a folder is an environment, an experiment or a trial of ours, or a judged one."""
 TABLES = set(EXTENSIONS) - {".txt"}
 
 
@@ -71,7 +73,9 @@ def _folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
     if depth:
         for name in subfolders(root):
             child = root / name
-            inner = not child.is_symlink() and not (child / "pyvenv.cfg").exists()
+            inner = not child.is_symlink() and not any(
+                all((child / file).exists() for file in files) for files in NO_DATA
+            )
             if name not in LEFT_OUT and inner:
                 yield from _folders(child, depth - 1)
 

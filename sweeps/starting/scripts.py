@@ -15,6 +15,8 @@ __all__ = ["Script", "compare_command", "find_scripts"]
 
 NAMES = ("train.py", "main.py", "run.py", "finetune.py", "trainer.py", "train_net.py", "fit.py")
 FOLDERS = (".", "src", "scripts", "tools")
+MAX_OTHERS = 5
+"""Scripts of other names with `train` in them that are shown."""
 METRICS = (
     *("val_acc", "val_accuracy", "valid_acc", "val_f1", "val/acc", "val_loss", "val/loss"),
     *("test_acc", "accuracy", "acc", "loss"),
@@ -48,18 +50,25 @@ class Script:
 
 def find_scripts(root: Path) -> list[Script]:
     """Return the training scripts of the repository at `root`, the likeliest first."""
-    found = []
-    for folder in FOLDERS:
-        for name in NAMES:
-            path = root / folder / name
-            if path.is_file() and path.stat().st_size <= MAX_BYTES:
-                script = _read(path)
-                if script is not None:
-                    found.append(script)
+    usual = [root / folder / name for folder in FOLDERS for name in NAMES]
+    others = [
+        path
+        for folder in FOLDERS
+        for path in sorted((root / folder).glob("*train*.py"))
+        if path not in usual and not path.name.startswith("test_")
+    ]
+    found = [script for path in usual if (script := _read(path))]
+    found += [script for path in others if (script := _read(path, needs_main=True))][:MAX_OTHERS]
     return found
 
 
-def _read(path: Path) -> Script | None:
+def _read(path: Path, *, needs_main: bool = False) -> Script | None:
+    """Return the script at `path`; None for no script.
+
+    With `needs_main` a file without options or a `__main__` is a module of others.
+    """
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        return None
     try:
         text = path.read_text(errors="replace")
         tree = ast.parse(text)
@@ -68,6 +77,8 @@ def _read(path: Path) -> Script | None:
     modules = set(_imported(tree))
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     options = dict(_options(tree))
+    if needs_main and not options and "__main__" not in text:
+        return None
     if any(name.endswith("LightningCLI") for name in called):
         kind = "lightning"
     elif "hydra" in modules:

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,3 +107,38 @@ def test_what_the_page_installs_judges_compares_and_reports(programs: Path, tmp_
         done = _run(words, tmp_path)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     assert _run([darkmagic, "preflight"], tmp_path).returncode == 2
+    with subprocess.Popen(
+        [darkmagic, "ui", "--port", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as served:
+        try:
+            assert served.stdout is not None
+            address = served.stdout.readline().split()[0]
+            with urllib.request.urlopen(address, timeout=60) as page:
+                assert "compare-train" in page.read().decode()
+        finally:
+            served.terminate()
+
+
+OPTUNA = """
+import optuna
+study = optuna.create_study(storage="sqlite:///tuning.db", study_name="t", direction="maximize")
+for option, value in (("sgd", 0.8), ("adam", 0.9)):
+    for seed in range(3):
+        study.enqueue_trial({"opt": option, "seed": seed})
+def run(trial):
+    seed = trial.suggest_int("seed", 0, 2)
+    return {"sgd": 0.8, "adam": 0.9}[trial.suggest_categorical("opt", ["sgd", "adam"])] + seed / 1e3
+study.optimize(run, n_trials=6)
+"""
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(1800)
+def test_studies_of_optuna_are_judged(programs: Path, tmp_path: Path) -> None:
+    """With what the page says to add for them."""
+    python = str(programs / "python")
+    subprocess.run(["uv", "pip", "install", "--quiet", "--python", python, "optuna"], check=True)
+    words = ["judge", "tuning.db", "--trial", "opt", "--baseline", "sgd", "--expect", "better"]
+    for command in ([python, "-c", OPTUNA], [str(programs / "darkmagic"), *words]):
+        done = _run(command, tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

@@ -70,7 +70,10 @@ def init(
         usable = [each for each in found if not each.why]
         if not usable and not scripts:
             hint = "use --data and its columns" if found else "name the data with --data"
-            raise UserError(f"no data and no training script found in {folder}; {hint}")
+            raise UserError(
+                f"no data and no training script found in {folder}; {hint}, or compare changes of "
+                "a script: darkmagic compare --metric NAME --change 'NAME=WORDS' -- python SCRIPT"
+            )
         if usable:
             chosen = _choose(usable, here)
             option = name or api.option_name(chosen)

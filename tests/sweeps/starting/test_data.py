@@ -231,3 +231,16 @@ def test_names_are_words_that_hydra_takes(tmp_path: Path) -> None:
         found = look_at(tmp_path / folder)
         assert found is not None
         assert option_name(found) == name
+
+
+@pytest.mark.parametrize(
+    "marks", [["report.html", "report.json"], ["config.yaml", "events.jsonl"], ["pyvenv.cfg"]]
+)
+def test_what_sweeps_and_environments_left_is_no_data(tmp_path: Path, marks: list[str]) -> None:
+    """Whatever the folder is called, its tables and images are not looked at."""
+    _photos(tmp_path / "mine")
+    assert len(find_data(tmp_path)) == 1
+    for name in marks:
+        (tmp_path / "mine" / name).write_text("")
+    _table(tmp_path / "mine" / "events.csv", ["1,2"], "type,time")
+    assert find_data(tmp_path) == []

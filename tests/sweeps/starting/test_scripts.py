@@ -81,3 +81,21 @@ def test_file_that_is_no_training_script_is_left_out(tmp_path: Path, text: str) 
     """A file of the name alone is none."""
     (tmp_path / "train.py").write_text(text)
     assert find_scripts(tmp_path) == []
+
+
+def test_scripts_of_other_names_are_found_where_they_can_be_run(tmp_path: Path) -> None:
+    """`train` is in the name, and options or a `__main__` in the file; usual names come first."""
+    main = PLAIN + "if __name__ == '__main__':\n    print(1)\n"
+    files = {
+        "scripts/pretrain.py": main,
+        "train_cifar.py": ARGPARSE,
+        "main.py": PLAIN,
+        "train_utils.py": PLAIN,  # a module of others
+        "test_train.py": main,
+        "notes.py": ARGPARSE,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = [str(script.path.relative_to(tmp_path)) for script in find_scripts(tmp_path)]
+    assert found == ["main.py", "train_cifar.py", "scripts/pretrain.py"]
