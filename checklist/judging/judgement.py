@@ -23,7 +23,7 @@ from darkmagic.checklist.judging.tables.columns import Columns, find_columns, gu
 from darkmagic.checklist.judging.tables.numbers import Column
 from darkmagic.checklist.judging.tables.question import Question
 from darkmagic.checklist.judging.tables.split import split_names
-from darkmagic.checklist.judging.tables.table import RunTable
+from darkmagic.checklist.judging.tables.table import RunTable, label
 from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
@@ -86,7 +86,9 @@ def judge_table(table: RunTable, question: Question) -> Judgement:
     judged = make_records(columns, runs, baseline)
     if not any(record.status is Status.FINISHED for record in judged.records):
         raise UserError(f"{table.source}: no run has a number in column {columns.metric!r}")
-    rules = Rules(min_effect=question.min_effect, metric=metric)
+    folds = len(set(map(label, table.column(columns.fold)))) if columns.fold else 0
+    overlap = 1 / (folds - 1) if folds else 0.0
+    rules = Rules(min_effect=question.min_effect, metric=metric, overlap=overlap)
     comparison = compare(judged.checklist, judged.records, rules)
     if not comparison.tricks:
         raise UserError(
@@ -158,6 +160,13 @@ def _remarks(table: RunTable, columns: Columns, runs: Sequence[JudgedRun]) -> li
             + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
             + ": what that changes is in the spread, or in the differences. Where it was tried "
             f"too, say so: {_as_factors(columns, differing)}."
+        )
+    if columns.fold is not None:
+        folds = len(set(map(label, table.column(columns.fold))))
+        found.append(
+            f"Runs are of {folds} folds of one set of data, whose training sets overlap: errors "
+            "allow for that, and hold for other data of the kind. Where each was trained and "
+            "validated on data of its own, call the column seed."
         )
     if columns.seed is not None:
         trials_of = Counter(run.seed for run in runs)

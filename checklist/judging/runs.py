@@ -112,16 +112,17 @@ def _check_size(table: RunTable, columns: Columns, runs: Sequence[JudgedRun]) ->
 
 def _runs(table: RunTable, columns: Columns, readings: Sequence[Reading]) -> Iterator[JudgedRun]:
     trials = [table.column(name) for name in columns.trials]
-    seeds = table.column(columns.seed) if columns.seed else None
+    blocks = [(name, table.column(name)) for name in columns.blocks]
     states = table.column(columns.status) if columns.status else None
     for row, reading in enumerate(readings):
         place = table.place(row)
-        seed = label(seeds[row]) if seeds else None
-        if seed == NONE:
-            raise UserError(
-                f"{place} has no seed in column {columns.seed!r}: fill it in, or say --seed none "
-                "to compare the runs without pairing them"
-            )
+        for name, cells in blocks:
+            if label(cells[row]) == NONE:
+                raise UserError(
+                    f"{place} has no seed in column {name!r}: fill it in, or say --seed none "
+                    "to compare the runs without pairing them"
+                )
+        seed = " of ".join(label(cells[row]) for _, cells in reversed(blocks)) or None
         status, reason = Status.FINISHED, ""
         if states is not None:
             status, reason = _status(place, str(columns.status), label(states[row]))
@@ -152,7 +153,7 @@ def _at_the_end(
 ) -> list[int]:
     """Return the row of each run that counts, in the order of the runs."""
     assert columns.step is not None
-    own = [*columns.trials, *([columns.seed] if columns.seed else [])]
+    own = [*columns.trials, *columns.blocks]
     own += [c for c in table.columns if c not in own and names_a_run(c)]
     keys = list(zip(*([label(cell) for cell in table.column(name)] for name in own), strict=True))
     places = [table.place(row) for row in range(len(table.rows))]

@@ -21,7 +21,8 @@ def differing_settings(
     the source does not tell what was set, it is told by the values. With `places` only those runs
     are looked at.
     """
-    taken = {columns.metric, columns.seed, columns.status, columns.step, columns.sd, columns.count}
+    taken = {columns.metric, columns.status, columns.step, columns.sd, columns.count}
+    taken |= set(columns.blocks)
     named = list(zip(*(map(label, table.column(name)) for name in columns.trials), strict=True))
     looked = [r for r in range(len(table.rows)) if places is None or table.place(r) in places]
     found = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.judging.tables.names import (
     COUNTS,
+    FOLDS,
     MEANS,
     SDS,
     SEEDS,
@@ -33,6 +34,8 @@ MAX_LISTED = 12
 class Columns:
     """The columns of a table by what they are. `trials` are several where they are factors.
 
+    `fold` says which part of one set of data a run was validated on: `seed` itself, where there is
+    no other, or a column beside it, and runs are paired where both agree.
     `sd` and `count` are of a table of means: the column of standard deviations, None where they
     stand behind ± in the metric's, and that of the number of runs, or the number.
     """
@@ -44,6 +47,12 @@ class Columns:
     step: str | None = None
     sd: str | None = None
     count: str | int | None = None
+    fold: str | None = None
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The columns whose values pair runs."""
+        return tuple(dict.fromkeys(c for c in (self.seed, self.fold) if c is not None))
 
     def sentences(self) -> list[str]:
         """Return what each column was taken for, a phrase each."""
@@ -52,6 +61,7 @@ class Columns:
             f"metric {self.metric}",
             f"{'factors' if len(self.trials) > 1 else 'trial'} {', '.join(self.trials)}",
             f"seed {self.seed}" if self.seed else unpaired,
+            f"fold {self.fold}" if self.fold not in (None, self.seed) else "",
             f"status {self.status}" if self.status else "",
             f"step {self.step}" if self.step else "",
             f"standard deviation {self.sd}" if self.sd else "",
@@ -76,13 +86,16 @@ def find_columns(table: RunTable, question: Question) -> Columns:
         status = _named(table, question.status, "--status", "status", lambda: None)
         return Columns(metric, find_trials(table, question, taken), None, status, None, *means)
     seed = _named(table, question.seed, "--seed", "seed", lambda: _seed(table, metric))
+    fold = None if seed is None else _fold(table, metric, seed)
+    if seed == fold and seed is not None and (other := _seed(table, metric, but=seed)):
+        seed = other
     status = _named(table, question.status, "--status", "status", lambda: _status(table))
-    taken = {c for c in (metric, seed, status) if c is not None}
+    taken = {c for c in (metric, seed, fold, status) if c is not None}
     steps = [c for word in STEPS for c in table.columns if last_part(c) == word and c not in taken]
     trials = find_trials(table, question, taken | set(steps))
-    own = [*trials, *([seed] if seed else [])]
+    own = [*trials, *(c for c in (seed, fold) if c is not None)]
     step = _named(table, question.step, "--step", "step", lambda: _history(table, own, steps))
-    return Columns(metric, trials, seed, status, step)
+    return Columns(metric, trials, seed, status, step, fold=fold)
 
 
 def guess_direction(table: RunTable, question: Question, metric: str) -> Direction:
@@ -187,8 +200,16 @@ def _named(
     return table.known[role] if role in table.known else guess()
 
 
-def _seed(table: RunTable, metric: str) -> str | None:
-    found = [c for c in table.columns if SEEDS.fullmatch(last_part(c)) and c != metric]
+def _fold(table: RunTable, metric: str, seed: str) -> str | None:
+    """Return the column of folds: that of the seeds, if it is one, or another."""
+    if "fold" in table.known:
+        return table.known["fold"]
+    named = [c for c in (seed, *table.columns) if FOLDS.fullmatch(last_part(c)) and c != metric]
+    return next((c for c in named if len(set(map(label, table.column(c)))) > 1), None)
+
+
+def _seed(table: RunTable, metric: str, but: str | None = None) -> str | None:
+    found = [c for c in table.columns if SEEDS.fullmatch(last_part(c)) and c not in (metric, but)]
     found = [c for c in found if len(set(map(label, table.column(c)))) > 1]
     return min(found, key=lambda c: (last_part(c) != "seed", len(c)), default=None)
 

@@ -42,6 +42,8 @@ TRIALS = (
 )
 """Names of columns that say what was run, the likeliest first."""
 SEEDS = re.compile(r"(.*[ _-])?(seed|fold|replicate|rep|repeat)([ _-]?(id|no|number|idx|index))?")
+FOLDS = re.compile(r"(.*[ _-])?fold([ _-]?(id|no|number|idx|index))?")
+"""Those of them that say which part of the data a run was validated on."""
 STATUSES = ("status", "state", "outcome")
 STEPS = ("epoch", "step", "global_step", "_step", "iteration", "iter", "round")
 MEANS = re.compile(r"\bmean\b|\baverage\b|\bavg\b|^mu$|^mean[_ ]|[_ ]mean$")

@@ -40,6 +40,8 @@ def split_names(table: RunTable, question: Question) -> RunTable:
         return table
     example, (trial, _, number) = next(iter(parts.items()))
     known = {**table.known, "trial": "trial"} | ({"seed": "seed"} if paired else {})
+    if all(kind == "fold" for _, kind, _ in parts.values()):
+        known["fold"] = "seed"
     what = f"seed {number}" if paired else f"run {number}"
     return dataclasses.replace(
         table,
