@@ -16,7 +16,7 @@ from darkmagic.checklist.model import RATE_TRICK, Trial
 from darkmagic.checklist.plan import Design, Retune
 from darkmagic.checklist.planning.retune import Rates, known_rates, retuned_rows, tries_of
 from darkmagic.checklist.records import ENDED, TrialRecord
-from darkmagic.checklist.report.writers.notebook import plan_html
+from darkmagic.checklist.report.writers.notebook import plan_html, plan_text
 from darkmagic.sweeps.compose.command.planner import make_planner
 from darkmagic.sweeps.compose.overrides import CheckedOverrides, check_overrides
 from darkmagic.sweeps.compose.plan import Plan, Planner
@@ -75,6 +75,10 @@ class PlannedSweep:
     def trials(self) -> tuple[Trial, ...]:
         """The trials, those that are trained already among them."""
         return self.plan.trials
+
+    def __repr__(self) -> str:
+        """Return the trials, a line each, as the prompt and `print` show them."""
+        return plan_text(self.plan.checklist, self.plan.trials)
 
     def _repr_html_(self) -> str:
         """Return the trials as a table, for a notebook."""

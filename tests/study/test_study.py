@@ -106,3 +106,17 @@ def test_study_that_has_not_run_says_so() -> None:
     assert "36 runs" in page
     assert "study.run()" in page
     assert page.count('<th scope="row"') == 16
+
+
+@pytest.mark.parametrize("words", [[], ["design=screen", "runs=8"]])
+def test_plan_is_printed_a_line_a_trial(words: list[str]) -> None:
+    """With what differs from the baseline and the seeds, and not as the objects that it is."""
+    tricks = {name: ["off", "on"] for name in ("mixup", "cutmix", "ema")}
+    planned = dm.checklist("mine", *words, tricks=tricks, seeds=1 if words else 2).plan()
+    *lines, runs = str(planned).splitlines()
+    names = [line.partition(":")[0].split()[0] for line in lines]
+    assert names == list(dict.fromkeys(trial.name for trial in planned.trials))
+    assert runs == f"{len(planned.trials)} runs"
+    assert max(map(len, lines)) < 80
+    assert all(" seed" in line for line in lines)
+    assert any("mixup=on" in line for line in lines)
