@@ -66,13 +66,17 @@ class Group:
 
     @property
     def parts(self) -> list[Part]:
-        """The rows with a step of their own, and then those of each step that several share."""
+        """The rows with steps of their own, and those of each step that several share.
+
+        The part with the first of all rows comes first.
+        """
         by_step: dict[tuple[str, str], list[Decision]] = {}
         for decision in self.decisions:
             by_step.setdefault((decision.why, decision.command), []).append(decision)
         own = tuple(found[0] for found in by_step.values() if len(found) == 1)
         alike = [Part(found[0], tuple(found)) for found in by_step.values() if len(found) > 1]
-        return [*([Part(None, own)] if own else []), *alike]
+        parts = [*([Part(None, own)] if own else []), *alike]
+        return sorted(parts, key=lambda part: self.decisions.index(part.decisions[0]))
 
 
 def groups_of(report: Report) -> list[Group]:

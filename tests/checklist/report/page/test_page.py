@@ -93,12 +93,13 @@ def test_answer_stands_on_the_page_once(sweep: str) -> None:
         assert step[1] not in {d.command for group in groups for d in group.decisions}
 
 
-def test_step_that_several_rows_share_is_said_once() -> None:
-    """Rows with a command of their own come first; the rest stand below what is said of all."""
-    records = simulated(WIDE, 3, {"trick_0=on": 0.4, "trick_1=on": -0.4})
-    report = report_of(records, WIDE)
+@pytest.mark.parametrize(("gain", "own_first"), [(0.4, True), (-0.3, False)])
+def test_step_that_several_rows_share_is_said_once(gain: float, own_first: bool) -> None:
+    """Rows with a command of their own stand apart, first where the best row is one of them."""
+    report = report_of(simulated(WIDE, 3, {"trick_0=on": gain}), WIDE)
     (group,) = (group for group in groups_of(report) if group.kind == "undecided")
-    own, shared = group.parts
+    assert group.parts[0].decisions[0] == group.decisions[0]
+    own, shared = group.parts if own_first else reversed(group.parts)
     assert own.shared is None
     assert all(decision.command for decision in own.decisions)
     assert shared.shared is not None
