@@ -35,6 +35,7 @@ from darkmagic.sweeps.commands.tuning.optimize import (
     optimize,
     plan_optimization,
 )
+from darkmagic.sweeps.commands.tuning.recipe import train_line
 from darkmagic.sweeps.commands.tuning.refine import Refinement, plan_refinement
 from darkmagic.sweeps.commands.tuning.story import write_story
 from darkmagic.sweeps.commands.tuning.tune import (
@@ -118,6 +119,7 @@ __all__ = [
     "standings",
     "sweep",
     "train",
+    "train_line",
     "train_study",
     "trick_cards",
     "tricks_on",

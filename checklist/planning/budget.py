@@ -6,16 +6,28 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import Status, TrialRecord
 
-__all__ = ["Budget", "parse_budget"]
+__all__ = ["MAX_RUNS", "Allowance", "Budget", "parse_budget"]
 
 MAX_RUNS = 100_000
 TRAINED = (Status.FINISHED, Status.FAILED, Status.DIVERGED, Status.STOPPED)
 UNITS = {"h": 3600.0, "m": 60.0}
 WRITE = "write budget=80 (runs), budget=8h or budget=30m"
+
+
+class Allowance(Protocol):
+    """What a study may spend: `Budget`, or a clock that other work is under as well."""
+
+    @property
+    def in_seconds(self) -> bool:
+        """Whether it is a time, so that the number of runs is not known before."""
+
+    def left(self, records: Sequence[TrialRecord]) -> int:
+        """Return how many runs are left of it after `records`."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkmagic.checklist.errors import UserError
 
-__all__ = ["CANDIDATES", "Shares", "Trained", "share_runs"]
+__all__ = ["CANDIDATES", "FEWEST_SEEDS", "FEWEST_TUNED", "Shares", "Trained", "share_runs"]
 
 CANDIDATES = 3
 """Recipes that are trained anew after tuning, beside the baseline."""
@@ -20,19 +20,20 @@ FEWEST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Shares:
-    """Runs of each stage: `screen` and `tune` in all, `repeats` of each candidate and of the
-    baseline beside them, `seeds` of the winner and of the baseline on the test set.
+    """Runs of each stage: `screen` and `tune` in all, `repeats` of each of the `candidates` and of
+    the baseline beside them, `seeds` of the winner and of the baseline on the test set.
     """
 
     screen: int
     tune: int
     repeats: int
     seeds: int
+    candidates: int = CANDIDATES
 
     @property
     def total(self) -> int:
         """The runs of all stages together."""
-        return self.screen + self.tune + (CANDIDATES + 1) * self.repeats + 2 * self.seeds
+        return self.screen + self.tune + (self.candidates + 1) * self.repeats + 2 * self.seeds
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def share_runs(runs: int, effects: int, usual: int, seeds: int) -> Shares:
     where not enough is left.
 
     >>> share_runs(60, effects=16, usual=24, seeds=5)
-    Shares(screen=24, tune=22, repeats=1, seeds=5)
+    Shares(screen=24, tune=22, repeats=1, seeds=5, candidates=3)
     """
     repeats = min(max(runs // RUNS_A_REPEAT, 1), 4)
     left = runs - (CANDIDATES + 1) * repeats - 2 * seeds

@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from darkmagic.checklist.model import TUNED, Trial
-from darkmagic.checklist.planning.budget import Budget
+from darkmagic.checklist.planning.budget import Allowance
 from darkmagic.checklist.records import Costs, Status, TrialRecord
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
 from darkmagic.sweeps.compose.plan import Planner
@@ -49,7 +49,7 @@ class Driver:
         master: DictConfig,
         planner: Planner,
         study: TuningStudy,
-        budget: Budget,
+        budget: Allowance,
         tracker: Tracker,
         parent: TrackedRun,
         follower: Follower,

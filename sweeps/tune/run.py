@@ -13,7 +13,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
 from darkmagic.checklist.model_json import to_json
-from darkmagic.checklist.planning.budget import Budget
+from darkmagic.checklist.planning.budget import Allowance
 from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.launch.context import current_context, use_context
@@ -53,7 +53,7 @@ class StudyRequest:
     """
 
     space: Space
-    budget: Budget
+    budget: Allowance
     objectives: tuple[Objective, ...]
     sampler: Sampler = Sampler.TPE
     prune: bool = True

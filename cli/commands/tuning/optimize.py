@@ -31,7 +31,7 @@ def optimize(
 ) -> None:
     """Find the best recipe that a budget buys: screen, tune, train the likeliest anew, confirm.
 
-    budget=60 (runs) or budget=8h (of training) is what all stages together may spend. The same
+    budget=60 (runs) or budget=8h (by the clock) is what all stages together may spend. The same
     command goes on where it was stopped.
     """
     with cli_errors():
@@ -47,7 +47,7 @@ def optimize(
         console, errors = make_console(), make_console(stderr=True)
         with interruptible(shell_line(["darkmagic", *sys.argv[1:]])):
             planned = api.plan_optimization(rest, config_dir or (), budget=budget, seeds=seeds)
-            errors.print(shares_view(planned.shares))
+            errors.print(shares_view(planned.shares, budget, timed=planned.clock is not None))
             if not skip_preflight:
                 stop_before_training(planned.screen, rest)
             found = api.optimize(planned, lambda: make_progress(errors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from darkmagic.cli.commands.preflight import stop_before_training
 from darkmagic.cli.errors import cli_errors, interruptible
 from darkmagic.cli.options import ConfigDirs, Name, Out, Overrides, all_overrides
 from darkmagic.text import shell_line
-
-if TYPE_CHECKING:
-    from darkmagic.sweeps.api import PlannedStudy, StudyResult
 
 __all__ = ["tune"]
 
@@ -65,18 +62,9 @@ def tune(
                 with make_progress(make_console(stderr=True)) as progress:
                     progress.note(f"the winner and the baseline, with {seeds} fresh seeds")
                     confirmed = api.confirm_study(study, found.winner, progress, seeds=seeds)
-                console.print(confirmed_view(found, confirmed, _train(study, found)))
+                more = ["--name", found.experiment]
+                alone = api.train_line(study.planned, found.winner.recipe, more)
+                console.print(confirmed_view(found, confirmed, alone))
         console.print(f"all trials: {found.dashboard}", soft_wrap=True)
         if not found.best:
             raise typer.Exit(1)
-
-
-def _train(study: PlannedStudy, found: StudyResult) -> str:
-    """Return the command that trains the winner alone."""
-    assert found.winner is not None
-    folders = [o for folder in study.planned.config_dirs for o in ("--config-dir", str(folder))]
-    options = [f"trick/{trick}={option}" for trick, option in found.winner.options.items()]
-    own = ("checklist", "runtime.experiment=")
-    rest = [override for override in study.overrides if not override.startswith(own)]
-    words = [*rest, *options, *found.winner.recipe.overrides, "--name", found.experiment, *folders]
-    return shell_line(["darkmagic", "train", *words])

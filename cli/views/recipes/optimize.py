@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from darkmagic.checklist.tuning.shares import CANDIDATES, Shares
+from darkmagic.checklist.planning.budget import parse_budget
+from darkmagic.checklist.tuning.shares import Shares
 from darkmagic.cli.views.blocks import next_steps, plain_table
 
 if TYPE_CHECKING:
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["optimized_view", "shares_view"]
 
 
-def shares_view(shares: Shares) -> RenderableType:
-    """Return how many runs each stage has."""
-    return Text(
-        f"{shares.total} runs in all: {shares.screen} of a screen, {shares.tune} of tuning, "
-        f"{shares.repeats} each of the {CANDIDATES} likeliest recipes and the baseline, "
-        f"{shares.seeds} each of the winner and the baseline on the test set"
+def shares_view(shares: Shares, budget: str, *, timed: bool = False) -> RenderableType:
+    """Return how many runs each stage has; of a budget of time, `timed`, about how many."""
+    about = "about " if timed else ""
+    line = (
+        f"{about}{shares.total} runs in all: {shares.screen} of a screen, {about}{shares.tune} of "
+        f"tuning, {shares.repeats} each of the {shares.candidates} likeliest recipes and the "
+        f"baseline, {shares.seeds} each of the winner and the baseline on the test set"
     )
+    if timed:
+        line += f"; how many are tuned is what budget={budget}, by the clock, leaves time for"
+    elif shares.total > parse_budget(budget).amount:
+        line += f"; more than budget={budget}, as the experiment has so large a screen"
+    return Text(line)
 
 
 def optimized_view(found: Optimized) -> RenderableType:
@@ -47,7 +54,7 @@ def optimized_view(found: Optimized) -> RenderableType:
         for row in confirmed.rows:
             table.add_row(*map(Text, row))
         parts.append(table)
-    parts += [Text(sentence) for sentence in confirmed.sentences]
+    parts += [Text(sentence) for sentence in (*confirmed.sentences, *found.time)]
     steps = [("To train it", train_command(found))]
     if command := ablate_command(found):
         steps.append((ABLATES, command))

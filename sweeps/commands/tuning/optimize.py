@@ -6,10 +6,9 @@ trained before: a way that was stopped, at whatever stage, is gone on with by wa
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darkmagic.checklist.compare.confirmation import Confirmation
@@ -19,11 +18,13 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.planning.budget import parse_budget
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.tuning.shares import CANDIDATES, Shares, Trained, share_runs
+from darkmagic.checklist.tuning.pace import shares_in
+from darkmagic.checklist.tuning.shares import Shares, Trained, share_runs
 from darkmagic.sweeps.commands.confirm import Confirmed, first_fresh_seed
-from darkmagic.sweeps.commands.estimate import estimate
 from darkmagic.sweeps.commands.plan import PlannedSweep, plan
 from darkmagic.sweeps.commands.sweep import sweep
+from darkmagic.sweeps.commands.tuning.clock import Clock, Show, first_pace, state_file, way_of
+from darkmagic.sweeps.commands.tuning.settle import Settled, settle
 from darkmagic.sweeps.commands.tuning.tune import (
     INSTEAD,
     PlannedStudy,
@@ -31,42 +32,28 @@ from darkmagic.sweeps.commands.tuning.tune import (
     plan_study,
     train_study,
 )
-from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.trial.command.node import refuse_command
-from darkmagic.sweeps.trial.paths import experiment_folder
 from darkmagic.sweeps.tune.result import StudyResult, Tried
-from darkmagic.sweeps.tune.suggest.ridge import predict_by_ridge
-from darkmagic.trainers.outputs.durable import write_file
 
 __all__ = ["Optimized", "PlannedOptimization", "Settled", "optimize", "plan_optimization"]
 
-STATE = "optimize.json"
 UNTRAINED = (Status.PENDING, Status.INERT, Status.SKIPPED, Status.NOT_APPLICABLE)
 SEEDS_APART = 1000
 """Between the seeds that settle on a recipe and those that confirm it."""
-Show = Callable[[], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
 class PlannedOptimization:
-    """What is to be trained: the screen, and how many runs each stage after it has."""
+    """What is to be trained: the screen, and how many runs each stage after it has. Of a budget in
+    hours the `clock` says how many there are in the end.
+    """
 
     screen: PlannedSweep
     shares: Shares
     overrides: tuple[str, ...]
     config_dirs: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A candidate, or the baseline (None), with its fresh runs on the validation set and what the
-    model of all runs `expects` of it, in the unit of the study's first objective.
-    """
-
-    tried: Tried | None
-    values: tuple[float, ...]
-    expects: float
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +70,7 @@ class Optimized:
     winner: Tried | None
     confirmed: Confirmed | None
     folder: Path
+    time: tuple[str, ...] = ()  # what was spent and left out, of a budget in hours
 
     @property
     def confirmation(self) -> Confirmation | None:
@@ -111,10 +99,10 @@ class Optimized:
 def plan_optimization(
     overrides: Sequence[str], config_dirs: Sequence[Path] = (), *, budget: str, seeds: int = 5
 ) -> PlannedOptimization:
-    """Return how `budget`, runs or hours of training, is spent on the recipe of `overrides`.
+    """Return how `budget`, runs or hours by the clock, is spent on the recipe of `overrides`.
 
-    `seeds` are those that confirm the winner. Writes nothing, but for a budget in hours what a run
-    takes here. Raises `UserError` for words that cannot be used, and for too small a budget.
+    `seeds` are those that confirm the winner. Writes nothing, but for a budget in hours how it is
+    shared. Raises `UserError` for words that cannot be used, and for too small a budget.
     """
     if seeds < 2:
         raise UserError(f"--seeds {seeds}: one run has no error bar; give 2 or more")
@@ -126,32 +114,30 @@ def plan_optimization(
             )
     asked = parse_budget(budget)
     words = [*overrides, "design=screen"]
+    began = time.monotonic()
     first = plan(words, config_dirs, will_train=True)
     refuse_command(first.config, "darkmagic optimize", INSTEAD)
-    runs = int(asked.amount)
-    if asked.in_seconds:
-        runs = _runs_of(first, budget, asked.amount)
     limits = first.plan.limits
     effects = Factors.of(first.plan.checklist, [int(first.config.seed)], limits).effects
     usual = usual_runs(first.plan.checklist, 1, limits)
-    shares = share_runs(runs, effects, usual, seeds)
+    clock = None
+    if asked.in_seconds:
+        clock = Clock(state_file(first), way_of(first, seeds), budget, asked.amount, began)
+        pace = clock.pace or first_pace(first)
+
+        def within() -> list[int]:
+            made = shares_in(
+                asked.amount, pace, effects=effects, usual=usual, seeds=seeds, budget=budget
+            )
+            return [made.screen, made.tune, made.repeats, made.seeds]
+
+        shares = Shares(*clock.decide("shares", within))
+    else:
+        shares = share_runs(int(asked.amount), effects, usual, seeds)
     if shares.screen != len(first.plan.trials):
         first = plan([*words, f"runs={shares.screen}"], config_dirs, will_train=True)
-    return PlannedOptimization(first, shares, tuple(overrides), tuple(config_dirs))
-
-
-def _runs_of(planned: PlannedSweep, budget: str, seconds: float) -> int:
-    """Return how many runs fit in a budget of time: as many as when it was first asked for."""
-    file = experiment_folder(planned.config) / STATE
-    try:
-        return int(json.loads(file.read_text())[budget])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    each = estimate(planned)
-    runs = int(seconds * len(each) / sum(each))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_file(file, lambda opened: opened.write(json.dumps({budget: runs}).encode()))
-    return runs
+    shares = replace(shares, screen=len(first.plan.trials))  # more where more exist
+    return PlannedOptimization(first, shares, tuple(overrides), tuple(config_dirs), clock)
 
 
 def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
@@ -159,25 +145,38 @@ def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
 
     Raises `UserError` where a stage leaves nothing to go on with.
     """
-    shares = planned.shares
-    with show() as progress:
+    shares, clock = planned.shares, planned.clock
+    watch = clock.watch if clock else lambda shown: shown()
+    with watch(show) as progress:
         progress.note(f"1 of 4: a screen of {shares.screen} runs, each of which mixes options")
         outcome = sweep(planned.screen, progress)
     with show() as progress:
         report, _ = finish(outcome, progress.note)
     words = [*planned.overrides, f"runs={shares.tune}", "sampler=ridge"]
-    study = plan_study(words, planned.config_dirs)
-    with show() as progress:
-        progress.note(f"2 of 4: {shares.tune} recipes, options and numbers, where most is expected")
+    with watch(show) as progress:
+        study = plan_study(words, planned.config_dirs)
+        if clock:
+            study = replace(study, request=replace(study.request, budget=clock.tuning(shares)))
+            progress.note(f"2 of 4: recipes where most is expected, while time is left: {clock}")
+        else:
+            many = f"{shares.tune} recipes, options and numbers"
+            progress.note(f"2 of 4: {many}, where most is expected")
         found = train_study(study, progress)
+    tuned = sum(found.counts.values())
     if not found.best:
         raise UserError(f"no recipe has a result; what went wrong: {outcome.folder}/*/log.txt")
+    if clock:
+        shares = replace(shares, tune=clock.decide("tuned", lambda: tuned))
+        shares = clock.cut(shares)
+    elif tuned > shares.tune:
+        with show() as progress:
+            progress.note(f"{tuned} recipes are tuned by now, by other budgets too: all count")
     fresh_seed = first_fresh_seed(report.comparison)
-    settled = _settle(study, found, shares, fresh_seed, show)
+    settled = settle(study, found, shares, fresh_seed, lambda: watch(show))
     winner = settled[0].tried if settled else None
     confirmed = None
     if winner is not None:
-        with show() as progress:
+        with watch(show) as progress:
             progress.note(f"4 of 4: the winner and the baseline, {shares.seeds} fresh seeds each")
             confirmed = confirm_study(
                 study,
@@ -187,7 +186,7 @@ def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
                 first_seed=fresh_seed + SEEDS_APART,
             )
     return Optimized(
-        planned=planned,
+        planned=replace(planned, shares=shares),
         report=report,
         study=found,
         planned_study=study,
@@ -195,45 +194,5 @@ def optimize(planned: PlannedOptimization, show: Show) -> Optimized:
         winner=winner,
         confirmed=confirmed,
         folder=outcome.folder,
+        time=clock.told(planned.shares, shares) if clock else (),
     )
-
-
-def _settle(
-    study: PlannedStudy, found: StudyResult, shares: Shares, first_seed: int, show: Show
-) -> tuple[Settled, ...]:
-    """Train the likeliest recipes anew, and return them and the baseline, best first after that."""
-    space = study.request.space
-    objective = found.objectives[0]
-    seen = [(tried.recipe, objective.gain(tried.values[0])) for tried in found.best]
-    others = [tried for tried in found.best if not tried.is_baseline]
-    expected = predict_by_ridge(space, seen, [tried.recipe for tried in others])
-    ordered = sorted(zip(expected, range(len(others)), strict=True), reverse=True)
-    top = [others[place] for _, place in ordered[:CANDIDATES]]
-    fresh: list[tuple[float, ...]] = []
-    baseline: tuple[float, ...] = ()
-    for number, tried in enumerate(top, start=1):
-        with show() as progress:
-            if number == 1:
-                progress.note(f"3 of 4: the likeliest {len(top)}, fresh seeds, on validation")
-            confirmed = confirm_study(
-                study,
-                tried,
-                progress,
-                seeds=shares.repeats,
-                first_seed=first_seed,
-                test_set=False,
-            ).confirmation
-        fresh.append(tuple(confirmed.combined.values()))
-        baseline = tuple(confirmed.baseline.values())
-    if not top:
-        return ()
-    candidates: list[Tried | None] = list(top)
-    recipes, runs = [tried.recipe for tried in top], list(fresh)
-    plain = space.recipe(space.baseline)
-    if plain is not None:
-        candidates, recipes, runs = [*candidates, None], [*recipes, plain], [*runs, baseline]
-    for recipe, own in zip(recipes, runs, strict=True):
-        seen += [(recipe, objective.gain(value)) for value in own]
-    expects = map(objective.gain, predict_by_ridge(space, seen, recipes))
-    settled = [Settled(*each) for each in zip(candidates, runs, expects, strict=True)]
-    return tuple(sorted(settled, key=lambda each: -objective.gain(each.expects)))

@@ -10,7 +10,7 @@ from darkmagic.checklist.report.formatting import expected_gain
 from darkmagic.checklist.report.writers.story import Section, story_html, story_markdown
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
 from darkmagic.sweeps.commands.tuning.optimize import Optimized
-from darkmagic.sweeps.compose.parse_overrides import quote
+from darkmagic.sweeps.commands.tuning.recipe import recipe_overrides, train_line
 from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import resolve
@@ -75,14 +75,7 @@ def _write(file: Path, text: str) -> None:
 
 def train_command(found: Optimized) -> str:
     """Return the command that trains the recipe alone; the baseline where that is to be kept."""
-    planned = found.planned
-    own = ("checklist", "runtime.experiment=")
-    words = [word for word in planned.overrides if not word.startswith(own)]
-    words += [
-        word.replace("'", "") if word.startswith("trick/") else word for word in _choices(found)
-    ]
-    folders = [word for folder in planned.config_dirs for word in ("--config-dir", str(folder))]
-    return mask_secrets(shell_line(["darkmagic", "train", *words, *folders]))
+    return train_line(found.planned_study.planned, found.winner.recipe if found.winner else None)
 
 
 def ablate_command(found: Optimized) -> str:
@@ -95,19 +88,13 @@ def ablate_command(found: Optimized) -> str:
     return mask_secrets(shell_line(["darkmagic", "checklist", "ablate", *request.overrides]))
 
 
-def _choices(found: Optimized) -> list[str]:
-    if found.winner is None:
-        return []
-    options = [f"trick/{trick}={quote(option)}" for trick, option in found.winner.options.items()]
-    return [*options, *found.winner.recipe.overrides]
-
-
 def _recipe(found: Optimized) -> dict[str, object]:
     """Return the whole configuration of the recipe, as a trial of it has."""
-    planned = found.planned
-    words = [o for o in planned.screen.plan.overrides[0] if not o.startswith("hydra")]
-    with hydra_session(planned.config_dirs) as hydra:
-        resolved = resolve(compose(hydra.config_loader, [*words, *_choices(found)]))
+    assert found.winner is not None
+    words = recipe_overrides(found.planned_study.planned, found.winner.recipe)
+    with hydra_session(found.planned.config_dirs) as hydra:
+        loader = hydra.config_loader
+        resolved = resolve(compose(loader, [o for o in words if not o.startswith("hydra")]))
     kept = {key: value for key, value in resolved.items() if key not in LEFT_OUT}
     return {**kept, "runtime": mask_nested(resolved["runtime"])}
 
@@ -135,7 +122,7 @@ def answer_of(found: Optimized) -> Section:
     ]
     if found.confirmed:
         stages.append(f"and {shares.seeds} of the winner and of the baseline on the test set")
-    spent = ", ".join(stages) + "."
+    spent = " ".join([", ".join(stages) + ".", *found.time])
     if found.winner is None:
         said = "Nothing that was tried is expected to be better than the baseline: keep it."
         return Section("The answer", [said, *alarm, spent])

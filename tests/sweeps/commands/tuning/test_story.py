@@ -29,7 +29,8 @@ def test_screen_that_learnt_nothing_is_an_alarm_in_the_story(learnt: bool, tmp_p
     none: Any = None
     planned = api.PlannedOptimization(none, Shares(9, 20, 1, 3), ("dataset=digits",), ())
     study = api.StudyResult("mine", "mine", "", (), {}, 0, (), (), {}, {}, ())
-    found = api.Optimized(planned, report_of(records), study, none, (), None, None, tmp_path)
+    begun = api.PlannedStudy(api.plan(["dataset=digits"]), none, ())
+    found = api.Optimized(planned, report_of(records), study, begun, (), None, None, tmp_path)
     assert bool(found.report.advice.alarm) is not learnt
     sections = [story.answer_of(found), story._screened(found)]
     text = story_markdown("mine", sections)
