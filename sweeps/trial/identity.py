@@ -120,13 +120,26 @@ def identity(resolved: dict[str, Any]) -> str:
         # A key that there was not before, at the value that has no effect.
         relevant["model"] = {k: v for k, v in relevant["model"].items() if k != "output"}
     if "dataset" in relevant:
-        relevant["dataset"] = _without_cache(relevant["dataset"], resolved.get("runtime"))
+        dataset = _without_cache(relevant["dataset"], resolved.get("runtime"))
+        relevant["dataset"] = _without_added(dataset)
     if is_command(relevant):
         relevant[TRAINER] = relevant_keys(relevant[TRAINER])
     # Masked as `config.yaml` is, from which it is to follow too.
     known = mask_nested({**FORMER, **relevant})
     content = json.dumps(known, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _without_added(dataset: Any) -> Any:
+    """Return `dataset` without keys of its source that there were not before, where of no effect.
+
+    >>> _without_added({"name": "table", "source": {"file": "labels.csv", "group": None}})
+    {'name': 'table', 'source': {'file': 'labels.csv'}}
+    """
+    if not isinstance(dataset, Mapping) or not isinstance(dataset.get("source"), Mapping):
+        return dataset
+    source = {k: v for k, v in dataset["source"].items() if k != "group" or v is not None}
+    return {**dataset, "source": source}
 
 
 def _without_cache(dataset: Any, runtime: Any) -> Any:

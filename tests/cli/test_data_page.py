@@ -29,9 +29,9 @@ CPU = ["runtime.device=cpu", "hydra.launcher.devices=cpu"]
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the repository of the page: images, two tables, and the files that the page shows."""
+    """Make the repository of the page: images, three tables, and the files that the page shows."""
     folder = tmp_path_factory.mktemp("repository")
-    one, several = ["image,label"], ["image,tags"]
+    one, several, grouped = ["image,label"], ["image,tags"], ["image,patient,label"]
     for index in range(60):
         label = ("cat", "dog")[index % 2]
         (folder / "photos" / label).mkdir(parents=True, exist_ok=True)
@@ -39,8 +39,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         color = (4 * index, 200 * (label == "cat"), 90)
         Image.new("RGB", (16, 16), color).save(folder / name)
         one.append(f"{name},{label}")
+        grouped.append(f"{name},{index // 4},{label}")
         several.append(f"{name},{'indoor|' if index % 3 else ''}{label}")
     (folder / "labels.csv").write_text("\n".join(one) + "\n")
+    (folder / "patients.csv").write_text("\n".join(grouped) + "\n")
     (folder / "tags.csv").write_text("\n".join(several) + "\n")
     (folder / "shards").mkdir()
     for shard in ("train-000", "train-001", "val-000"):

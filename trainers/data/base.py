@@ -21,7 +21,9 @@ class Split:
 
     `targets` is int64 (N,), or uint8 (N, K) where an image may have several labels, or none: 1 of
     those that it has. `images` is a uint8 tensor (N, C, H, W), or a torch `Dataset`
-    whose items are uint8 tensors (C, H, W), all of one size.
+    whose items are uint8 tensors (C, H, W), all of one size. `groups`, int64 (N,), are numbers of
+    what images are of, such as patients, which no two splits or folds share; None where each is
+    of its own.
 
     >>> split = Split(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]))
     >>> len(split)
@@ -30,6 +32,7 @@ class Split:
 
     images: Tensor | Dataset[Tensor]
     targets: Tensor
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -33,7 +33,9 @@ class Table:
 
     `root` is the folder that their names are from, the file's own where it is None. The columns
     `image`, `label` and `split` are guessed where they are None, and what was taken is in the
-    `notes` of the `Data`; `label` may name several columns of 0 and 1, with commas. `delimiter`
+    `notes` of the `Data`; `label` may name several columns of 0 and 1, with commas. Images with one
+    value in the column `group`, such as those of a patient, stay together where splits are drawn,
+    and in cross-validation. `delimiter`
     divides the columns of a CSV, and `separator` the labels in a cell. With `multilabel` an image
     may have several labels, which may be in rows of their own. What is not split by a column is as
     in `Folder`, and so is what is done with the pixels.
@@ -53,6 +55,7 @@ class Table:
     image: str | None = text(None, numeric=True)
     label: str | None = text(None, numeric=True)
     split: str | None = text(None, numeric=True)
+    group: str | None = text(None, numeric=True)
     delimiter: str | None = choice(None, DELIMITERS)
     separator: str | None = text(None)
     multilabel: bool | None = flag(None)
@@ -78,7 +81,7 @@ class Table:
         path = expand(self.file)
         root = expand(self.root) if self.root else path.parent
         rows = read_rows(path, self.delimiter)
-        columns = find_columns(rows, self.image, self.label, self.split)
+        columns = find_columns(rows, self.image, self.label, self.split, self.group)
         labels = read_labels(rows, columns, self.separator, several=self.multilabel)
         found = self._images(rows, columns, labels, root)
         decoder = Decoder.for_files(found.names, self.size, self.channels)
@@ -86,7 +89,8 @@ class Table:
         images = hold_images(root, found.names, decoder, self.cache, self.memory_budget, key=key)
         how = (self.val_fraction, self.test_fraction, split_seed, labels.how)
         own = zip(found.splits, found.of_image, strict=True)  # which decide what train is
-        made_of = f"{key} {how} {hashlib.sha256(repr([*own]).encode()).hexdigest()}"
+        decide = repr([*own, *found.groups]).encode()
+        made_of = f"{key} {how} {hashlib.sha256(decide).hexdigest()}"
         data = split_labelled(
             images,
             found,
@@ -102,6 +106,8 @@ class Table:
         first = f"images: column {columns.image!r}; {labels.how}"
         if columns.split:
             first += f"; splits: column {columns.split!r}"
+        if columns.group:
+            first += f"; groups: column {columns.group!r}, {len(set(found.groups)):,} of them"
         kinds = [f"pixels: {each}" for each in [describe_kinds(found.names)] if each]
         return dataclasses.replace(data, notes=(first, *data.notes, *kinds))
 
@@ -110,10 +116,11 @@ class Table:
         names = [cell if isinstance(cell, str) else "" for cell in rows.column(columns.image)]
         files = find_files(names, rows.numbers, root, leave_out=self.missing == "leave_out")
         found = Labelled(several=labels.several)
-        found.doubts += [each for each in (columns.doubt, labels.doubt) if each]
+        found.doubts += [each for each in (*columns.doubts, labels.doubt) if each]
         found.leave_out("empty rows", rows.empty)
         found.leave_out("rows whose image is not there", files.count(None))
         splits = [str(cell) for cell in rows.column(columns.split)] if columns.split else []
+        groups = [str(cell) for cell in rows.column(columns.group)] if columns.group else []
         for index, (file, own) in enumerate(zip(files, labels.of_row, strict=True)):
             if file is None:
                 continue
@@ -122,8 +129,14 @@ class Table:
                 found.leave_out(f"rows of the split {printable(splits[index])!r}", 1, doubt=True)
             elif not own and not labels.several:
                 found.leave_out("rows without a label", 1, doubt=True)
+            elif groups and not groups[index]:
+                raise ValueError(
+                    f"row {rows.numbers[index]} has nothing in column {columns.group!r} "
+                    "(dataset.source.group): say what the image is of"
+                )
             else:
-                found.add(file, own, split, rows.numbers[index])
+                group = groups[index] if groups else ""
+                found.add(file, own, split, rows.numbers[index], group)
         found.refuse_contradictions()
         found.doubt_alike()
         return found

@@ -118,6 +118,16 @@ def test_former_keys_count_as_null_where_they_are_absent() -> None:
     assert identity({**old, "ema_decay": 0.9}) != identity(plain)
 
 
+def test_source_without_groups_is_the_trial_that_it_was_before_there_were_any() -> None:
+    """The key is left out at the value that has no effect, and counts at another."""
+    before = {"seed": 0, "dataset": {"name": "t", "source": {"file": "labels.csv"}}}
+    none, patients = (
+        {**before, "dataset": {"name": "t", "source": {"file": "labels.csv", "group": group}}}
+        for group in (None, "patient")
+    )
+    assert identity(before) == identity(none) != identity(patients)
+
+
 def test_folder_name_has_trial_seed_and_identity() -> None:
     """A trial's folder is named by the trial, its seed and the start of its identity."""
     assert trial_folder_name("mixup=on", 2, "0123456789abcdef") == "mixup=on-s2-01234567"

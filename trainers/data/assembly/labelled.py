@@ -28,13 +28,15 @@ MAX_NAMES = 3
 class Labelled:
     """Images by `names`, each once, with its labels and its split, None where it has no own.
 
-    With `several`, an image may have more than one label, or none.
+    With `several`, an image may have more than one label, or none. `groups` has a name for each
+    image, or for none.
     """
 
     several: bool
     names: list[str] = field(default_factory=list)
     of_image: list[tuple[str, ...]] = field(default_factory=list)
     splits: list[str | None] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     _rows: list[int] = field(default_factory=list)
     _places: dict[str, int] = field(default_factory=dict)
@@ -46,7 +48,9 @@ class Labelled:
         if count:
             self._left_out[what, doubt] += count
 
-    def add(self, name: str, labels: tuple[str, ...], split: str | None, row: int) -> None:
+    def add(
+        self, name: str, labels: tuple[str, ...], split: str | None, row: int, group: str = ""
+    ) -> None:
         """Add an image, or the labels of a further row of one that is there."""
         place = self._places.setdefault(name, len(self.names))
         if place == len(self.names):
@@ -54,7 +58,14 @@ class Labelled:
             self.of_image.append(labels)
             self.splits.append(split)
             self._rows.append(row)
+            if group:
+                self.groups.append(group)
             return
+        if group and group != self.groups[place]:
+            raise ValueError(
+                f"{printable(name)} is of {printable(self.groups[place])} (row "
+                f"{self._rows[place]}) and of {printable(group)} (row {row}): keep one"
+            )
         if split != self.splits[place]:
             raise ValueError(
                 f"{printable(name)} is in the splits {self.splits[place]} (row "
@@ -105,6 +116,25 @@ class Labelled:
         parts = [f"{n:,} {what}" for (what, is_doubt), n in counts if is_doubt is doubt]
         return [f"left out: {', '.join(parts)}"] if parts else []
 
+    def group_numbers(self, own: Sequence[str]) -> Tensor | None:
+        """Return the group of each image (N,), int64, None where there are none.
+
+        `own` is the split of each. Raises `ValueError` for a group that is in two.
+        """
+        if not self.groups:
+            return None
+        first: dict[str, int] = {}
+        for place, group in enumerate(self.groups):
+            there = first.setdefault(group, place)
+            if own[there] != own[place]:
+                raise ValueError(
+                    f"{printable(group)} is in {own[there]} (row {self._rows[there]}) and in "
+                    f"{own[place]} (row {self._rows[place]}), and no group may be in two splits: "
+                    "leave out dataset.source.group, or have the splits drawn"
+                )
+        number = {group: index for index, group in enumerate(first)}
+        return torch.tensor([number[group] for group in self.groups], dtype=torch.int64)
+
     def targets(self, classes: Sequence[str]) -> Tensor:
         """Return the classes (N,), int64, or the labels (N, K), uint8."""
         place = {name: index for index, name in enumerate(classes)}
@@ -145,7 +175,7 @@ def split_labelled(
     if len(known) < 2 and not found.several:
         only = f", {printable(known[0])}" if known else ""
         raise ValueError(f"there are images of one class only{only}, and a classifier needs two")
-    whole = Split(images, found.targets(known))
+    whole = Split(images, found.targets(known), found.group_numbers(own))
     places = {
         part: [i for i, s in enumerate(own) if s == part] for part in ("train", "val", "test")
     }

@@ -22,13 +22,14 @@ def select(split: Split, indices: Tensor) -> Split:
     Those of memory that follow one another are a view of it, so that what processes share they
     share still, and others are a copy.
     """
+    groups = None if split.groups is None else split.groups[indices]
     if isinstance(split.images, Tensor):
         if len(indices) and torch.equal(indices, torch.arange(len(indices)) + indices[0]):
             span = slice(int(indices[0]), int(indices[-1]) + 1)
-            return Split(split.images[span], split.targets[span])
-        return Split(split.images[indices], split.targets[indices])
+            return Split(split.images[span], split.targets[span], groups)
+        return Split(split.images[indices], split.targets[indices], groups)
     subset: Dataset[Tensor] = Subset(split.images, indices.tolist())
-    return Split(subset, split.targets[indices])
+    return Split(subset, split.targets[indices], groups)
 
 
 def read(split: Split, indices: Tensor) -> Split:

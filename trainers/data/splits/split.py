@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from darkmagic.trainers.data.base import Split
+from darkmagic.trainers.data.splits.groups import parts_of_groups
 from darkmagic.trainers.data.splits.select import select
 from darkmagic.trainers.runtime.randomness import generator
 
@@ -73,8 +74,17 @@ def one_label(targets: Tensor) -> Tensor:
 
 
 def split_off(split: Split, fraction: float, split_seed: int) -> tuple[Split, Split]:
-    """Return `split` without, and with only, a stratified `fraction` of it."""
-    kept, held_out = stratified_split(split.targets, fraction, generator(split_seed, "split"))
+    """Return `split` without, and with only, a stratified `fraction` of it.
+
+    No group is in both. Raises `ValueError` for a single group.
+    """
+    rng = generator(split_seed, "split")
+    if split.groups is None:
+        kept, held_out = stratified_split(split.targets, fraction, rng)
+    else:
+        shares = [1 - fraction, fraction]
+        part_of = parts_of_groups(one_label(split.targets), split.groups, shares, rng)
+        kept, held_out = (torch.nonzero(part_of == part).flatten() for part in (0, 1))
     return select(split, kept), select(split, held_out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ LABEL_NAMES = (
     *("label", "labels", "class", "classes", "class_name", "category", "target", "y"),
     *("tag", "tags", "diagnosis", "species", "breed"),
 )
+GROUP_NAMES = re.compile(
+    r"(patient|subject|participant|case|video|clip|session|group)"
+    r"([ _-]?(id|no|nr|number|name))?",
+    re.IGNORECASE,
+)
+"""Of columns that may say what several images are of."""
 SPLIT_NAMES = ("split", "subset", "partition", "set", "phase", "fold")
 YES, NO = {"1", "true", "yes"}, {"0", "-1", "false", "no", ""}
 SAMPLE = 200
@@ -32,13 +39,15 @@ MAX_SHOWN = 12
 class Columns:
     """Their names. Of several `labels`, each column says of one label which images have it.
 
-    `doubt` is a sentence on a column that may be meant and is not used, empty where there is none.
+    `doubts` are sentences on columns that may be meant and are not used. No two splits or folds
+    share a value of `group`.
     """
 
     image: str
     labels: tuple[str, ...]
     split: str | None
-    doubt: str = ""
+    doubts: tuple[str, ...] = ()
+    group: str | None = None
 
 
 def find_columns(
@@ -46,6 +55,7 @@ def find_columns(
     image: str | None = None,
     label: str | Sequence[str] | None = None,
     split: str | None = None,
+    group: str | None = None,
 ) -> Columns:
     """Return the columns as they are named, or guessed where they are not.
 
@@ -60,14 +70,32 @@ def find_columns(
     found_split, doubt = _split(rows, found_image)
     if split:
         found_split, doubt = _named(rows, split, "split"), ""
+    if group:
+        _named(rows, group, "group")
     if label:
         names = label.split(",") if isinstance(label, str) and label not in rows.columns else label
         several = [names] if isinstance(names, str) else list(names)
         labels = tuple(_named(rows, each.strip(), "label") for each in several)
     else:
         left_aside = _split_name(rows, found_image) if doubt else None
-        labels = _labels(rows, {found_image, found_split, left_aside})
-    return Columns(found_image, labels, found_split, doubt)
+        taken = {found_image, found_split, left_aside, group}
+        labels = _labels(rows, taken, {name for name in rows.columns if _groups(rows, name)})
+    doubts = [doubt] if doubt else []
+    if not group:
+        free = set(rows.columns) - {found_image, found_split, *labels}
+        doubts += [
+            f"column {printable(name)!r} is not used: where several images of one are alike, "
+            f"dataset.source.group={printable(name)} keeps them in one split or fold"
+            for name in rows.columns
+            if name in free and _groups(rows, name)
+        ]
+    return Columns(found_image, labels, found_split, tuple(doubts), group)
+
+
+def _groups(rows: Rows, name: str) -> bool:
+    """Whether a column may say what several images are of."""
+    cells = [cell for cell in rows.column(name) if isinstance(cell, str) and cell]
+    return bool(GROUP_NAMES.fullmatch(name.strip())) and 2 <= len({*cells}) <= len(cells) / 2
 
 
 def _named(rows: Rows, name: str, field: str) -> str:
@@ -145,11 +173,13 @@ def is_flag(cell: Cell) -> bool:
     return isinstance(cell, str) and cell.lower() in YES | NO
 
 
-def _labels(rows: Rows, taken: set[str | None]) -> tuple[str, ...]:
+def _labels(rows: Rows, taken: set[str | None], groups: set[str]) -> tuple[str, ...]:
+    """Return the columns of labels; those of `groups` are some only where there are no others."""
     left = [name for name in rows.columns if name not in taken]
     chosen = _by_name(left, LABEL_NAMES)
     if chosen is not None:
         return (chosen,)
+    left = [name for name in left if name not in groups] or left
     if len(left) == 1:
         return (left[0],)
     flags = [
