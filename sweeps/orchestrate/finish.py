@@ -64,7 +64,7 @@ def _finish(outcome: SweepOutcome, say: Callable[[str], None]) -> tuple[Report, 
 def _keep(outcome: SweepOutcome) -> None:
     """Leave beside the store what a report asks of it, for `darkmagic report` to start fast."""
     try:
-        keep_answers(outcome.uri, outcome.experiment)
+        keep_answers(outcome.uri, outcome.experiment, runs=len(outcome.records))
     except Exception as error:  # noqa: BLE001 (whatever the store raises, MLflow is asked later)
         outcome.tracker.problem = short_message(error)
 

@@ -23,6 +23,8 @@ from darkmagic.sweeps.track.store import open_client
 
 __all__ = ["keep_answers", "kept_path", "read_snapshot"]
 
+MAX_RUNS = 300
+"""Their curves, at two hundred epochs each, are 3 MB, which take 0.1 s to read."""
 FORM = 1
 """Of the file; one of another form is not read."""
 
@@ -45,13 +47,15 @@ def read_snapshot(uri: str, experiment: str | None, *, curves: bool = False) -> 
     return _ask_and_keep(uri, experiment, curves=curves)
 
 
-def keep_answers(uri: str, experiment: str) -> None:
-    """Keep what reports of `experiment` and of the newest sweep ask, curves apart.
+def keep_answers(uri: str, experiment: str, *, runs: int = 0) -> None:
+    """Keep what reports of `experiment` and of the newest sweep ask.
 
-    Does nothing where the store is of a kind whose answers are not kept.
+    Their curves too, unless `runs`, of which each has some, are so many that reading them all for
+    a table would take longer than it saves. Does nothing where the store is of a kind whose answers
+    are not kept.
     """
     if store_file(uri) is not None:
-        _ask_and_keep(uri, experiment, also_newest=True)
+        _ask_and_keep(uri, experiment, curves=runs <= MAX_RUNS, also_newest=True)
 
 
 def _ask_and_keep(
