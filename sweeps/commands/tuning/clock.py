@@ -63,6 +63,7 @@ class Clock:
         self._before = float(own.get(SECONDS, 0.0))
         self._decided: dict[str, Any] = dict(own.get(DECIDED, {}).get(budget, {}))
         self._pace = Pace(*own[PACE]) if PACE in own else None
+        self._ended_before = "spent" in self._decided  # this command shows it again
         self._now = now
         self._began = now() if began is None else began
         self._took: deque[float] = deque(maxlen=RECENT)
@@ -70,7 +71,7 @@ class Clock:
     @property
     def spent(self) -> float:
         """The seconds of all commands so far, this one's among them."""
-        return self._before + self._now() - self._began
+        return self._before + (0.0 if self._ended_before else self._now() - self._began)
 
     @property
     def left(self) -> float:

@@ -140,4 +140,8 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
     )
     way.now = 300.0
     assert clock.told(planned, made) == (first, second)
+    again = Clock(tmp_path / "optimize.json", "mine", "0.05h", 180.0, began=0.0, now=way.time)
+    before = again.spent
+    way.now += 60.0
+    assert again.spent == before  # what is shown again takes nothing of a larger budget
     assert len(clock.told(planned, planned)) == 1
