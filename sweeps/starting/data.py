@@ -139,6 +139,6 @@ def _look_at_table(path: Path, named: dict[str, str | None]) -> FoundData | None
     fields.update(image=columns.image, label=",".join(columns.labels))
     if columns.split:
         fields["split"] = columns.split
-    notes = [f"images: column {columns.image!r}; {labels.how}"]
+    notes = [f"images: column {columns.image!r}; {labels.how}", *columns.doubts]
     unique = list(dict.fromkeys(file for file in files if file))
     return described("table", path, fields, unique, counts, notes, several=labels.several)

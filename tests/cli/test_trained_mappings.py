@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_programs import checklist, sweep
 
-from programs import make_programs
+from programs import checklist, make_programs, sweep
 
 pytestmark = [pytest.mark.weekly, pytest.mark.timeout(3600)]
 HUGGING_FACE = """

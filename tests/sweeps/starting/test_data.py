@@ -244,3 +244,12 @@ def test_what_sweeps_and_environments_left_is_no_data(tmp_path: Path, marks: lis
         (tmp_path / "mine" / name).write_text("")
     _table(tmp_path / "mine" / "events.csv", ["1,2"], "type,time")
     assert find_data(tmp_path) == []
+
+
+def test_column_that_may_be_of_patients_is_told(tmp_path: Path) -> None:
+    """Before anything is trained: which field keeps the images of one together."""
+    _images(tmp_path / "img", 12)
+    rows = [f"img/{i}.png,{'ab'[i % 2]},p{i // 3}" for i in range(12)]
+    _table(tmp_path / "labels.csv", rows, "image,label,patient")
+    (found,) = find_data(tmp_path)
+    assert any("dataset.source.group=patient" in note for note in found.notes)
