@@ -124,12 +124,15 @@ def rated(trial: Trial, picked: Mapping[str, Rates]) -> Trial:
     """Return `trial` with the rates that were `picked` for its row, if it has none of its own.
 
     One that takes the options of several rows has the baseline's rates, changed by what each of
-    those options changed them by.
+    those options changed them by, and no further than the rates that were picked for any row: two
+    rows at three times the rate are no proof of nine times.
 
     >>> both = Trial(None, None, "", 0, {"optimizer": "adam", "batch_size": "x2"})
     >>> picked = {"baseline": {"lr": 3.0}, "optimizer=adam": {"lr": 1.0}}
     >>> picked["batch_size=x2"] = {"lr": 9.0}
     >>> rated(both, picked).rates
+    {'lr': 3.0}
+    >>> rated(both, dict.fromkeys(picked, {"lr": 3.0}) | {"baseline": {"lr": 1.0}}).rates
     {'lr': 3.0}
     """
     if trial.rates or not picked:
@@ -143,7 +146,13 @@ def rated(trial: Trial, picked: Mapping[str, Rates]) -> Trial:
     for each in own:
         for name, factor in each.items():
             rates[name] = rates.get(name, 1.0) * factor / baseline.get(name, 1.0)
-    return replace(trial, rates=rates)
+    return replace(trial, rates={n: _within(picked, n, rate) for n, rate in rates.items()})
+
+
+def _within(picked: Mapping[str, Rates], name: str, rate: float) -> float:
+    """Return `rate`, or the nearest one between those that were picked under its `name`."""
+    known = [own[name] for own in picked.values() if name in own]
+    return min(max(rate, min(known)), max(known))
 
 
 def _score(records: Sequence[TrialRecord], metric: Metric) -> float:
