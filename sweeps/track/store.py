@@ -21,6 +21,8 @@ from darkmagic.trainers.runtime.cache import expand
 __all__ = ["default_uri", "open_client", "run_pages", "search_runs"]
 
 
+RUNS_A_PAGE = 1000
+"""That are asked for at once."""
 LOCAL_PAGES = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves a store that is no server, unless it is told another port."""
 
@@ -83,7 +85,9 @@ def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> lis
     clauses = " and ".join(f"tags.`{name}` = '{value}'" for name, value in plain.items())
     runs, token = [], None
     while True:
-        page = client.search_runs([experiment_id], clauses, max_results=1000, page_token=token)
+        page = client.search_runs(
+            [experiment_id], clauses, max_results=RUNS_A_PAGE, page_token=token
+        )
         # A filter of MLflow's has no way to write a quote, such as that of the name o'brien.
         runs += [r for r in page if all(r.data.tags.get(k) == v for k, v in tags.items())]
         token = page.token

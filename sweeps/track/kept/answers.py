@@ -35,8 +35,13 @@ class Answers:
         self.histories |= other.histories
 
 
-def _search_key(experiments: Sequence[str], clauses: str, token: str | None) -> str:
-    return "\n".join([*experiments, clauses, token or ""])
+def _search_key(experiments: Sequence[str], clauses: str, token: str | bytes | None) -> str:
+    return "\n".join([*experiments, clauses, _text(token) or ""])
+
+
+def _text(token: str | bytes | None) -> str | None:
+    """Return the token of a page as JSON can have it: a server gives text, a database bytes."""
+    return token.decode() if isinstance(token, bytes) else token
 
 
 def _history_key(run_id: str, name: str) -> str:
@@ -66,7 +71,12 @@ class Recorder:
         return list(found)
 
     def search_runs(
-        self, experiments: Sequence[str], clauses: str, *, max_results: int, page_token: str | None
+        self,
+        experiments: Sequence[str],
+        clauses: str,
+        *,
+        max_results: int,
+        page_token: str | bytes | None,
     ) -> Any:
         """Return a page of runs."""
         page = self._client.search_runs(
@@ -77,7 +87,7 @@ class Recorder:
             data = {name: dict(getattr(run.data, name)) for name in DATA}
             self.answers.runs[run.info.run_id] = {**info, **data}
         key = _search_key(experiments, clauses, page_token)
-        self.answers.searches[key] = [run.info.run_id for run in page], page.token
+        self.answers.searches[key] = [run.info.run_id for run in page], _text(page.token)
         return page
 
     def get_metric_history(self, run_id: str, name: str) -> list[Any]:

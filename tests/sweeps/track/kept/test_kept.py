@@ -17,6 +17,7 @@ import pytest
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.report.write import FORMATS, write_report
 from darkmagic.sweeps.orchestrate.report import load_report, make_report
+from darkmagic.sweeps.track import store as tracked
 from darkmagic.sweeps.track.kept import read
 from darkmagic.sweeps.track.kept.read import MAX_RUNS, keep_answers, kept_path, read_snapshot
 from darkmagic.sweeps.track.kept.state import store_file, store_state
@@ -96,6 +97,20 @@ def _same(one: Snapshot, other: Snapshot) -> None:
     ours, theirs = make_report(one), make_report(other)
     for form in ("md", "json"):
         assert write_report(ours, form) == write_report(theirs, form)
+
+
+def test_runs_of_several_pages_are_kept(
+    filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database's pages have tokens of bytes, on which reports of over 1,000 runs failed."""
+    monkeypatch.setattr(tracked, "RUNS_A_PAGE", 2)
+    shutil.copy(filled.path, tmp_path / "mlflow.db")
+    own = dataclasses.replace(filled, folder=tmp_path)
+    keep_answers(own.uri, own.first)
+    with _without_mlflow(monkeypatch):
+        kept = read_snapshot(own.uri, own.first)
+    assert len(kept.records) == 9
+    _same(kept, _from_mlflow(own, own.first))
 
 
 def test_every_format_is_the_same_from_what_is_kept(
