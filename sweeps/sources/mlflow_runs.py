@@ -8,6 +8,7 @@ from typing import Any
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.judging.tables.table import Cell, RunTable
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.track.store import open_client, search_runs
 
 __all__ = ["read_mlflow"]
@@ -56,7 +57,7 @@ def read_mlflow(uri: str, experiment: str | None) -> RunTable:
 
 
 def _experiment(client: Any, uri: str, name: str | None) -> Any:
-    known = client.search_experiments()
+    known = all_experiments(client)
     names = [found.name for found in known]
     if name is not None:
         for found in known:

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.track.cards import CARDS, IMAGES, read_json
 from darkmagic.sweeps.track.rules import metric_name, parse_rules
 from darkmagic.sweeps.track.schema import (
@@ -69,7 +70,7 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
 
     Raises `UserError` if there is none.
     """
-    experiments = {e.name: e.experiment_id for e in client.search_experiments()}
+    experiments = {e.name: e.experiment_id for e in all_experiments(client)}
     if experiment is not None and experiment not in experiments:
         swept = [n for n, id_ in experiments.items() if search_runs(client, id_, {KIND: "sweep"})]
         instead = nearest(experiment, swept) if swept else "start one with: darkmagic checklist run"

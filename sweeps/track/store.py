@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps import mlflow_pages
 from darkmagic.sweeps.slow import said_if_slow, say_on_stderr
 from darkmagic.sweeps.track.database import prepare_database
 from darkmagic.sweeps.track.gc_paused import pause_gc
@@ -21,8 +22,6 @@ from darkmagic.trainers.runtime.cache import expand
 __all__ = ["default_uri", "open_client", "run_pages", "search_runs"]
 
 
-RUNS_A_PAGE = 1000
-"""That are asked for at once."""
 LOCAL_PAGES = "http://127.0.0.1:5000"
 """Where `mlflow ui` serves a store that is no server, unless it is told another port."""
 
@@ -86,7 +85,7 @@ def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> lis
     runs, token = [], None
     while True:
         page = client.search_runs(
-            [experiment_id], clauses, max_results=RUNS_A_PAGE, page_token=token
+            [experiment_id], clauses, max_results=mlflow_pages.A_PAGE, page_token=token
         )
         # A filter of MLflow's has no way to write a quote, such as that of the name o'brien.
         runs += [r for r in page if all(r.data.tags.get(k) == v for k, v in tags.items())]

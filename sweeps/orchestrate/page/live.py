@@ -14,6 +14,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.records import ENDED, Status
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.live import Live, Running
+from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.track.schema import EPOCHS_SENT, KIND, PARENT, STATUS
 from darkmagic.sweeps.track.snapshot import newest_sweep
@@ -44,7 +45,7 @@ class LiveStore:
         """Return the experiments that have a sweep, the newest first."""
         found = []
         with self._lock:
-            for each in self._client.search_experiments():
+            for each in all_experiments(self._client):
                 sweeps = search_runs(self._client, each.experiment_id, {KIND: "sweep"})
                 if not sweeps:
                     continue

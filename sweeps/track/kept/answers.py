@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from darkmagic.sweeps.mlflow_pages import all_experiments
+
 __all__ = ["Answers", "NotKept", "Recorder", "Replayer"]
 
 INFO = ("run_id", "experiment_id", "start_time", "artifact_uri")
@@ -64,11 +66,12 @@ class Recorder:
         self.tracking_uri = str(client.tracking_uri)
         self._client = client
 
-    def search_experiments(self) -> list[Any]:
-        """Return the experiments."""
-        found = self._client.search_experiments()
+    def search_experiments(self, *, max_results: int, page_token: str | bytes | None) -> Any:
+        """Return all experiments, as one page."""
+        del max_results, page_token
+        found = all_experiments(self._client)
         self.answers.experiments = [(each.name, each.experiment_id) for each in found]
-        return list(found)
+        return _Page(found, None)
 
     def search_runs(
         self,
@@ -111,13 +114,13 @@ class Replayer:
         self.tracking_uri = uri
         self._answers = answers
 
-    def search_experiments(self) -> list[Any]:
-        """Return the experiments."""
+    def search_experiments(self, *, max_results: int, page_token: str | bytes | None) -> Any:
+        """Return all experiments, as one page."""
+        del max_results, page_token
         if self._answers.experiments is None:
             raise NotKept
-        return [
-            SimpleNamespace(name=name, experiment_id=id_) for name, id_ in self._answers.experiments
-        ]
+        known = self._answers.experiments
+        return _Page([SimpleNamespace(name=n, experiment_id=id_) for n, id_ in known], None)
 
     def search_runs(
         self, experiments: Sequence[str], clauses: str, *, max_results: int, page_token: str | None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from darkmagic.checklist.secrets import mask_secrets
+from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.trial.command.sqlite_store import SQLITE
 from darkmagic.trainers.command.run import OUTPUT
 from darkmagic.trainers.command.sources.values import Found
@@ -71,7 +72,7 @@ def read_mlflow(uri: str | None, directory: Path, since: float) -> Iterator[Foun
     found, runs = Found("its MLflow run"), 0
     try:
         client = MlflowClient(chosen)
-        ids = [each.experiment_id for each in client.search_experiments()]
+        ids = [each.experiment_id for each in all_experiments(client)]
         mark = '"' if "'" in str(directory) else "'"
         own = f"tags.`{TRIAL}` = {mark}{directory}{mark}"
         query = f"attributes.start_time >= {int(1000 * since)} and {own}"

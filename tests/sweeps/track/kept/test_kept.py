@@ -16,8 +16,9 @@ import pytest
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.report.write import FORMATS, write_report
+from darkmagic.sweeps import mlflow_pages
+from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.orchestrate.report import load_report, make_report
-from darkmagic.sweeps.track import store as tracked
 from darkmagic.sweeps.track.kept import read
 from darkmagic.sweeps.track.kept.read import MAX_RUNS, keep_answers, kept_path, read_snapshot
 from darkmagic.sweeps.track.kept.state import store_file, store_state
@@ -102,10 +103,14 @@ def _same(one: Snapshot, other: Snapshot) -> None:
 def test_runs_of_several_pages_are_kept(
     filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database's pages have tokens of bytes, on which reports of over 1,000 runs failed."""
-    monkeypatch.setattr(tracked, "RUNS_A_PAGE", 2)
+    """A database's pages have tokens of bytes, on which reports of over 1,000 runs failed.
+
+    Of experiments the first page was read alone.
+    """
+    monkeypatch.setattr(mlflow_pages, "A_PAGE", 2)
     shutil.copy(filled.path, tmp_path / "mlflow.db")
     own = dataclasses.replace(filled, folder=tmp_path)
+    assert len(all_experiments(open_client(own.uri))) == 3  # MLflow's own is there too
     keep_answers(own.uri, own.first)
     with _without_mlflow(monkeypatch):
         kept = read_snapshot(own.uri, own.first)
