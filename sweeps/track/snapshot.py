@@ -72,11 +72,13 @@ def newest_sweep(client: Any, uri: str, experiment: str | None) -> Any:
     """
     experiments = {e.name: e.experiment_id for e in all_experiments(client)}
     if experiment is not None and experiment not in experiments:
-        swept = [n for n, id_ in experiments.items() if search_runs(client, id_, {KIND: "sweep"})]
+        sweeps = search_runs(client, list(experiments.values()), {KIND: "sweep"})
+        having = {run.info.experiment_id for run in sweeps}
+        swept = [name for name, id_ in experiments.items() if id_ in having]
         instead = nearest(experiment, swept) if swept else "start one with: darkmagic checklist run"
         raise UserError(f"no experiment {experiment!r} at {mask_secrets(uri)}; {instead}")
     chosen = list(experiments.values()) if experiment is None else [experiments[experiment]]
-    sweeps = [run for id_ in chosen for run in search_runs(client, id_, {KIND: "sweep"})]
+    sweeps = search_runs(client, chosen, {KIND: "sweep"})
     if not sweeps:
         where = f"experiment {experiment!r}" if experiment else mask_secrets(uri)
         raise UserError(f"no sweep in {where} yet; start one with: darkmagic checklist run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -78,15 +78,19 @@ def open_client(uri: str, *, say: Callable[[str], None] | None = say_on_stderr) 
     return client
 
 
-def search_runs(client: Any, experiment_id: str, tags: Mapping[str, str]) -> list[Any]:
-    """Return every run with `tags`, newest first, over as many pages as there are."""
+def search_runs(
+    client: Any, experiments: str | Sequence[str], tags: Mapping[str, str]
+) -> list[Any]:
+    """Return every run with `tags`, newest first, over as many pages as there are.
+
+    `experiments` is the id of one, or those of several.
+    """
+    ids = [experiments] if isinstance(experiments, str) else list(experiments)
     plain = {name: value for name, value in tags.items() if "'" not in value}
     clauses = " and ".join(f"tags.`{name}` = '{value}'" for name, value in plain.items())
     runs, token = [], None
     while True:
-        page = client.search_runs(
-            [experiment_id], clauses, max_results=mlflow_pages.A_PAGE, page_token=token
-        )
+        page = client.search_runs(ids, clauses, max_results=mlflow_pages.A_PAGE, page_token=token)
         # A filter of MLflow's has no way to write a quote, such as that of the name o'brien.
         runs += [r for r in page if all(r.data.tags.get(k) == v for k, v in tags.items())]
         token = page.token

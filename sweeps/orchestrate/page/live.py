@@ -45,11 +45,14 @@ class LiveStore:
         """Return the experiments that have a sweep, the newest first."""
         found = []
         with self._lock:
-            for each in all_experiments(self._client):
-                sweeps = search_runs(self._client, each.experiment_id, {KIND: "sweep"})
-                if not sweeps:
+            known = all_experiments(self._client)
+            ids = [each.experiment_id for each in known]
+            sweeps = search_runs(self._client, ids, {KIND: "sweep"})
+            newest_of = {run.info.experiment_id: run for run in sorted(sweeps, key=_began)}
+            for each in known:
+                newest = newest_of.get(each.experiment_id)
+                if newest is None:
                     continue
-                newest = max(sweeps, key=lambda run: run.info.start_time)
                 began = datetime.fromtimestamp(newest.info.start_time / 1000, UTC)
                 text = f"{began:%Y-%m-%d %H:%M} UTC"
                 found.append((began, Experiment(each.name, text, self._state(newest))))
@@ -105,3 +108,7 @@ def _epoch(tags: Mapping[str, str]) -> int:
 
 def _number(text: str | None) -> int:
     return int(text) if text is not None and text.isdecimal() else 0
+
+
+def _began(run: Any) -> int:
+    return int(run.info.start_time)
