@@ -56,6 +56,10 @@ class PackedConfigs(Sequence[DictConfig]):
     def __len__(self) -> int:
         return len(self._contents)
 
+    def packed(self, place: int) -> bytes:
+        """Return one as it is kept, for `unpack`."""
+        return self._contents[place]
+
     def append(self, config: DictConfig) -> None:
         """Add one at the end."""
         self._contents.append(pack(config))

@@ -14,12 +14,12 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, overload
 
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.follow import Jobs
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
 from darkmagic.sweeps.launch.jobs.queue import Queue
@@ -35,24 +35,13 @@ PARTS = {
 }
 
 
-class _Configs(Sequence[DictConfig]):
-    """The configuration of a trial, under another folder for each place."""
-
-    def __init__(self, config: DictConfig, count: int) -> None:
-        self._config, self._count = config, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> DictConfig: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[DictConfig]: ...
-    def __getitem__(self, index: Any) -> Any:
-        if index >= self._count:
-            raise IndexError(index)
-        self._config.hydra.sweep.subdir = f"mixup-on-s{index % 10}-{index:08x}"
-        return self._config
+def _composed(config: DictConfig, count: int) -> ComposedJobs:
+    """Return so many jobs of one configuration, each under a folder of its own."""
+    jobs = ComposedJobs()
+    for index in range(count):
+        config.hydra.sweep.subdir = f"mixup-on-s{index % 10}-{index:08x}"
+        jobs.add(config)
+    return jobs
 
 
 class _Nobody:
@@ -73,11 +62,11 @@ def run_size(trials: int) -> dict[str, float]:
         config = compose(hydra.config_loader, [f"runtime.out={name}"])
         with open_dict(config):
             config.hydra.sweep.dir = name
-        configs, queue = _Configs(config, trials), Queue(Path(name))
+        composed, queue = _composed(config, trials), Queue(Path(name))
         began = time.perf_counter()
-        files = queue.publish(b"shared", configs, lease_seconds=60)
+        files = queue.publish(b"shared", composed, lease_seconds=60)
         seconds["submitted"] = time.perf_counter() - began
-        jobs = Jobs(queue, files, configs)
+        jobs = Jobs(queue, files, composed)
         began = time.perf_counter()
         held, idle = jobs._held_and_idle()
         assert all(job.outcome() is None for job in files)

@@ -11,11 +11,12 @@ from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.context import current_context
 from darkmagic.sweeps.launch.jobs.claims import last_claim
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
 from darkmagic.sweeps.launch.jobs.queue import Queue
-from darkmagic.sweeps.launch.jobs.run import compose_jobs, has_failed, job_directory, ship
+from darkmagic.sweeps.launch.jobs.run import compose_jobs, has_failed, ship
 from darkmagic.sweeps.launch.local.calls import Ended
 from darkmagic.sweeps.launch.local.torch_needed import pays_with_torch
 
@@ -49,13 +50,10 @@ class Workers(Protocol):
 class Jobs:
     """The jobs of one launch, in their order: followed to their ends."""
 
-    def __init__(
-        self, queue: Queue, files: Sequence[JobFiles], configs: Sequence[DictConfig]
-    ) -> None:
+    def __init__(self, queue: Queue, files: Sequence[JobFiles], composed: ComposedJobs) -> None:
         self._queue = queue
         self._files = files
-        self._configs = configs
-        self._directories = [job_directory(config) for config in configs]
+        self._composed = composed
         self._open = dict(enumerate(files))
         self._begun: set[int] = set()
         self._returns: dict[int, JobReturn] = {}
@@ -85,7 +83,7 @@ class Jobs:
                     continue
                 if index not in self._begun:
                     on_start(index)
-                ended = job.result(outcome, self._configs[index])
+                ended = job.result(outcome, self._composed.configs, index)
                 self._returns[index] = ended
                 job.remove()
                 del self._open[index]
@@ -113,7 +111,7 @@ class Jobs:
         if index not in self._begun:
             self._begun.add(index)
             on_start(index)
-        reason = hopeless(self._directories[index])
+        reason = hopeless(self._composed.directories[index])
         if reason is not None:
             job.stop(reason)
 
@@ -123,7 +121,7 @@ class Jobs:
         error = Outcome("it was not run: an earlier one failed", None, 0, "")
         for index, job in enumerate(self._files):
             if index not in self._returns:
-                self._returns[index] = job.result(error, self._configs[index])
+                self._returns[index] = job.result(error, self._composed.configs, index)
         return [self._returns[index] for index in range(len(self._files))]
 
     def withdraw(self, workers: Workers) -> None:
@@ -166,16 +164,16 @@ def run_queued(
 
     Raises `LeftRunning` where the context says so. An interruption withdraws the jobs.
     """
-    configs = compose_jobs(hydra_context, config, job_overrides, initial_job_idx)
+    composed = compose_jobs(hydra_context, config, job_overrides, initial_job_idx)
     context = current_context()
-    queue = Queue(Path(str(configs[0].hydra.sweep.dir)))
+    queue = Queue(Path(str(composed.configs[0].hydra.sweep.dir)))
     workers = make_workers(queue)
     shared = ship(hydra_context, task_function)
-    context.observer.launching([job_directory(each) for each in configs], configs)
+    context.observer.launching(composed.directories, composed.configs)
     files = queue.publish(
-        shared, configs, lease_seconds=lease_seconds, torch=pays_with_torch(config)
+        shared, composed, lease_seconds=lease_seconds, torch=pays_with_torch(config)
     )
-    jobs = Jobs(queue, files, configs)
+    jobs = Jobs(queue, files, composed)
     try:
         workers.begin(files)
         if not context.detach:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from darkmagic.sweeps.launch.jobs.run import failed_job
+from darkmagic.sweeps.packed import unpack
 from darkmagic.trainers.outputs.durable import DamagedFileError, write_file
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 
@@ -51,8 +53,7 @@ class JobFiles:
     def read(self) -> tuple[bytes, DictConfig]:
         """Return what its launch shares, pickled, and its configuration."""
         content = self._content()
-        config: DictConfig = cloudpickle.loads(content["config"])
-        return (self.path.parent / content["shared"]).read_bytes(), config
+        return (self.path.parent / content["shared"]).read_bytes(), unpack(content["config"])
 
     def _content(self) -> dict[str, Any]:
         """Return what `job.pkl` says; its configuration is left pickled, as it may need imports."""
@@ -112,14 +113,14 @@ class JobFiles:
         except (DamagedFileError, TypeError) as error:
             return Outcome(f"its end cannot be read ({error})", None, 0, "")
 
-    def result(self, outcome: Outcome, config: DictConfig) -> JobReturn:
+    def result(self, outcome: Outcome, configs: Sequence[DictConfig], index: int) -> JobReturn:
         """Return the `JobReturn` of a job that has ended, or one that says why there is none."""
         if outcome.error is not None:
-            return failed_job(outcome.error, config)
+            return failed_job(outcome.error, configs[index])
         try:
             job = cloudpickle.loads((self.path / f"return.{outcome.claim}.pkl").read_bytes())
         except Exception as error:  # noqa: BLE001 (what unpickles may raise anything)
-            return failed_job(f"what it returned cannot be read: {error}", config)
+            return failed_job(f"what it returned cannot be read: {error}", configs[index])
         assert isinstance(job, JobReturn)
         return job
 

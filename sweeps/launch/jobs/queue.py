@@ -19,17 +19,14 @@ import hashlib
 import os
 import pickle
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import cloudpickle
-from omegaconf import DictConfig
-
 from darkmagic._version import __version__
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.job_files import ENDED, JOB, STOP, JobFiles, write_bytes
-from darkmagic.sweeps.launch.jobs.run import job_directory
 from darkmagic.trainers.outputs.durable import DamagedFileError
 from darkmagic.trainers.outputs.json_file import read_json, write_json
 
@@ -55,7 +52,7 @@ class Queue:
     def publish(
         self,
         shared: bytes,
-        configs: Sequence[DictConfig],
+        composed: ComposedJobs,
         *,
         lease_seconds: float,
         torch: bool = True,
@@ -69,16 +66,16 @@ class Queue:
         shared_name = f"shared.{hashlib.sha256(shared).hexdigest()[:16]}.pkl"
         if not (self.path / shared_name).exists():
             write_bytes(self.path / shared_name, shared)
-        jobs = [self.job(job_name(str(config.hydra.sweep.subdir))) for config in configs]
-        for job, config in zip(jobs, configs, strict=True):
+        jobs = [self.job(job_name(subdir)) for subdir in composed.subdirs]
+        for place, job in enumerate(jobs):
             if job.outcome() is not None:
                 job.remove()
             job.path.mkdir(parents=True, exist_ok=True)
             (job.path / STOP).unlink(missing_ok=True)
             content = {
                 "shared": shared_name,
-                "directory": str(job_directory(config)),
-                "config": cloudpickle.dumps(config),
+                "directory": str(composed.directories[place]),
+                "config": composed.configs.packed(place),
             }
             write_bytes(job.path / JOB, pickle.dumps(content))
         names = [job.name for job in jobs]

@@ -18,10 +18,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from darkmagic.sweeps.compose.caching_loader import RememberingLoader
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.kept_return import KeptReturn
 from darkmagic.sweeps.launch.local import child
 from darkmagic.sweeps.launch.local.calls import Ended, Retry
-from darkmagic.sweeps.packed import PackedConfigs
 from darkmagic.sweeps.trial.retry import WITHOUT_GRAPHS
 from darkmagic.trainers.errors import CaptureFailed, LoaderDied
 
@@ -30,7 +30,6 @@ __all__ = [
     "compose_jobs",
     "failed_job",
     "has_failed",
-    "job_directory",
     "retry_of",
     "run_shipped",
     "ship",
@@ -42,13 +41,13 @@ def compose_jobs(
     config: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     initial_job_idx: int,
-) -> PackedConfigs:
+) -> ComposedJobs:
     """Compose every job before the first starts, so that a bad override stops all of them."""
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     Path(str(config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
     loader = hydra_context.config_loader
-    return PackedConfigs(
+    return ComposedJobs.of(
         compose_job(loader, config, overrides, index)
         for index, overrides in enumerate(job_overrides, start=initial_job_idx)
     )
@@ -67,11 +66,6 @@ def compose_job(
         job_config.hydra.sweep.dir = str(Path(str(job_config.hydra.sweep.dir)).absolute())
         job_config.hydra.sweep.subdir = str(job_config.hydra.sweep.subdir)
     return job_config
-
-
-def job_directory(config: DictConfig) -> Path:
-    """Return the folder of a job's output."""
-    return Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
 
 
 def ship(hydra_context: HydraContext, task_function: TaskFunction) -> bytes:

@@ -19,7 +19,6 @@ from darkmagic.sweeps.launch.jobs.run import (
     compose_jobs,
     failed_job,
     has_failed,
-    job_directory,
     retry_of,
     run_shipped,
     ship,
@@ -29,7 +28,7 @@ from darkmagic.sweeps.launch.local.calls import Call, Ended, Retry
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.sharing.leases import lease_devices
 from darkmagic.sweeps.launch.local.stall import StallWatch
-from darkmagic.sweeps.packed import PackedConfigs
+from darkmagic.sweeps.packed import unpack
 
 __all__ = ["launch_local"]
 
@@ -56,10 +55,10 @@ def launch_local(
     other, unless the context says `fail_fast`. One that dies is run again up to `retries` times;
     one whose events stand still for `stall_seconds` is ended.
     """
-    configs = compose_jobs(hydra_context, config, job_overrides, initial_job_idx)
+    jobs = compose_jobs(hydra_context, config, job_overrides, initial_job_idx)
+    configs, directories = jobs.configs, jobs.directories
     context = current_context()
     observer, fail_fast = context.observer, context.fail_fast
-    directories = [job_directory(each) for each in configs]
     watch = StallWatch(directories, stall_seconds)
 
     def to_end(index: int, began: float) -> str | None:
@@ -67,7 +66,7 @@ def launch_local(
 
     shared = ship(hydra_context, task_function)
     held = held_here()
-    calls = [Call(_run_held, (held, shared, configs[i : i + 1])) for i in range(len(configs))]
+    calls = [Call(_run_held, (held, shared, configs.packed(place))) for place in range(len(jobs))]
 
     def more() -> Call | None:
         overrides = None if feed is None else feed.next_job()
@@ -75,11 +74,10 @@ def launch_local(
             return None
         index = initial_job_idx + len(configs)
         job_config = compose_job(hydra_context.config_loader, config, overrides, index)
-        configs.append(job_config)
-        directories.append(job_directory(job_config))
+        jobs.add(job_config)
         watch.add(directories[-1])
         observer.added(directories[-1], job_config)
-        return Call(_run_held, (held, shared, configs[-1:]))
+        return Call(_run_held, (held, shared, configs.packed(-1)))
 
     def retry(ended: Ended) -> Retry | None:
         check_held()  # it may have left off for a successor
@@ -87,7 +85,7 @@ def launch_local(
 
     def on_end(index: int, ended: Ended) -> None:
         check_held()
-        observer.ended(index, _job_return(ended, configs[index]), ended.exit_code)
+        observer.ended(index, _job_return(ended, configs, index), ended.exit_code)
 
     expected = configs if feed is None else [*configs, *[config] * feed.expected]
     with lease_devices(
@@ -111,14 +109,14 @@ def launch_local(
             unneeded=None if feed is None else feed.unneeded,
             more=more,
         )
-    return [_job_return(*pair) for pair in zip(results, configs, strict=True)]
+    return [_job_return(ended, configs, index) for index, ended in enumerate(results)]
 
 
-def _run_held(held: tuple[Held, ...], shared: bytes, config: PackedConfigs) -> JobReturn:
-    """Run the one job of `config` here; end where another process takes what the owner holds."""
+def _run_held(held: tuple[Held, ...], shared: bytes, config: bytes) -> JobReturn:
+    """Run a job in this child, which ends where another process takes what its owner holds."""
     if held:
         threading.Thread(target=_leave_when_taken, args=(held,), daemon=True).start()
-    return run_shipped(shared, config[0])
+    return run_shipped(shared, unpack(config))
 
 
 def _leave_when_taken(held: tuple[Held, ...]) -> None:
@@ -126,9 +124,9 @@ def _leave_when_taken(held: tuple[Held, ...]) -> None:
     child.end_child()
 
 
-def _job_return(ended: Ended, config: DictConfig) -> JobReturn:
+def _job_return(ended: Ended, configs: Sequence[DictConfig], index: int) -> JobReturn:
     """Return the child's own `JobReturn`, or a failed one with the error message."""
     if ended.error is None:
         assert isinstance(ended.value, JobReturn)
         return ended.value
-    return failed_job(ended.error, config)
+    return failed_job(ended.error, configs[index])

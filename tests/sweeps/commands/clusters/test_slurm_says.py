@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps import api
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import Queue
 from darkmagic.sweeps.launch.slurm.ask import cancel_tasks
@@ -28,7 +29,7 @@ def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
         OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
         for subdir in subdirs
     ]
-    return Queue(folder).publish(b"shared", configs, lease_seconds=60)
+    return Queue(folder).publish(b"shared", ComposedJobs.of(configs), lease_seconds=60)
 
 
 def _program(folder: Path, name: str, text: str) -> None:

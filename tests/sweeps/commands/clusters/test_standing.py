@@ -16,6 +16,7 @@ from commanding import run_command
 from darkmagic.checklist.errors import UserError
 from darkmagic.cli.views.standing import standing_table
 from darkmagic.sweeps import api
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.claims import claim_job
 from darkmagic.sweeps.launch.jobs.holder import Holder
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles, Outcome
@@ -70,7 +71,7 @@ def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
         OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
         for subdir in subdirs
     ]
-    return Queue(folder).publish(b"shared", configs, lease_seconds=60)
+    return Queue(folder).publish(b"shared", ComposedJobs.of(configs), lease_seconds=60)
 
 
 def test_cancelled_jobs_are_left_to_who_follows_them(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.claims import (
     LOST_SHARE,
     MAX_DEATHS,
@@ -33,7 +34,7 @@ def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
         OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
         for subdir in subdirs
     ]
-    return Queue(folder).publish(b"shared", configs, lease_seconds=LEASE)
+    return Queue(folder).publish(b"shared", ComposedJobs.of(configs), lease_seconds=LEASE)
 
 
 def _claim_all(folder: str, results: str) -> None:

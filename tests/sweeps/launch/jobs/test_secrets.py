@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from commanding import TINY, run_command
+from darkmagic.sweeps.packed import pack
 
 SECRET = "s3cr3t"
 ONLY = "checklist.tricks=[{name: mixup, section: s, options: ['off', 'on']}]"
@@ -23,9 +29,25 @@ def _detach(folder: Path) -> None:
     assert (folder / "mine.db").exists()
 
 
+def _contents(path: Path) -> Iterator[bytes]:
+    """Yield what a file holds, and what in it is packed, as configurations are."""
+    content = path.read_bytes()
+    yield content
+    for found in re.finditer(zlib.compress(b"", 1)[:2], content):
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompressobj().decompress(content[found.start() :])
+
+
 def _with_secret(folder: Path) -> Iterator[Path]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    yield from (path for path in files if SECRET.encode() in path.read_bytes())
+    yield from (path for path in files if any(SECRET.encode() in c for c in _contents(path)))
+
+
+def test_secret_in_a_packed_configuration_would_be_found(tmp_path: Path) -> None:
+    """As the others look for it."""
+    config = OmegaConf.create({"runtime": {"tracking_uri": f"http://me:{SECRET}@host"}})
+    (tmp_path / "job.pkl").write_bytes(pickle.dumps({"config": pack(config), "other": b"x\x01"}))
+    assert list(_with_secret(tmp_path)) == [tmp_path / "job.pkl"]
 
 
 def test_open_jobs_have_no_password_of_the_tracking_uri(tmp_path: Path) -> None:

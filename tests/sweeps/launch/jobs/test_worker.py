@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from commanding import command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.commands.clusters.worker import run_worker
+from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.jobs.claims import claim_job, last_claim
 from darkmagic.sweeps.launch.jobs.holder import Holder
@@ -228,7 +229,7 @@ def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
         OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
         for subdir in subdirs
     ]
-    return Queue(folder).publish(b"shared", configs, lease_seconds=60, torch=False)
+    return Queue(folder).publish(b"shared", ComposedJobs.of(configs), lease_seconds=60, torch=False)
 
 
 def test_sweep_of_another_version_is_left_alone(tmp_path: Path) -> None:
