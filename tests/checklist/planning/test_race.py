@@ -34,7 +34,7 @@ def test_budget_is_runs_or_time(text: str, budget: Budget) -> None:
 @pytest.mark.parametrize("text", ["", "0", "-3", "8d", "much", "1e3", "0h", "1.2345h", "8 h"])
 def test_unreadable_budget_is_refused_with_how_to_write_it(text: str) -> None:
     """The error shows both ways to write a budget."""
-    with pytest.raises(UserError, match=r"write budget=80 \(runs\) or budget=8h"):
+    with pytest.raises(UserError, match=r"write budget=80 \(runs\), budget=8h or budget=30m"):
         parse_budget(text)
 
 

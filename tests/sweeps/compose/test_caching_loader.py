@@ -108,7 +108,7 @@ def test_pickled_loader_leaves_its_caches_out() -> None:
     assert not sent.parsed
 
 
-def test_remembered_job_is_taken_once() -> None:
+def test_remembered_job_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A remembered job is given to one taker, who may change it, and composed anew for the next."""
     with hydra_session() as hydra:
         loader = RememberingLoader(hydra.config_loader)
@@ -116,8 +116,11 @@ def test_remembered_job_is_taken_once() -> None:
         overrides = ["epochs=3", "trick/mixup=on"]
         seen = loader.load_sweep_config(master, overrides)
         assert seen == hydra.config_loader.load_sweep_config(master, overrides)
-        assert loader.take(master, overrides) is seen
-        seen.epochs = 4
+        monkeypatch.setattr(ReadingOnceLoader, "load_sweep_config", None)  # composes no more
+        taken = loader.take(master, overrides)
+        assert taken == seen
+        taken.epochs = 4
+        monkeypatch.undo()
         assert loader.take(master, overrides).epochs == 3
 
 

@@ -61,7 +61,7 @@ def test_trial_trained_again_has_ended_in_mlflow(tmp_path: Path) -> None:
         ("seeds=+x", "write seeds=\\+2"),
         ("seeds=+0", "write seeds=\\+2"),
         ("only=", "names no trial"),
-        ("budget=8d", r"write budget=80 \(runs\) or budget=8h"),
+        ("budget=8d", r"write budget=80 \(runs\), budget=8h or budget=30m"),
     ],
 )
 def test_unreadable_request_is_refused_with_how_to_write_it(override: str, message: str) -> None:
