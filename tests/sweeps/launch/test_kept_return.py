@@ -39,7 +39,7 @@ def test_kept_return_is_what_the_job_returned(*, failed: bool) -> None:
 
 def test_many_configurations_and_returns_take_little_memory() -> None:
     """A twentieth of the objects': those were a third of a megabyte for each trial of a sweep."""
-    objects = pickle.dumps([_config(number) for number in range(20)])
+    objects = pickle.dumps([_config(number) for number in range(5)])
     tracemalloc.start()
     try:
         live = pickle.loads(objects)
