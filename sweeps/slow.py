@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
 
-__all__ = ["said_if_slow", "say_on_stderr"]
+__all__ = ["OPENING", "said_if_slow", "say_on_stderr"]
 
+OPENING = "MLflow is slow: opening the experiment there"
 SLOW_SECONDS = 5.0
 """Of silence, after which a user wonders."""
 

@@ -28,7 +28,7 @@ from darkmagic.sweeps.orchestrate.hold import hold_trials
 from darkmagic.sweeps.orchestrate.mend import mend_folder
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, flatten
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
-from darkmagic.sweeps.slow import said_if_slow
+from darkmagic.sweeps.slow import OPENING, said_if_slow
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.sinks.choose import check_track, open_sink
 from darkmagic.sweeps.track.store import default_uri
@@ -106,7 +106,7 @@ class _TrainObserver:
         config = configs[0]
         uri = default_uri(config.runtime.tracking_uri, out_folder(config))
         artifacts = experiment_folder(config).parent / "artifacts"
-        with said_if_slow(self._progress.note, "MLflow is slow: opening the experiment there"):
+        with said_if_slow(self._progress.note, OPENING):
             tracker = Tracker(uri, str(config.runtime.experiment), artifacts)
             known, tags = tracker.known_trials(None), provenance()
         for state in self.states:

@@ -36,7 +36,7 @@ from darkmagic.sweeps.orchestrate.screening.plan import make_plan
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config, flatten
 from darkmagic.sweeps.orchestrate.watch.futility import FutilityWatch
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
-from darkmagic.sweeps.slow import said_if_slow
+from darkmagic.sweeps.slow import OPENING, said_if_slow
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
@@ -117,7 +117,7 @@ def _run_held(
     folder = experiment_folder(master)
     uri = default_uri(master.runtime.tracking_uri, out_folder(master))
     tags = _sweep_tags(master, plan, context.request)
-    with said_if_slow(context.progress.note, "MLflow is slow: opening the experiment there"):
+    with said_if_slow(context.progress.note, OPENING):
         tracker = Tracker(uri, str(master.runtime.experiment), folder.parent / "artifacts")
         recipe = _recipe(loader, master, plan, states, context.request)
         parent = tracker.open_sweep(recipe, tags, _kind(context.request))

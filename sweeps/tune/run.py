@@ -22,7 +22,7 @@ from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
-from darkmagic.sweeps.slow import said_if_slow
+from darkmagic.sweeps.slow import OPENING, said_if_slow
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
 from darkmagic.sweeps.track.sinks.choose import open_sink
@@ -115,7 +115,7 @@ def _run_held(
         request.sampler,
         int(master.seed),
     )
-    with said_if_slow(progress.note, "MLflow is slow: opening the experiment there"):
+    with said_if_slow(progress.note, OPENING):
         tracker = Tracker(uri, experiment, folder.parent / "artifacts")
         parent = tracker.open_sweep(recipe, _tags(planner, study, request), "study")
         decisive = request.objectives[0].name
