@@ -23,7 +23,8 @@ from darkmagic.checklist.report.write import write_report
 from darkmagic.cli.console import make_console
 from darkmagic.cli.views.comparison import comparison_view
 from darkmagic.sweeps.orchestrate.report import load_report
-from darkmagic.sweeps.track.schema import CHECKLIST, REASON, STATUS, result_metrics, trial_tags
+from darkmagic.sweeps.track.schema.metrics import result_metrics
+from darkmagic.sweeps.track.schema.tags import CHECKLIST, REASON, STATUS, trial_tags
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.trainers.outputs.names import CORRECT
 from harness.machine import versions

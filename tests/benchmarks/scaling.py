@@ -110,7 +110,8 @@ def track(uri: str, folder: Path, checklist: Any, states: list[Any]) -> None:
 
     from darkmagic.checklist.model_json import to_json
     from darkmagic.sweeps.orchestrate.trial_state import flatten
-    from darkmagic.sweeps.track.schema import CHECKLIST, STATUS, result_metrics
+    from darkmagic.sweeps.track.schema.metrics import result_metrics
+    from darkmagic.sweeps.track.schema.tags import CHECKLIST, STATUS
     from darkmagic.sweeps.track.tracker import Tracker
     from darkmagic.trainers.outputs.names import CORRECT
 
