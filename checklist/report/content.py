@@ -9,7 +9,7 @@ from functools import cached_property
 
 from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
-from darkmagic.checklist.report.advice import Advice, advise
+from darkmagic.checklist.report.advice.advise import Advice, advise
 from darkmagic.checklist.report.curves import Curve
 from darkmagic.checklist.report.notes.table import table_notes
 from darkmagic.checklist.report.published import Published, published_effects

@@ -25,7 +25,7 @@ from darkmagic.checklist.compare.costs import COSTS
 from darkmagic.checklist.model import Checklist, Trick
 from darkmagic.checklist.planning.again import same_seeds
 from darkmagic.checklist.records import Costs, Status, TrialRecord
-from darkmagic.checklist.report.advice import checklist_command
+from darkmagic.checklist.report.advice.commands import checklist_command
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.setup import Setup
 from darkmagic.text import shell_line

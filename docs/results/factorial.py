@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mlflow
 
-from darkmagic.sweeps.track.schema import CHOICES, KIND, OPTION, SEED, STATUS, TRICK
+from darkmagic.sweeps.track.schema.tags import CHOICES, KIND, OPTION, SEED, STATUS, TRICK
 
 OPTIONS = {
     "lr_regime": ("cosine_power_cycles", "gamma_decay", "cosine"),

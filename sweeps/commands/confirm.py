@@ -13,7 +13,7 @@ from darkmagic.checklist.metric import Metric
 from darkmagic.checklist.model import Checklist
 from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.checklist.records import TrialRecord
-from darkmagic.checklist.report.advice import winners
+from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.sweeps.commands.plan import plan_request
 from darkmagic.sweeps.commands.power import KnownSweep, power
 from darkmagic.sweeps.commands.stages.confirmation_page import confirmation_page
@@ -23,7 +23,8 @@ from darkmagic.sweeps.compose.request import Request, split_request
 from darkmagic.sweeps.compose.session import CONFIG_NAME, root_config
 from darkmagic.sweeps.launch.progress import Progress
 from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
-from darkmagic.sweeps.track.schema import LOOKS, read_record
+from darkmagic.sweeps.track.schema.read import read_record
+from darkmagic.sweeps.track.schema.tags import LOOKS
 
 __all__ = [
     "FIRST_FRESH_SEED",

@@ -16,7 +16,7 @@ from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.track.kept.read import read_snapshot
 from darkmagic.sweeps.track.rules import METRICS, metric_name, parse_rules
-from darkmagic.sweeps.track.schema import RULES
+from darkmagic.sweeps.track.schema.tags import RULES
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.trial.command.node import is_command
 from darkmagic.sweeps.trial.paths import decides, is_edited

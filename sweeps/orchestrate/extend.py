@@ -20,7 +20,8 @@ from darkmagic.checklist.planning.race import first_round, next_round
 from darkmagic.checklist.records import ENDED, TrialRecord
 from darkmagic.sweeps.compose.plan import Planner
 from darkmagic.sweeps.compose.request import UNDECIDED, Request
-from darkmagic.sweeps.track.schema import KIND, PARENT, RECIPE, read_record
+from darkmagic.sweeps.track.schema.read import read_record
+from darkmagic.sweeps.track.schema.tags import KIND, PARENT, RECIPE
 from darkmagic.sweeps.track.store import default_uri, open_client, search_runs
 from darkmagic.sweeps.track.tracker import check_active
 from darkmagic.sweeps.trial.identity import recipe_identity, resolve, retuning

@@ -16,7 +16,7 @@ from darkmagic.sweeps.orchestrate.sweep import SweepOutcome
 from darkmagic.sweeps.slow import said_if_slow
 from darkmagic.sweeps.track.cards import CARDS, IMAGES, read_json
 from darkmagic.sweeps.track.kept.read import keep_answers
-from darkmagic.sweeps.track.schema import LOOKS, VERDICT
+from darkmagic.sweeps.track.schema.tags import LOOKS, VERDICT
 from darkmagic.sweeps.track.snapshot import Snapshot, take_snapshot
 from darkmagic.sweeps.track.store import open_client
 from darkmagic.trainers.errors import short_message

@@ -27,7 +27,7 @@ from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.orchestrate.watch.room import RoomWatch
 from darkmagic.sweeps.orchestrate.watch.thread import KeptThread
 from darkmagic.sweeps.slow import said_if_slow
-from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
+from darkmagic.sweeps.track.schema.metrics import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.tracked_run import MLFLOW_STATUS, RUNNING
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events

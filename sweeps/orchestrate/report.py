@@ -16,7 +16,7 @@ from darkmagic.checklist.judging.judgement import with_decimals
 from darkmagic.checklist.model_json import from_json
 from darkmagic.checklist.planning.again import same_rows, same_seeds
 from darkmagic.checklist.records import Status, TrialRecord
-from darkmagic.checklist.report.advice import checklist_command
+from darkmagic.checklist.report.advice.commands import checklist_command
 from darkmagic.checklist.report.content import Report, Sort
 from darkmagic.checklist.report.curves import Curve, curve
 from darkmagic.checklist.report.screened import screen_trials
@@ -26,7 +26,7 @@ from darkmagic.sweeps.orchestrate.screening.limits import read_limits
 from darkmagic.sweeps.track.kept.read import read_snapshot
 from darkmagic.sweeps.track.provenance import GIT_COMMIT
 from darkmagic.sweeps.track.rules import parse_rules
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.tags import (
     CHECKLIST,
     COMMAND,
     RACE,

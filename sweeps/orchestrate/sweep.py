@@ -40,7 +40,7 @@ from darkmagic.sweeps.slow import OPENING, said_if_slow
 from darkmagic.sweeps.track.cards import write_cards
 from darkmagic.sweeps.track.provenance import provenance
 from darkmagic.sweeps.track.rules import read_rules
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.tags import (
     CHECKLIST,
     LOOK,
     LOOKS,

@@ -17,16 +17,15 @@ from darkmagic.checklist.records import Status, TrialRecord
 from darkmagic.checklist.report.diagnosis import diagnose
 from darkmagic.sweeps.compose.plan import NO_CHECKLIST
 from darkmagic.sweeps.track.rules import METRICS
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.metrics import result_metrics
+from darkmagic.sweeps.track.schema.read import read_record, result_of
+from darkmagic.sweeps.track.schema.tags import (
     COMMAND,
     EDITS,
     REASON,
     STATUS,
     STEPPING,
     TRAINING_NOTES,
-    read_record,
-    result_metrics,
-    result_of,
     trial_tags,
 )
 from darkmagic.sweeps.track.tracked_run import TrackedRun

@@ -16,17 +16,16 @@ from darkmagic.checklist.secrets import mask_secrets
 from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.track.cards import CARDS, IMAGES, read_json
 from darkmagic.sweeps.track.rules import metric_name, parse_rules
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.metrics import VAL_IMAGES, curve_of
+from darkmagic.sweeps.track.schema.read import read_record
+from darkmagic.sweeps.track.schema.tags import (
     EXPERIMENT,
     KIND,
     PARENT,
     RECIPE,
     RULES,
     STATUS,
-    VAL_IMAGES,
-    curve_of,
     has_trial_tags,
-    read_record,
     run_key,
 )
 from darkmagic.sweeps.track.store import run_pages, search_runs

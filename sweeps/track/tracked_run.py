@@ -10,7 +10,7 @@ from pathlib import Path
 
 from darkmagic.checklist.records import Status
 from darkmagic.checklist.secrets import mask_nested
-from darkmagic.sweeps.track.schema import EPOCHS_SENT
+from darkmagic.sweeps.track.schema.tags import EPOCHS_SENT
 
 __all__ = ["MLFLOW_STATUS", "RUNNING", "TrackedRun"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.tags import (
     EPOCHS_SENT,
     EVENTS_SENT,
     EXPERIMENT,

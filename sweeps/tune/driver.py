@@ -21,7 +21,7 @@ from darkmagic.sweeps.orchestrate.compose_trials import compose_trial
 from darkmagic.sweeps.orchestrate.follower import Follower
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, derive_job_config, flatten
 from darkmagic.sweeps.orchestrate.watch.ended import judge_job
-from darkmagic.sweeps.track.schema import run_key
+from darkmagic.sweeps.track.schema.tags import run_key
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 from darkmagic.sweeps.track.tracker import Tracker
 from darkmagic.sweeps.trial.paths import read_events

@@ -9,7 +9,8 @@ from typing import Any
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.orchestrate.trial_state import flatten
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.read import result_of
+from darkmagic.sweeps.track.schema.tags import (
     KIND,
     OPTION,
     PARENT,
@@ -17,7 +18,6 @@ from darkmagic.sweeps.track.schema import (
     STATUS,
     TRICK,
     has_trial_tags,
-    result_of,
 )
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.trial.identity import IRRELEVANT

@@ -24,7 +24,7 @@ from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.watch.mirror import Mirror
 from darkmagic.sweeps.slow import OPENING, said_if_slow
 from darkmagic.sweeps.track.provenance import provenance
-from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
+from darkmagic.sweeps.track.schema.tags import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
 from darkmagic.sweeps.track.sinks.choose import open_sink
 from darkmagic.sweeps.track.store import default_uri
 from darkmagic.sweeps.track.tracked_run import TrackedRun

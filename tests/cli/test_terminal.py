@@ -24,7 +24,7 @@ from darkmagic.cli.console import SafeConsole
 from darkmagic.cli.main import app
 from darkmagic.cli.views.comparison import comparison_view
 from darkmagic.sweeps.orchestrate.report import make_report
-from darkmagic.sweeps.track.schema import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
+from darkmagic.sweeps.track.schema.tags import CHECKLIST, STORAGE_URL, SWEEP_OVERRIDES
 from darkmagic.sweeps.track.snapshot import Snapshot
 from darkmagic.text import shell_line
 from records import SMALL, report_of, simulated

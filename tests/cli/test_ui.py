@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 import commanding
 from browsing import check_page, open_page, start_chromium
 from commanding import TINY, command, run_command
-from darkmagic.sweeps.track.schema import EPOCHS_SENT, KIND, STATUS
+from darkmagic.sweeps.track.schema.tags import EPOCHS_SENT, KIND, STATUS
 from darkmagic.sweeps.track.store import open_client, search_runs
 
 ONE = "checklist.tricks=[{name: mixup, section: regularisation, options: ['off', 'on']}]"

@@ -14,7 +14,8 @@ import pytest
 from pairs import COMMANDS, CONFLICTS, MODELS, NETWORK, SCRIPT, rows_of, words_of
 
 from commanding import run_command
-from darkmagic.sweeps.track.schema import CHECKLIST, STATUS, result_metrics, trial_tags
+from darkmagic.sweeps.track.schema.metrics import result_metrics
+from darkmagic.sweeps.track.schema.tags import CHECKLIST, STATUS, trial_tags
 from darkmagic.sweeps.track.tracker import Tracker
 from image_sets import make_set
 from typed_inputs import outcome

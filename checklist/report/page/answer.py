@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from darkmagic.checklist.compare.rows import JUDGED, Row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.report.advice import probable, winners
+from darkmagic.checklist.report.advice.picks import probable, winners
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import (
     count_of,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from darkmagic.checklist.compare.costs import TITLES
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
-from darkmagic.checklist.report.advice import probable, winners
+from darkmagic.checklist.report.advice.picks import probable, winners
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import interval, probability, ratio
 from darkmagic.checklist.report.page.steps import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from darkmagic.checklist.report.advice import of_a_command, winners
+from darkmagic.checklist.report.advice.commands import of_a_command
+from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.checklist.report.content import Report
 
 __all__ = ["adopted", "changed_settings", "recipe_yaml"]

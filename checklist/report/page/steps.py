@@ -8,7 +8,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.planning.again import as_many_seeds, rest
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
-from darkmagic.checklist.report.advice import (
+from darkmagic.checklist.report.advice.commands import (
     checklist_command,
     error_bars,
     larger_screen,

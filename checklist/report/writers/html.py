@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
-from darkmagic.checklist.report.advice import winners
+from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.answer import answer_of
 from darkmagic.checklist.report.page.asked import asked, on_what

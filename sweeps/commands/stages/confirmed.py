@@ -8,7 +8,7 @@ from typing import Any
 
 from darkmagic.checklist.recipes.tuned import TunedOption
 from darkmagic.sweeps.orchestrate.extend import SweepKey, find_parents
-from darkmagic.sweeps.track.schema import (
+from darkmagic.sweeps.track.schema.tags import (
     CONFIRMED,
     CONFIRMED_NUMBERS,
     KIND,

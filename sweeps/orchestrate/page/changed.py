@@ -19,7 +19,7 @@ from darkmagic.sweeps.orchestrate.page.images import (
     right_shares,
 )
 from darkmagic.sweeps.track.rules import parse_rules
-from darkmagic.sweeps.track.schema import RULES
+from darkmagic.sweeps.track.schema.tags import RULES
 from darkmagic.sweeps.track.snapshot import Snapshot
 
 __all__ = ["changed_of", "pictures"]

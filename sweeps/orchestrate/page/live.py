@@ -16,7 +16,7 @@ from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.page.live import Live, Running
 from darkmagic.sweeps.mlflow_pages import all_experiments
 from darkmagic.sweeps.orchestrate.report import load_report
-from darkmagic.sweeps.track.schema import EPOCHS_SENT, KIND, PARENT, STATUS
+from darkmagic.sweeps.track.schema.tags import EPOCHS_SENT, KIND, PARENT, STATUS
 from darkmagic.sweeps.track.snapshot import newest_sweep
 from darkmagic.sweeps.track.store import open_client, search_runs
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from darkmagic.checklist.designs.factors import Limits
-from darkmagic.sweeps.track.schema import LIMITS
+from darkmagic.sweeps.track.schema.tags import LIMITS
 
 __all__ = ["limits_tags", "read_limits"]
 

@@ -25,7 +25,7 @@ from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.stall import LOOK_SECONDS, SETTING, patience
 from darkmagic.sweeps.orchestrate.extend import find_sweep, known_records, sweep_key
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
-from darkmagic.sweeps.track.schema import LOOKS
+from darkmagic.sweeps.track.schema.tags import LOOKS
 from darkmagic.sweeps.trial.identity import resolve
 from darkmagic.sweeps.trial.inert import survey_options
 

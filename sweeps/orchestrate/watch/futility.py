@@ -9,7 +9,7 @@ from typing import Any
 from darkmagic.checklist.planning.futility import hopeless
 from darkmagic.checklist.records import STOPPED
 from darkmagic.sweeps.orchestrate.trial_state import TrialState
-from darkmagic.sweeps.track.schema import curve_of
+from darkmagic.sweeps.track.schema.metrics import curve_of
 from darkmagic.sweeps.trial.paths import read_events
 from darkmagic.trainers.outputs.event_log import last_of_each_epoch
 

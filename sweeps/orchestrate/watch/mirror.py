@@ -8,7 +8,7 @@ from typing import Any
 
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.orchestrate.trial_state import TrialState, flatten
-from darkmagic.sweeps.track.schema import epoch_metrics, result_metrics
+from darkmagic.sweeps.track.schema.metrics import epoch_metrics, result_metrics
 from darkmagic.sweeps.track.sinks.sink import Sink
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from darkmagic.sweeps.track.schema import EPOCHS_SENT
+from darkmagic.sweeps.track.schema.tags import EPOCHS_SENT
 from darkmagic.sweeps.track.sinks.sink import Sink
 from darkmagic.sweeps.track.tracked_run import TrackedRun
 

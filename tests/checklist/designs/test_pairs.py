@@ -21,7 +21,7 @@ from darkmagic.checklist.designs.fit import Mixed, fit_screen
 from darkmagic.checklist.designs.screen import make_screen, separating_runs
 from darkmagic.checklist.model import Checklist, Trial, Trick
 from darkmagic.checklist.records import Status, TrialRecord
-from darkmagic.checklist.report.advice import advise
+from darkmagic.checklist.report.advice.advise import advise
 from records import report_of
 
 MINE = Checklist(

@@ -14,7 +14,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.checklist.planning.budget import Budget, parse_budget
 from darkmagic.checklist.planning.race import BASELINE_RATIO, first_round, next_round
 from darkmagic.checklist.records import Costs, Status
-from darkmagic.checklist.report.advice import advise
+from darkmagic.checklist.report.advice.advise import advise
 from darkmagic.sweeps.compose.request import split_request
 from records import SMALL, STEADY, record, swept
 

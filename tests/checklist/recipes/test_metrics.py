@@ -20,7 +20,8 @@ from darkmagic.checklist.planning.retune import pick
 from darkmagic.checklist.recipes.ablation import Role, ablate, ablation_trials
 from darkmagic.checklist.recipes.path import path_steps, path_trials
 from darkmagic.checklist.records import Status, TrialRecord
-from darkmagic.checklist.report.advice import advise, winners
+from darkmagic.checklist.report.advice.advise import advise
+from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.sweeps.track.rules import METRICS
 
 MINE = Checklist(

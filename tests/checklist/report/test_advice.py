@@ -11,7 +11,9 @@ from darkmagic.checklist.compare.comparison import compare
 from darkmagic.checklist.compare.rows import Rules
 from darkmagic.checklist.metric import ACCURACY, Metric
 from darkmagic.checklist.records import Status
-from darkmagic.checklist.report.advice import advise, checklist_command, winners
+from darkmagic.checklist.report.advice.advise import advise
+from darkmagic.checklist.report.advice.commands import checklist_command
+from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.checklist.report.content import Sort
 from darkmagic.checklist.report.page.decisions import groups_of
 from darkmagic.checklist.report.published import published_effects

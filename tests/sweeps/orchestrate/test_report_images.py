@@ -16,7 +16,7 @@ from darkmagic.checklist.report.write import write_report
 from darkmagic.sweeps.orchestrate.page.changed import changed_of, pictures
 from darkmagic.sweeps.orchestrate.page.images import _look, changed_sides
 from darkmagic.sweeps.orchestrate.page.setup import make_setup
-from darkmagic.sweeps.track.schema import RULES
+from darkmagic.sweeps.track.schema.tags import RULES
 from darkmagic.sweeps.track.snapshot import Snapshot
 from records import report_of
 

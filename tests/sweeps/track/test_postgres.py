@@ -19,7 +19,8 @@ from darkmagic.sweeps.orchestrate.finish import finish
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.track import tracker as tracking
 from darkmagic.sweeps.track.database import prepare_database
-from darkmagic.sweeps.track.schema import CHECKLIST, KIND, STATUS, result_metrics, trial_tags
+from darkmagic.sweeps.track.schema.metrics import result_metrics
+from darkmagic.sweeps.track.schema.tags import CHECKLIST, KIND, STATUS, trial_tags
 from darkmagic.sweeps.track.store import open_client, search_runs
 from darkmagic.sweeps.track.tracker import Tracker
 from servers import SECRET, Postgres, running_postgres

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from commanding import command
-from darkmagic.sweeps.track.schema import KIND, PARENT, STATUS, run_key
+from darkmagic.sweeps.track.schema.tags import KIND, PARENT, STATUS, run_key
 from machines import start_worker, until
 from servers import SECRET, MLflowServer, running_postgres, running_s3
 

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.orchestrate.report import load_report, ui_command
 from darkmagic.sweeps.track import tracker as tracking
-from darkmagic.sweeps.track.schema import EVENTS_SENT
+from darkmagic.sweeps.track.schema.tags import EVENTS_SENT
 from darkmagic.sweeps.track.store import default_uri, open_client
 from darkmagic.sweeps.track.tracker import Tracker
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from darkmagic.checklist.compare.rows import Row
-from darkmagic.checklist.report.advice import probable
+from darkmagic.checklist.report.advice.picks import probable
 from darkmagic.checklist.report.content import Report
 from darkmagic.checklist.report.formatting import count_of, duration
 from darkmagic.checklist.report.page.pictures.axis import Axis, Tick

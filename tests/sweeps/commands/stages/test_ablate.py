@@ -23,7 +23,14 @@ from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.orchestrate.extend import SweepKey
 from darkmagic.sweeps.orchestrate.report import load_report
 from darkmagic.sweeps.orchestrate.screening.limits import limits_tags
-from darkmagic.sweeps.track.schema import CONFIRMED_NUMBERS, KIND, LIMITS, LOOKS, PARENT, trial_tags
+from darkmagic.sweeps.track.schema.tags import (
+    CONFIRMED_NUMBERS,
+    KIND,
+    LIMITS,
+    LOOKS,
+    PARENT,
+    trial_tags,
+)
 from darkmagic.sweeps.track.store import open_client
 from sweeping import Recorder, Swept, run
 

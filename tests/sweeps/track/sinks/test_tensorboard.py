@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.sources.tensorboard_runs import read_tensorboard
-from darkmagic.sweeps.track.schema import IDENTITY, KIND
+from darkmagic.sweeps.track.schema.tags import IDENTITY, KIND
 from darkmagic.sweeps.track.sinks.choose import check_track
 from darkmagic.sweeps.track.sinks.sink import Sink
 from darkmagic.sweeps.track.sinks.tensorboard import TensorBoardSink

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from darkmagic.sweeps.track.schema import IDENTITY, KIND
+from darkmagic.sweeps.track.schema.tags import IDENTITY, KIND
 from darkmagic.sweeps.track.sinks.wandb import WandbSink, project_name, run_id
 from darkmagic.sweeps.track.store import open_client, search_runs
 from sweeping import run
