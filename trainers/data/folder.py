@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,37 +16,25 @@ from darkmagic.trainers.data.assembly.assemble import assemble
 from darkmagic.trainers.data.assembly.stats import describe_sizes
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.image_files.decode import VERSION, Decoder, ImageFiles, hold_images
-from darkmagic.trainers.data.image_files.index import list_classes
 from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.layout import find_layout, split_of
-from darkmagic.trainers.data.image_files.pixels import describe_kinds
-from darkmagic.trainers.data.image_files.scan import (
-    EXTENSIONS,
-    loose_images,
-    sample_state,
-    subfolders,
-)
+from darkmagic.trainers.data.image_files.scan import EXTENSIONS, subfolders
+from darkmagic.trainers.data.options import ImageOptions
+from darkmagic.trainers.data.reading import Reading, listed
 from darkmagic.trainers.data.splits.split import split_in_three, split_off
-from darkmagic.trainers.data.tables.labels import alike
-from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
+from darkmagic.trainers.fields import text
 from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["Folder"]
 
-MAX_NAMES = 5  # in a message
-
 
 @dataclass(frozen=True)
-class Folder:
+class Folder(ImageOptions):
     """The images under `root`. A split that has no folder is taken from the others.
 
     The folders of the splits go by their usual names, such as `train`, `Validation` or `Testing`.
     What was read as what, and what was left out, is in the `notes` and `doubts` of the `Data`.
-
-    `size` is the side of the square that images are resized and cropped to, or (height,
-    width); None takes them as they are, which needs all of one size. Up to
-    `memory_budget` bytes are decoded at once into memory and kept under `cache`; more are
-    read as they are needed.
+    Decoded images, listings and means are kept under `cache`.
 
     >>> from PIL import Image
     >>> for name in ("cat", "dog"):
@@ -62,18 +48,7 @@ class Folder:
     """
 
     root: str = text()
-    size: int | Sequence[int] | None = size(None, at_least=1)
-    channels: int = whole(3, at_least=1, at_most=3)
-    flip: bool = flag(True)
-    pad: int = whole(4, at_least=0)
-    val_fraction: float = number(0.1, above=0, below=1)
-    test_fraction: float = number(0.2, above=0, below=1)
-    memory_budget: int = whole(2**31, at_least=0)
     cache: str | None = text(None)
-    constraints: ClassVar[tuple[str, ...]] = ("channels == 1 or channels == 3",)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the files.
@@ -83,7 +58,7 @@ class Folder:
         root = expand(self.root)
         if not root.is_dir():
             raise ValueError(f"no folder {root} (dataset.source.root)")
-        layout, reading = find_layout(root), _Reading()
+        layout, reading = find_layout(root), Reading()
         reading.doubts += layout.doubts
         reading.hidden(root)
         whole = layout.folders.get("all")
@@ -111,7 +86,7 @@ class Folder:
         val: Split,
         test: Split,
         classes: Sequence[str],
-        reading: _Reading,
+        reading: Reading,
         split_seed: int,
         folders: Mapping[str, str] | None = None,
     ) -> Data:
@@ -146,14 +121,14 @@ class Folder:
         )
 
     def _read(
-        self, folder: Path, known: Sequence[str] | None, reading: _Reading
+        self, folder: Path, known: Sequence[str] | None, reading: Reading
     ) -> tuple[Split, list[str]]:
         """Return the images of `folder` and its classes, which must be among `known`."""
         classes = subfolders(folder)
         if known is not None and (unknown := sorted(set(classes) - set(known))):
             raise ValueError(
-                f"{printable(folder)} has classes that train has not: {_listed(unknown)}; "
-                f"those of train are {_listed(known)}"
+                f"{printable(folder)} has classes that train has not: {listed(unknown)}; "
+                f"those of train are {listed(known)}"
             )
         order = list(known or classes)
         files, targets = reading.scan(folder, order, self.cache)
@@ -175,100 +150,12 @@ class Folder:
         return hold_images(folder, files, decoder, self.cache, self.memory_budget, digest)
 
 
-@dataclass
-class _Reading:
-    """What was found beside the images of all splits, and of what kind these are."""
-
-    kinds: list[str] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
-    doubtful: Counter[str] = field(default_factory=Counter)
-    doubts: list[str] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)  # of listings and files
-
-    def hidden(self, folder: Path) -> None:
-        """Count the hidden folders in `folder`, which are no classes."""
-        for name in subfolders(folder, hidden=True):
-            self.left_out[f"{printable(name)}/"] += 1
-
-    def scan(
-        self, folder: Path, classes: Sequence[str], cache: str | None
-    ) -> tuple[list[str], list[int]]:
-        """Return the image files below `folder` and the places of their classes, in order, of
-        which a listing is kept under `cache`.
-        """
-        files: list[str] = []
-        targets: list[int] = []
-        inner: list[frozenset[str]] = []
-        places = {name: index for index, name in enumerate(classes)}
-        present = [name for name in classes if (folder / name).is_dir()]  # others are train's only
-        listing = list_classes(folder, present, cache)
-        for name, scan in listing.scans.items():
-            index = places[name]
-            files += scan.files
-            targets += [index] * len(scan.files)
-            self.left_out += scan.left_out
-            self.doubtful += scan.doubtful
-            inner.append(frozenset(scan.folders))
-        self.digests.append(f"{listing.digest} {sample_state(files)}")
-        self.hidden(folder)
-        if loose := loose_images(folder):
-            self.doubts.append(
-                f"{loose:,} images lie in {printable(folder.name)}/ itself, in no "
-                "class's folder, and are not used"
-            )
-        self._compare_names(folder, classes)
-        if len(inner) > 1 and len(inner[0]) > 1 and len(set(inner)) == 1:
-            if splits := [name for name in sorted(inner[0]) if split_of(name)]:
-                raise ValueError(
-                    f"every class of {printable(folder)} has the folders {_listed(splits)}, which "
-                    "would be joined: put the splits above the classes, train/CLASS and val/CLASS"
-                )
-            self.doubts.append(
-                f"every class of {printable(folder.name)}/ has the folders "
-                f"{_listed(sorted(inner[0]))}: if these are the classes, name what they are in "
-                "train, val and test"
-            )
-        self.kinds.append(describe_kinds(files))
-        return files, targets
-
-    def _compare_names(self, folder: Path, classes: Sequence[str]) -> None:
-        """Doubt classes whose names differ by capitals, blanks, encoding or zeros alone."""
-        for same in alike(classes):
-            self.doubts.append(
-                f"{_listed([repr(name) for name in same])} of {printable(folder.name)}/ are "
-                "taken as different classes"
-            )
-
-    def notes(self) -> list[str]:
-        """Return what the images are, and what was left out that is none."""
-        kinds = "; ".join(dict.fromkeys(part for kind in self.kinds for part in kind.split("; ")))
-        notes = [f"pixels: {kinds}"] if kinds else []
-        return notes + ([f"left out: {_counted(self.left_out)}"] if self.left_out else [])
-
-    def all_doubts(self) -> list[str]:
-        """Return what was left out and may have been meant."""
-        doubtful = [f"left out: {_counted(self.doubtful)}"] if self.doubtful else []
-        return self.doubts + doubtful
-
-
 def _one_class(folder: Path, name: str) -> str:
     inner = subfolders(folder / name)
-    also = f"; if its folders {_listed(inner)} are the classes, move them up" if inner else ""
+    also = f"; if its folders {listed(inner)} are the classes, move them up" if inner else ""
     if any(map(split_of, inner)):
         also = f"; the splits are in it: dataset.source.root={printable(folder / name)}"
     return (
         f"{printable(folder)} has images of one class only, {printable(name)}, and a classifier "
         f"needs two{also}"
     )
-
-
-def _counted(kinds: Counter[str]) -> str:
-    return ", ".join(
-        f"{count:,} {kind}" if count > 1 or not kind.endswith("/") else kind
-        for kind, count in kinds.most_common()
-    )
-
-
-def _listed(names: Sequence[str], most: int = MAX_NAMES) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(printable(name) for name in names[:most]) + more

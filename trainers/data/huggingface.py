@@ -15,20 +15,20 @@ from darkmagic.trainers.data.image_files.decode import cover
 from darkmagic.trainers.data.image_files.layout import split_of
 from darkmagic.trainers.data.image_files.pixels import as_shown
 from darkmagic.trainers.data.items import Items
+from darkmagic.trainers.data.options import ImageOptions
 from darkmagic.trainers.errors import short_message
-from darkmagic.trainers.fields import check_fields, flag, number, size, text, whole
+from darkmagic.trainers.fields import text
 from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["HuggingFace"]
 
 
 @dataclass(frozen=True)
-class HuggingFace:
+class HuggingFace(ImageOptions):
     """The data set that `datasets.Dataset.save_to_disk` or that of a `DatasetDict` left at `path`.
 
     The columns `image` and `label` are guessed from their features where they are None: an `Image`,
-    and a `ClassLabel` or a list of them. `size` is that of `Folder`. Needs the extra `huggingface`.
-    Nothing is downloaded.
+    and a `ClassLabel` or a list of them. Needs the extra `data`. Nothing is downloaded.
 
     >>> HuggingFace("photos").label is None
     True
@@ -37,16 +37,6 @@ class HuggingFace:
     path: str = text()
     image: str | None = text(None)
     label: str | None = text(None)
-    size: int | Sequence[int] | None = size(None, at_least=1)
-    channels: int = whole(3, at_least=1, at_most=3)
-    flip: bool = flag(True)
-    pad: int = whole(4, at_least=0)
-    val_fraction: float = number(0.1, above=0, below=1)
-    test_fraction: float = number(0.2, above=0, below=1)
-    memory_budget: int = whole(2**31, at_least=0)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the files.

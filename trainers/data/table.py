@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.labelled import Labelled, split_labelled
@@ -17,18 +15,19 @@ from darkmagic.trainers.data.image_files.decode import Decoder, fingerprint, hol
 from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.layout import split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
+from darkmagic.trainers.data.options import ImageOptions
 from darkmagic.trainers.data.tables.columns import Columns, find_columns
 from darkmagic.trainers.data.tables.labels import Labels, read_labels
 from darkmagic.trainers.data.tables.paths import find_files
 from darkmagic.trainers.data.tables.read import DELIMITERS, Rows, read_rows
-from darkmagic.trainers.fields import check_fields, choice, flag, number, size, text, whole
+from darkmagic.trainers.fields import choice, flag, text
 from darkmagic.trainers.runtime.cache import expand
 
 __all__ = ["Table"]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(ImageOptions):
     r"""The images that `file` names, with their labels there: one each, or several.
 
     `root` is the folder that their names are from, the file's own where it is None. The columns
@@ -60,18 +59,7 @@ class Table:
     separator: str | None = text(None)
     multilabel: bool | None = flag(None)
     missing: str = choice("refuse", ("refuse", "leave_out"))
-    size: int | Sequence[int] | None = size(None, at_least=1)
-    channels: int = whole(3, at_least=1, at_most=3)
-    flip: bool = flag(True)
-    pad: int = whole(4, at_least=0)
-    val_fraction: float = number(0.1, above=0, below=1)
-    test_fraction: float = number(0.2, above=0, below=1)
-    memory_budget: int = whole(2**31, at_least=0)
     cache: str | None = text(None)
-    constraints: ClassVar[tuple[str, ...]] = ("channels == 1 or channels == 3",)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the files.

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.labelled import Labelled, split_labelled
@@ -17,11 +16,12 @@ from darkmagic.trainers.data.image_files.decode import VERSION, Decoder, hold_im
 from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.member import Members
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
+from darkmagic.trainers.data.options import ImageOptions
 from darkmagic.trainers.data.shards.index import Samples, choose_fields, index_shards
 from darkmagic.trainers.data.shards.patterns import find_shards
 from darkmagic.trainers.data.shards.read import Fields
 from darkmagic.trainers.data.tables.labels import refuse_quantity
-from darkmagic.trainers.fields import check_fields, choice, flag, number, size, text, whole
+from darkmagic.trainers.fields import choice, text
 
 __all__ = ["WebDataset"]
 
@@ -29,7 +29,7 @@ SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
-class WebDataset:
+class WebDataset(ImageOptions):
     """The samples of the tar shards that `train`, and `val` and `test` where they are given, name.
 
     Each is a folder of `*.tar`, a pattern with braces (`train-{000..147}.tar`), with `*` and `?`,
@@ -62,18 +62,7 @@ class WebDataset:
     label: str | None = text(None)
     key: str | None = text(None, numeric=True)
     missing: str = choice("refuse", ("refuse", "leave_out"))
-    size: int | Sequence[int] | None = size(None, at_least=1)
-    channels: int = whole(3, at_least=1, at_most=3)
-    flip: bool = flag(True)
-    pad: int = whole(4, at_least=0)
-    val_fraction: float = number(0.1, above=0, below=1)
-    test_fraction: float = number(0.2, above=0, below=1)
-    memory_budget: int = whole(2**31, at_least=0)
     cache: str | None = text(None)
-    constraints: ClassVar[tuple[str, ...]] = ("channels == 1 or channels == 3",)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def load(self, split_seed: int) -> Data:
         """Return the three splits, which depend on `split_seed`, the fields and the shards.
