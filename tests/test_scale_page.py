@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from file_operations import operations
 
 from darkmagic.sweeps.launch.jobs import claims, follow, serve
 from darkmagic.sweeps.launch.slurm.request import SlurmRequest as Request
@@ -64,6 +66,32 @@ def test_costs_a_trial_follow_from_the_table(measured: dict[str, tuple[str, str]
     waited = float(measured["planned"][1]) + composed
     assert f"{100 * waited / 36000:.1f} % of the ten hours" in " ".join(PAGE.split())
     assert f"{tracked / 10 / 4:.0f} ms a call" in " ".join(PAGE.split())
+
+
+def test_file_operations_are_the_committed_result() -> None:
+    """Each row of `file_operations.py` is a line of the table, and the sums are of its figures."""
+    rows = json.loads((RESULTS / "file_operations.json").read_text())["rows"]
+    counted = {row["what"]: int(row["value"]) for row in rows}
+    for what, count in counted.items():
+        who, _, does = what.partition(": ")
+        (line,) = [line for line in PAGE.splitlines() if f"| {does} |" in line]
+        assert line.startswith(f"| {who}")
+        assert re.search(rf"\| {does} \| {count}( a \w+)? \|$", line)
+    waits, runs = (counted[f"the command: follows a job that {what}"] for what in ("waits", "runs"))
+    text = " ".join(PAGE.split())
+    assert f"{waits} x 9,000 and {runs} x 1,000 operations a pass" in text
+    assert f"a pass is {(waits * 9000 + runs * 1000) * 0.0002:.0f} s instead of" in text
+    assert f"{counted['a worker: renews a claim'] * 1000 / 7.5:.0f} a second" in text
+    looks = counted["a worker: looks at a job that another has"]
+    assert f"a thousand jobs a second: {looks * 125 * 1000:,} operations a second" in text
+
+
+@pytest.mark.weekly
+@pytest.mark.skipif(shutil.which("strace") is None, reason="not installed: strace")
+def test_file_operations_are_those_of_today() -> None:
+    """The code asks of the file system what the committed result says."""
+    rows = json.loads((RESULTS / "file_operations.json").read_text())["rows"]
+    assert operations() == {row["what"]: row["value"] for row in rows}
 
 
 def test_periods_that_the_page_names_are_those_of_the_code() -> None:
