@@ -45,6 +45,38 @@ def test_files_are_what_github_takes(schema: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+TAKES_ROOT = re.compile(r"missing_tools\(\)|get(?:e?)uid\(\) != 0|\"unshare\", \"--pid\"")
+WITHOUT_ROOT = {
+    "tests/faults/test_disk.py": "mounts in a namespace of its own, where this user is root",
+    "tests/faults/test_unreadable_folders.py": "is a user who is not root already",
+    "tests/test_images.py": "an image takes 40 GiB, which a runner has not",
+}
+"""Files that say what is root's, and why the weekly workflow need not run them as root."""
+
+
+def test_what_takes_root_is_run_as_root_every_week() -> None:
+    """Tests that are skipped without root's rights are in a step that has them: all of a file."""
+    weekly = yaml.safe_load((REPO / ".github" / "workflows" / "weekly.yml").read_text())
+    runs = [step.get("run", "") for step in weekly["jobs"]["slow"]["steps"]]
+    paths = [
+        word
+        for run in runs
+        if run.startswith("sudo -E .venv/bin/pytest") and "-k" not in run
+        for word in run.split()
+        if word.startswith("tests/")
+    ]
+    assert "tests/clusters -k slurm" in " ".join(runs)
+    for path in sorted((REPO / "tests").rglob("test_*.py")):
+        name, text = path.relative_to(REPO).as_posix(), path.read_text()
+        if path == Path(__file__) or not TAKES_ROOT.search(text) or name in WITHOUT_ROOT:
+            continue
+        if path.parent.name == "clusters" and path.parent.parent.name == "tests":
+            marked = re.findall(r"^@.*missing_tools\(\)(?:.*\n)+?def (\w+)", text, re.MULTILINE)
+            assert all("slurm" in each for each in (marked or [path.name])), name
+        else:
+            assert any(name.startswith(f"{each}/") for each in paths), name
+
+
 def test_scripts_of_the_action_parse_and_stand_in_its_steps() -> None:
     """Each script beside the action is started by a step, and bash finds no error in any."""
     runs = [step["run"] for step in ACTION["runs"]["steps"] if "run" in step]

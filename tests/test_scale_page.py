@@ -8,12 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from file_operations import operations
 
 from darkmagic.sweeps.launch.jobs import claims, follow, serve
 from darkmagic.sweeps.launch.slurm.request import SlurmRequest as Request
 from darkmagic.sweeps.orchestrate import follower
 from darkmagic.sweeps.track import tracker
+from file_operations import operations
 from harness.table import figure
 
 REPO = Path(__file__).parent.parent
