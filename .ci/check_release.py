@@ -4,7 +4,7 @@ python .ci/check_release.py v0.1.0      # what stands against it, a line each
 python .ci/check_release.py --prepare   # give what is Unreleased the version and today's date
 
 As https://keepachangelog.com has it, changes are listed under "## Unreleased" until the commit
-that is tagged.
+that is tagged. What images are built on is pinned by then: who builds a release gets its bases.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+
+from pin_images import unpinned
 
 REPO = Path(__file__).resolve().parent.parent
 UNRELEASED = "## Unreleased"
@@ -33,7 +35,7 @@ def problems(tag: str, repo: Path = REPO) -> list[str]:
     dated = re.compile(rf"## {re.escape(version)} - \d{{4}}-\d\d-\d\d")
     if not headings or not dated.fullmatch(headings[0]):
         found.append(f"CHANGELOG.md does not begin with ## {version} - DATE: {PREPARE}")
-    return found
+    return found + unpinned(repo)
 
 
 def prepare(repo: Path = REPO) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pinned import copy_pinned
 from readme_renderer import markdown
 from typer.testing import CliRunner
 
@@ -163,6 +164,7 @@ def _repository(folder: Path) -> Path:
     """Copy what a release reads, as it is before its commit: with changes that are not released."""
     for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md"):
         shutil.copy(REPO / name, folder / name)
+    copy_pinned(REPO, folder)
     changelog = folder / "CHANGELOG.md"
     if "\n## Unreleased\n" not in changelog.read_text():
         title, _, rest = changelog.read_text().partition("\n")
@@ -202,6 +204,21 @@ def test_release_needs_its_version_everywhere(
     assert all(text in done.stderr for text in said)
 
 
+def test_release_is_built_on_pinned_images(tmp_path: Path) -> None:
+    """A base that is a tag alone, or has half a digest, is a line against any release."""
+    folder = _repository(tmp_path)
+    _check_release(folder, "--prepare")
+    assert _check_release(folder, f"v{VERSION}").returncode == 0
+    dockerfile, compose = folder / "docker/Dockerfile", folder / "docker/compose.yaml"
+    dockerfile.write_text(re.sub(r"(BASE_CPU=.*)@sha256:\w+", r"\1", dockerfile.read_text()))
+    compose.write_text(re.sub(r"(postgres:\d+@sha256:\w+)\w", r"\1", compose.read_text()))
+    done = _check_release(folder, f"v{VERSION}")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.startswith("docker/Dockerfile: ubuntu:24.04 is not pinned to a digest: python ")
+    assert second.startswith("docker/compose.yaml: postgres:17 is not pinned")
+
+
 def test_release_is_prepared_once(tmp_path: Path) -> None:
     """What is unreleased gets version and date, the citation its date, and nothing else changes."""
     folder = _repository(tmp_path)
@@ -218,7 +235,8 @@ def test_release_is_prepared_once(tmp_path: Path) -> None:
 def _check_release(folder: Path, word: str) -> subprocess.CompletedProcess[str]:
     script = folder / ".ci" / "check_release.py"
     script.parent.mkdir(exist_ok=True)
-    shutil.copy(REPO / ".ci" / "check_release.py", script)
+    for name in ("check_release.py", "pin_images.py"):
+        shutil.copy(REPO / ".ci" / name, script.with_name(name))
     return subprocess.run(
         [sys.executable, script, word], capture_output=True, text=True, check=False
     )

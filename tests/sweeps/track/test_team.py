@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -202,6 +203,23 @@ def _check_artifacts(client: Any, run: Any, files: list[Path]) -> None:
     for file in files:
         fetched = Path(client.download_artifacts(run.info.run_id, file.name))
         assert fetched.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(600)
+def test_administrator_adds_a_user_by_the_lines_of_the_page(
+    server: MLflowServer, tmp_path: Path
+) -> None:
+    """With the password that the page has put into docker/.env, and in no shell's environment."""
+    page = (REPO / "docs" / "team.md").read_text()
+    (lines,) = [text for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "curl" in text]
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / ".env").write_text(f"MLFLOW_ADMIN_PASSWORD={server.admin_password}\n")
+    lines = lines.replace("http://127.0.0.1:5000", server.uri).replace('"..."', f'"new {SECRET}"')
+    done = subprocess.run(
+        ["bash", "-e", "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert '"username": "ann"' in done.stdout.replace('":"', '": "'), done.stdout + done.stderr
 
 
 @pytest.mark.weekly
