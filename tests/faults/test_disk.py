@@ -17,9 +17,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from commanding import TINY, run_command
 from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.launch.composed import ComposedJobs
+from darkmagic.sweeps.launch.jobs.claims import last_claim
+from darkmagic.sweeps.launch.jobs.holder import Holder
+from darkmagic.sweeps.launch.jobs.queue import Queue
+from darkmagic.sweeps.launch.jobs.serve import IgnoreWork, Work
+from darkmagic.sweeps.launch.local.stall import StallWatch
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
 from darkmagic.sweeps.orchestrate.watch.room import CHECK_SECONDS, RoomWatch
 from darkmagic.trainers.outputs.checkpoint import load_checkpoint, save_checkpoint
@@ -54,6 +61,26 @@ def _fill(disk: Path, *, but: int = 0) -> Path:
         except OSError:
             os.truncate(path, path.stat().st_size - but)
     return path
+
+
+def test_worker_waits_for_room_to_take_a_trial(disk: Path) -> None:
+    """It says so once and no death is counted; it ended there, with all that it ran."""
+    queue = Queue(disk / "e")
+    node = {"sweep": {"dir": str(disk / "e"), "subdir": "a"}}
+    configs = ComposedJobs.of([OmegaConf.create({"hydra": node})])
+    (job,) = queue.publish(b"shared", configs, lease_seconds=60)
+    said: list[str] = []
+    log = IgnoreWork()
+    log.note = said.append  # type: ignore[method-assign]
+    work = Work(Holder.this_process(), log, StallWatch([], None))
+    full = _fill(disk)
+    assert [work.claim(job, 60) for _ in range(3)] == [None] * 3
+    assert last_claim(job, 60) is None
+    full.unlink()
+    claim = work.claim(job, 60)
+    assert claim is not None
+    assert (claim.number, claim.deaths) == (1, 0)
+    assert [line.partition(" of ")[0] for line in said] == ["no room on the disk"]
 
 
 def test_study_without_room_is_one_line_and_goes_on_when_there_is(disk: Path) -> None:

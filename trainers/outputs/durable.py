@@ -13,7 +13,14 @@ from typing import BinaryIO
 
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["DamagedFileError", "replace_file", "set_aside", "wait_for_room", "write_file"]
+__all__ = [
+    "NO_ROOM",
+    "DamagedFileError",
+    "replace_file",
+    "set_aside",
+    "wait_for_room",
+    "write_file",
+]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ROOM_PAUSE_SECONDS = 1.0

@@ -104,7 +104,8 @@ def wait_until_lost(job: JobFiles, number: int, lease_seconds: float) -> str:
 def claim_job(job: JobFiles, holder: Holder, lease_seconds: float) -> Claim | None:
     """Claim `job` for `holder`; None if it is not to be had.
 
-    A job that took down `MAX_DEATHS` workers is ended instead.
+    A job that took down `MAX_DEATHS` workers is ended instead. Raises `OSError` where the claim
+    cannot be written, as on a full disk; then nobody has the job.
     """
     if not job.is_open or job.outcome() is not None:
         return None
@@ -122,6 +123,10 @@ def claim_job(job: JobFiles, holder: Holder, lease_seconds: float) -> Claim | No
             file.write(json.dumps(asdict(holder)))
     except (FileExistsError, FileNotFoundError):
         return None
+    except OSError:
+        with contextlib.suppress(OSError):
+            claim.path.unlink()  # an empty one counts as a worker's that has died
+        raise
     return claim if job.outcome() is None else None
 
 

@@ -35,6 +35,7 @@ from darkmagic.sweeps.launch.local.calls import Call, Ended
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import StallWatch
 from darkmagic.sweeps.trial.retry import RETRY_REASON
+from darkmagic.trainers.outputs.durable import NO_ROOM
 
 __all__ = ["IgnoreWork", "Work", "WorkLog", "run_files", "run_job_files", "serve"]
 
@@ -72,6 +73,19 @@ class Work:
     watch: StallWatch
     claims: list[Claim] = field(default_factory=list)
     running: dict[int, Claim] = field(default_factory=dict)
+    waits_for_room: bool = False
+
+    def claim(self, job: JobFiles, lease_seconds: float) -> Claim | None:
+        """Claim `job`; None if it is not to be had. A full disk is waited for, and said once."""
+        try:
+            return claim_job(job, self.holder, lease_seconds)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            if not self.waits_for_room:
+                self.log.note(f"no room on the disk of {job.path}: trials wait until there is")
+            self.waits_for_room = True
+            return None
 
     def add(self, claim: Claim) -> Call | None:
         """Return the call of a job that was claimed; None for one that is not to be run any more.
@@ -88,6 +102,7 @@ class Work:
             claim.job.end(Outcome(what, None, claim.number, platform.node()))
             self.log.note(what)
             return None
+        self.waits_for_room = False
         self.running[len(self.claims)] = claim
         self.claims.append(claim)
         self.watch.add(directory)
@@ -142,7 +157,7 @@ def serve(
 
     def more() -> Call | None:
         for job, lease_seconds in jobs():
-            claim = claim_job(job, work.holder, lease_seconds)
+            claim = work.claim(job, lease_seconds)
             if claim is not None and (call := work.add(claim)) is not None:
                 return call
         return None
