@@ -11,7 +11,7 @@ from darkmagic.checklist.errors import UserError
 from darkmagic.distribution import install_extra
 from darkmagic.sweeps.launch.devices import check_devices
 from darkmagic.sweeps.launch.ray.request import RayRequest
-from darkmagic.sweeps.launch.slurm.ask import check_slurm
+from darkmagic.sweeps.launch.slurm.ask import check_partition, check_slurm
 from darkmagic.sweeps.launch.slurm.request import SlurmRequest
 from darkmagic.sweeps.trial.paths import experiment_folder
 
@@ -28,6 +28,8 @@ def check_launcher(config: DictConfig) -> None:
         OmegaConf.to_object(config.hydra.launcher).check()  # type: ignore[union-attr]
     if _chosen(config) == "slurm":
         check_slurm()
+        asked = config.hydra.launcher
+        check_partition(asked.partition, asked.timeout_min, qos=asked.qos)
     if _chosen(config) == "ray":
         check_ray()
     check_devices(config)

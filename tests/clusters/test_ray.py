@@ -95,7 +95,7 @@ def test_numbers_are_those_of_local_though_a_node_dies(cluster: Any, tmp_path: P
     ours = read_trials(folders[0] / "runs" / "e")
     assert len(ours) == 8
 
-    folder = folders[1] / "runs" / "e"
+    folder, serving = folders[1] / "runs" / "e", _serving(cluster, tmp_path)
     ray = _start(
         folders[1],
         *sweep,
@@ -104,9 +104,9 @@ def test_numbers_are_those_of_local_though_a_node_dies(cluster: Any, tmp_path: P
         "hydra.launcher.lease_seconds=20",
     )
     until(
-        lambda: len([p for p in folder.glob("*/events.jsonl") if '"epoch"' in p.read_text()]) >= 3
+        lambda: len([p for p in folder.glob("*/events.jsonl") if '"epoch"' in p.read_text()]) >= 3,
+        400,
     )
-    serving = _serving(cluster, tmp_path)
     cluster.remove_node(
         next(node for node in cluster.worker_nodes if node.node_id != serving), allow_graceful=False
     )

@@ -47,18 +47,34 @@ def test_jobs_of_a_foreign_application_run_on_both_nodes(
     assert not (tmp_path / "m" / ".jobs").exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("gpus_per_trial=9", "Slurm did not take the jobs: sbatch: error: "),
+        pytest.param(
+            "timeout_min=61",
+            "timeout_min=61: partition main ends jobs after 60 min; give at most that",
+            marks=pytest.mark.weekly,
+        ),
+        pytest.param(
+            "partition=nope",
+            "Slurm has no partition 'nope'; choose from: main, urgent",
+            marks=pytest.mark.weekly,
+        ),
+    ],
+)
 def test_what_slurm_refuses_is_one_line_and_leaves_no_jobs(
-    cluster: SlurmCluster, tmp_path: Path
+    cluster: SlurmCluster, tmp_path: Path, asked: str, said: str
 ) -> None:
-    """A partition that there is not is Slurm's to refuse: its line, and nothing is waiting."""
+    """More GPUs than a node has are Slurm's to refuse: its line, once, and nothing is waiting."""
     (tmp_path / "app.py").write_text(APP)
-    words = ["-m", "hydra/launcher=slurm", "+x=1", "hydra.launcher.partition=nope"]
+    words = ["-m", "hydra/launcher=slurm", "+x=1", *BRIEF, f"hydra.launcher.{asked}"]
     words += [f"hydra.sweep.dir={tmp_path}/m"]
     app = start_command(cluster, tmp_path, *words, program=("app.py",))
     output, _ = app.communicate(timeout=100)
     assert app.returncode != 0
-    assert "Slurm did not take the jobs" in output
-    assert "invalid partition" in output
+    assert said in output
+    assert output.count("sbatch: error") == said.count("sbatch: error")
     assert not list((tmp_path / "m" / ".jobs").glob("*/job.pkl"))
 
 

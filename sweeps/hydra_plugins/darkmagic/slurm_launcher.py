@@ -18,9 +18,13 @@ class SlurmLauncher(QueuedLauncher):
     """Runs jobs of any Hydra application on Slurm's nodes, which share the sweep's folder."""
 
     def check(self) -> None:
-        from darkmagic.sweeps.launch.slurm.ask import check_slurm
+        from darkmagic.sweeps.launch.slurm.ask import check_partition, check_slurm
+        from darkmagic.sweeps.launch.slurm.request import SlurmRequest
 
         check_slurm()
+        request = SlurmRequest(**self._request)
+        request.check()
+        check_partition(request.partition, request.timeout_min, qos=request.qos)
 
     def workers(self) -> Callable[[Queue], Workers]:
         from darkmagic.sweeps.launch.slurm.request import SlurmRequest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -9,10 +10,17 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from darkmagic.checklist.errors import UserError
+from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.distribution import install_extra
 
-__all__ = ["Standing", "cancel_tasks", "check_slurm", "max_array_size", "task_standings"]
+__all__ = [
+    "Standing",
+    "cancel_tasks",
+    "check_partition",
+    "check_slurm",
+    "max_array_size",
+    "task_standings",
+]
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
 SECONDS = 30
@@ -54,6 +62,42 @@ def check_slurm() -> None:
         import submitit  # noqa: F401
     except ImportError:
         raise UserError(f"hydra/launcher=slurm needs submitit: {install_extra('slurm')}") from None
+
+
+def check_partition(names: str | None, minutes: int, *, qos: str | None = None) -> None:
+    """Raise `UserError` where no job of `minutes` can start in the partitions `names`.
+
+    As Slurm has none of a name, or each, with commas between, ends jobs before: such a job would
+    wait for ever. None is Slurm's own choice; a `qos` may lift a limit. Where Slurm does not answer
+    nothing is said: it refuses jobs itself.
+    """
+    told = _told(["sinfo", "--all", "--noheader", "--format=%P|%l"])
+    rows = [line.strip().partition("|") for line in (told or "").splitlines()]
+    limits = {name.rstrip("*"): _minutes(limit) for name, _, limit in rows if name}
+    chosen = [name[:-1] for name, _, _ in rows if name.endswith("*")][:1]
+    if names is not None and limits:
+        chosen = [name.strip() for name in names.split(",")]
+    for name in chosen:
+        if name not in limits:
+            raise UserError(
+                f"hydra.launcher.partition={names}: Slurm has no partition {name!r}; "
+                + nearest(name, limits)
+            )
+    longest = max((limits[name] for name in chosen), default=math.inf)
+    if longest < minutes and qos is None:
+        raise UserError(
+            f"hydra.launcher.timeout_min={minutes}: partition {','.join(chosen)} ends jobs after "
+            f"{longest:.0f} min; give at most that, or another hydra.launcher.partition"
+        )
+
+
+def _minutes(limit: str) -> float:
+    """Return a time of Slurm's, such as 2-12:30:00, in minutes; infinite for any other word."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if found is None:
+        return math.inf
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return (days * 24 + hours) * 60 + minutes + seconds / 60
 
 
 def task_standings(users: Iterable[int] = ()) -> dict[str, Standing] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -130,7 +131,8 @@ class SlurmWorkers:
         try:
             at_once = max(1, request.max_parallel // of)
             executor.update_parameters(**{**request.sbatch(), "array_parallelism": at_once})
-            submitted = executor.submit_array(tasks)
+            with contextlib.redirect_stderr(io.StringIO()):  # sbatch's lines: ours has the last
+                submitted = executor.submit_array(tasks)
         except (
             submitit.core.utils.FailedJobError,
             submitit.core.utils.FailedSubmissionError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import Queue
-from darkmagic.sweeps.launch.slurm.ask import cancel_tasks
+from darkmagic.sweeps.launch.slurm.ask import cancel_tasks, check_partition
 from darkmagic.sweeps.launch.slurm.request import SlurmRequest
 from darkmagic.sweeps.launch.slurm.submit import SlurmWorkers
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
@@ -110,6 +111,50 @@ def test_what_scancel_refuses_is_shown(
     with pytest.raises(UserError) as error:
         cancel_tasks(["7_0", "8_0"])
     assert str(error.value) == REFUSALS[said]
+
+
+SINFO = "printf 'cpu*|1:00:00\\ngpu|2-12:00:00\\ngpu|2-12:00:00\\nshort|10:30\\nlong|infinite\\n'"
+
+
+@pytest.mark.parametrize(
+    ("partition", "minutes", "qos", "said"),
+    [
+        (None, 60, None, ""),
+        (None, 61, None, "timeout_min=61: partition cpu ends jobs after 60 min"),
+        (None, 61, "lifts", ""),
+        ("gpu", 3600, None, ""),
+        ("gpu", 3601, None, "partition gpu ends jobs after 3600 min"),
+        ("cpu,gpu", 3600, None, ""),
+        ("long", 10**6, None, ""),
+        ("short", 11, None, "ends jobs after 10 min"),
+        ("gpus", 1, None, "partition=gpus: Slurm has no partition 'gpus'; did you mean gpu"),
+        ("gpu,xyz", 1, None, "'xyz'; choose from: cpu, gpu, long, short"),
+    ],
+)
+def test_partition_is_looked_at_before_anything_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    partition: str | None,
+    minutes: int,
+    qos: str | None,
+    said: str,
+) -> None:
+    """One that is not there, or in which such a job would wait for ever, is refused with why."""
+    _program(tmp_path, "sinfo", SINFO)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(UserError, match=said) if said else contextlib.nullcontext():
+        check_partition(partition, minutes, qos=qos)
+
+
+@pytest.mark.parametrize("sinfo", ["exit 1", "true", "echo"])
+def test_slurm_that_does_not_name_partitions_is_left_to_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sinfo: str
+) -> None:
+    """Nothing is known of them then, and so nothing is wrong."""
+    _program(tmp_path, "sinfo", sinfo)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    check_partition("gpu", 10**6)
+    check_partition(None, 10**6)
 
 
 class _Submitting(SlurmWorkers):
