@@ -110,10 +110,26 @@ class SlurmCluster:
         """Take a node down, with all that runs on it, as a power cut does."""
         daemon = self.processes.pop(name)
         for end in (signal.SIGSTOP, signal.SIGKILL):  # none is to tell of the death of another
-            for pid in _of_node(name):
+            for pid in self._of_node(name):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, end)
         daemon.wait()
+
+    def _of_node(self, name: str) -> list[int]:
+        """Return the processes that run on a node: those whose environment says so.
+
+        Of this cluster alone: another test's, at the same time, has nodes of these names.
+        """
+        ours = f"SLURM_CONF={self.env['SLURM_CONF']}".encode()
+        marks = {f"SLURMD_NODENAME={name}".encode(), f"{MARK}={name}".encode()}
+        found = []
+        for path in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if path.name.isdecimal():
+                    environment = set((path / "environ").read_bytes().split(b"\0"))
+                    if ours in environment and marks & environment:
+                        found.append(int(path.name))
+        return found
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command of Slurm's; return what it prints."""
@@ -152,7 +168,7 @@ class SlurmCluster:
             self.run("scancel", "--signal=KILL", "--full", job, check=False)
             self.run("scancel", job, check=False)
         for node in NODES:
-            for pid in _of_node(node):
+            for pid in self._of_node(node):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, 9)
         for process in reversed(self.processes.values()):
@@ -162,19 +178,6 @@ class SlurmCluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def _of_node(name: str) -> list[int]:
-    """Return the processes that run on a node: those whose environment says so."""
-    marks = {f"SLURMD_NODENAME={name}".encode(), f"{MARK}={name}".encode()}
-    found = []
-    for path in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if path.name.isdecimal():
-                environment = (path / "environ").read_bytes().split(b"\0")
-                if marks & set(environment):
-                    found.append(int(path.name))
-    return found
 
 
 @contextlib.contextmanager
