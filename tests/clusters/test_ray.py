@@ -67,6 +67,25 @@ def _serving(cluster: Any, folder: Path) -> str:
     return output.split()[-1]
 
 
+OWN = """
+import sys
+from darkmagic.sweeps.launch.ray.submit import _connect
+ray = _connect(sys.argv[1] or None)
+print(len(ray.nodes()), ray.get_runtime_context().gcs_address)
+"""
+
+
+def test_ray_of_our_own_is_started_beside_one_that_runs(cluster: Any, tmp_path: Path) -> None:
+    """Without an address a cluster of this machine, perhaps somebody else's, is left alone."""
+    for address, nodes in (("", 1), (cluster.address, 3)):
+        done = _start(tmp_path, "-W", "ignore", "-c", OWN, address)
+        output, _ = done.communicate(timeout=200)
+        assert done.returncode == 0, output
+        count, gcs = output.split()[-2:]
+        assert int(count) == nodes
+        assert (gcs == cluster.address) == bool(address)
+
+
 def test_two_jobs_of_a_foreign_application_share_a_gpu(cluster: Any, tmp_path: Path) -> None:
     """Jobs that ask for half a GPU each are run by the nodes that have one, once each."""
     (tmp_path / "app.py").write_text(APP)

@@ -14,9 +14,10 @@ __all__ = ["RayRequest"]
 class RayRequest:
     """What is asked of Ray for each trial, as `hydra/launcher=ray` has it.
 
-    `address`: of a cluster, such as auto; null starts one here. `gpus_per_trial`: 0.5 for two
-    trials a GPU, 2 for one on two. `resources`: of your nodes, as {a100: 1}. `threads`: of each
-    trial, as many as its CPUs if null. `retries`, `stall_seconds`: as the local launcher has them.
+    `address`: of a cluster, such as auto; null is RAY_ADDRESS, or else a cluster of the command's
+    own on this machine. `gpus_per_trial`: 0.5 for two trials a GPU, 2 for one on two. `resources`:
+    of your nodes, as {a100: 1}. `threads`: of each trial, as many as its CPUs if null. `retries`,
+    `stall_seconds`: as the local launcher has them.
     """
 
     address: str | None = None

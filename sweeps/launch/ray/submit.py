@@ -18,6 +18,8 @@ from darkmagic.sweeps.launch.ray.request import RayRequest
 __all__ = ["RayWorkers"]
 
 CONNECT_SECONDS = 10.0
+OWN = "local"
+"""Ray's word for a cluster of its own on this machine, which ends with the command."""
 GONE_SECONDS = 10.0
 """That a task may be over before its job's end is seen in the folder, through a network's cache."""
 
@@ -93,24 +95,26 @@ def _connect(address: str | None) -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
+    # Without any, ray.init would take whatever cluster runs on this machine, somebody else's too.
+    address = address or os.environ.get("RAY_ADDRESS") or OWN
     try:
         _reach(address)
         ray.init(
             address=address,
-            include_dashboard=None if address else False,
+            include_dashboard=False if address == OWN else None,
             log_to_driver=False,
             configure_logging=False,
             ignore_reinit_error=True,
         )
     except (OSError, ValueError, RuntimeError) as error:
-        last = str(error).strip().splitlines()[0]
-        raise UserError(f"hydra.launcher.address={address}: Ray does not answer: {last}") from None
+        said = " ".join(str(error).split())
+        raise UserError(f"hydra.launcher.address={address}: Ray does not answer: {said}") from None
     return ray
 
 
-def _reach(address: str | None) -> None:
+def _reach(address: str) -> None:
     """Raise `OSError` where nothing listens at `address`: Ray would wait for it for minutes."""
-    host, _, port = (address or "").rpartition(":")
+    host, _, port = address.rpartition(":")
     if port.isdecimal() and "/" not in host:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
