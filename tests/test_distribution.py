@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 import yaml
-from pinned import copy_pinned
 from readme_renderer import markdown
 from typer.testing import CliRunner
 
 from darkmagic.cli.main import app
 from darkmagic.distribution import DISTRIBUTION, install_extra
 from darkmagic.sweeps import api
+from pinned import copy_pinned
 
 REPO = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pinned import DIGEST, FILES, copy_pinned
 
 from machines import until
+from pinned import DIGEST, FILES, copy_pinned
 from servers import free_port
 
 REPO = Path(__file__).parent.parent

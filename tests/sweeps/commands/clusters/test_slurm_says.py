@@ -19,7 +19,7 @@ from darkmagic.sweeps import api
 from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.job_files import JobFiles
 from darkmagic.sweeps.launch.jobs.queue import Queue
-from darkmagic.sweeps.launch.slurm.ask import cancel_tasks, check_partition
+from darkmagic.sweeps.launch.slurm.ask import COMMANDS, cancel_tasks, check_partition, check_slurm
 from darkmagic.sweeps.launch.slurm.request import SlurmRequest
 from darkmagic.sweeps.launch.slurm.submit import SlurmWorkers
 from darkmagic.sweeps.orchestrate.hold import hold_experiment
@@ -155,6 +155,20 @@ def test_slurm_that_does_not_name_partitions_is_left_to_refuse(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     check_partition("gpu", 10**6)
     check_partition(None, 10**6)
+
+
+def test_machine_without_slurm_or_its_package_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said where to run the command, and then what to install: also before `--detach`."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="no sbatch on this machine; run it where you can run"):
+        check_slurm()
+    for name in COMMANDS:
+        _program(tmp_path, name, "true")
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(UserError, match=r"needs submitit: pip install 'darkmagic-checklist\[slurm"):
+        check_slurm()
 
 
 class _Submitting(SlurmWorkers):
