@@ -41,8 +41,12 @@ buildah bud --layers --format docker --network host --file docker/Dockerfile "${
     --build-arg DEVICE=cpu --build-arg BASE_CPU=localhost/base --build-arg BASE_GPU=localhost/base \
     --tag darkmagic:cpu .
 
+finish() { # what a process of the image had open as it ended may stay mounted, and so in the way of rm
+    buildah rm "$container" > /dev/null || true
+    if mountpoint -q "$folder/images/overlay"; then umount --recursive "$folder/images/overlay"; fi
+}
 container=$(buildah from darkmagic:cpu)
-trap 'buildah rm "$container" > /dev/null' EXIT
+trap finish EXIT
 user=$(buildah inspect --format '{{.OCIv1.Config.User}}' "$container")
 echo "user: $user, health check: $(buildah inspect \
     --format '{{.Docker.Config.Healthcheck.Test}}' "$container")"

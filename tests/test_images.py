@@ -104,3 +104,4 @@ def test_image_is_built_and_trains_without_a_daemon(tmp_path: Path) -> None:
     assert "\n10001\n" in done.stdout
     assert re.search(r"^\d+\.\d+\.\d+$", done.stdout, re.MULTILINE)
     assert "val" in done.stdout
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()  # or else it cannot be removed
