@@ -29,7 +29,7 @@ OURS = Path(sys.executable).parent
 def _wanted(variable: str, what: str) -> Path:
     """Return the path in a variable of the environment; skip the test where it has none."""
     if not (found := os.environ.get(variable)):
-        pytest.skip(f"{variable} names no {what} (docs/own.md says how to get it)")
+        pytest.skip(f"{variable} names no {what} (CONTRIBUTING.md says how to get it)")
     return Path(found).absolute()
 
 

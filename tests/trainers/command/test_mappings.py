@@ -140,7 +140,7 @@ def test_yolo_takes_every_option() -> None:
     The optimizer is the exception: its default picks one, and the learning rate with it.
     """
     if not (place := os.environ.get("DARKMAGIC_TEST_YOLO")):
-        pytest.skip("DARKMAGIC_TEST_YOLO names no environment (docs/own.md says how to get it)")
+        pytest.skip("DARKMAGIC_TEST_YOLO names no environment (CONTRIBUTING.md says how to get it)")
     mapping = _mapping("ultralytics")
     options = {
         (trick, option): [str(word) for word in words]
@@ -236,7 +236,7 @@ def test_timm_script_takes_every_option(tmp_path: Path) -> None:
     """Its own parser reads the words of each, and gives what they say: a flag and its value."""
     clone = os.environ.get("DARKMAGIC_TEST_TIMM")
     if not clone:
-        pytest.skip("DARKMAGIC_TEST_TIMM names no clone (docs/own.md says how to get it)")
+        pytest.skip("DARKMAGIC_TEST_TIMM names no clone (CONTRIBUTING.md says how to get it)")
     script = subprocess.run(
         ["git", "-C", clone, "show", "HEAD:train.py"], capture_output=True, check=True
     )
