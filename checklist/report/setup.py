@@ -35,10 +35,13 @@ class ClassShare:
 class Changed:
     """Images that a row has right and the baseline wrong (`gained`), the other way round (`lost`),
     and the classes whose shares differ, the largest change first.
+
+    Of many images those that changed most clearly are here; `counts` are all of either side.
     """
 
     gained: tuple[Picture, ...]
     lost: tuple[Picture, ...]
+    counts: tuple[int, int]
     classes: tuple[ClassShare, ...]
 
 

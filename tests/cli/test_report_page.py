@@ -48,7 +48,9 @@ SETUP = Setup(
     links={"lr=cosine": {0: "http://127.0.0.1:5000/#/experiments/1/runs/a"}},
     local=True,
     strip=PICTURES * 6,
-    changed={"mixup=on": Changed(PICTURES, PICTURES, (ClassShare("cat", 900, 90.0, 87.5),))},
+    changed={
+        "mixup=on": Changed(PICTURES, PICTURES, (50, 2), (ClassShare("cat", 900, 90.0, 87.5),))
+    },
 )
 
 

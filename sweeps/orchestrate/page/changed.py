@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.report.setup import Changed, ClassShare, Picture
 from darkmagic.sweeps.orchestrate.page.images import (
+    MAX_IMAGES,
     changed_sides,
     most_different,
     right_shares,
@@ -56,8 +57,9 @@ def changed_of(snapshot: Snapshot) -> dict[str, Changed]:
         moved = [each for each in _by_class(labels, classes, base, shares[name]) if each.change]
         if moved or name in sides:
             found[name] = Changed(
-                gained=tuple(pictures(images.get(str(index)) for index in gained)),
-                lost=tuple(pictures(images.get(str(index)) for index in lost)),
+                gained=tuple(pictures(images.get(str(index)) for index in gained[:MAX_IMAGES])),
+                lost=tuple(pictures(images.get(str(index)) for index in lost[:MAX_IMAGES])),
+                counts=(len(gained), len(lost)),
                 classes=tuple(moved),
             )
     return found

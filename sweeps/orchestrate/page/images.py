@@ -16,11 +16,11 @@ from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.track.cards import IMAGES
 
-__all__ = ["add_images", "changed_sides", "most_different", "right_shares"]
+__all__ = ["MAX_IMAGES", "add_images", "changed_sides", "most_different", "right_shares"]
 
 MAX_ROWS = 6
 MAX_IMAGES = 6
-"""To either side of a row."""
+"""That are shown, to either side of a row."""
 MIN_CHANGE = 0.5
 """Share of the seeds by which an image has to have changed sides."""
 STRIP = 12
@@ -57,7 +57,7 @@ def most_different(shares: Mapping[str, NDArray[np.float64]]) -> list[str]:
 
 
 def changed_sides(records: Sequence[TrialRecord]) -> dict[str, tuple[list[int], list[int]]]:
-    """Return by row the images that it has right and the baseline has wrong, and the other way
+    """Return by row all images that it has right and the baseline has wrong, and the other way
     round: the clearest first, of the rows that differ most.
     """
     shares = right_shares(records)
@@ -65,8 +65,8 @@ def changed_sides(records: Sequence[TrialRecord]) -> dict[str, tuple[list[int], 
     for name in most_different(shares):
         change = shares[name] - shares[BASELINE]
         order = np.argsort(-change, kind="stable")
-        gained = [int(i) for i in order[:MAX_IMAGES] if change[i] >= MIN_CHANGE]
-        lost = [int(i) for i in order[::-1][:MAX_IMAGES] if change[i] <= -MIN_CHANGE]
+        gained = [int(i) for i in order if change[i] >= MIN_CHANGE]
+        lost = [int(i) for i in order[::-1] if change[i] <= -MIN_CHANGE]
         if gained or lost:
             found[name] = (gained, lost)
     return found
@@ -87,7 +87,8 @@ def add_images(
     runtime = resolved.get("runtime", {})
     if not runtime.get("report_images", True) or not any(r.correct is not None for r in records):
         return known, None
-    indices = sorted({i for sides in changed_sides(records).values() for s in sides for i in s})
+    changed = changed_sides(records).values()
+    indices = sorted({i for sides in changed for side in sides for i in side[:MAX_IMAGES]})
     if resolved.get("folds"):
         indices = []  # each seed validates on other images
     if known and all(str(index) in known.get("images", {}) for index in indices):

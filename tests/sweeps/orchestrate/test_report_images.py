@@ -99,6 +99,21 @@ def test_classes_are_those_that_moved_most() -> None:
     assert (cat.name, round(cat.change, 2)) == ("cat", -33.33)
 
 
+def test_all_images_that_changed_sides_are_counted_and_the_clearest_shown() -> None:
+    """A page names how many there are, of which it has pictures of six to a side."""
+    runs = [_record(None, seed, [*range(20)], images=40) for seed in range(2)]
+    runs += [_record("mixup", seed, [*range(9, 40)], images=40) for seed in range(2)]
+    dot = "data:image/png;base64,AAAA"
+    shown = {str(index): ["cat", dot] for index in range(40)}
+    snapshot = dataclasses.replace(_snapshot(images=shown), records=tuple(runs))
+    changed = changed_of(snapshot)["mixup=on"]
+    assert changed.counts == (20, 9)
+    assert (len(changed.gained), len(changed.lost)) == (6, 6)
+    page = write_report(report_of(runs, setup=make_setup(snapshot)), "html")
+    assert "20 now right, 9 now wrong" in page
+    assert "wrong with the baseline: the clearest 6 of 20<" in page
+
+
 def test_classes_are_known_where_no_image_changed_sides() -> None:
     """A class that loses an image of each of three seeds, another every time, has moved."""
     ten = np.array([0] * 5 + [1] * 5, "<u2")
