@@ -13,12 +13,17 @@ __all__ = [
     "expected_gain",
     "interval",
     "p_value",
+    "percent",
     "points",
     "probability",
     "published",
     "ratio",
+    "unsure_ratio",
     "values",
 ]
+
+WIDE = 0.1
+"""Twice a spread that is not worth a reader's time."""
 
 
 def points(value: float | None) -> str:
@@ -47,10 +52,17 @@ def expected_gain(row: Row, metric: Metric) -> str:
 
 def probability(row: Row) -> str:
     """Return how probably a row helps, in percent, never as a certainty."""
-    if row.outlook is None:
-        return ""
-    percentage = 100 * row.outlook.helps
-    return "<1 %" if percentage < 1 else ">99 %" if percentage > 99 else f"{percentage:.0f} %"
+    return "" if row.outlook is None else percent(row.outlook.helps)
+
+
+def percent(probability: float) -> str:
+    """Return a probability in percent, never as a certainty.
+
+    >>> percent(0.51), percent(0.999), percent(0.001)
+    ('51 %', '>99 %', '<1 %')
+    """
+    shown = 100 * probability
+    return "<1 %" if shown < 1 else ">99 %" if shown > 99 else f"{shown:.0f} %"
 
 
 def ratio(value: Ratio | None, *, spread: bool = False) -> str:
@@ -59,6 +71,16 @@ def ratio(value: Ratio | None, *, spread: bool = False) -> str:
         return ""
     shown = f"{value.value:.2f}x"
     return f"{shown} ±{value.spread:.2f}" if spread and value.spread is not None else shown
+
+
+def unsure_ratio(value: Ratio | None) -> str:
+    """Return a ratio, with its spread over seeds where that is as large as what it tells.
+
+    >>> unsure_ratio(Ratio(1.25, 0.02)), unsure_ratio(Ratio(0.82, 0.19))
+    ('1.25x', '0.82x ±0.19')
+    """
+    wide = value is not None and 2 * (value.spread or 0.0) > max(WIDE, abs(value.value - 1))
+    return ratio(value, spread=wide)
 
 
 def values(row: Row, metric: Metric) -> str:

@@ -23,6 +23,7 @@ from darkmagic.checklist.planning.power import (
 )
 from darkmagic.checklist.planning.settle import MAX_MORE_SEEDS, settlement
 from darkmagic.checklist.report.content import Report
+from darkmagic.checklist.report.formatting import percent
 from darkmagic.checklist.stats.alpha_spending import FIRST_SHARE
 from darkmagic.cli.views.blocks import next_steps, note, plain_table
 
@@ -79,8 +80,8 @@ def power_view(
         ),
         (
             f"For {trials} trials tested together, by simulation of such sweeps. "
-            f"{1 - FIRST_SHARE:.0%} of the error rate is kept for looks after more seeds. "
-            "Take the fewest seeds whose effect is one that you would act on."
+            f"{100 - 100 * FIRST_SHARE:.0f} % of the error rate is kept for looks after more "
+            "seeds. Take the fewest seeds whose effect is one that you would act on."
         ),
     ]
     if not (own or spreads):
@@ -209,7 +210,7 @@ def undecided_view(report: Report) -> RenderableType:
     for row in rows:
         plan = settlement(row, comparison)
         more = f"+{plan.more}" if plan else f"over {MAX_MORE_SEEDS}"
-        sure = f"{plan.probability:.0%}" if plan else ""
+        sure = percent(plan.probability) if plan else ""
         missed = metric.value(row.minimum_detectable)
         table.add_row(Text(row.name), metric.difference(row.difference), missed, more, sure)
     seems = note(

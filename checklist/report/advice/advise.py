@@ -20,7 +20,7 @@ from darkmagic.checklist.report.advice.commands import (
 )
 from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.checklist.report.advice.sentences import choices, undecided
-from darkmagic.checklist.report.formatting import duration
+from darkmagic.checklist.report.formatting import duration, percent
 from darkmagic.checklist.report.notes.alarm import alarm_of
 from darkmagic.checklist.report.screened import predicted, take
 from darkmagic.text import shell_line
@@ -139,5 +139,5 @@ def _to_settle(
     seeds = "1 more seed" if plan.more == 1 else f"{plan.more} more seeds"
     return (
         f"{seeds} of {name} and the baseline ({cost}) would settle that row with a probability of "
-        f"{plan.probability:.0%}."
+        f"{percent(plan.probability)}."
     )

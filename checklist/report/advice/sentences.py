@@ -8,7 +8,7 @@ from darkmagic.checklist.compare.comparison import Comparison
 from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.report.advice.picks import probable, winners
-from darkmagic.checklist.report.formatting import expected_gain
+from darkmagic.checklist.report.formatting import expected_gain, probability
 from darkmagic.checklist.report.scale import hidden_effect
 
 __all__ = ["choices", "undecided"]
@@ -53,7 +53,7 @@ def _probably(comparison: Comparison, rows: Sequence[Row], *, others: bool) -> s
     """Say what probably helps, what to expect of it, and how often such a pick is wrong."""
     outlooks = [row.outlook for row in rows if row.outlook is not None]
     names = [
-        f"{row.name} (expect {expected_gain(row, comparison.metric)}, {outlook.helps:.0%} likely "
+        f"{row.name} (expect {expected_gain(row, comparison.metric)}, {probability(row)} likely "
         "to help)"
         for row, outlook in zip(rows[:MAX_NAMES], outlooks, strict=False)
     ]

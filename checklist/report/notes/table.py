@@ -94,9 +94,9 @@ def _estimand(comparison: Comparison, *, ours: bool) -> Iterator[str]:
         "A row is called better or worse where luck alone would hardly ever make any row of such "
         "a table look so good or so bad; the p value says how often. It and the interval are "
         f"adjusted for {count_of(len(comparison.tricks), 'test')} together (step-down max-t), with "
-        f"{share:.0%} of the {ALPHA:.0%} error rate spent on this look{looks} and the rest kept "
-        "for more seeds. Where runs spread alike, at most 5 of 100 such tables make any false "
-        "claim; docs/statistics.md says where more do."
+        f"{100 * share:.0f} % of the {100 * ALPHA:.0f} % error rate spent on this look{looks} and "
+        "the rest kept for more seeds. Where runs spread alike, at most 5 of 100 such tables make "
+        "any false claim; docs/statistics.md says where more do."
     )
     if comparison.rules.race:
         yield (
@@ -211,8 +211,8 @@ def _rows(comparison: Comparison) -> Iterator[str]:
             )
         if row.pretrained_share is not None and row.pretrained_share < 1:
             yield (
-                f"{row.name} uses {row.pretrained_share:.0%} of the pretrained tensors; the rest "
-                "did not fit or were edited away."
+                f"{row.name} uses {100 * row.pretrained_share:.0f} % of the pretrained tensors; "
+                "the rest did not fit or were edited away."
             )
 
 

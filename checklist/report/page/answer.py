@@ -14,7 +14,7 @@ from darkmagic.checklist.report.formatting import (
     expected_gain,
     interval,
     probability,
-    ratio,
+    unsure_ratio,
 )
 from darkmagic.checklist.report.scale import hidden_effect
 
@@ -123,8 +123,9 @@ def _figures(report: Report) -> Iterator[Figure]:
     if found:
         row = found[0]
         if row.verdict is Verdict.BETTER:
-            label = f"{row.name} gains" if metric.sign > 0 else f"{row.name} changes"
-            span = f"95 % interval {interval(row.interval, metric)}"
+            label, span = f"{row.name} gains", f"95 % interval {interval(row.interval, metric)}"
+            if metric.sign < 0:
+                label, span = f"{metric.name} with {row.name}", f"{span}; {metric.better}"
             yield Figure(metric.amount(row.difference or 0.0, sign=True), label, span)
         else:
             amount = f"{expected_gain(row, metric)} {metric.points}".strip()
@@ -132,7 +133,8 @@ def _figures(report: Report) -> Iterator[Figure]:
         if row.outlook is not None:
             yield Figure(probability(row), "chance that it helps", "an estimate")
         if row.ratios["time"] is not None:
-            yield Figure(ratio(row.ratios["time"]), "the baseline's time a step", "what it costs")
+            time = unsure_ratio(row.ratios["time"])
+            yield Figure(time, "the baseline's time a step", "what it costs")
         return
     if comparison.baseline.accuracy is not None:
         value = f"{metric.value(comparison.baseline.accuracy)} {metric.unit}".strip()

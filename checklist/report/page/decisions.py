@@ -10,7 +10,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.compare.verdicts import Verdict
 from darkmagic.checklist.report.advice.picks import probable, winners
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import interval, probability, ratio
+from darkmagic.checklist.report.formatting import interval, probability, unsure_ratio
 from darkmagic.checklist.report.page.steps import (
     Step,
     adopt,
@@ -167,7 +167,7 @@ def _note(row: Row, *, is_probable: bool, is_second: bool) -> str:
 def _cost(row: Row) -> str:
     found = [(row.ratios[name], name) for name in ("time", "memory", "parameters")]
     costs = [
-        f"{ratio(value)} {TITLES[name]}"
+        f"{unsure_ratio(value)} {TITLES[name]}"
         for value, name in found
         if value is not None and (name == "time" or abs(value.value - 1) > COSTLY)
     ]

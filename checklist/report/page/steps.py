@@ -15,7 +15,7 @@ from darkmagic.checklist.report.advice.commands import (
     of_a_command,
 )
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.formatting import duration
+from darkmagic.checklist.report.formatting import duration, percent
 
 __all__ = ["UNSETTLED", "Step", "adopt", "choose", "keep", "look_why", "settle", "wait"]
 
@@ -76,7 +76,7 @@ def settle(report: Report, row: Row) -> tuple[str, str]:
     cost = f"{plan.runs} runs"
     if report.run_seconds:
         cost += f", {duration(plan.runs * report.run_seconds)}"
-    why = f"Settle it ({cost}; works with {plan.probability:.0%})"
+    why = f"Settle it ({cost}; {percent(plan.probability)} likely to be enough)"
     if overrides is None:
         more = (
             f"{plan.more} more of it and of the baseline" if plan.more > 1 else "one more of each"

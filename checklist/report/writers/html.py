@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ from darkmagic.checklist.compare.rows import Row
 from darkmagic.checklist.report import formatting
 from darkmagic.checklist.report.advice.picks import winners
 from darkmagic.checklist.report.content import Report
-from darkmagic.checklist.report.page.answer import answer_of
+from darkmagic.checklist.report.page.answer import answer_of, join_names
 from darkmagic.checklist.report.page.asked import asked, on_what
 from darkmagic.checklist.report.page.cards import read_card
 from darkmagic.checklist.report.page.decisions import further_steps, groups_of
@@ -45,6 +46,8 @@ HEADS = (
     ("FLOPs", "number", "flops"),
 )
 """Head of a column, how it is sorted, and its name where it may be empty."""
+MAX_NAMED = 6
+"""Rows that a line names which stands for more."""
 
 
 def to_html(report: Report, *, live: Live | None = None, state: str = "") -> str:
@@ -105,6 +108,8 @@ def render(template: str, **values: Any) -> str:
         environment.filters[name] = getattr(formatting, name)
     environment.globals["palette"] = declarations()
     environment.filters["breakable"] = _breakable
+    environment.filters["command"] = _command
+    environment.filters["joined"] = partial(join_names, most=MAX_NAMED)
     return environment.get_template(template).render(**values)
 
 
@@ -118,6 +123,18 @@ def _breakable(text: str) -> Markup:
         named = "<wbr/>" in parts
         words.append(Markup('<span class="whole">{}</span>').format(parts) if named else parts)
     return Markup(" ").join(words)
+
+
+def _command(text: str) -> Markup:
+    """Return a command whose words break in themselves only where no line holds one.
+
+    A browser breaks behind a hyphen: of `-- name` on paper nobody can tell what was meant.
+    """
+    from markupsafe import Markup
+
+    return Markup(" ").join(
+        Markup('<span class="word">{}</span>').format(w) for w in text.split(" ")
+    )
 
 
 def _kept(report: Report) -> list[str]:

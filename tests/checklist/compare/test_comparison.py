@@ -170,7 +170,7 @@ def test_a_later_look_has_less_to_spend_and_keeps_what_was_found() -> None:
     comparison = compare(SMALL, [*first, *later])
     assert comparison.look == 2
     assert _row(comparison, "lr=cosine").verdict is Verdict.BETTER
-    assert any("10% of the 5% error rate" in note for note in table_notes(comparison))
+    assert any("10 % of the 5 % error rate" in note for note in table_notes(comparison))
 
 
 def test_a_failed_baseline_leaves_nothing_to_compare() -> None:

@@ -37,7 +37,7 @@ def test_advice_names_what_to_do_and_the_command() -> None:
     text = " ".join(advice.sentences)
     assert "Adopt lr=cosine (+1." in text
     assert "Keep the baseline's choice instead of mixup=on (-" in text
-    assert "stem=relu (expect +0.33, 97% likely to help)" in text
+    assert "stem=relu (expect +0.33, 97 % likely to help)" in text
     assert "2 trials are undecided" in text
     assert "would settle that row with a probability of" in text
     commands = [command for _, command in advice.steps]

@@ -18,7 +18,7 @@ from records import SMALL, STEADY, record, simulated, swept
 def test_lost_pretrained_tensors_are_said() -> None:
     """With their share."""
     records = [*swept(STEADY), record("own=on", pretrained_share=0.75)]
-    assert any("75%" in note for note in table_notes(compare(SMALL, records)))
+    assert any("75 %" in note for note in table_notes(compare(SMALL, records)))
 
 
 def test_the_footer_says_what_was_estimated_and_by_what() -> None:
@@ -28,7 +28,7 @@ def test_the_footer_says_what_was_estimated_and_by_what() -> None:
         "points of validation accuracy of 2,000 images",
         "at baseline settings",
         "the test set was not touched",
-        "adjusted for 4 tests together (step-down max-t), with 80% of the 5% error rate",
+        "adjusted for 4 tests together (step-down max-t), with 80 % of the 5 % error rate",
         "Runs spread by",
         "correlate by",
         "20 epochs is a short training",
