@@ -27,15 +27,18 @@ def ui(
 
         from darkmagic.cli.console import make_console
         from darkmagic.cli.serve.server import HOST, make_server
-        from darkmagic.cli.views.written import check_store
         from darkmagic.sweeps.orchestrate.page.live import LiveStore
         from darkmagic.sweeps.track.store import default_uri
 
         uri = default_uri(tracking_uri, out)
-        check_store(uri)
-        with make_server(LiveStore(uri), port) as server:
+        store = LiveStore(uri)
+        with make_server(store, port) as server:
             address = f"http://{HOST}:{server.server_address[1]}/"
-            make_console().print(f"{address}  (Ctrl-C ends it)", soft_wrap=True, highlight=False)
+            console = make_console()
+            console.print(f"{address}  (Ctrl-C ends it)", soft_wrap=True, highlight=False)
+            if store.missing is not None:
+                told = f"no sweep at {store.missing} yet: the page shows one once it has begun"
+                console.print(told, soft_wrap=True, highlight=False)
             if show:
                 import webbrowser
 

@@ -71,7 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
             if not kind:
                 found = self.pages.experiments()
                 links = {each.name: _address("experiment", each.name) for each in found}
-                page = render("experiments.html.j2", experiments=found, links=links)
+                missing = self.pages.missing
+                page = render(
+                    "experiments.html.j2", experiments=found, links=links, missing=missing
+                )
                 self._send(HTTPStatus.OK, printable(page, keep="\n\xa0"), "html")
             elif kind == "experiment" and name:
                 report, live = self.pages.report(unquote(name))

@@ -15,7 +15,7 @@ from darkmagic.sweeps.trial.command.sqlite_store import is_complete
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.outputs.durable import set_aside
 
-__all__ = ["prepare_database"]
+__all__ = ["prepare_database", "sqlite_path"]
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 120

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ from playwright.sync_api import Browser, expect
 import commanding
 from browsing import check_page, open_page, start_chromium
 from commanding import TINY, command, run_command
+from darkmagic.checklist.errors import UserError
+from darkmagic.sweeps.orchestrate.page.live import LiveStore
 from darkmagic.sweeps.track.schema.tags import EPOCHS_SENT, KIND, STATUS
 from darkmagic.sweeps.track.store import open_client, search_runs
 
@@ -50,19 +54,30 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(ran: Path) -> Iterator[str]:
-    """Start the command in a process of its own; yield the address that it prints."""
+    """Start the command on the store of a sweep; yield its address."""
+    with _serving(ran) as (_, found):
+        yield found
+
+
+@contextlib.contextmanager
+def _serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the command in a process of its own; yield it and the address that it prints."""
+    folder.mkdir(exist_ok=True)
     pipe = subprocess.PIPE
     words = command("ui", "--port", "0")
-    with subprocess.Popen(words, cwd=ran, text=True, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(words, cwd=folder, text=True, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
         found = re.match(r"http://127\.0\.0\.1:\d+/", line)
         assert found, line + process.stderr.read()
-        yield found[0]
-        process.send_signal(signal.SIGINT)
+        try:
+            yield process, found[0]
+        finally:
+            process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-        assert process.stderr.read() == ""
+        said = process.stderr.read().splitlines()
+        assert [line for line in said if " is slow: " not in line] == []  # of a full machine
 
 
 def _uri(folder: Path) -> str:
@@ -167,11 +182,72 @@ def test_server_refuses_what_it_has_not(
 
 
 def test_port_that_is_taken_is_an_error_in_a_line(ran: Path, address: str) -> None:
-    """And so is a store that is not there."""
+    """It says which port, and what may be asked for instead."""
     port = str(urlsplit(address).port)
     done = run_command("ui", "--port", port, folder=ran)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: --port {port} cannot be used (")
-    done = run_command("ui", "--out", "nowhere", folder=ran)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: no tracking store at ")
+
+
+def test_store_that_is_not_there_has_no_sweep_until_it_is(ran: Path, tmp_path: Path) -> None:
+    """Looking for it makes nothing; a sweep that has ended is looked up once, until it goes on."""
+    live = LiveStore(_uri(tmp_path))
+    assert live.missing == tmp_path / "runs" / "mlflow.db"
+    assert live.experiments() == []
+    with pytest.raises(UserError, match=r"no sweep at .*start one with: darkmagic checklist run"):
+        live.live(NAME)
+    assert not [*tmp_path.iterdir()]
+    shutil.copytree(ran / "runs", tmp_path / "runs")
+    (found,) = live.experiments()
+    assert (found.name, live.missing) == (NAME, None)
+    assert found.live.ended
+    client = open_client(_uri(tmp_path))
+    experiment = client.get_experiment_by_name(NAME).experiment_id
+    (sweep,) = search_runs(client, experiment, {KIND: "sweep"})
+    client.set_tag(
+        search_runs(client, experiment, {KIND: "trial"})[0].info.run_id, STATUS, "running"
+    )
+    assert live.experiments() == [found]
+    client.update_run(sweep.info.run_id, status="RUNNING")
+    assert not live.experiments()[0].live.ended
+
+
+@pytest.mark.weekly
+def test_sweep_appears_in_a_list_that_was_opened_before_the_store(
+    ran: Path, browser: Browser, tmp_path: Path
+) -> None:
+    """Nothing is made where nothing is; the list shows a sweep once there is one, keeps the focus
+    when another comes, and says when nobody answers any more.
+    """
+    place = tmp_path / "later"
+    with _serving(place) as (process, address):
+        assert process.stdout is not None
+        assert process.stdout.readline() == (
+            f"no sweep at {place}/runs/mlflow.db yet: the page shows one once it has begun\n"
+        )
+        page, errors, _ = open_page(browser, address, viewport={"width": 360, "height": 740})
+        expect(page.locator("main")).to_contain_text(f"No sweep yet at {place}/runs/mlflow.db")
+        check_page(page)
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+        connection.request("GET", "/experiment/mine")
+        assert b"no sweep at" in connection.getresponse().read()
+        connection.close()
+        assert not place.joinpath("runs").exists()
+        shutil.copytree(ran / "runs", place / "part")
+        (place / "part").rename(place / "runs")
+        link = page.get_by_role("link", name=NAME)
+        expect(link).to_be_visible(timeout=90_000)
+        expect(page.locator("main")).to_contain_text("runs have ended")
+        link.focus()
+        client = open_client(_uri(place))
+        client.create_experiment("unswept")
+        experiment = client.get_experiment_by_name(NAME).experiment_id
+        (sweep,) = search_runs(client, experiment, {KIND: "sweep"})
+        trial = search_runs(client, experiment, {KIND: "trial"})[0]
+        client.set_tag(trial.info.run_id, STATUS, "running")
+        client.update_run(sweep.info.run_id, status="RUNNING")  # it goes on, as seeds=+2 does
+        expect(page.locator("main")).to_contain_text("in training", timeout=30_000)
+        expect(link).to_be_focused()
+        assert not errors
+    expect(page.locator("#list-state")).to_contain_text("has ended", timeout=15_000)
+    page.context.close()
