@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,34 @@ TOPMOST = """(row) => {
   return row.contains(top);
 }"""
 """Whether nothing lies over a cell's left end."""
+
+
+HEADS = """() => {
+  const words = [...document.querySelectorAll(".forest .ticks i, .forest thead th.number")];
+  return words.filter((each) => each.offsetParent).map((each) => {
+    const range = document.createRange();
+    range.selectNodeContents(each);
+    const { left, right } = range.getBoundingClientRect();
+    return [left, right];
+  }).sort((a, b) => a[0] - b[0]);
+}"""
+
+
+@pytest.mark.parametrize("factor", [1, 5, 20])
+def test_scale_and_heads_of_the_main_picture_are_apart(
+    browser: Browser, tmp_path: Path, factor: int
+) -> None:
+    """On a phone the last figure of the scale once lay over the head of the column beside it."""
+    gains = {name: factor * gain for name, gain in GAINS.items()}
+    path = tmp_path / "report.html"
+    path.write_text(write_report(report_of(simulated(SMALL, 3, gains)), "html"))
+    page, _, _ = open_page(browser, path.as_uri())
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        places = page.evaluate(HEADS)
+        assert len(places) > 2
+        assert all(right <= left for (_, right), (left, _) in pairwise(places)), (width, places)
+    page.context.close()
 
 
 @pytest.mark.parametrize("width", [360, 768])
