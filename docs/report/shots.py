@@ -22,7 +22,7 @@ VIEWS = {
 }
 AT = {"forest": "#effects", "table": "#numbers", "images": "#images"}
 """What stands at the top of a view that is not the page's."""
-COLOURS = 64
+COLOURS = 160
 """Of a picture's palette, which keeps it small."""
 
 

@@ -134,7 +134,8 @@ def _figures(report: Report) -> Iterator[Figure]:
             yield Figure(probability(row), "chance that it helps", "an estimate")
         if row.ratios["time"] is not None:
             time = unsure_ratio(row.ratios["time"])
-            yield Figure(time, "the baseline's time a step", "what it costs")
+            spread = ", ± over seeds" if "±" in time else ""
+            yield Figure(time, "the baseline's time a step", f"what it costs{spread}")
         return
     if comparison.baseline.accuracy is not None:
         value = f"{metric.value(comparison.baseline.accuracy)} {metric.unit}".strip()
