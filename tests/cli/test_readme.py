@@ -187,7 +187,7 @@ def test_effects_that_a_page_quotes_are_the_committed_ones(page: str) -> None:
     assert len(effects) >= 2
     assert not {effect for effect in effects if effect not in committed}
     for chance in re.findall(r"(\d+) % likely", prose):
-        assert f"{chance}% likely" in committed
+        assert f"{chance} % likely" in committed
 
 
 def test_printed_table_of_the_readme_is_the_committed_screen() -> None:
