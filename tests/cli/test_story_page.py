@@ -12,10 +12,10 @@ from playwright.sync_api import Browser
 from browsing import check_page, open_page, start_chromium
 from darkmagic.checklist.report.writers.story import Section, story_html
 
-RECIPE = ", ".join(f"trick_{number}=option (value 0.{number}234)" for number in range(12))
+RECIPE = ", ".join(f"trick_{n}=an_option_with_a_long_name (value 0.{n}234)" for n in range(12))
 COMMAND = "darkmagic train " + " ".join(f"tricks.trick_{n}.value=0.{n}234" for n in range(40))
 SECTIONS = [
-    Section("The answer", [f"{RECIPE}: +3.99 points, adopt it."]),
+    Section("The answer", [f"+3.99 points with 95.5 %. Adopt this recipe: {RECIPE}."]),
     Section("Tuned", ["Each once."], ("place", "recipe", "runs"), [["1", RECIPE, "79.5 80.1"]] * 4),
     Section(
         "To use it", [], blocks=[("To train it", COMMAND), ("In a loop", "for a in b:\n    c()")]
@@ -42,6 +42,10 @@ def test_nothing_of_a_story_is_cut_or_hard_to_read(
     check_page(page)
     hidden = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'auto'"
     assert not any(each.evaluate(hidden) for each in page.query_selector_all("pre, td, p, .wide"))
+    assert not page.evaluate(
+        "[...document.querySelectorAll('.wide')].some((e) => e.scrollWidth > e.clientWidth)"
+    )
+    assert page.locator(".sentence").inner_text() == "+3.99 points with 95.5 %."
     assert page.locator("pre").first.inner_text() == COMMAND
     assert errors == []
     page.context.close()
