@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import ENDED, TrialRecord
@@ -29,7 +30,7 @@ def make_setup(snapshot: Snapshot) -> Setup:
     seconds = [r.costs.wall_seconds for r in records if r.costs.wall_seconds is not None]
     base = settings.get(BASELINE, {})
     return Setup(
-        dataset=base.get("dataset.name", ""),
+        dataset=_data_name(base),
         model=base.get("model.name", "") or base.get("trainer.name", ""),
         classes=next((r.classes for r in records if r.classes is not None), None),
         train_images=snapshot.images.get("train"),
@@ -43,6 +44,13 @@ def make_setup(snapshot: Snapshot) -> Setup:
         local=snapshot.pages.startswith(LOCAL_PAGES),
         unseen=UNSEEN if base.get("runtime.report_images") == str(False) else "",
     )
+
+
+def _data_name(settings: Mapping[str, str]) -> str:
+    """Return what the data are called: a folder of the user's by its own name."""
+    name = settings.get("dataset.name", "")
+    own = PurePath(settings.get("dataset.source.root", "")).name if name == "folder" else ""
+    return own or name
 
 
 def _parameters(records: tuple[TrialRecord, ...]) -> int | None:

@@ -142,6 +142,24 @@ def test_page_says_why_it_has_no_images() -> None:
         assert ("runtime.report_images=false" in page) == (not shown)
 
 
+DATA = {
+    "a folder": ({"dataset.name": "folder", "dataset.source.root": "/data/my photos"}, "my photos"),
+    "the folder where one is": ({"dataset.name": "folder", "dataset.source.root": "."}, "folder"),
+    "data that have a name": ({"dataset.name": "cifar10", "dataset.source.root": "/x"}, "cifar10"),
+    "data that say nothing": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("params", "name"), DATA.values(), ids=[*DATA])
+def test_page_calls_data_by_the_name_that_their_owner_knows(
+    params: dict[str, str], name: str
+) -> None:
+    """It asked what helps "on folder", of every folder of photographs alike."""
+    runs = tuple(dataclasses.replace(r, run_id="a") for r in RECORDS)
+    setup = make_setup(Snapshot("mine", {}, runs, {}, params={"a": params}))
+    assert setup.dataset == name
+
+
 FOREIGN: dict[str, dict[str, Any]] = {
     "an address of a server": {"images": {"6": ["dog", "http://evil/x.png"]}},
     "a script": {"images": {"6": ["dog", "javascript:alert(1)"]}},
