@@ -29,7 +29,7 @@ from darkmagic.trainers.outputs.result import Result
 from darkmagic.trainers.outputs.result_file import read_sound_result, write_result
 from darkmagic.trainers.recipe import Recipe
 from darkmagic.trainers.runtime.cache import cache_folder
-from darkmagic.trainers.runtime.cores import processes_wanted
+from darkmagic.trainers.runtime.cores import processes_wanted, take_share
 from darkmagic.trainers.runtime.elastic import run_in_processes
 from darkmagic.trainers.train import train
 from darkmagic.trainers.trick import NotApplicable, TrialSkipped
@@ -87,6 +87,7 @@ def make_recipe(resolved: dict[str, Any], directory: Path | None = None) -> Reci
     `directory` gets the events of upstream training; without one (to look at the recipe
     only) upstream weights that are not there yet raise `TrialSkipped`.
     """
+    take_share()  # all that measures or trains begins here, and the fork server may have no torch
     pretrain = resolved["tricks"].get("pretrain", {})
     upstream = pretrain.get("weights") == "upstream"
     if upstream:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["PROCESSES", "THREADS", "processes_wanted", "threads_of_this_trial", "usable_cores"]
+__all__ = [
+    "PROCESSES",
+    "THREADS",
+    "processes_wanted",
+    "take_share",
+    "threads_of_this_trial",
+    "usable_cores",
+]
 
 PROCESSES = "DARKMAGIC_PROCESSES"
 """The environment variable with the number of processes that are to train a trial together."""
@@ -23,6 +30,19 @@ def usable_cores() -> int:
 def threads_of_this_trial() -> int:
     """Return how many cores this trial may use: its share, or all without a launcher of ours."""
     return int(os.environ.get(THREADS) or usable_cores())
+
+
+def take_share() -> None:
+    """Have torch compute with the cores of this trial's share, where a launcher of ours gave one.
+
+    A process that was forked before torch was imported has torch's own choice of threads until
+    then: all cores, however many trials share them, or what OMP_NUM_THREADS says. Sums are split
+    by threads, so its results would also differ in their last bits from those of other trials.
+    """
+    if share := os.environ.get(THREADS):
+        import torch  # noqa: PLC0415 (a command's trial needs none)
+
+        torch.set_num_threads(int(share))
 
 
 def processes_wanted() -> int:

@@ -11,11 +11,13 @@ from typing import Any
 
 import cloudpickle
 import pytest
+import torch
 
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.trial.identity import identity, resolve
 from darkmagic.sweeps.trial.run import make_recipe, train_recipe, upstream_config
 from darkmagic.trainers.outputs.result import Result
+from darkmagic.trainers.runtime.cores import THREADS
 from darkmagic.trainers.trick import Conflict, TrialSkipped, Trick
 from darkmagic.trainers.tricks.transfer import LowerLr
 
@@ -31,6 +33,17 @@ def test_conflict_is_found_before_upstream_weights_are_trained(tmp_path: Path) -
     with pytest.raises(Conflict, match="weight_init conflicts with pretrain"):
         make_recipe(config, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recipe_has_the_threads_that_its_launcher_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a child of a server without torch, as after `compare` in one notebook."""
+    before = torch.get_num_threads()
+    monkeypatch.setenv(THREADS, str(before + 2))
+    try:
+        make_recipe(resolved())
+        assert torch.get_num_threads() == before + 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_upstream_weights_do_not_conflict_with_another_size(tmp_path: Path) -> None:

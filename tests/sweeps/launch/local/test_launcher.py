@@ -19,6 +19,7 @@ from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
 from darkmagic.sweeps.launch.local.calls import Call, Ended
 from darkmagic.sweeps.launch.local.pool import run_calls
+from darkmagic.trainers.runtime.cores import take_share
 
 
 def test_plugins_are_found_by_the_scan_of_hydra() -> None:
@@ -49,6 +50,7 @@ def _die(how: str) -> None:
 def _environment() -> tuple[str, int]:
     import torch
 
+    take_share()  # as a recipe does: the server of this process may have been started without torch
     return os.environ["CUDA_VISIBLE_DEVICES"], torch.get_num_threads()
 
 
