@@ -14,6 +14,7 @@ import yaml
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.sweeps.launch.devices import make_leases
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, wait_for
 from darkmagic.sweeps.track.kept.read import read_snapshot
 from darkmagic.sweeps.track.rules import METRICS, metric_name, parse_rules
 from darkmagic.sweeps.track.schema.tags import RULES
@@ -196,10 +197,9 @@ def ensemble(
         _predict, directories, split, metric, env=lease.env, threads=lease.threads
     )
     try:
-        found: Ensemble | str = job.result()
-    except EOFError:
+        found: Ensemble | str = wait_for(job, None)
+    except DiedError:
         found = "its process was killed, perhaps for want of memory"
-    job.stop()
     if isinstance(found, str):
         raise UserError(f"no ensemble of these runs: {found}")
     return found

@@ -7,7 +7,8 @@ from darkmagic.sweeps.commands.plan import PlannedSweep
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import lease_here
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.stall import answer, patience
+from darkmagic.sweeps.launch.local.answers import answer
+from darkmagic.sweeps.launch.local.stall import LONGER, patience
 from darkmagic.sweeps.trial.command.node import refuse_command
 from darkmagic.sweeps.trial.estimate import estimate_seconds
 from darkmagic.sweeps.trial.identity import resolve
@@ -33,7 +34,7 @@ def estimate(planned: PlannedSweep) -> list[float]:
     lease = lease_here(launcher)
     job = fork_server.start(estimate_seconds, trials, env=lease.env, threads=lease.threads)
     seconds = patience(launcher, trials=len(trials))
-    found: list[float] | str = answer(job, "measuring a few steps of each trial", seconds)
+    found: list[float] | str = answer(job, "measuring a few steps of each trial", seconds, LONGER)
     if isinstance(found, str):
         raise UserError(found)
     return found

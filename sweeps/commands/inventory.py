@@ -18,7 +18,8 @@ from darkmagic.sweeps.compose.request import split_request
 from darkmagic.sweeps.compose.session import compose, group_options, hydra_session
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
-from darkmagic.sweeps.launch.local.stall import answer, patience
+from darkmagic.sweeps.launch.local.answers import answer
+from darkmagic.sweeps.launch.local.stall import LONGER, patience
 from darkmagic.sweeps.trial.identity import fields_of, resolve
 
 __all__ = ["checklists", "trick_cards", "tricks_on"]
@@ -87,7 +88,8 @@ def tricks_on(
     lease = make_leases(CPU, 1)[0]
     nodes = {name: nodes[name] for name in order if name in nodes}
     job = fork_server.start(_survey, resolved, nodes, env=lease.env, threads=lease.threads)
-    found = answer(job, "trying each trick", patience(config.hydra.launcher, trials=len(nodes)))
+    seconds = patience(config.hydra.launcher, trials=len(nodes))
+    found = answer(job, "trying each trick", seconds, LONGER)
     if isinstance(found, str):
         raise UserError(found)
     rows = dict(zip(nodes, found, strict=True))

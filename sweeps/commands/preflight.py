@@ -14,6 +14,7 @@ from darkmagic.sweeps.compose.plan import Plan
 from darkmagic.sweeps.compose.session import compose, hydra_session
 from darkmagic.sweeps.launch.devices import lease_here
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, SilentError, wait_for
 from darkmagic.sweeps.launch.local.stall import SETTING, patience
 from darkmagic.sweeps.orchestrate.hold import check_free
 from darkmagic.sweeps.track.store import open_client
@@ -86,17 +87,12 @@ def _check_baseline(baseline: DictConfig, plan: Plan) -> list[Finding]:
     job = fork_server.start(
         _check, resolve(baseline), weights, env=lease.env, threads=lease.threads
     )
-    seconds = _patience(baseline)
     try:
-        if not job.connection.poll(seconds):
-            job.print_stacks()
-            return [_silent(seconds or 0.0)]
-        findings: list[Finding] = job.result()
-    except EOFError:
-        code = job.exit_code()
-        return [_died(code)]
-    finally:
-        job.stop()
+        findings: list[Finding] = wait_for(job, _patience(baseline))
+    except SilentError as silent:
+        return [_silent(silent.seconds)]
+    except DiedError as died:
+        return [_died(died.code)]
     return findings
 
 

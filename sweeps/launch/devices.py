@@ -13,11 +13,14 @@ from omegaconf import DictConfig
 
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import answer
 from darkmagic.trainers.runtime.cores import PROCESSES, usable_cores
 
 __all__ = [
     "AUTO",
     "CPU",
+    "GPU_SECONDS",
+    "WITHOUT_GPUS",
     "Lease",
     "check_devices",
     "check_share",
@@ -28,6 +31,9 @@ __all__ = [
 
 CPU = "cpu"
 AUTO = "auto"
+GPU_SECONDS = 600.0
+"""That a driver may take to say which GPUs there are; one that hangs never does."""
+WITHOUT_GPUS = f"does nvidia-smi answer? hydra.launcher.devices={CPU} does not ask"
 
 
 @dataclass(frozen=True)
@@ -189,7 +195,8 @@ def _visible_gpus() -> list[str]:
     Where children need no torch, as those of commands, the driver is asked.
     """
     if fork_server.preloads_torch():
-        count: int = fork_server.start(_count_gpus, env={}).result()
+        job = fork_server.start(_count_gpus, env={})
+        count: int = answer(job, "counting the GPUs", GPU_SECONDS, WITHOUT_GPUS)
     else:
         count = _count_by_driver()
     named = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -10,6 +10,7 @@ from typing import Any
 from darkmagic.checklist.records import Status
 from darkmagic.sweeps.launch.devices import CPU, make_leases
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, SilentError, wait_for
 from darkmagic.sweeps.launch.local.calls import Call
 from darkmagic.sweeps.launch.local.pool import run_calls
 from darkmagic.sweeps.launch.local.stall import LOOK_SECONDS, SETTING, patience
@@ -67,22 +68,18 @@ def look_findings(look: Look | None, progress: Progress) -> list[Finding]:
         return []
     if look.job is None:
         return find_refused(look.trials, progress.note)
-    findings: list[Finding] = []
-    seconds = look.patience(len(look.trials))
     try:
-        if look.job.connection.poll(seconds):
-            findings = look.job.result()
-        else:
-            look.job.print_stacks()
-            progress.note(
-                f"the look ahead took {seconds:.0f} s and was ended: {UNSEEN} "
-                f"({SETTING}=N waits N s for each)"
-            )
-    except EOFError:
+        found: list[Finding] = wait_for(look.job, look.patience(len(look.trials)))
+    except SilentError as silent:
+        progress.note(
+            f"the look ahead took {silent.seconds:.0f} s and was ended: {UNSEEN} "
+            f"({SETTING}=N waits N s for each)"
+        )
+        return []
+    except DiedError:
         progress.note("the look ahead was killed: each trial is looked at by itself")
-        findings = _one_by_one(look)
-    look.job.stop()
-    return findings
+        return _one_by_one(look)
+    return found
 
 
 def _one_by_one(look: Look) -> list[Finding]:

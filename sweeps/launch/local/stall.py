@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.devices import AUTO
-from darkmagic.sweeps.launch.local.fork_server import Job
 from darkmagic.trainers.outputs.event_log import last_line
 from darkmagic.trainers.outputs.names import EVENTS
 
-__all__ = ["FIRST_SECONDS", "LOOK_SECONDS", "SETTING", "StallWatch", "answer", "patience"]
+__all__ = ["FIRST_SECONDS", "LONGER", "LOOK_SECONDS", "SETTING", "StallWatch", "patience"]
 
 SETTING = "hydra.launcher.stall_seconds"
+LONGER = f"{SETTING}=N waits longer"
 
 FIRST_SECONDS = 3600.0
 """Without a sign of life before training has a pace: data may be fetched, a network compiled."""
@@ -43,22 +42,6 @@ def patience(
     if limit == AUTO:
         return auto
     return max(float(limit), min(LOOK_SECONDS, float(limit) * trials))
-
-
-def answer(job: Job, what: str, seconds: float | None) -> Any:
-    """Return what `job` returns, and end it; `what` is what it does.
-
-    Raises `UserError` where it dies, or takes more than `seconds`; its stacks are on stderr then.
-    """
-    try:
-        if not job.connection.poll(seconds):
-            job.print_stacks()
-            raise UserError(f"{what} took more than {seconds:.0f} s and was ended ({SETTING}=N)")
-        return job.result()
-    except EOFError:
-        raise UserError(f"{what} ended its process (exit code {job.exit_code()})") from None
-    finally:
-        job.stop()
 
 
 @dataclass

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from darkmagic.checklist.model import BASELINE
 from darkmagic.checklist.records import TrialRecord
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, SilentError, wait_for
 from darkmagic.sweeps.track.cards import IMAGES
 
 __all__ = ["MAX_IMAGES", "add_images", "changed_sides", "most_different", "right_shares"]
@@ -96,14 +97,11 @@ def add_images(
     env = {"CUDA_VISIBLE_DEVICES": ""}
     job = fork_server.start(_look, resolved, indices, env=env, threads=1)
     try:
-        if not job.connection.poll(SECONDS):
-            say(f"the report has no images: reading them took more than {SECONDS:.0f} s")
-            return known, None
-        found = job.result()
-    except EOFError:
+        found = wait_for(job, SECONDS)
+    except SilentError:
+        found = f"reading them took more than {SECONDS:.0f} s"
+    except DiedError:
         found = "the process that reads them was killed"
-    finally:
-        job.stop()
     if isinstance(found, str):
         say(f"the report has no images: {found}")
         return known, None

@@ -22,6 +22,7 @@ from darkmagic.sweeps.compose.plan import Plan, Planner
 from darkmagic.sweeps.compose.request import Request
 from darkmagic.sweeps.compose.session import compose
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, SilentError, wait_for
 from darkmagic.sweeps.launch.local.stall import LOOK_SECONDS, SETTING, patience
 from darkmagic.sweeps.orchestrate.extend import find_sweep, known_records, sweep_key
 from darkmagic.sweeps.orchestrate.screening.limits import read_limits
@@ -168,15 +169,12 @@ def _limits(alone: Plan, resolved: Sequence[dict[str, Any]], launcher: Mapping[s
     )
     seconds = patience(launcher, LOOK_SECONDS, len(resolved))
     try:
-        if not job.connection.poll(seconds):
-            job.print_stacks()
-            why = f"the look at them took {seconds:.0f} s and was ended"
-            return Limits(unseen=f"{UNSEEN}: {why} ({SETTING}=N waits N s for each)")
-        findings, apart = job.result()
-    except EOFError:  # a trial shows why when it trains
+        findings, apart = wait_for(job, seconds)
+    except SilentError as silent:
+        why = f"the look at them took {silent.seconds:.0f} s and was ended"
+        return Limits(unseen=f"{UNSEEN}: {why} ({SETTING}=N waits N s for each)")
+    except DiedError:  # a trial shows why when it trains
         return Limits(unseen=f"{UNSEEN}: the process that looked at them was killed")
-    finally:
-        job.stop()
     choices = [(trial.trick or "", trial.option or "") for trial in alone.trials]
     dropped = {
         choice: f"{STATUS_WORDS.get(found[0], found[0])}: {found[1]}"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, SilentError, wait_for
 from darkmagic.sweeps.tune.space.parameters import draw_from
 from darkmagic.sweeps.tune.space.space import Space
 from darkmagic.sweeps.tune.suggest.samplers import STARTUP
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["propose_by_gp"]
 
 Direction = Literal["maximize", "minimize"]
+SECONDS = 600.0
+"""That a proposal may take: of hundreds of trials it is some seconds."""
 WORST_SPREADS = 3.0
 """Robust spreads below the median to which the model sees the worst trials: beyond, bad is bad."""
 
@@ -39,14 +43,22 @@ def propose_by_gp(
     """
     trials = list(_imputed(ended, running, directions))
     env = {"CUDA_VISIBLE_DEVICES": ""}
-    job = fork_server.start(_propose, space, trials, directions, seed, env=env, threads=1)
+
+    def ask() -> Mapping[str, Any]:
+        job = fork_server.start(_propose, space, trials, directions, seed, env=env, threads=1)
+        found: Mapping[str, Any] = wait_for(job, SECONDS)
+        return found
+
     try:
-        found: Mapping[str, Any] = job.result()
-    except EOFError:
-        raise RuntimeError(f"the process of the sampler ended ({job.exit_code()})") from None
-    finally:
-        job.stop()
-    return found
+        try:
+            return ask()
+        except DiedError:  # as for want of memory, of which there may be more now
+            return ask()
+    except DiedError as died:
+        why = f"had its process ended twice (exit code {died.code})"
+    except SilentError as silent:
+        why = f"gave no proposal for {silent.seconds:.0f} s"
+    raise UserError(f"sampler=gp {why}: the same command goes on with the study, or sampler=tpe")
 
 
 def _imputed(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkmagic.sweeps.launch.devices import Lease
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import DiedError, SilentError, wait_for
 from darkmagic.sweeps.launch.local.sharing.choice import (
     MPS,
     PLAIN,
@@ -123,9 +124,9 @@ def _wait_until_warm(jobs: list[fork_server.Job], folder: Path) -> None:
 
 def _rate(job: fork_server.Job) -> Rate:
     try:
-        rate: Rate | str = job.result()
-    except EOFError:
-        raise CalibrationError(f"its process ended with code {job.exit_code()}") from None
+        rate: Rate | str = wait_for(job, WARM_UP_TIMEOUT_SECONDS)
+    except (SilentError, DiedError) as error:
+        raise CalibrationError(f"its process: {error}") from None
     if isinstance(rate, str):
         raise CalibrationError(rate)
     return rate

@@ -11,8 +11,17 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from darkmagic.sweeps.launch.devices import AUTO, CPU, Lease, make_leases, resolve_devices
+from darkmagic.sweeps.launch.devices import (
+    AUTO,
+    CPU,
+    GPU_SECONDS,
+    WITHOUT_GPUS,
+    Lease,
+    make_leases,
+    resolve_devices,
+)
 from darkmagic.sweeps.launch.local import fork_server
+from darkmagic.sweeps.launch.local.answers import answer
 from darkmagic.sweeps.launch.local.sharing.calibrate import CalibrationError, calibrate
 from darkmagic.sweeps.launch.local.sharing.choice import MPS, Packing, choose
 from darkmagic.sweeps.launch.local.sharing.mps import MpsUnavailable, client_env, mps_server
@@ -81,7 +90,8 @@ def _packing(
     folder = Path(str(configs[0].hydra.sweep.dir))
     lease = make_leases(devices, 1)[0]
     trials = -(-len(configs) // count)
-    device: str = fork_server.start(_device_name, env=lease.env).result()
+    job = fork_server.start(_device_name, env=lease.env)
+    device: str = answer(job, "asking a GPU for its name", GPU_SECONDS, WITHOUT_GPUS)
     found = find_packing(folder, device, resolved, note)
     if found is not None and (found.way != MPS or not isinstance(mps, str)):
         found = choose(
