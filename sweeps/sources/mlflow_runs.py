@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from darkmagic.checklist.errors import UserError, nearest
@@ -15,6 +16,8 @@ __all__ = ["read_mlflow"]
 
 PARENT = "mlflow.parentRunId"
 OWN_TAGS = "mlflow."
+MAX_NAMED = 8
+"""Experiments in the question which of them is meant."""
 
 
 def read_mlflow(uri: str, experiment: str | None) -> RunTable:
@@ -64,15 +67,31 @@ def _experiment(client: Any, uri: str, name: str | None) -> Any:
             if name in (found.name, found.experiment_id):
                 return found
         raise UserError(f"no experiment {name!r} at {mask_secrets(uri)}; " + nearest(name, names))
-    filled = [e for e in known if client.search_runs([e.experiment_id], max_results=1)]
+    filled = _with_runs(client, known, MAX_NAMED + 1)
     if len(filled) == 1:
         return filled[0]
     if not filled:
         raise UserError(f"no experiment at {mask_secrets(uri)} has runs")
-    shown = ", ".join(e.name for e in filled[:8]) + (", ..." if len(filled) > 8 else "")
+    shown = ", ".join(e.name for e in filled[:MAX_NAMED]) + ", ..." * (len(filled) > MAX_NAMED)
     raise UserError(
         f"which experiment at {mask_secrets(uri)}? Say --experiment and one of: {shown}"
     )
+
+
+def _with_runs(client: Any, known: Sequence[Any], count: int) -> list[Any]:
+    """Return those of the `known` experiments that have runs, up to `count` of them.
+
+    A server is asked for one run of any that is not found yet, and so once for each found, not
+    once for each there is: a team's server has thousands.
+    """
+    found: set[str] = set()
+    while len(found) < count and len(found) < len(known):
+        rest = [e.experiment_id for e in known if e.experiment_id not in found]
+        runs = client.search_runs(rest, max_results=1)
+        if not runs:
+            break
+        found.add(runs[0].info.experiment_id)
+    return [each for each in known if each.experiment_id in found]
 
 
 def _tags(run: Any) -> dict[str, Cell]:

@@ -327,6 +327,34 @@ def test_mlflow_experiment_is_a_table_of_its_runs(store: str) -> None:
     assert MlflowClient(store).get_experiment_by_name("clash") is not None
 
 
+def test_experiments_with_runs_are_found_in_as_many_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not in one for each experiment there is, of which a team's server has thousands."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = open_client(uri)
+    experiments = [client.create_experiment(f"e{number}") for number in range(30)]
+    asked: list[int] = []
+    search = MlflowClient.search_runs
+
+    def counting(self: MlflowClient, ids: list[str], *args: Any, **kwargs: Any) -> Any:
+        asked.append(len(ids))
+        return search(self, ids, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "search_runs", counting)
+    for filled, questions, said in (
+        ([], 1, "no experiment at .* has runs"),
+        ([7, 4], 3, "one of: e7, e4$"),
+        (range(12, 30, 2), 9, r"one of: (e\d+, ){8}\.\.\.$"),
+    ):
+        for number in filled:
+            client.create_run(experiments[number])
+        asked.clear()
+        with pytest.raises(UserError, match=said):
+            read_mlflow(uri, None)
+        assert len(asked) == questions, asked
+
+
 def test_store_of_mlflow_is_only_read(store: str, tmp_path: Path) -> None:
     """A store without an experiment is refused, and neither it nor another is changed."""
     path = tmp_path / "copy.db"
