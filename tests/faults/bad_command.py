@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import faulthandler
 import os
 import shutil
@@ -45,6 +46,21 @@ def _stall() -> None:
     print("METRIC val_acc=0.5 epoch=1", flush=True)
     print("epoch 2 of 3", flush=True)
     time.sleep(600)
+
+
+def _freeze() -> None:
+    """Wait for ever without a word of faulthandler's in this script, in a function of its own."""
+    print("epoch 2 of 3", flush=True)
+    time.sleep(600)
+
+
+def _freeze_in_c() -> None:
+    """Do the same where SIGTERM has a handler that is never called, as C does not return."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    print("epoch 2 of 3", flush=True)
+    mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+    lock(mutex)
+    lock(mutex)
 
 
 def _quiet() -> None:
@@ -101,6 +117,12 @@ def _delete_all() -> None:
 
 def _crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _abort() -> None:
+    """End as one in whose library an assertion fails."""
+    print("epoch 1", flush=True)
+    os.abort()
 
 
 def _raise() -> None:

@@ -24,7 +24,7 @@ ROWS = {
     "raise": "ExitCode 1: ValueError: the images are gone",
     "kill_group": "SIGTERM: a signal ended it",
     "read_input": "ExitCode 1: EOFError",
-    "other_case": "NoMetric: val_acc never came; it gave Val_Acc; did you mean Val_Acc[?]",
+    "other_case": "NoMetric: val_acc never came; it gave Val_Acc [(]did you mean that[?][)]",
     "infinite": r"val_acc is inf at step 1 \(METRIC lines of its output\)",
     "headless": "val_acc never came: no number in log.csv, whose first line has no names",
     "terminate": "SIGTERM: a signal ended it",
@@ -33,6 +33,10 @@ ROWS = {
     "folder_as_file": "NoMetric: val_acc never came: no number in its output or",
     "stall": r"^no progress for \d+ s \(hydra.launcher.stall_seconds=N allows N s\); "
     "its last line: epoch 2 of 3",
+    "freeze": r"^no progress for \d+ s .*; its last line: epoch 2 of 3",
+    "freeze_in_c": r"^no progress for \d+ s .*; its last line: epoch 2 of 3",
+    "abort": r"^SIGABRT: a signal ended it in _abort \(.*bad_command.py, line \d+\); "
+    "its last line: epoch 1$",
 }
 """By a script's way of failing: what its row says."""
 WORKS = (
@@ -136,6 +140,13 @@ def test_log_of_a_silent_command_has_what_ran_and_where_it_stood(folder: Path) -
     assert "sleeps" in told[0]
     assert "a loader" in told[1]
     assert re.search(r'bad_command.py", line \d+ in _stall', text)
+
+
+@pytest.mark.parametrize("way", ["freeze", "freeze_in_c", "hang"])
+def test_script_without_a_word_of_faulthandler_shows_where_it_stood(folder: Path, way: str) -> None:
+    """Its log has the line, also where it handles SIGTERM and C never lets it."""
+    (log,) = (folder / "runs/compare-bad_command").glob(f"{way}-on-*/log.txt")
+    assert re.search(rf'bad_command.py", line \d+ in _{way}$', log.read_text(), re.MULTILINE)
 
 
 @pytest.mark.weekly

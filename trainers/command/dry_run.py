@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from darkmagic.trainers.command.ended import Ended
 from darkmagic.trainers.command.log import hydra_error
-from darkmagic.trainers.command.run import Ended, Watcher, run_command
+from darkmagic.trainers.command.run import Watcher, run_command
 from darkmagic.trainers.command.spec import Command
 
 __all__ = ["DryRun", "dry_run"]
@@ -123,6 +124,8 @@ def _errors(text: str) -> list[str]:
 
 
 def _reason(text: str, ended: Ended) -> str:
+    if ended.crashed_in:  # the stacks stand last
+        return ended.failure
     lines = _errors(text)
     return hydra_error(text) or (lines[-1][:300] if lines else ended.failure)
 

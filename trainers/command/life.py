@@ -15,7 +15,7 @@ from pathlib import Path
 
 from darkmagic.trainers.command.log import printable_line
 from darkmagic.trainers.command.spec import fill
-from darkmagic.trainers.command.tree import ProcessTree
+from darkmagic.trainers.command.tree import ProcessTree, catches
 
 __all__ = ["FileLife", "telling_what_runs"]
 
@@ -80,17 +80,19 @@ def telling_what_runs(tree: ProcessTree, tell: Callable[[str], None]) -> Iterato
     That is SIGUSR1, which a launcher sends before it ends a trial without progress. `tell` is
     given a line for each process that is alive, which may have secrets of the user's; and those
     that write their stacks at that signal get it, as a script of Python does after
-    `faulthandler.register(signal.SIGUSR1)`. No other does: it would end one that expects none.
+    `faulthandler.register(signal.SIGUSR1)`. No other does: it would end one that expects none, and
+    one of Python writes its stacks when the tree is stopped, which `wants_stacks` then.
     """
     if multiprocessing.parent_process() is None:
         yield
         return
 
     def on_signal(*_: object) -> None:
+        tree.wants_stacks = True
         for pid in islice(sorted(tree.running()), MAX_SHOWN):
             tell(f"no progress: {_description(pid)}")
         for pid in tree.running():
-            if _catches(pid, signal.SIGUSR1):
+            if catches(pid, signal.SIGUSR1):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGUSR1)
 
@@ -114,12 +116,3 @@ def _description(pid: int) -> str:
         seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         words = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
     return f"process {pid} {state}, {seconds:.1f} s of CPU: {printable_line(words)}"
-
-
-def _catches(pid: int, number: int) -> bool:
-    """Whether a process has a handler for a signal, by what Linux says of it."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("SigCgt:"):
-                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
-    return False

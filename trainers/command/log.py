@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-__all__ = ["ANSI", "OutputLog", "error_at_end", "hydra_error", "printable_line"]
+__all__ = [
+    "ANSI",
+    "Crash",
+    "OutputLog",
+    "crash_at_end",
+    "error_at_end",
+    "hydra_error",
+    "printable_line",
+]
 
 HEAD_BYTES, TAIL_BYTES = 8 << 20, 1 << 20
 """That are kept of the beginning and of the end of an output: what is between is left out."""
@@ -20,6 +28,14 @@ ERROR = re.compile(
     rb"^Traceback \(most recent call last\):\r?\n(?:[ \t].*\n)+(\S.*)$((?:\n.*)*)", re.MULTILINE
 )
 """What Python prints of an exception that nothing caught, its last line, and what follows."""
+CRASH = re.compile(
+    rb"^Fatal Python error: .*\n"
+    rb"((?:(?:[ \t<].*|.*\(most recent call first\):|Extension modules: .*|Python runtime .*)?"
+    rb"\n)*)\Z",
+    re.MULTILINE,
+)
+"""What Python's faulthandler prints, at the end of an output, of a signal that ends the process."""
+FRAME = re.compile(rb'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 HYDRA = "Set the environment variable HYDRA_FULL_ERROR=1"
 """How the last line of a Hydra application's error begins; what is wrong stands above it."""
 GRAMMAR = "override_grammar"
@@ -121,14 +137,44 @@ def error_at_end(log: Path) -> str:
     >>> error_at_end(Path("log.txt"))
     'ValueError: bad'
     """
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - LINE_BYTES))
-        text = file.read()
+    text = _end_of(log)
     start = text.rfind(b"Traceback (most recent call last):")
     found = ERROR.match(text[start:]) if start >= 0 else None
     if found is None or found[2].count(b"\n") > MAX_AFTER:
         return hydra_error(text.decode(errors="replace"))
     return printable_line(found[1])
+
+
+class Crash(NamedTuple):
+    """Where a program of Python was when a signal ended it, and its `last` line before."""
+
+    where: str
+    last: str
+
+
+def crash_at_end(log: Path) -> Crash | None:
+    r"""Return where the program that ended in a crash was, as faulthandler says at the end of its
+    output; None where it does not.
+
+    >>> text = "epoch 2\nFatal Python error: Aborted\n\nThread 0x1 (most recent call first):\n"
+    >>> _ = Path("log.txt").write_text(text + '  File "/a/train.py", line 3 in step\n')
+    >>> crash_at_end(Path("log.txt"))
+    Crash(where='step (/a/train.py, line 3)', last='epoch 2')
+    """
+    text = _end_of(log)
+    found = CRASH.search(text, max(0, text.rfind(b"Fatal Python error: ")))
+    if found is None:
+        return None
+    frame = FRAME.search(found[1])
+    where = b"%s (%s, line %s)" % (frame[3], frame[1], frame[2]) if frame else b"no line of Python"
+    said = text[: found.start()].replace(b"\r", b"\n").rstrip().rpartition(b"\n")[2]
+    return Crash(printable_line(where), printable_line(said))
+
+
+def _end_of(log: Path) -> bytes:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LINE_BYTES))
+        return file.read()
 
 
 def hydra_error(text: str) -> str:

@@ -80,6 +80,7 @@ class Command:
             for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
                 found.setdefault(name, threads)
         found.setdefault("PYTHONUNBUFFERED", "1")  # its lines are shown as they come
+        found.setdefault("PYTHONFAULTHANDLER", "1")  # one that crashes or hangs says where
         if self.python is not None:
             found["PATH"] = f"{Path(self.python).parent}{os.pathsep}{found.get('PATH', '')}"
         found |= {f"DARKMAGIC_{name.upper()}": value for name, value in values.items()}

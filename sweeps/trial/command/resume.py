@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkmagic.trainers.command.run import Ended, find_metric
+from darkmagic.trainers.command.ended import Ended
+from darkmagic.trainers.command.run import find_metric
 from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command, fill

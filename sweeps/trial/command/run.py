@@ -23,15 +23,9 @@ from darkmagic.sweeps.trial.command.resume import (
 )
 from darkmagic.sweeps.trial.command.script import SCRIPT, script_digest
 from darkmagic.sweeps.trial.command.trackers import read_mlflow, store_of, tracking_environment
+from darkmagic.trainers.command.ended import Ended, judge
 from darkmagic.trainers.command.life import FileLife
-from darkmagic.trainers.command.run import (
-    OUTPUT,
-    Ended,
-    Watcher,
-    find_metric,
-    judge,
-    run_command,
-)
+from darkmagic.trainers.command.run import OUTPUT, Watcher, find_metric, run_command
 from darkmagic.trainers.command.sources.files import new_files
 from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.sources.values import Found

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from darkmagic.trainers.command.run import Watcher, find_metric, judge, run_command
+from darkmagic.trainers.command.ended import judge
+from darkmagic.trainers.command.run import Watcher, find_metric, run_command
 from darkmagic.trainers.command.sources.values import Found
 from darkmagic.trainers.command.spec import Command
 

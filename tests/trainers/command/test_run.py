@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from darkmagic.trainers.command.dry_run import dry_run
+from darkmagic.trainers.command.ended import Ended, judge
 from darkmagic.trainers.command.log import HEAD_BYTES, TAIL_BYTES, OutputLog
 from darkmagic.trainers.command.program import missing_program
-from darkmagic.trainers.command.run import Ended, Watcher, find_metric, judge, run_command
+from darkmagic.trainers.command.run import Watcher, find_metric, run_command
 from darkmagic.trainers.command.sources.files import new_files
 from darkmagic.trainers.command.sources.lines import Lines
 from darkmagic.trainers.command.spec import Command
@@ -195,7 +196,7 @@ ENDS = {
         ),
         "ExitCode 1: no images in x",
     ),
-    "another case": ("print('METRIC Acc=0.5')", "it gave Acc; did you mean Acc?"),
+    "another case": ("print('METRIC Acc=0.5')", "it gave Acc (did you mean that?)"),
     "another name": ("print('METRIC loss=0.5')", "NoMetric: acc never came; it gave loss"),
     "nothing": ("", "printed nothing; print 'METRIC acc=0.9', or give --pattern, --file"),
     "files": (
