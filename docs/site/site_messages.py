@@ -28,6 +28,8 @@ UNREAD = {
     "NotKept": "MLflow is asked instead",
     "OutOfTime": "the check before training says itself what it left out",
     "LeftRunning": "what was asked for is done, and said in a table",
+    "SilentError": "whoever waits for a child says what it did",
+    "DiedError": "likewise",
 }
 """Exceptions of ours that nobody reads, and why."""
 ROOTS = ("checklist", "trainers", "sweeps", "cli")
