@@ -39,7 +39,7 @@ def mask_secrets(text: str) -> str:
     if "://" not in text:
         return text
     text = WEB.sub(lambda found: f"{found['scheme']}{MASK}@", text)
-    text = PASSWORD.sub(lambda found: f"{found['scheme']}{_user(found['user'])}:{MASK}@", text)
+    text = PASSWORD.sub(_masked_password, text)
     text = USER.sub(lambda found: f"{found['scheme']}{_who(found['who'])}@", text)
     return QUERY.sub(lambda found: f"{found['name']}{MASK}", text)
 
@@ -69,6 +69,15 @@ def masked_traceback() -> str:
     ValueError: no store at http://***@host
     """
     return mask_secrets(traceback.format_exc())
+
+
+def _masked_password(found: re.Match[str]) -> str:
+    """Return what stands for a user and password; of the web's as `WEB` does, so that a text that
+    is masked stays as it is when it is masked again.
+    """
+    scheme = found["scheme"]
+    who = "" if scheme.lower().startswith("http") else f"{_user(found['user'])}:"
+    return f"{scheme}{who}{MASK}@"
 
 
 def _user(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from darkmagic.checklist.secrets import mask_nested, mask_secrets
@@ -42,6 +44,41 @@ def test_secret_of_a_uri_is_masked_wherever_it_stands(uri: str, around: str) -> 
     assert "***" in masked
     assert mask_secrets(masked) == masked
     assert mask_nested([{"a": (text, 1)}]) == [{"a": [masked, 1]}]
+
+
+SCHEMES = [
+    *("http", "https", "postgresql", "postgresql+psycopg", "mysql+pymysql", "mssql+pyodbc"),
+    *("oracle+cx_oracle", "mariadb", "databricks", "redis", "mongodb+srv", "ftp", "s3", "HTTPS"),
+]
+USERS = ["me", "", "me.too", "me_2", "me@corp", "me@corp.example.org", "ü", "a%40b", "me-3"]
+PASSWORDS = [
+    "{}",
+    "{}:x",
+    "x:{}",
+    "p@{}",
+    "{}@p",
+    "{}/x",
+    "/{}",
+    "#{}",
+    "{}?x",
+    "ü{}",
+    "%20{}",
+    "[{}]",
+]
+SENTENCES = [
+    *("{}", "no store at {} today", "'{}'", '"{}"', "x={}", "({})", "at {}: refused", "{}, {}"),
+]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_password_is_masked_of_each_scheme_user_and_kind(scheme: str) -> None:
+    """In each kind of sentence; and what is masked stays as it is."""
+    for user, password, sentence in itertools.product(USERS, PASSWORDS, SENTENCES):
+        uri = f"{scheme}://{user}:{password.format(SECRET)}@host:5432/db"
+        masked = mask_secrets(sentence.format(uri, uri))
+        assert SECRET not in masked, (uri, sentence)
+        assert "host:5432/db" in masked
+        assert mask_secrets(masked) == masked
 
 
 @pytest.mark.parametrize(
