@@ -6,20 +6,22 @@ which the last test runs all the others.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from commanding import TINY, run_command
+from commanding import FIVE, TINY, command, run_command
 from darkmagic.checklist.errors import UserError
 from darkmagic.sweeps.launch.composed import ComposedJobs
 from darkmagic.sweeps.launch.jobs.claims import last_claim
@@ -38,11 +40,12 @@ SIZE = 2**20
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder that is a file system of a megabyte."""
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Return a folder that is a file system of a megabyte, or of as many as are asked for."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    size = getattr(request, "param", 1) * SIZE
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if os.getuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip(
             "only root may mount a small file system; the last test runs it as another user"
@@ -174,6 +177,43 @@ def test_full_or_read_only_folder_is_one_line_before_anything_starts(disk: Path)
     for done, reason in ((full, "No space left on device"), (read_only, "Read-only file system")):
         assert done.returncode == 2
         assert done.stderr.splitlines() == [f"error: cannot write to {disk}/mine: {reason}"]
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("disk", [8], indirect=True)
+def test_sweep_goes_on_when_its_disk_has_room_again(disk: Path) -> None:
+    """It says both once, every trial finishes, and MLflow has all of it."""
+    words = ["checklist", "run", *TINY, FIVE, "epochs=20", "--skip-preflight", "-n", "mine"]
+    with (disk.parent / "printed").open("w") as file:
+        run = subprocess.Popen(command(*words, "-o", str(disk)), stdout=file, stderr=file)
+        _wait(lambda: any(disk.glob("mine/*/events.jsonl")), run)
+        fill = _fill(disk)
+        _wait(lambda: "no room" in (disk.parent / "printed").read_text(), run)
+        time.sleep(5.0)
+        assert run.poll() is None
+        fill.unlink()
+        assert run.wait(400) == 0
+    printed = (disk.parent / "printed").read_text()
+    assert printed.count("no room") == 1
+    assert printed.count("go on") >= 1
+    results = [read_result(path.parent) for path in disk.glob("mine/*/result.json")]
+    assert [result and result["status"] for result in results] == ["finished"] * 5
+    with contextlib.closing(sqlite3.connect(disk / "mlflow.db")) as store:
+        runs = store.execute("SELECT status, COUNT(*) FROM runs GROUP BY status").fetchall()
+        epochs = "SELECT COUNT(*) FROM metrics WHERE key = 'val_accuracy'"
+        (steps,) = store.execute(epochs).fetchone()
+    assert runs == [("FINISHED", 6)]
+    assert steps >= 5 * 20
+    assert not list(disk.rglob("*.damaged"))
+
+
+def _wait(is_so: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 200
+    while not is_so():
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.timeout(300)
