@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig
 
-from darkmagic.sweeps.compose.config_files import read_errors, without_remarks
+from darkmagic.sweeps.compose.config_files import read_errors, refuse_expansions, without_remarks
 from darkmagic.sweeps.packed import pack, unpack
 
 __all__ = ["ReadingOnceLoader", "RememberingLoader"]
@@ -65,6 +65,7 @@ class _ReadOnce(CachingConfigRepository):
         """Return the content of a file, a copy that the composition may change."""
         if config_path not in self.cache:
             if config_path not in self._files:
+                refuse_expansions(self.get_sources(), config_path)
                 with read_errors(config_path):
                     found = self.delegate.load_config(config_path)
                 if found is not None and isinstance(found.config, DictConfig):

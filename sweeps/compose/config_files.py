@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.core.config_loader import ConfigLoader
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,9 +24,13 @@ __all__ = [
     "load_file",
     "load_remarks",
     "read_errors",
+    "refuse_expansion",
+    "refuse_expansions",
     "without_remarks",
 ]
 
+MAX_VALUES = 100_000
+"""Of a file of configuration: the largest of ours has some hundred."""
 REMARKS = ("retune",)
 """Keys in an option's file that say something of the option, and are no fields of its trick."""
 
@@ -52,6 +58,45 @@ def read_errors(path: str) -> Iterator[None]:
         raise UserError(f"{path}: {_one_line(error)}") from None
     except (OSError, *COMPOSITION) as error:
         raise UserError(f"cannot read {path}: {config_message(error)}") from None
+
+
+def refuse_expansion(text: bytes, name: str) -> None:
+    """Raise `UserError` for the YAML `text` of the file `name` whose aliases stand for more than
+    `MAX_VALUES` values: nine lines can be a thousand million, which would be copied for hours.
+    """
+    if b"*" not in text or b"&" not in text:
+        return
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            return sizes[id(node)]
+        sizes[id(node)] = MAX_VALUES + 1  # until it is known: one that holds itself has no end
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            inner = [each for pair in node.value for each in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        sizes[id(node)] = 1 + sum(map(size, inner))
+        return sizes[id(node)]
+
+    with read_errors(name):
+        root = yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        if root is not None and size(root) > MAX_VALUES:
+            raise UserError(
+                f"{name}: with its aliases (*name) it has more than {MAX_VALUES:,} values; write "
+                "out what is meant"
+            )
+
+
+def refuse_expansions(sources: Iterable[ConfigSource], path: str) -> None:
+    """Raise `UserError` as `refuse_expansion` does, for the file `path` of a configuration."""
+    for source in sources:
+        if source.scheme() == "file" and source.available() and source.is_config(path):
+            file = Path(f"{source.path}/{path}".removesuffix(".yaml") + ".yaml")
+            with read_errors(str(file)):
+                text = file.read_bytes()
+            refuse_expansion(text, str(file))
 
 
 def _hint(error: yaml.MarkedYAMLError) -> str:
@@ -130,6 +175,7 @@ def _load(loader: ConfigLoader, path: str) -> DictConfig | None:
     for source in loader.get_sources():
         if source.available() and source.is_config(path):
             name = f"{source.path}/{path}.yaml".removeprefix("file://")
+            refuse_expansions([source], path)
             with read_errors(name):
                 config = source.load_config(path).config
             if not isinstance(config, DictConfig):

@@ -46,10 +46,10 @@ def parse_overrides(
     Raises `UserError` for one that cannot be read.
     """
     quoted = [_quote_option(override, groups) for override in overrides]
-    return [read_override(override, groups) for override in _add_tricks(loader, quoted, groups)]
+    return [read_override(override) for override in _add_tricks(loader, quoted, groups)]
 
 
-def read_override(text: str, groups: Sequence[str] = ()) -> Override:
+def read_override(text: str) -> Override:
     """Return one override as it is typed, whose value is text if it cannot be anything else.
 
     Raises `UserError` where it cannot be read.
@@ -58,7 +58,7 @@ def read_override(text: str, groups: Sequence[str] = ()) -> Override:
         return parse_override(text)
     except UserError:
         found = ASSIGNMENT.fullmatch(text)
-        if found is None or found[1].lstrip("+~") in groups:
+        if found is None:
             raise
         return parse_override(f"{found[1]}={quote(found[2])}")
 

@@ -198,6 +198,8 @@ def test_nearest_plan_of_many_seeds_is_quick() -> None:
 
 
 ROW = "{name: mixup, section: s, options: ['off', 'on']}"
+BOMB = "a0: &a0 [x, x]\n"
+BOMB += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
 CHECKLISTS = {
     "tricks: []\n": "checklist has no name",
     "name: mine\n": "has no tricks; write tricks:",
@@ -220,6 +222,8 @@ CHECKLISTS = {
     "name: ${nope}\n": "nope",
     "name: !!python/object:os.system x\n": r"mine.yaml, line 1",
     "name: \x00\n": "mine.yaml",
+    BOMB: "mine.yaml: with its aliases .* more than 100,000 values",
+    "name: mine\ntricks: &a [*a]\n": "mine.yaml: with its aliases",
 }
 
 
@@ -233,6 +237,16 @@ def test_checklist_that_cannot_be_read_is_named_with_its_place(
     with pytest.raises(UserError, match=CHECKLISTS[content]) as error:
         api.plan(["checklist=mine"], [tmp_path])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["x=y", "ü", "a b", "o'brien", "50%"])
+def test_file_of_any_name_is_chosen_as_it_is_typed(tmp_path: Path, name: str) -> None:
+    """Also one that Hydra's grammar cannot read; one that is not there is refused by name."""
+    text = f"name: mine\ntricks: [{ROW}]\n"
+    write_files(tmp_path, {f"checklist/{name}.yaml": text})
+    assert len(api.plan([f"checklist={name}"], [tmp_path]).plan.trials) == 2
+    with pytest.raises(UserError, match=r"no option .* of checklist .*(did you mean|choose from)"):
+        api.plan([f"checklist={name}=ü"], [tmp_path])
 
 
 def test_off_and_on_need_no_quotes(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from darkmagic.checklist.errors import UserError, nearest
 from darkmagic.study.words import as_words, text
 from darkmagic.sweeps.compose.checks.values import check_resolved
+from darkmagic.sweeps.compose.config_files import refuse_expansion
 from darkmagic.sweeps.compose.groups import trick_names
 from darkmagic.sweeps.compose.overrides import check_overrides
 from darkmagic.sweeps.compose.session import hydra_session
@@ -54,6 +55,7 @@ def read_recipe(path: Path, config_dirs: Sequence[Path] = ()) -> ReadRecipe:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
+        refuse_expansion(path.read_bytes(), str(path))
         content = OmegaConf.to_container(OmegaConf.load(path))  # refuses a key that is there twice
     except FileNotFoundError:
         beside = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
