@@ -158,7 +158,11 @@ def run(
                     )
                 except api.LeftRunning:
                     runtime = planned.config.runtime
-                    left_running(str(runtime.experiment), str(runtime.out))
+                    left_running(
+                        str(runtime.experiment),
+                        str(runtime.out),
+                        in_rounds=planned.request.budget is not None,
+                    )
                     return
         if failed:
             raise typer.Exit(1)

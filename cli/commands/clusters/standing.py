@@ -91,8 +91,8 @@ def cancel(name: Name = None, out: Out = None) -> None:
         make_console().print(f"{folder.name}: {count} {noun} will not be trained on")
 
 
-def left_running(name: str, out: str) -> None:
-    """Print what follows a sweep that was left to its workers."""
+def left_running(name: str, out: str, *, in_rounds: bool) -> None:
+    """Print what follows a sweep that was left to its workers; of a budget, its first round."""
     from darkmagic.cli.console import make_console
     from darkmagic.cli.views.blocks import next_steps
 
@@ -108,7 +108,13 @@ def left_running(name: str, out: str) -> None:
     console = make_console()
     for part in next_steps(commands):
         console.print(part, soft_wrap=True)
-    console.print("\nFor the table, the same command without --detach.")
+    again = "For the table, the same command without --detach."
+    if in_rounds:
+        again = (
+            "A budget is spent by rounds. When these trials have ended, the same command leaves "
+            "those of the next to their workers; without --detach it waits, and shows the table."
+        )
+    console.print(f"\n{again}", soft_wrap=True)
 
 
 def _out(out: Path | None) -> Path:

@@ -66,6 +66,25 @@ def test_trials_wait_run_and_are_cancelled(detached: Path) -> None:
         api.cancel_sweep(folder)
 
 
+@pytest.mark.weekly
+def test_each_round_of_a_budget_is_left_to_workers(tmp_path: Path) -> None:
+    """The first command leaves a baseline and each row, and says that there are more rounds."""
+    words = ["dataset=digits", ONE, "budget=30", "epochs=1", "hydra/launcher=worker", "-n", "e"]
+    command = ("checklist", "run", *words, "--skip-preflight", "--detach")
+    done = run_command(*command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "A budget is spent by rounds." in done.stdout
+    first = api.standings(tmp_path / "runs" / "e")
+    assert {trial.name for trial in first} == {"baseline", "mixup=on"}
+    assert 2 < len(first) < 30
+
+    worker = ("worker", "--out", "runs/e", "--devices", "cpu", "--idle", "1")
+    assert run_command(*worker, folder=tmp_path).returncode == 0
+    done = run_command(*command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(api.standings(tmp_path / "runs" / "e")) > len(first)
+
+
 def _publish(folder: Path, *subdirs: str) -> list[JobFiles]:
     configs = [
         OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
