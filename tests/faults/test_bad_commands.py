@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--timeout",
         "12",
         "--parallel",
-        "4",
+        "9",
         "--check",
         "",
         "--set",

@@ -82,7 +82,7 @@ REPORT = {
 }
 
 
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.weekly)])
+@pytest.mark.parametrize("step", [18, pytest.param(1, marks=pytest.mark.weekly)])
 def test_pairs_of_options_of_the_report(tmp_path: Path, step: int) -> None:
     """Each is a report, or one line that says which two do not go together."""
     for folder in ("runs", "a=b, c"):

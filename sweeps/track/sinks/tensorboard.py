@@ -66,8 +66,8 @@ class TensorBoardSink(Sink):
         folder.mkdir(parents=True, exist_ok=True)
         for former in folder.glob("*tfevents*"):
             os.truncate(former, 0)
-        now = time.time()
-        name = f"{now:.3f}.{socket.gethostname()}.{os.getpid()}.{next(_count)}"
+        now = time.time()  # readers take files in the order of their names
+        name = f"{now:.3f}.{socket.gethostname()}.{os.getpid()}.{next(_count):06}"
         file = (folder / f"events.out.tfevents.{name}").open("wb")
         writer = self._open[key] = RecordWriter(file)
         with run.lock:
