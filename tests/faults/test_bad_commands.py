@@ -12,7 +12,8 @@ import pytest
 
 from commanding import run_command
 
-pytestmark = pytest.mark.timeout(900)  # of the fixture, on a machine that does much else
+# The fixture waits for scripts that hang, and longer on a machine that does much else.
+pytestmark = [pytest.mark.weekly, pytest.mark.timeout(900)]
 SCRIPT = Path(__file__).parent / "bad_command.py"
 MARK = "left-by-the-test-of-bad-commands"
 ROWS = {
@@ -149,7 +150,6 @@ def test_script_without_a_word_of_faulthandler_shows_where_it_stood(folder: Path
     assert re.search(rf'bad_command.py", line \d+ in _{way}$', log.read_text(), re.MULTILINE)
 
 
-@pytest.mark.weekly
 def test_silent_command_that_writes_files_is_alive(tmp_path: Path) -> None:
     """It prints nothing for twice as long as it may, and finishes."""
     settings = ["--metric", "val_acc", "--seeds", "1", "--check", ""]

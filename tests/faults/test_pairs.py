@@ -2,7 +2,8 @@
 
 They are trained for one step by the command itself, a few at a time so that every pair of a
 command's options is in one of its rows. All rows are weekly
-(`pytest -n 0 -m weekly tests/faults/test_pairs.py`); a plain pytest takes one of each.
+(`pytest -n 0 -m weekly tests/faults/test_pairs.py`); a plain pytest takes one of `run`
+and one of a command.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from darkmagic.sweeps.track.tracker import Tracker
 from image_sets import make_set
 from typed_inputs import outcome
 
+QUICK = ("checklist run", "checklist run of a command")
+
 
 def _cases() -> list[object]:
-    """Return the rows of every command; a plain pytest takes one of each, of a small network."""
+    """Return the rows of every command; a plain pytest takes one of `QUICK`, of a small network."""
     found = []
     for command, options in COMMANDS.items():
         rows = rows_of(options)
         quick = next((row for row in rows if "another depth" in row), rows[0])
         for row in rows:
-            marks = [pytest.mark.weekly] if row != quick else []
+            marks = [] if command in QUICK and row == quick else [pytest.mark.weekly]
             found.append(pytest.param(command, row, marks=marks, id=f"{command}: {', '.join(row)}"))
     return found
 
