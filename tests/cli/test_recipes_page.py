@@ -38,6 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_of_the_page_runs(project: Path, command: str) -> None:
     """Sweeps are planned; what confirms and takes apart is trained, with a seed of its own."""

@@ -111,6 +111,7 @@ def test_trials_of_the_study_are_runs_and_their_configurations_have_no_ranges(
     assert "optuna-dashboard" in text
 
 
+@pytest.mark.weekly
 @pytest.mark.parametrize(
     "command",
     [

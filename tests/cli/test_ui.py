@@ -95,6 +95,7 @@ def _set_status(folder: Path, status: str) -> str:
     return str(run.info.run_name)
 
 
+@pytest.mark.weekly
 def test_page_follows_a_sweep_that_goes_on(ran: Path, browser: Browser, address: str) -> None:
     """The list leads to the report, which shows progress and new results by itself, and waits with
     those where it is in use.

@@ -62,6 +62,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Comp
     return folder, _script(folder)
 
 
+@pytest.mark.weekly
 def test_script_without_a_guard_trains_once(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -74,6 +75,7 @@ def test_script_without_a_guard_trains_once(
     assert len(list(folder.rglob("result.json"))) == 2
 
 
+@pytest.mark.weekly
 def test_study_prints_the_table_of_the_command_line(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -84,6 +86,7 @@ def test_study_prints_the_table_of_the_command_line(
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.weekly
 def test_study_that_runs_again_trains_nothing(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

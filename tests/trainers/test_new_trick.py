@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from every_option import OPTIONS
 
 NEGATIVE = '''"""negative: show every image as its negative.
@@ -43,6 +45,7 @@ def _plant(source: Path, name: str, code: str) -> None:
     (folder / "on.yaml").write_text(f"# @package tricks.{name}\n_target_: {target}\n")
 
 
+@pytest.mark.weekly
 def test_planted_trick_is_contract_tested_with_no_other_edit(tmp_path: Path, repo: Path) -> None:
     """Its one option is trained, told from the baseline and asked for its card, which one lacks."""
     source = tmp_path / "source" / "darkmagic"
