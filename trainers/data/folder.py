@@ -13,14 +13,14 @@ from torch import Tensor
 
 from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.assemble import assemble
+from darkmagic.trainers.data.assembly.options import ImageOptions
+from darkmagic.trainers.data.assembly.reading import Reading, listed
 from darkmagic.trainers.data.assembly.stats import describe_sizes
 from darkmagic.trainers.data.base import Data, Split
 from darkmagic.trainers.data.image_files.decode import VERSION, Decoder, ImageFiles, hold_images
 from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.layout import find_layout, split_of
 from darkmagic.trainers.data.image_files.scan import EXTENSIONS, subfolders
-from darkmagic.trainers.data.options import ImageOptions
-from darkmagic.trainers.data.reading import Reading, listed
 from darkmagic.trainers.data.splits.split import split_in_three, split_off
 from darkmagic.trainers.fields import text
 from darkmagic.trainers.runtime.cache import expand

@@ -10,12 +10,12 @@ from typing import Any
 
 from darkmagic.distribution import install_extra
 from darkmagic.text import printable
+from darkmagic.trainers.data.assembly.options import ImageOptions
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.image_files.decode import cover
 from darkmagic.trainers.data.image_files.layout import split_of
 from darkmagic.trainers.data.image_files.pixels import as_shown
 from darkmagic.trainers.data.items import Items
-from darkmagic.trainers.data.options import ImageOptions
 from darkmagic.trainers.errors import short_message
 from darkmagic.trainers.fields import text
 from darkmagic.trainers.runtime.cache import expand

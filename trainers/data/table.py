@@ -10,12 +10,12 @@ from pathlib import Path
 
 from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.labelled import Labelled, split_labelled
+from darkmagic.trainers.data.assembly.options import ImageOptions
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.image_files.decode import Decoder, fingerprint, hold_images
 from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.layout import split_of
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
-from darkmagic.trainers.data.options import ImageOptions
 from darkmagic.trainers.data.tables.columns import Columns, find_columns
 from darkmagic.trainers.data.tables.labels import Labels, read_labels
 from darkmagic.trainers.data.tables.paths import find_files

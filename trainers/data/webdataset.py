@@ -11,12 +11,12 @@ from pathlib import Path
 
 from darkmagic.text import printable
 from darkmagic.trainers.data.assembly.labelled import Labelled, split_labelled
+from darkmagic.trainers.data.assembly.options import ImageOptions
 from darkmagic.trainers.data.base import Data
 from darkmagic.trainers.data.image_files.decode import VERSION, Decoder, hold_images
 from darkmagic.trainers.data.image_files.kept_stats import kept_channel_stats
 from darkmagic.trainers.data.image_files.member import Members
 from darkmagic.trainers.data.image_files.pixels import describe_kinds
-from darkmagic.trainers.data.options import ImageOptions
 from darkmagic.trainers.data.shards.index import Samples, choose_fields, index_shards
 from darkmagic.trainers.data.shards.patterns import find_shards
 from darkmagic.trainers.data.shards.read import Fields
